@@ -1,0 +1,53 @@
+// swift-tools-version:6.0
+import PackageDescription
+
+/// The numeric kernels are one source compiled three times, once per x86-64 level; the level is chosen at start.
+/// `-Ounchecked` is set for debug builds too: an unoptimised kernel is hundreds of times slower.
+func kernels(_ name: String, march: String) -> Target {
+    .target(
+        name: name, dependencies: ["CKernels"],
+        swiftSettings: [.define(name), .unsafeFlags(["-Ounchecked", "-Xcc", "-march=" + march])])
+}
+
+let package = Package(
+    name: "trellis",
+    products: [.executable(name: "trellis", targets: ["trellis"])],
+    targets: [
+        // What Debian provides.
+        .systemLibrary(name: "CLuaSystem", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+        .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),
+        .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+
+        // Float loops over raw buffers.
+        .target(name: "CKernels"),
+        kernels("KernelsV2", march: "x86-64-v2"),
+        kernels("KernelsV3", march: "x86-64-v3"),
+        kernels("KernelsV4", march: "x86-64-v4"),
+        .target(name: "Kernels", dependencies: ["CKernels", "KernelsV2", "KernelsV3", "KernelsV4"]),
+
+        // Shapes, storage, graph, derivatives, plans; then what is built on them. Imports go down only.
+        .target(name: "Tensors", dependencies: ["Kernels", "CKernels"]),
+        .target(name: "Networks", dependencies: ["Tensors"]),
+        .target(name: "Segmentation", dependencies: ["Tensors", "CPNG", "CJPEG"]),
+        .target(name: "Figures", dependencies: ["CCairo"]),
+        .target(name: "Search", dependencies: ["Networks"]),
+
+        // The host: the only part that knows Lua.
+        .target(name: "CLua", dependencies: ["CLuaSystem", "CReadline"]),
+        .target(
+            name: "LuaHost",
+            dependencies: ["CLua", "CLuaSystem", "CReadline", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search"]),
+        .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
+
+        .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+        .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
+        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
+        .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
+        .testTarget(name: "SearchTests", dependencies: ["Search"]),
+        .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,30 @@
+#include "CKernels.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+
+int trellis_cpu_level(void) {
+  __builtin_cpu_init();
+  int level = 2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) level = 3;
+  if (level == 3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd"))
+    level = 4;
+  const char *wish = getenv("TRELLIS_CPU");
+  if (wish && wish[0] >= '2' && wish[0] <= '4' && !wish[1] && wish[0] - '0' < level) level = wish[0] - '0';
+  return level;
+}
+
+static atomic_bool interrupted;
+void trellis_interrupt_set(bool on) { atomic_store_explicit(&interrupted, on, memory_order_relaxed); }
+bool trellis_interrupt_pending(void) { return atomic_load_explicit(&interrupted, memory_order_relaxed); }
+
+static _Atomic int64_t live, peak;
+int64_t trellis_memory_add(int64_t bytes) {
+  int64_t now = atomic_fetch_add_explicit(&live, bytes, memory_order_relaxed) + bytes;
+  int64_t most = atomic_load_explicit(&peak, memory_order_relaxed);
+  while (now > most && !atomic_compare_exchange_weak_explicit(&peak, &most, now, memory_order_relaxed, memory_order_relaxed)) {}
+  return now;
+}
+int64_t trellis_memory_live(void) { return atomic_load_explicit(&live, memory_order_relaxed); }
+int64_t trellis_memory_peak(void) { return atomic_load_explicit(&peak, memory_order_relaxed); }
+void trellis_memory_reset_peak(void) { atomic_store_explicit(&peak, trellis_memory_live(), memory_order_relaxed); }

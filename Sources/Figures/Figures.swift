@@ -1,0 +1,1 @@
+// Figures: see the architecture picture in README.md.

@@ -1,0 +1,1 @@
+// LuaHost: see the architecture picture in README.md.

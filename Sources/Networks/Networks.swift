@@ -1,0 +1,1 @@
+// Networks: see the architecture picture in README.md.

@@ -1,0 +1,1 @@
+// Segmentation: see the architecture picture in README.md.
