@@ -1,0 +1,18 @@
+// What the thread pool needs below Swift: the spin hint, and memory that belongs to a thread.
+#pragma once
+#include <stddef.h>
+#include <immintrin.h>
+
+/// Tells the core that this is a spin loop.
+static inline __attribute__((always_inline)) void trellis_pause(void) { _mm_pause(); }
+
+/// Number of cores that this process may use, at least 1.
+int trellis_cores(void);
+
+/// `bytes` of this thread's scratch memory, 64-byte aligned, contents undefined: valid until this thread asks for the same
+/// `slot` (0 ... 3) again. It grows and is kept, so that a kernel pays for page faults once. Ends the process when there
+/// is no memory.
+void *trellis_workspace(int slot, size_t bytes);
+
+/// Gives this thread's scratch memory back (a worker does so before it ends).
+void trellis_workspace_free(void);

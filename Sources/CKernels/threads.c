@@ -1,0 +1,36 @@
+#define _GNU_SOURCE
+#include "threads.h"
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int trellis_cores(void) {
+  cpu_set_t set;
+  int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return count > 0 ? count : 1;
+}
+
+enum { slots = 4 };
+static _Thread_local struct { void *memory; size_t bytes; } workspace[slots];
+
+void *trellis_workspace(int slot, size_t bytes) {
+  if (workspace[slot].bytes < bytes) {
+    free(workspace[slot].memory);
+    size_t rounded = (bytes + 4095) & ~(size_t)4095;
+    workspace[slot].memory = aligned_alloc(64, rounded);
+    workspace[slot].bytes = rounded;
+    if (!workspace[slot].memory) {
+      fprintf(stderr, "trellis: out of memory (%zu bytes of scratch space for a kernel)\n", rounded);
+      abort();
+    }
+  }
+  return workspace[slot].memory;
+}
+
+void trellis_workspace_free(void) {
+  for (int slot = 0; slot < slots; slot++) {
+    free(workspace[slot].memory);
+    workspace[slot].memory = NULL;
+    workspace[slot].bytes = 0;
+  }
+}

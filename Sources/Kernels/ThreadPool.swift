@@ -1,0 +1,241 @@
+import CKernels
+import Glibc
+import Synchronization
+
+/// The pool that every kernel's work is split over. Work is cut into pieces by its shape alone, never by the number of
+/// threads, so that results are the same bits for any number.
+///
+/// Workers spin for a while after a job, because the next one usually follows within microseconds: a spinning worker takes
+/// a piece in 0.2 us, a sleeping one in about 25 us.
+public enum ThreadPool {
+    /// Number of threads that compute, the caller included: `TRELLIS_THREADS`, or the number of cores this process may
+    /// use. May be set between runs; 1 needs no workers at all.
+    public static var threads: Int {
+        get { pool.threads }
+        set { pool.resize(newValue) }
+    }
+
+    /// Calls `body` with each of 0 ..< `pieces` exactly once, on any of the threads, and returns when all calls have
+    /// returned. The caller takes part. A call from inside a piece, or while another thread's run is under way, does its
+    /// pieces itself, in order.
+    @inline(__always)
+    public static func run(_ pieces: Int, _ body: (Int) -> Void) {
+        if pieces > 1 {
+            pool.run(pieces, body)
+        } else if pieces == 1 {
+            body(0)
+        }
+    }
+
+    static let pool = Pool()
+}
+
+/// Scratch memory of the calling thread.
+public enum Workspace {
+    /// Room for `count` floats, 64-byte aligned, contents undefined: valid until this thread asks for the same `slot`
+    /// (0 ... 3) again, so a kernel that calls another one must use another slot.
+    @inline(__always)
+    public static func floats(_ count: Int, slot: Int = 0) -> UnsafeMutablePointer<Float> {
+        trellis_workspace(Int32(slot), count * 4).assumingMemoryBound(to: Float.self)
+    }
+}
+
+/// One job at a time. `ticket` holds the job's number (upper half) and its next piece (lower half) in one word: a thread
+/// takes a piece by compare-and-exchange of the whole word, so that one which overslept a job can never take a piece of a
+/// later one with the earlier one's body.
+final class Pool: @unchecked Sendable {
+    private let ticket = Atomic<UInt64>(0)
+    private let body = Atomic<UnsafeRawPointer?>(nil)
+    private let pieces = Atomic<Int>(0)
+    /// Finished pieces of the job: completion is counted by these and not by workers reporting, so a worker that does
+    /// not get a core delays nothing.
+    private let finished = Atomic<Int>(0)
+    private let busy = Atomic<Bool>(false)
+    private let size: Atomic<Int>
+    private let started = Atomic<Int>(0)
+    private let stopping = Atomic<Bool>(false)
+    private let sleepers = Atomic<Int>(0)
+    private let bed = Bed()
+    /// Written only by the thread that holds `busy`.
+    private var workers: [pthread_t] = []
+
+    init() {
+        size = Atomic(Pool.initialThreads())
+    }
+
+    private static func initialThreads() -> Int {
+        if let text = getenv("TRELLIS_THREADS"), let wish = Int(String(cString: text)), wish >= 1 {
+            return min(wish, 256)
+        }
+        return Int(trellis_cores())
+    }
+
+    var threads: Int { size.load(ordering: .relaxed) }
+
+    func resize(_ count: Int) {
+        precondition(count >= 1, "a pool of \(count) threads: at least the caller computes")
+        while busy.exchange(true, ordering: .acquiring) { sched_yield() }
+        stopWorkers()
+        size.store(min(count, 256), ordering: .relaxed)
+        busy.store(false, ordering: .releasing)
+    }
+
+    // MARK: The caller's side
+
+    func run(_ count: Int, _ work: (Int) -> Void) {
+        if size.load(ordering: .relaxed) == 1 || busy.exchange(true, ordering: .acquiring) {
+            for piece in 0..<count { work(piece) }
+            return
+        }
+        if started.load(ordering: .relaxed) == 0 { startWorkers() }
+        // The piece number has 32 bits; nothing cuts work that fine.
+        precondition(count < Int(UInt32.max), "too many pieces")
+        withoutActuallyEscaping(work) { escapable in
+            withUnsafePointer(to: escapable) { pointer in
+                share(count, UnsafeRawPointer(pointer))
+            }
+        }
+        busy.store(false, ordering: .releasing)
+    }
+
+    private func share(_ count: Int, _ pointer: UnsafeRawPointer) {
+        finished.store(0, ordering: .relaxed)
+        body.store(pointer, ordering: .relaxed)
+        pieces.store(count, ordering: .relaxed)
+        announce()
+        takePieces()
+        var spins = 0
+        while finished.load(ordering: .acquiring) != count {
+            spins += 1
+            // Whoever has the last piece may be waiting for this very core.
+            if spins & 255 == 0 { sched_yield() } else { trellis_pause() }
+        }
+    }
+
+    /// Opens the next job and wakes who sleeps. Sequentially consistent against `sleep`: either this thread sees the
+    /// sleeper, or the sleeper sees the new job.
+    private func announce() {
+        let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
+        ticket.store(job << 32, ordering: .sequentiallyConsistent)
+        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { bed.wakeAll() }
+    }
+
+    // MARK: Both sides
+
+    private func takePieces() {
+        var seen = ticket.load(ordering: .acquiring)
+        while true {
+            let piece = Int(seen & 0xffff_ffff)
+            guard piece < pieces.load(ordering: .relaxed), let pointer = body.load(ordering: .relaxed) else { return }
+            let (taken, now) = ticket.compareExchange(
+                expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
+            guard taken else {
+                if now >> 32 != seen >> 32 { return }
+                seen = now
+                continue
+            }
+            perform(pointer, piece)
+            finished.add(1, ordering: .releasing)
+            seen += 1
+            let next = ticket.load(ordering: .acquiring)
+            if next >> 32 != seen >> 32 { return }
+            seen = next
+        }
+    }
+
+    /// A call of its own, so that the closure it loads is released before the piece counts as finished: the run may
+    /// return at once after that, and `withoutActuallyEscaping` checks that nobody still holds the closure.
+    @inline(never)
+    private func perform(_ pointer: UnsafeRawPointer, _ piece: Int) {
+        pointer.assumingMemoryBound(to: ((Int) -> Void).self).pointee(piece)
+    }
+
+    // MARK: The workers' side
+
+    private func startWorkers() {
+        let count = size.load(ordering: .relaxed) - 1
+        // Signals are the main thread's business: an interrupt must not run its handler on a worker.
+        var all = sigset_t()
+        var before = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_BLOCK, &all, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        stopping.store(false, ordering: .relaxed)
+        for _ in 0..<count {
+            var thread = pthread_t()
+            let me = Unmanaged.passRetained(self)
+            let failure = pthread_create(&thread, nil, { argument in
+                if let argument { Unmanaged<Pool>.fromOpaque(argument).takeRetainedValue().work() }
+                return nil
+            }, me.toOpaque())
+            if failure == 0 { workers.append(thread) } else { me.release() }
+        }
+        // Without a single worker the caller does everything; it does not try again at every run.
+        started.store(max(1, workers.count), ordering: .relaxed)
+    }
+
+    private func stopWorkers() {
+        stopping.store(true, ordering: .sequentiallyConsistent)
+        body.store(nil, ordering: .relaxed)
+        pieces.store(0, ordering: .relaxed)
+        announce()
+        for thread in workers { pthread_join(thread, nil) }
+        workers = []
+        started.store(0, ordering: .relaxed)
+    }
+
+    private func work() {
+        var job = ticket.load(ordering: .acquiring) >> 32
+        takePieces()
+        while true {
+            job = awaitJob(after: job)
+            if stopping.load(ordering: .acquiring) { break }
+            takePieces()
+        }
+        trellis_workspace_free()
+    }
+
+    /// Spins for about 200 us (2048 hints of 40 to 140 cycles, and a yield every 64 in case caller and worker share a
+    /// core), then sleeps. Returns the new job's number.
+    private func awaitJob(after job: UInt64) -> UInt64 {
+        for spin in 1...4096 {
+            let now = ticket.load(ordering: .acquiring) >> 32
+            if now != job || stopping.load(ordering: .relaxed) { return now }
+            if spin & 63 == 0 { sched_yield() } else { trellis_pause() }
+        }
+        sleepers.add(1, ordering: .sequentiallyConsistent)
+        bed.sleep { self.ticket.load(ordering: .sequentiallyConsistent) >> 32 == job }
+        sleepers.subtract(1, ordering: .relaxed)
+        return ticket.load(ordering: .acquiring) >> 32
+    }
+}
+
+/// A mutex and a condition at a stable address.
+private final class Bed: @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+    init() {
+        pthread_mutex_init(mutex, nil)
+        pthread_cond_init(condition, nil)
+    }
+
+    deinit {
+        pthread_cond_destroy(condition)
+        pthread_mutex_destroy(mutex)
+        condition.deallocate()
+        mutex.deallocate()
+    }
+
+    func sleep(while stay: () -> Bool) {
+        pthread_mutex_lock(mutex)
+        while stay() { pthread_cond_wait(condition, mutex) }
+        pthread_mutex_unlock(mutex)
+    }
+
+    func wakeAll() {
+        pthread_mutex_lock(mutex)
+        pthread_cond_broadcast(condition)
+        pthread_mutex_unlock(mutex)
+    }
+}
