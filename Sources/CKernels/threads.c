@@ -10,7 +10,7 @@ int trellis_cores(void) {
   return count > 0 ? count : 1;
 }
 
-enum { slots = 4 };
+enum { slots = 8 };
 static _Thread_local struct { void *memory; size_t bytes; } workspace[slots];
 
 void *trellis_workspace(int slot, size_t bytes) {

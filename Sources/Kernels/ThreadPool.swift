@@ -33,7 +33,7 @@ public enum ThreadPool {
 /// Scratch memory of the calling thread.
 public enum Workspace {
     /// Room for `count` floats, 64-byte aligned, contents undefined: valid until this thread asks for the same `slot`
-    /// (0 ... 3) again, so a kernel that calls another one must use another slot.
+    /// (0 ... 3; 4 ... 7 are the convolutions') again, so a kernel that calls another one must use another slot.
     @inline(__always)
     public static func floats(_ count: Int, slot: Int = 0) -> UnsafeMutablePointer<Float> {
         trellis_workspace(Int32(slot), count * 4).assumingMemoryBound(to: Float.self)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include "simd.h"
 #include "threads.h"
+#include "conv.h"
 
 /// x86-64 level of this processor: 2, 3 or 4 (TRELLIS_CPU=2|3|4 in the environment lowers it).
 int trellis_cpu_level(void);
