@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdbool.h>
 #include "simd.h"
+#include "simd_math.h"
 #include "threads.h"
 #include "conv.h"
 
