@@ -23,3 +23,13 @@ typealias V = SIMD4<Float>
 #endif
 
 @inline(always) var lanes: Int { V.scalarCount }
+
+/// sum + a b, in one rounding where the level has the instruction. (Without it `addingProduct` would call libm's fmaf per lane.)
+#if KernelsV4 || KernelsV3
+@inline(always) func fma(_ sum: V, _ a: V, _ b: V) -> V { sum.addingProduct(a, b) }
+#else
+@inline(always) func fma(_ sum: V, _ a: V, _ b: V) -> V { sum + a * b }
+#endif
+
+/// max(v, 0) in each lane.
+@inline(always) func positive(_ v: V) -> V { v.replacing(with: .zero, where: v .< .zero) }
