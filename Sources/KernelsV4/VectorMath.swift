@@ -61,7 +61,7 @@ typealias VI = SIMD4<Int32>
 #endif
 
 /// a·b + c, fused where the level has the instruction; `addingProduct` on level 2 would call the C library for each lane.
-@inline(always) func fma(_ a: V, _ b: V, _ c: V) -> V {
+@inline(always) func multiplyAdd(_ a: V, _ b: V, _ c: V) -> V {
     #if KernelsV4 || KernelsV3
     c.addingProduct(a, b)
     #else
@@ -70,7 +70,7 @@ typealias VI = SIMD4<Int32>
 }
 
 /// c - a·b.
-@inline(always) func fnma(_ a: V, _ b: V, _ c: V) -> V { fma(-a, b, c) }
+@inline(always) func subtractProduct(_ c: V, _ a: V, _ b: V) -> V { multiplyAdd(-a, b, c) }
 
 @inline(always) func splat(_ x: Float) -> V { V(repeating: x) }
 
