@@ -17,6 +17,7 @@ let package = Package(
         .systemLibrary(name: "CLuaSystem", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
         .systemLibrary(name: "CReadline", providers: [.apt(["libreadline-dev"])]),
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(name: "CJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
 
@@ -28,7 +29,7 @@ let package = Package(
         .target(name: "Kernels", dependencies: ["CKernels", "KernelsV2", "KernelsV3", "KernelsV4"]),
 
         // Shapes, storage, graph, derivatives, plans; then what is built on them. Imports go down only.
-        .target(name: "Tensors", dependencies: ["Kernels", "CKernels"]),
+        .target(name: "Tensors", dependencies: ["Kernels", "CKernels", "CZlib"]),
         .target(name: "Networks", dependencies: ["Tensors"]),
         .target(name: "Segmentation", dependencies: ["Tensors", "CPNG", "CJPEG"]),
         .target(name: "Figures", dependencies: ["CCairo"]),
@@ -42,9 +43,9 @@ let package = Package(
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
-        .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors"], exclude: ["Files/Fixtures"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
-        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"]),
+        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"], exclude: ["Fixtures"]),
         .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
         .testTarget(name: "SearchTests", dependencies: ["Search"]),
         .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"]),

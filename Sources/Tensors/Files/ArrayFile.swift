@@ -1,0 +1,56 @@
+/// Array files by the ending of their name: .npy, .npz or .safetensors.
+public enum ArrayFile {
+    public enum Format: String, CaseIterable, Sendable {
+        case npy, npz, safetensors
+    }
+
+    /// The format that the ending of `path` names, upper case allowed.
+    /// - Throws: `FileError` listing the endings there are.
+    public static func format(_ path: String) throws(FileError) -> Format {
+        let name = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[path.utf8.index(after: $0)...] } ?? path[...]
+        if let dot = name.lastIndex(of: "."), let format = Format(rawValue: name[name.index(after: dot)...].lowercased()) { return format }
+        throw FileError(path, "expected a name that ends in .npy, .npz or .safetensors", remedy: "rename the file")
+    }
+
+    /// The arrays of any of the formats, and the metadata where the format has it. An .npy array has the name "".
+    public static func read(_ path: String) throws(FileError) -> (arrays: [NamedArray], metadata: [String: String]) {
+        switch try format(path) {
+        case .npy: ([try NPY.read(path)], [:])
+        case .npz: (try NPZ.read(path), [:])
+        case .safetensors: try SafeTensors.read(path)
+        }
+    }
+
+    /// Writes `arrays` in the format that the name says; whole or not at all.
+    /// - Throws: also when an .npy file is to hold other than one array, or a format without metadata is given some.
+    public static func write(_ arrays: [NamedArray], metadata: [String: String] = [:], to path: String) throws(FileError) {
+        let format = try format(path)
+        guard format == .safetensors || metadata.isEmpty else {
+            throw FileError(path, "a .\(format.rawValue) file cannot hold metadata", remedy: "use a name that ends in .safetensors")
+        }
+        switch format {
+        case .npy:
+            guard arrays.count == 1 else {
+                throw FileError(path, "expected one array for an .npy file, got \(arrays.count)", remedy: "use .npz or .safetensors")
+            }
+            try NPY.write(arrays[0], to: path)
+        case .npz: try NPZ.write(arrays, to: path)
+        case .safetensors: try SafeTensors.write(arrays, metadata: metadata, to: path)
+        }
+    }
+}
+
+/// Whole small files: text, JSON, encoded images.
+public enum Files {
+    /// The bytes of a regular file.
+    /// - Throws: also when it is larger than `limit`, before anything is allocated.
+    public static func contents(_ path: String, limit: Int = 1 << 30) throws(FileError) -> [UInt8] {
+        try InputFile.contents(path, limit: limit)
+    }
+
+    /// The JSON document of a file.
+    public static func json(_ path: String, limit: Int = 1 << 28) throws(FileError) -> JSONValue {
+        let text = try contents(path, limit: limit)
+        do throws(FileError) { return try JSONValue.parse(text) } catch { throw error.at(path) }
+    }
+}

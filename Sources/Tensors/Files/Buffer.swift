@@ -1,0 +1,34 @@
+import Glibc
+
+/// Raw memory that one owner frees: what the readers hand out and a tensor adopts without a copy.
+///
+/// Bytes are contiguous, 64-byte aligned (a cache line, and a whole AVX-512 register) and uninitialised at first.
+/// The buffer is not counted in `trellis_memory_live`; whoever adopts it counts it.
+public final class Buffer: @unchecked Sendable {
+    /// First byte; valid for `max(byteCount, 1)` bytes while the buffer lives.
+    public let pointer: UnsafeMutableRawPointer
+    public let byteCount: Int
+
+    /// Uninitialised memory of `byteCount` bytes.
+    /// - Throws: `FileError` when the machine has not that much memory.
+    public init(byteCount: Int) throws(FileError) {
+        precondition(byteCount >= 0, "a buffer of a negative size")
+        var memory: UnsafeMutableRawPointer?
+        // Rounded up to whole cache lines so that a vector loop may read past the last element.
+        let rounded = byteCount.addingReportingOverflow(63)
+        guard !rounded.overflow, posix_memalign(&memory, 64, max(rounded.partialValue & ~63, 64)) == 0, let memory else {
+            throw FileError(
+                "", "could not allocate \(byteCount) bytes", remedy: "use smaller data, or a machine with more memory")
+        }
+        self.pointer = memory
+        self.byteCount = byteCount
+    }
+
+    deinit { free(pointer) }
+
+    /// The same memory as elements of one trivial type.
+    public func elements<Element>(of type: Element.Type) -> UnsafeMutableBufferPointer<Element> {
+        let count = byteCount / MemoryLayout<Element>.stride
+        return UnsafeMutableBufferPointer(start: pointer.bindMemory(to: type, capacity: count), count: count)
+    }
+}

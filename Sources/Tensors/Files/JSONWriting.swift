@@ -1,0 +1,72 @@
+extension JSONValue {
+    /// The document as text: on one line, or indented by two spaces a level with short arrays kept on a line.
+    ///
+    /// Numbers come back as they were: Swift prints the shortest text that reads as the same Double. Infinities and
+    /// NaN, which JSON has not, become null.
+    public func text(indented: Bool = false) -> String {
+        var out = ""
+        write(into: &out, level: indented ? 0 : nil)
+        return out
+    }
+
+    private var isPlain: Bool {
+        switch self {
+        case .array, .object: false
+        default: true
+        }
+    }
+
+    private func write(into out: inout String, level: Int?) {
+        switch self {
+        case .null: out += "null"
+        case .bool(let value): out += value ? "true" : "false"
+        case .integer(let value): out += String(value)
+        case .number(let value): out += value.isFinite ? "\(value)" : "null"
+        case .string(let value): JSONValue.quote(value, into: &out)
+        case .array(let values):
+            let inner = values.allSatisfy(\.isPlain) ? nil : level.map { $0 + 1 }
+            JSONValue.list(values, "[", "]", spaced: level != nil, inner: inner, into: &out) { value, out in
+                value.write(into: &out, level: inner)
+            }
+        case .object(let members):
+            let inner = level.map { $0 + 1 }
+            JSONValue.list(members, "{", "}", spaced: level != nil, inner: inner, into: &out) { member, out in
+                JSONValue.quote(member.key, into: &out)
+                out += level == nil ? ":" : ": "
+                member.value.write(into: &out, level: inner)
+            }
+        }
+    }
+
+    private static func list<Item>(
+        _ items: [Item], _ open: String, _ close: String, spaced: Bool, inner: Int?, into out: inout String,
+        write: (Item, inout String) -> Void
+    ) {
+        out += open
+        for (index, item) in items.enumerated() {
+            if index > 0 { out += inner == nil && spaced ? ", " : "," }
+            if let inner { out += "\n" + String(repeating: "  ", count: inner) }
+            write(item, &out)
+        }
+        if let inner, !items.isEmpty { out += "\n" + String(repeating: "  ", count: inner - 1) }
+        out += close
+    }
+
+    private static func quote(_ string: String, into out: inout String) {
+        out += "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": out += "\\\""
+            case "\\": out += "\\\\"
+            case "\n": out += "\\n"
+            case "\t": out += "\\t"
+            case "\r": out += "\\r"
+            case "\u{0}"..<" ":
+                let digits = String(scalar.value, radix: 16)
+                out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        out += "\""
+    }
+}
