@@ -31,5 +31,5 @@ typealias V = SIMD4<Float>
 @inline(always) func fma(_ sum: V, _ a: V, _ b: V) -> V { sum + a * b }
 #endif
 
-/// max(v, 0) in each lane.
-@inline(always) func positive(_ v: V) -> V { v.replacing(with: .zero, where: v .< .zero) }
+/// max(v, 0) in each lane; NaN stays NaN.
+@inline(always) func positive(_ v: V) -> V { v.replacing(with: V.zero, where: v .< V.zero) }

@@ -60,22 +60,7 @@ typealias VI = SIMD4<Int32>
 @inline(always) func anyNaN(_ a: V, _ b: V) -> Bool { trellis_has_nan4(a, b) }
 #endif
 
-/// a·b + c, fused where the level has the instruction; `addingProduct` on level 2 would call the C library for each lane.
-@inline(always) func multiplyAdd(_ a: V, _ b: V, _ c: V) -> V {
-    #if KernelsV4 || KernelsV3
-    c.addingProduct(a, b)
-    #else
-    a * b + c
-    #endif
-}
-
-/// c - a·b.
-@inline(always) func subtractProduct(_ c: V, _ a: V, _ b: V) -> V { multiplyAdd(-a, b, c) }
-
 @inline(always) func splat(_ x: Float) -> V { V(repeating: x) }
-
-/// max(v, 0); NaN stays NaN.
-@inline(always) func relu(_ v: V) -> V { v.replacing(with: V.zero, where: v .< V.zero) }
 
 @inline(always) func bits(_ v: V) -> VI { unsafeBitCast(v, to: VI.self) }
 @inline(always) func fromBits(_ v: VI) -> V { unsafeBitCast(v, to: V.self) }
