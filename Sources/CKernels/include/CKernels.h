@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include "simd.h"
 #include "simd_math.h"
+#include "program.h"
 #include "threads.h"
 #include "conv.h"
 

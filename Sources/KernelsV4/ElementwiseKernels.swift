@@ -1,0 +1,186 @@
+import CKernels
+
+// The interpreter of element-wise programs: one instruction over a tile that stays in the first-level cache at a time. The
+// loop over a tile costs 0.05 ns an element and instruction (AVX-512), choosing the instruction 2 to 3 ns a tile.
+
+/// Runs `count` instructions over the first `n` elements of the tiles.
+public func runProgram(
+    _ code: UnsafePointer<trellis_instruction>, _ count: Int, _ slots: UnsafePointer<trellis_slot>, _ n: Int
+) {
+    for i in 0..<count {
+        let instruction = code[i]
+        let a = slots[Int(instruction.a)], b = slots[Int(instruction.b)], c = slots[Int(instruction.c)]
+        let operands = Operands(
+            d: slots[Int(instruction.destination)].memory, a: UnsafePointer(a.memory), b: UnsafePointer(b.memory),
+            c: UnsafePointer(c.memory), stepA: a.step, stepB: b.step, stepC: c.step)
+        runInstruction(instruction.opcode, operands, n)
+    }
+}
+
+struct Operands {
+    let d: UnsafeMutablePointer<Float>
+    let a, b, c: UnsafePointer<Float>
+    let stepA, stepB, stepC: Int
+}
+
+/// 1 where the comparison holds, else 0.
+@inline(always) private func one(_ mask: SIMDMask<VI>) -> V { V.zero.replacing(with: splat(1), where: mask) }
+
+private func runInstruction(_ opcode: Int32, _ o: Operands, _ n: Int) {
+    switch opcode {
+    case 0: binary(o, n) { x, y in x + y }
+    case 1: binary(o, n) { x, y in x - y }
+    case 2: binary(o, n) { x, y in x * y }
+    case 3: binary(o, n) { x, y in x / y }
+    case 4: power(o, n)
+    case 5: binary(o, n) { x, y in larger(x, y) }
+    case 6: binary(o, n) { x, y in smaller(x, y) }
+    case 7: binary(o, n) { x, y in one(x .== y) }
+    case 8: binary(o, n) { x, y in one(x .!= y) }
+    case 9: binary(o, n) { x, y in one(x .< y) }
+    case 10: binary(o, n) { x, y in one(x .<= y) }
+    case 11: binary(o, n) { x, y in one(x .> y) }
+    case 12: binary(o, n) { x, y in one(x .>= y) }
+    case 13: unary(o, n) { x in -x }
+    case 14: unary(o, n) { x in magnitude(x) }
+    case 15: unary(o, n) { x in one(x .> V.zero) - one(x .< V.zero) }
+    case 16: unary(o, n) { x in exponential(x) }
+    case 17: unary(o, n) { x in logarithm(x) }
+    case 18: unary(o, n) { x in squareRoot(x) }
+    case 19: unary(o, n) { x in splat(1) / squareRoot(x) }
+    case 20: unary(o, n) { x in splat(1) / x }
+    case 21: unary(o, n) { x in x * x }
+    case 22: unary(o, n) { x in positive(x) }
+    case 23: unary(o, n) { x in logistic(x) }
+    case 24: unary(o, n) { x in hyperbolicTangent(x) }
+    case 25: unary(o, n) { x in one(x .> V.zero) }
+    case 26: trigonometric(o, n, cosine: false)
+    case 27: trigonometric(o, n, cosine: true)
+    case 28: unary(o, n) { x in floor(x) }
+    case 29: unary(o, n) { x in ceil(x) }
+    case 30: unary(o, n) { x in roundEven(x) }
+    case 31: unary(o, n) { x in x }
+    case 32: ternary(o, n) { x, y, z in z.replacing(with: y, where: x .!= V.zero) }
+    case 33: ternary(o, n) { x, y, z in fma(z, x, y) }
+    default: break
+    }
+}
+
+@inline(always) private func unary(_ o: Operands, _ n: Int, _ f: (V) -> V) {
+    var i = 0
+    while i + lanes <= n {
+        store(o.d + i, f(load(o.a + (i & o.stepA))))
+        i += lanes
+    }
+    if i < n { store(o.d + i, f(load(o.a + (i & o.stepA), n - i)), n - i) }
+}
+
+@inline(always) private func binary(_ o: Operands, _ n: Int, _ f: (V, V) -> V) {
+    var i = 0
+    while i + lanes <= n {
+        store(o.d + i, f(load(o.a + (i & o.stepA)), load(o.b + (i & o.stepB))))
+        i += lanes
+    }
+    if i < n {
+        store(o.d + i, f(load(o.a + (i & o.stepA), n - i), load(o.b + (i & o.stepB), n - i)), n - i)
+    }
+}
+
+@inline(always) private func ternary(_ o: Operands, _ n: Int, _ f: (V, V, V) -> V) {
+    var i = 0
+    while i + lanes <= n {
+        store(o.d + i, f(load(o.a + (i & o.stepA)), load(o.b + (i & o.stepB)), load(o.c + (i & o.stepC))))
+        i += lanes
+    }
+    if i < n {
+        let m = n - i
+        store(
+            o.d + i, f(load(o.a + (i & o.stepA), m), load(o.b + (i & o.stepB), m), load(o.c + (i & o.stepC), m)), m)
+    }
+}
+
+/// a^b. The exponents that have a simpler exact form are taken by it; others element by element through the C library.
+private func power(_ o: Operands, _ n: Int) {
+    if o.stepB == 0 {
+        switch o.b[0] {
+        case 0: return unary(o, n) { _ in splat(1) }
+        case 1: return unary(o, n) { $0 }
+        case 2: return unary(o, n) { $0 * $0 }
+        case 3: return unary(o, n) { $0 * $0 * $0 }
+        case 0.5: return unary(o, n) { squareRoot($0) }
+        case -0.5: return unary(o, n) { splat(1) / squareRoot($0) }
+        case -1: return unary(o, n) { splat(1) / $0 }
+        case -2: return unary(o, n) { splat(1) / ($0 * $0) }
+        default: break
+        }
+    }
+    for i in 0..<n { o.d[i] = trellis_powf(o.a[i & o.stepA], o.b[i & o.stepB]) }
+}
+
+private func trigonometric(_ o: Operands, _ n: Int, cosine: Bool) {
+    var i = 0
+    while i < n {
+        let m = n - i < lanes ? n - i : lanes
+        let x = load(o.a + (i & o.stepA), m)
+        if sum(V.zero.replacing(with: splat(1), where: magnitude(x) .<= splat(8192))) == Float(lanes) {
+            store(o.d + i, sine(x, cosine: cosine), m)
+        } else {
+            // Far out, infinite or NaN: the C library reduces the argument exactly.
+            for j in i..<i + m {
+                let x = o.a[j & o.stepA]
+                o.d[j] = cosine ? trellis_cosf(x) : trellis_sinf(x)
+            }
+        }
+        i += m
+    }
+}
+
+/// d[i] = s[i·stride].
+public func gatherStrided(_ d: UnsafeMutablePointer<Float>, _ s: UnsafePointer<Float>, _ stride: Int, _ n: Int) {
+    if stride == 0 {
+        var i = 0
+        while i + lanes <= n {
+            store(d + i, splat(s[0]))
+            i += lanes
+        }
+        while i < n {
+            d[i] = s[0]
+            i += 1
+        }
+        return
+    }
+    if stride == 1 { return copyFloats(d, s, n) }
+    for i in 0..<n { d[i] = s[i &* stride] }
+}
+
+@inline(always) private func copyFloats(_ d: UnsafeMutablePointer<Float>, _ s: UnsafePointer<Float>, _ n: Int) {
+    var i = 0
+    while i + lanes <= n {
+        store(d + i, load(s + i))
+        i += lanes
+    }
+    if i < n { store(d + i, load(s + i, n - i), n - i) }
+}
+
+/// d[i·stride] = s[i].
+public func scatterStrided(_ d: UnsafeMutablePointer<Float>, _ stride: Int, _ s: UnsafePointer<Float>, _ n: Int) {
+    if stride == 1 { return copyFloats(d, s, n) }
+    for i in 0..<n { d[i &* stride] = s[i] }
+}
+
+/// Σ x, at most a few thousand elements.
+public func sumTile(_ x: UnsafePointer<Float>, _ n: Int) -> Double {
+    var a = V.zero, b = V.zero
+    var i = 0
+    while i + 2 * lanes <= n {
+        a += load(x + i)
+        b += load(x + i + lanes)
+        i += 2 * lanes
+    }
+    while i + lanes <= n {
+        a += load(x + i)
+        i += lanes
+    }
+    if i < n { b += load(x + i, n - i) }
+    return Double(sum(a + b))
+}
