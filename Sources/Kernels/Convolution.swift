@@ -11,10 +11,16 @@ public enum Convolution {
         _ s: ConvShape, input: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>? = nil,
         output: UnsafeMutablePointer<Float>, relu: Bool = false, accumulate: Bool = false
     ) {
-        switch InstructionSet.current {
-        case .v4: KernelsV4.referenceForward(s.c, input, weight, bias, output, relu, accumulate)
-        case .v3: KernelsV3.referenceForward(s.c, input, weight, bias, output, relu, accumulate)
-        case .v2: KernelsV2.referenceForward(s.c, input, weight, bias, output, relu, accumulate)
+        let t = s.oneGroup.c
+        guard !s.isEmpty else { return }
+        for i in 0..<s.groups {
+            let x = input + i * t.inChannels * t.inHeight * t.inWidth, y = output + i * t.outChannels * t.outHeight * t.outWidth
+            let w = weight + i * t.outChannels * s.weightsPerOutput, b = bias.map { $0 + i * t.outChannels }
+            switch InstructionSet.current {
+            case .v4: KernelsV4.denseForward(t, x, w, b, y, relu, accumulate, ThreadPool.run)
+            case .v3: KernelsV3.denseForward(t, x, w, b, y, relu, accumulate, ThreadPool.run)
+            case .v2: KernelsV2.denseForward(t, x, w, b, y, relu, accumulate, ThreadPool.run)
+            }
         }
     }
 
@@ -24,10 +30,17 @@ public enum Convolution {
         _ s: ConvShape, gradient: UnsafePointer<Float>, weight: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>,
         mask: UnsafePointer<Float>? = nil, accumulate: Bool = false
     ) {
-        switch InstructionSet.current {
-        case .v4: KernelsV4.referenceInputGradient(s.c, gradient, weight, output, mask, accumulate)
-        case .v3: KernelsV3.referenceInputGradient(s.c, gradient, weight, output, mask, accumulate)
-        case .v2: KernelsV2.referenceInputGradient(s.c, gradient, weight, output, mask, accumulate)
+        let t = s.oneGroup.c
+        guard s.batch * s.inChannels * s.inHeight * s.inWidth > 0 else { return }
+        for i in 0..<s.groups {
+            let from = i * t.inChannels * t.inHeight * t.inWidth
+            let g = gradient + i * t.outChannels * t.outHeight * t.outWidth
+            let w = weight + i * t.outChannels * s.weightsPerOutput, m = mask.map { $0 + from }
+            switch InstructionSet.current {
+            case .v4: KernelsV4.denseInputGradient(t, g, w, output + from, m, accumulate, ThreadPool.run)
+            case .v3: KernelsV3.denseInputGradient(t, g, w, output + from, m, accumulate, ThreadPool.run)
+            case .v2: KernelsV2.denseInputGradient(t, g, w, output + from, m, accumulate, ThreadPool.run)
+            }
         }
     }
 
@@ -41,5 +54,22 @@ public enum Convolution {
         case .v3: KernelsV3.referenceWeightGradient(s.c, input, gradient, output, relu, accumulate)
         case .v2: KernelsV2.referenceWeightGradient(s.c, input, gradient, output, relu, accumulate)
         }
+    }
+}
+
+extension ConvShape {
+    /// Elements of the weight behind one output channel.
+    var weightsPerOutput: Int { inChannels / groups * kernelHeight * kernelWidth }
+
+    /// Nothing to write.
+    var isEmpty: Bool { batch * outChannels * outHeight * outWidth == 0 }
+
+    /// One group's convolution, whose channels are a slice of this one's.
+    var oneGroup: ConvShape {
+        var s = self
+        s.groups = 1
+        s.inChannels /= groups
+        s.outChannels /= groups
+        return s
     }
 }

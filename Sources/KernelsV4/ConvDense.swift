@@ -1,0 +1,323 @@
+import CKernels
+
+// Forward pass and input gradient of dense convolutions (one group), both as jobs over packed planes.
+
+/// The taps of one job: which kernel element, and where in the source.
+struct Taps {
+    var count = 0
+    var perRow = 1
+    /// Index of the kernel element; flat offset in packed planes; row offset of each kernel row.
+    let indices: UnsafeMutablePointer<Int>
+    let offsets: UnsafeMutablePointer<Int>
+    let rows: UnsafeMutablePointer<Int>
+
+    static func room(_ kernel: Int) -> Int { 3 * kernel }
+
+    init(_ memory: UnsafeMutablePointer<Int>, _ kernel: Int) {
+        indices = memory
+        offsets = memory + kernel
+        rows = memory + 2 * kernel
+    }
+}
+
+@inline(always) func floorDivide(_ a: Int, _ b: Int) -> Int { a >= 0 ? a / b : -((b - 1 - a) / b) }
+
+/// Where kernel element `k` meets the source: residue by the stride, and offset in units of the grid.
+@inline(always)
+func forwardOffset(_ k: Int, _ stride: Int, _ pad: Int, _ dilation: Int) -> (phase: Int, offset: Int) {
+    let r = k * dilation - pad
+    let q = floorDivide(r, stride)
+    return (r - q * stride, q)
+}
+
+/// Whether an element at `offset` meets any of `size` source rows from a grid of `grid` rows.
+@inline(always) func meets(_ offset: Int, _ grid: Int, _ size: Int) -> Bool { offset + grid - 1 >= 0 && offset < size }
+
+public func denseForward(
+    _ s: trellis_conv, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
+    _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ parallel: Parallel
+) {
+    let kernel = s.kernelHeight * s.kernelWidth
+    let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
+    let point = kernel == 1 && s.strideHeight == 1 && s.strideWidth == 1 && s.padHeight == 0 && s.padWidth == 0
+    var taps = Taps(trellis_workspace(6, (Taps.room(kernel) + 1) * 8).assumingMemoryBound(to: Int.self), kernel)
+    let blocks = ceilDivide(s.outChannels, tileRows)
+    var job = Job(
+        source: x, taps: 0, offsets: UnsafePointer(taps.offsets), tapRows: UnsafePointer(taps.rows), weights: w, destination: y, bias: bias)
+    job.channels = s.inChannels
+    job.batch = s.batch
+    job.rows = s.outChannels
+    job.destination = y
+    job.batchStride = s.outBatchStride
+    job.channelStride = outPlane
+    job.accumulate = accumulate
+
+    if point {
+        taps.count = 1
+        taps.indices[0] = 0
+        taps.offsets[0] = 0
+        taps.rows[0] = 0
+        job.inPlace = true
+        job.relu = relu
+        job.gridHeight = 1
+        job.gridWidth = inPlane
+        job.rowStride = inPlane
+        job.sourceHeight = 1
+        job.sourceBatchStride = s.inBatchStride
+        job.sourceChannelStride = inPlane
+        job.taps = 1
+        let packed = scratch(5, blocks * job.channels * tileRows)
+        packAllWeights(w, s.inChannels, 1, taps, job.channels, s.outChannels, packed, parallel)
+        job.weights = UnsafePointer(packed)
+        run(job, parallel)
+        return
+    }
+
+    let planes = gatherForward(s, &taps)
+    job.gridHeight = s.outHeight
+    job.gridWidth = s.outWidth
+    job.destinationRow = s.outWidth
+    job.rowStride = planes.layout.rowStride
+    job.sourceHeight = planes.layout.height
+    job.sourceChannelStride = planes.phases * planes.layout.channelStride
+    job.sourceBatchStride = job.sourceChannelStride * s.inChannels
+    job.taps = taps.count
+    job.tapsPerRow = taps.perRow
+    let packedSource = scratch(4, s.batch * job.sourceBatchStride + tileWidth)
+    let packedWeights = scratch(5, blocks * job.channels * larger(1, taps.count) * tileRows)
+    packPhases(s, planes, x, relu, packedSource, parallel)
+    packAllWeights(w, s.inChannels * kernel, kernel, taps, job.channels, s.outChannels, packedWeights, parallel)
+    job.source = UnsafePointer(packedSource)
+    job.weights = UnsafePointer(packedWeights)
+    run(job, parallel)
+}
+
+/// Packed planes of a strided source: `phases` planes a channel, one for each residue of row and column that a tap meets.
+struct PhasePlanes {
+    var layout: Planes
+    var phases = 0
+    /// First and number of residues used on each axis (a stride over the kernel's size leaves some out).
+    var firstRow = 0, rowCount = 0, firstColumn = 0, columnCount = 0
+}
+
+/// Lists the taps of the forward pass that meet the source, and lays out the planes they need.
+func gatherForward(_ s: trellis_conv, _ taps: inout Taps) -> PhasePlanes {
+    let height = ceilDivide(s.inHeight, s.strideHeight), width = ceilDivide(s.inWidth, s.strideWidth)
+    var minRow = Int.max, maxRow = Int.min, minColumn = Int.max, maxColumn = Int.min
+    var lowRow = Int.max, highRow = -1, lowColumn = Int.max, highColumn = -1
+    for k in 0..<s.kernelHeight {
+        let (phase, offset) = forwardOffset(k, s.strideHeight, s.padHeight, s.dilationHeight)
+        guard meets(offset, s.outHeight, height) else { continue }
+        minRow = smaller(minRow, offset)
+        maxRow = larger(maxRow, offset)
+        lowRow = smaller(lowRow, phase)
+        highRow = larger(highRow, phase)
+    }
+    for k in 0..<s.kernelWidth {
+        let (phase, offset) = forwardOffset(k, s.strideWidth, s.padWidth, s.dilationWidth)
+        guard meets(offset, s.outWidth, width) else { continue }
+        minColumn = smaller(minColumn, offset)
+        maxColumn = larger(maxColumn, offset)
+        lowColumn = smaller(lowColumn, phase)
+        highColumn = larger(highColumn, phase)
+    }
+    let empty = highRow < 0 || highColumn < 0
+    if empty { (minRow, maxRow, minColumn, maxColumn, lowRow, highRow, lowColumn, highColumn) = (0, 0, 0, 0, 0, 0, 0, 0) }
+    var planes = PhasePlanes(
+        layout: Planes(
+            height: height, width: width, gridHeight: s.outHeight, gridWidth: s.outWidth,
+            minRow: minRow, maxRow: maxRow, minColumn: minColumn, maxColumn: maxColumn))
+    planes.firstRow = lowRow
+    planes.rowCount = highRow - lowRow + 1
+    planes.firstColumn = lowColumn
+    planes.columnCount = highColumn - lowColumn + 1
+    planes.phases = planes.rowCount * planes.columnCount
+    if empty { return planes }
+    for ky in 0..<s.kernelHeight {
+        let (rowPhase, row) = forwardOffset(ky, s.strideHeight, s.padHeight, s.dilationHeight)
+        guard meets(row, s.outHeight, height) else { continue }
+        var n = 0
+        for kx in 0..<s.kernelWidth {
+            let (columnPhase, column) = forwardOffset(kx, s.strideWidth, s.padWidth, s.dilationWidth)
+            guard meets(column, s.outWidth, width) else { continue }
+            let phase = (rowPhase - lowRow) * planes.columnCount + columnPhase - lowColumn
+            taps.indices[taps.count] = ky * s.kernelWidth + kx
+            taps.offsets[taps.count] =
+                phase * planes.layout.channelStride + planes.layout.origin + row * planes.layout.rowStride + column
+            taps.count += 1
+            n += 1
+        }
+        taps.rows[taps.count / n - 1] = row
+        taps.perRow = n
+    }
+    return planes
+}
+
+/// Packs all images, channels and phases of the input.
+func packPhases(
+    _ s: trellis_conv, _ planes: PhasePlanes, _ x: UnsafePointer<Float>, _ relu: Bool, _ target: UnsafeMutablePointer<Float>,
+    _ parallel: Parallel
+) {
+    let each = larger(1, 65536 / (planes.layout.channelStride * planes.phases))
+    let count = s.batch * s.inChannels
+    parallel(ceilDivide(count, each)) { piece in
+        for i in piece * each..<smaller(count, (piece + 1) * each) {
+            let source = x + i / s.inChannels * s.inBatchStride + i % s.inChannels * s.inHeight * s.inWidth
+            var to = target + i * planes.phases * planes.layout.channelStride
+            for phase in 0..<planes.phases {
+                let row = planes.firstRow + phase / planes.columnCount, column = planes.firstColumn + phase % planes.columnCount
+                packPlane(
+                    planes.layout, source + row * s.inWidth + column, s.strideHeight * s.inWidth, s.strideWidth,
+                    ceilDivide(larger(0, s.inHeight - row), s.strideHeight), ceilDivide(larger(0, s.inWidth - column), s.strideWidth), relu, to)
+                to += planes.layout.channelStride
+            }
+        }
+    }
+}
+
+/// Packs the weights of all blocks; element (row, channel, tap) lies at row * rowStride + channel * channelStride + tap index.
+func packAllWeights(
+    _ w: UnsafePointer<Float>, _ rowStride: Int, _ channelStride: Int, _ taps: Taps, _ channels: Int, _ rows: Int,
+    _ target: UnsafeMutablePointer<Float>, _ parallel: Parallel
+) {
+    let size = channels * taps.count * tileRows
+    let blocks = ceilDivide(rows, tileRows)
+    let each = larger(1, 32768 / larger(1, size))
+    parallel(ceilDivide(blocks, each)) { piece in
+        for block in piece * each..<smaller(blocks, (piece + 1) * each) {
+            packWeights(w, rowStride, channelStride, taps.indices, taps.count, channels, block, rows, target + block * size)
+        }
+    }
+}
+
+/// Gradient with respect to the input: for each residue of the destination pixel by the stride, the taps that reach it.
+public func denseInputGradient(
+    _ s: trellis_conv, _ g: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
+    _ mask: UnsafePointer<Float>?, _ accumulate: Bool, _ parallel: Parallel
+) {
+    let kernel = s.kernelHeight * s.kernelWidth
+    let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
+    let blocks = ceilDivide(s.inChannels, tileRows)
+    let memory = trellis_workspace(6, (Taps.room(kernel) + 1) * 8).assumingMemoryBound(to: Int.self)
+    var job = Job(
+        source: g, offsets: UnsafePointer(memory), tapRows: UnsafePointer(memory), weights: w, destination: dx, bias: nil)
+    job.channels = s.outChannels
+    job.batch = s.batch
+    job.rows = s.inChannels
+    job.batchStride = s.inBatchStride
+    job.channelStride = inPlane
+    job.accumulate = accumulate
+    job.mask = mask
+    let packedWeights = scratch(5, blocks * job.channels * kernel * tileRows)
+    job.weights = UnsafePointer(packedWeights)
+
+    if kernel == 1 && s.strideHeight == 1 && s.strideWidth == 1 && s.padHeight == 0 && s.padWidth == 0 {
+        var taps = Taps(memory, 1)
+        taps.count = 1
+        taps.indices[0] = 0
+        taps.offsets[0] = 0
+        taps.rows[0] = 0
+        job.offsets = UnsafePointer(taps.offsets)
+        job.tapRows = UnsafePointer(taps.rows)
+        job.taps = 1
+        job.inPlace = true
+        job.gridHeight = 1
+        job.gridWidth = inPlane
+        job.rowStride = inPlane
+        job.sourceHeight = 1
+        job.sourceBatchStride = s.outBatchStride
+        job.sourceChannelStride = inPlane
+        packAllWeights(w, 1, s.inChannels, taps, job.channels, s.inChannels, packedWeights, parallel)
+        run(job, parallel)
+        return
+    }
+
+    let planes = layOutGradient(s)
+    job.rowStride = planes.rowStride
+    job.sourceHeight = s.outHeight
+    job.sourceChannelStride = planes.channelStride
+    job.sourceBatchStride = planes.channelStride * s.outChannels
+    job.destinationRow = s.inWidth * s.strideHeight
+    job.destinationColumn = s.strideWidth
+    let packedSource = scratch(4, s.batch * job.sourceBatchStride + tileWidth)
+    packGradient(s, planes, g, outPlane, packedSource, parallel)
+    job.source = UnsafePointer(packedSource)
+    for py in 0..<smaller(s.strideHeight, s.inHeight) {
+        for px in 0..<smaller(s.strideWidth, s.inWidth) {
+            var taps = Taps(memory, kernel)
+            gatherGradient(s, planes, py, px, &taps)
+            job.offsets = UnsafePointer(taps.offsets)
+            job.tapRows = UnsafePointer(taps.rows)
+            job.taps = taps.count
+            job.tapsPerRow = taps.perRow
+            job.gridHeight = ceilDivide(s.inHeight - py, s.strideHeight)
+            job.gridWidth = ceilDivide(s.inWidth - px, s.strideWidth)
+            job.destination = dx + py * s.inWidth + px
+            job.mask = mask.map { $0 + py * s.inWidth + px }
+            packAllWeights(w, kernel, s.inChannels * kernel, taps, job.channels, s.inChannels, packedWeights, parallel)
+            run(job, parallel)
+        }
+    }
+}
+
+func packGradient(
+    _ s: trellis_conv, _ planes: Planes, _ g: UnsafePointer<Float>, _ outPlane: Int, _ target: UnsafeMutablePointer<Float>, _ parallel: Parallel
+) {
+    let each = larger(1, 65536 / planes.channelStride)
+    let count = s.batch * s.outChannels
+    parallel(ceilDivide(count, each)) { piece in
+        for i in piece * each..<smaller(count, (piece + 1) * each) {
+            packPlane(
+                planes, g + i / s.outChannels * s.outBatchStride + i % s.outChannels * outPlane, s.outWidth, 1, s.outHeight, s.outWidth, false,
+                target + i * planes.channelStride)
+        }
+    }
+}
+
+/// Source row offset at which kernel element `k` reaches destination pixels of residue `phase`; nil when it reaches none.
+@inline(always)
+func gradientOffset(_ k: Int, _ phase: Int, _ stride: Int, _ pad: Int, _ dilation: Int, _ grid: Int, _ size: Int) -> Int? {
+    let r = phase + pad - k * dilation
+    let q = floorDivide(r, stride)
+    return q * stride == r && meets(q, grid, size) ? q : nil
+}
+
+func layOutGradient(_ s: trellis_conv) -> Planes {
+    var minRow = 0, maxRow = 0, minColumn = 0, maxColumn = 0
+    let gridHeight = ceilDivide(s.inHeight, s.strideHeight), gridWidth = ceilDivide(s.inWidth, s.strideWidth)
+    for phase in 0..<smaller(s.strideHeight, s.inHeight) {
+        for k in 0..<s.kernelHeight {
+            guard let q = gradientOffset(k, phase, s.strideHeight, s.padHeight, s.dilationHeight, gridHeight, s.outHeight) else { continue }
+            minRow = smaller(minRow, q)
+            maxRow = larger(maxRow, q)
+        }
+    }
+    for phase in 0..<smaller(s.strideWidth, s.inWidth) {
+        for k in 0..<s.kernelWidth {
+            guard let q = gradientOffset(k, phase, s.strideWidth, s.padWidth, s.dilationWidth, gridWidth, s.outWidth) else { continue }
+            minColumn = smaller(minColumn, q)
+            maxColumn = larger(maxColumn, q)
+        }
+    }
+    return Planes(
+        height: s.outHeight, width: s.outWidth, gridHeight: gridHeight, gridWidth: gridWidth,
+        minRow: minRow, maxRow: maxRow, minColumn: minColumn, maxColumn: maxColumn)
+}
+
+private func gatherGradient(_ s: trellis_conv, _ planes: Planes, _ py: Int, _ px: Int, _ taps: inout Taps) {
+    let gridHeight = ceilDivide(s.inHeight, s.strideHeight), gridWidth = ceilDivide(s.inWidth, s.strideWidth)
+    for ky in 0..<s.kernelHeight {
+        guard let row = gradientOffset(ky, py, s.strideHeight, s.padHeight, s.dilationHeight, gridHeight, s.outHeight) else { continue }
+        var n = 0
+        for kx in 0..<s.kernelWidth {
+            guard let column = gradientOffset(kx, px, s.strideWidth, s.padWidth, s.dilationWidth, gridWidth, s.outWidth) else { continue }
+            taps.indices[taps.count] = ky * s.kernelWidth + kx
+            taps.offsets[taps.count] = planes.origin + row * planes.rowStride + column
+            taps.count += 1
+            n += 1
+        }
+        if n == 0 { return }
+        taps.rows[taps.count / n - 1] = row
+        taps.perRow = n
+    }
+}
