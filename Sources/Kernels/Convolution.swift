@@ -11,16 +11,18 @@ public enum Convolution {
         _ s: ConvShape, input: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>? = nil,
         output: UnsafeMutablePointer<Float>, relu: Bool = false, accumulate: Bool = false
     ) {
-        let t = s.oneGroup.c
         guard !s.isEmpty else { return }
+        if s.isDepthwise {
+            choose(KernelsV4.depthwiseForward, KernelsV3.depthwiseForward, KernelsV2.depthwiseForward)(
+                s.c, input, weight, bias, output, relu, accumulate, ThreadPool.run)
+            return
+        }
+        let t = s.oneGroup
+        let kernel = choose(KernelsV4.denseForward, KernelsV3.denseForward, KernelsV2.denseForward)
         for i in 0..<s.groups {
-            let x = input + i * t.inChannels * t.inHeight * t.inWidth, y = output + i * t.outChannels * t.outHeight * t.outWidth
-            let w = weight + i * t.outChannels * s.weightsPerOutput, b = bias.map { $0 + i * t.outChannels }
-            switch InstructionSet.current {
-            case .v4: KernelsV4.denseForward(t, x, w, b, y, relu, accumulate, ThreadPool.run)
-            case .v3: KernelsV3.denseForward(t, x, w, b, y, relu, accumulate, ThreadPool.run)
-            case .v2: KernelsV2.denseForward(t, x, w, b, y, relu, accumulate, ThreadPool.run)
-            }
+            kernel(
+                t.c, input + i * t.inImage, weight + i * t.weights, bias.map { $0 + i * t.outChannels }, output + i * t.outImage,
+                relu, accumulate, ThreadPool.run)
         }
     }
 
@@ -30,17 +32,18 @@ public enum Convolution {
         _ s: ConvShape, gradient: UnsafePointer<Float>, weight: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>,
         mask: UnsafePointer<Float>? = nil, accumulate: Bool = false
     ) {
-        let t = s.oneGroup.c
-        guard s.batch * s.inChannels * s.inHeight * s.inWidth > 0 else { return }
+        guard s.batch * s.inImage > 0 else { return }
+        if s.isDepthwise {
+            choose(KernelsV4.depthwiseInputGradient, KernelsV3.depthwiseInputGradient, KernelsV2.depthwiseInputGradient)(
+                s.c, gradient, weight, output, mask, accumulate, ThreadPool.run)
+            return
+        }
+        let t = s.oneGroup
+        let kernel = choose(KernelsV4.denseInputGradient, KernelsV3.denseInputGradient, KernelsV2.denseInputGradient)
         for i in 0..<s.groups {
-            let from = i * t.inChannels * t.inHeight * t.inWidth
-            let g = gradient + i * t.outChannels * t.outHeight * t.outWidth
-            let w = weight + i * t.outChannels * s.weightsPerOutput, m = mask.map { $0 + from }
-            switch InstructionSet.current {
-            case .v4: KernelsV4.denseInputGradient(t, g, w, output + from, m, accumulate, ThreadPool.run)
-            case .v3: KernelsV3.denseInputGradient(t, g, w, output + from, m, accumulate, ThreadPool.run)
-            case .v2: KernelsV2.denseInputGradient(t, g, w, output + from, m, accumulate, ThreadPool.run)
-            }
+            kernel(
+                t.c, gradient + i * t.outImage, weight + i * t.weights, output + i * t.inImage, mask.map { $0 + i * t.inImage },
+                accumulate, ThreadPool.run)
         }
     }
 
@@ -49,20 +52,33 @@ public enum Convolution {
         _ s: ConvShape, input: UnsafePointer<Float>, gradient: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>,
         relu: Bool = false, accumulate: Bool = false
     ) {
-        switch InstructionSet.current {
-        case .v4: KernelsV4.referenceWeightGradient(s.c, input, gradient, output, relu, accumulate)
-        case .v3: KernelsV3.referenceWeightGradient(s.c, input, gradient, output, relu, accumulate)
-        case .v2: KernelsV2.referenceWeightGradient(s.c, input, gradient, output, relu, accumulate)
+        guard !s.isEmpty else {
+            if !accumulate { output.update(repeating: 0, count: s.weights) }
+            return
+        }
+        if s.isDepthwise {
+            choose(KernelsV4.depthwiseWeightGradient, KernelsV3.depthwiseWeightGradient, KernelsV2.depthwiseWeightGradient)(
+                s.c, input, gradient, output, relu, accumulate, ThreadPool.run)
+            return
+        }
+        let t = s.oneGroup
+        let kernel = choose(KernelsV4.denseWeightGradient, KernelsV3.denseWeightGradient, KernelsV2.denseWeightGradient)
+        for i in 0..<s.groups {
+            kernel(
+                t.c, input + i * t.inImage, gradient + i * t.outImage, output + i * t.weights, relu, accumulate, ThreadPool.run)
         }
     }
 }
 
 extension ConvShape {
-    /// Elements of the weight behind one output channel.
-    var weightsPerOutput: Int { inChannels / groups * kernelHeight * kernelWidth }
+    /// Elements of one image, and of the whole weight.
+    var inImage: Int { inChannels * inHeight * inWidth }
+    var outImage: Int { outChannels * outHeight * outWidth }
+    var weights: Int { outChannels * inChannels / groups * kernelHeight * kernelWidth }
 
-    /// Nothing to write.
-    var isEmpty: Bool { batch * outChannels * outHeight * outWidth == 0 }
+    /// Nothing to write in the forward pass.
+    var isEmpty: Bool { batch * outImage == 0 }
+    var isDepthwise: Bool { groups == inChannels && groups == outChannels && groups > 1 }
 
     /// One group's convolution, whose channels are a slice of this one's.
     var oneGroup: ConvShape {

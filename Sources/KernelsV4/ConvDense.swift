@@ -162,16 +162,22 @@ func packPhases(
     let count = s.batch * s.inChannels
     parallel(ceilDivide(count, each)) { piece in
         for i in piece * each..<smaller(count, (piece + 1) * each) {
-            let source = x + i / s.inChannels * s.inBatchStride + i % s.inChannels * s.inHeight * s.inWidth
-            var to = target + i * planes.phases * planes.layout.channelStride
-            for phase in 0..<planes.phases {
-                let row = planes.firstRow + phase / planes.columnCount, column = planes.firstColumn + phase % planes.columnCount
-                packPlane(
-                    planes.layout, source + row * s.inWidth + column, s.strideHeight * s.inWidth, s.strideWidth,
-                    ceilDivide(larger(0, s.inHeight - row), s.strideHeight), ceilDivide(larger(0, s.inWidth - column), s.strideWidth), relu, to)
-                to += planes.layout.channelStride
-            }
+            packChannel(s, planes, x, i, relu, target + i * planes.phases * planes.layout.channelStride)
         }
+    }
+}
+
+/// Packs the phases of one image's channel, `i` counting channels over all images.
+func packChannel(
+    _ s: trellis_conv, _ planes: PhasePlanes, _ x: UnsafePointer<Float>, _ i: Int, _ relu: Bool, _ target: UnsafeMutablePointer<Float>
+) {
+    let source = x + i / s.inChannels * s.inBatchStride + i % s.inChannels * s.inHeight * s.inWidth
+    for phase in 0..<planes.phases {
+        let row = planes.firstRow + phase / planes.columnCount, column = planes.firstColumn + phase % planes.columnCount
+        packPlane(
+            planes.layout, source + row * s.inWidth + column, s.strideHeight * s.inWidth, s.strideWidth,
+            ceilDivide(larger(0, s.inHeight - row), s.strideHeight), ceilDivide(larger(0, s.inWidth - column), s.strideWidth), relu,
+            target + phase * planes.layout.channelStride)
     }
 }
 
@@ -304,7 +310,7 @@ func layOutGradient(_ s: trellis_conv) -> Planes {
         minRow: minRow, maxRow: maxRow, minColumn: minColumn, maxColumn: maxColumn)
 }
 
-private func gatherGradient(_ s: trellis_conv, _ planes: Planes, _ py: Int, _ px: Int, _ taps: inout Taps) {
+func gatherGradient(_ s: trellis_conv, _ planes: Planes, _ py: Int, _ px: Int, _ taps: inout Taps) {
     let gridHeight = ceilDivide(s.inHeight, s.strideHeight), gridWidth = ceilDivide(s.inWidth, s.strideWidth)
     for ky in 0..<s.kernelHeight {
         guard let row = gradientOffset(ky, py, s.strideHeight, s.padHeight, s.dilationHeight, gridHeight, s.outHeight) else { continue }

@@ -24,7 +24,7 @@ func run(_ job: Job, _ parallel: Parallel) {
 }
 
 private func runPiece(_ job: Job, _ n: Int, _ firstTile: Int, _ lastTile: Int, _ firstBlock: Int, _ lastBlock: Int) {
-    let own = scratch(7, tileRows * tileWidth + tileRows)
+    let own = scratch(7, tileRows * tileWidth + tileRows + lanes)
     let tile = own + tileRows
     let source = job.source + n * job.sourceBatchStride
     let blockWeights = job.channels * job.taps * tileRows
@@ -70,7 +70,7 @@ private func runPiece(_ job: Job, _ n: Int, _ firstTile: Int, _ lastTile: Int, _
 }
 
 /// Copies a tile's rows of valid pixels from scratch to the destination.
-private func deliver(_ job: Job, _ tile: UnsafePointer<Float>, _ n: Int, _ start: Int, _ count: Int, _ channel: Int, _ rows: Int) {
+func deliver(_ job: Job, _ tile: UnsafePointer<Float>, _ n: Int, _ start: Int, _ count: Int, _ channel: Int, _ rows: Int) {
     var y = start / job.rowStride, x = start % job.rowStride, at = 0
     while at < count {
         let run = smaller(job.rowStride - x, count - at)
