@@ -1,0 +1,138 @@
+/// What of its space an architecture needs to be read without it.
+public struct SpaceSummary: Hashable, Sendable {
+    public var layers: Int
+    public var strides: [Int]
+    public var filters: Int
+    public var blocks: Int
+    public var operators: [String]
+
+    public init(layers: Int, strides: [Int], filters: Int, blocks: Int, operators: [String]) {
+        self.layers = layers
+        self.strides = strides
+        self.filters = filters
+        self.blocks = blocks
+        self.operators = operators
+    }
+
+    /// The space itself, with every arrow and the default options.
+    public func space(catalogue: OperatorCatalogue = .standard) throws -> TrellisSpace {
+        try TrellisSpace(
+            layers: layers, strides: strides, filters: filters,
+            cell: CellSpace(blocks: blocks, operators: operators, catalogue: catalogue))
+    }
+}
+
+extension TrellisSpace {
+    public var summary: SpaceSummary {
+        SpaceSummary(layers: layers, strides: strides, filters: filters, blocks: cell.blocks, operators: cell.operators)
+    }
+}
+
+/// What decoding thought of an architecture.
+public struct ArchitectureScores: Hashable, Sendable {
+    /// Logarithm of the product of the betas along the path.
+    public var pathLogProbability: Double?
+    /// The weight of each branch's operator, block by block; empty when unknown.
+    public var strengths: [Double]
+
+    public init(pathLogProbability: Double? = nil, strengths: [Double] = []) {
+        self.pathLogProbability = pathLogProbability
+        self.strengths = strengths
+    }
+}
+
+/// Where an architecture comes from.
+public struct Provenance: Hashable, Sendable {
+    public var seed: UInt64?
+    /// As people write it, ISO 8601 by preference.
+    public var date: String?
+    /// The data set of the search.
+    public var data: String?
+    /// A paper or a file.
+    public var source: String?
+
+    public init(seed: UInt64? = nil, date: String? = nil, data: String? = nil, source: String? = nil) {
+        self.seed = seed
+        self.date = date
+        self.data = data
+        self.source = source
+    }
+
+    var isEmpty: Bool { seed == nil && date == nil && data == nil && source == nil }
+}
+
+/// A decided architecture: a path through the trellis and a cell that every layer repeats. Plain data; a network is built
+/// from it, and nothing else.
+public struct Architecture: Hashable, Sendable {
+    public var name: String?
+    public var space: SpaceSummary
+    /// A stride for each layer.
+    public var path: [Int]
+    public var cell: CellGenotype
+    public var scores: ArchitectureScores
+    public var provenance: Provenance
+    /// What the reader should know, one sentence each.
+    public var notes: [String]
+
+    /// Takes the parts as they are; `validate()` says whether they fit each other.
+    public init(
+        name: String? = nil, space: SpaceSummary, path: [Int], cell: CellGenotype, scores: ArchitectureScores = ArchitectureScores(),
+        provenance: Provenance = Provenance(), notes: [String] = []
+    ) {
+        self.name = name
+        self.space = space
+        self.path = path
+        self.cell = cell
+        self.scores = scores
+        self.provenance = provenance
+        self.notes = notes
+    }
+
+    /// The level (from 0) of each layer.
+    /// - Precondition: every stride of the path is one of the space; `validate()` sees to it.
+    public var levels: [Int] { path.map { space.strides.firstIndex(of: $0) ?? 0 } }
+
+    /// Whether path and cell fit the space that the architecture names.
+    public func validate(catalogue: OperatorCatalogue = .standard) throws { try validate(in: space.space(catalogue: catalogue)) }
+
+    /// Whether path and cell can be said in a space: strides, arrows (the mask included), blocks, operators, states.
+    /// The number of filters may differ.
+    public func validate(in space: TrellisSpace) throws {
+        try Self.validate(path: path, in: space)
+        try cell.validate(blocks: space.cell.blocks, operators: space.cell.operators)
+        guard scores.strengths.isEmpty || scores.strengths.count == cell.branches.count else {
+            throw SpaceError(
+                .misfit, at: "scores.strengths", expected: "\(cell.branches.count) numbers, one a branch",
+                got: "\(scores.strengths.count)", remedy: "leave them out when unknown")
+        }
+    }
+
+    private static func validate(path: [Int], in space: TrellisSpace) throws {
+        guard path.count == space.layers else {
+            throw SpaceError(
+                .misfit, at: "path", expected: "\(space.layers) strides, one a layer", got: "\(path.count)",
+                remedy: "use a space with as many layers, or another path")
+        }
+        var from = 0
+        for (i, stride) in path.enumerated() {
+            guard let to = space.level(ofStride: stride) else {
+                throw SpaceError(
+                    .misfit, at: "path[\(i + 1)]", expected: "one of the strides \(space.strides)", got: "\(stride)",
+                    remedy: "the path holds strides, not levels")
+            }
+            guard abs(to - from) <= 1 else {
+                throw SpaceError(
+                    .misfit, at: "path[\(i + 1)]", expected: "at most twice and at least half of \(space.strides[from])",
+                    got: "\(stride)", remedy: "from layer to layer the stride doubles, stays or halves; the stem gives \(space.strides[0])")
+            }
+            let move = Move.allCases[to - from + 1]
+            guard space.contains(TrellisArrow(layer: i + 1, from: from, move: move)) else {
+                throw SpaceError(
+                    .misfit, at: "path[\(i + 1)]", expected: "an arrow that exists",
+                    got: "\(space.strides[from]) to \(stride) into layer \(i + 1), which the mask cuts",
+                    remedy: "allow the arrow, or take another path")
+            }
+            from = to
+        }
+    }
+}

@@ -1,0 +1,232 @@
+import Foundation
+
+/// Architectures as text: JSON with its members in a fixed order, so that equal architectures give equal files.
+///
+/// Members: `format` and `version`, then `name`, `space`, `path` (strides), `cell` (a list of blocks, each two branches of
+/// `operator` and `state`; states count from 1: 1 = two-back, 2 = previous, 3 = block 1 ...), `scores`, `provenance`,
+/// `notes`. What is unknown is left out.
+extension Architecture {
+    public static let format = "trellis.architecture"
+    public static let version = 1
+
+    public var json: String { jsonValue.text() + "\n" }
+
+    var jsonValue: JSONValue {
+        var members: [JSONValue.Member] = [.init("format", .string(Self.format)), .init("version", .integer(Self.version))]
+        if let name { members.append(.init("name", .string(name))) }
+        members.append(.init("space", space.jsonValue))
+        members.append(.init("path", .array(path.map { .integer($0) })))
+        members.append(
+            .init(
+                "cell",
+                .array(
+                    cell.blocks.map { block in
+                        .array(
+                            block.branches.map {
+                                .object([.init("operator", .string($0.operation)), .init("state", .integer($0.state))])
+                            })
+                    })))
+        var scored: [JSONValue.Member] = []
+        if let score = scores.pathLogProbability { scored.append(.init("path_log_probability", .real(score))) }
+        if !scores.strengths.isEmpty { scored.append(.init("strengths", .array(scores.strengths.map { .real($0) }))) }
+        if !scored.isEmpty { members.append(.init("scores", .object(scored))) }
+        if !provenance.isEmpty { members.append(.init("provenance", provenance.jsonValue)) }
+        if !notes.isEmpty { members.append(.init("notes", .array(notes.map { .string($0) }))) }
+        return .object(members)
+    }
+
+    /// Reads what `json` writes, strictly: every member known, of its type, and the whole fits its space.
+    /// - Parameters:
+    ///   - file: what errors call the text.
+    ///   - catalogue: the operators that the space may name.
+    /// - Throws: `SpaceError` with the place in the text or the member at fault.
+    public init(json text: String, file: String = "architecture", catalogue: OperatorCatalogue = .standard) throws {
+        let top = try JSONReader(JSONParser.parse(text, file: file), at: file)
+        let format = try top.optional("format")?.string()
+        guard format == Self.format else {
+            throw SpaceError(
+                .format, at: "\(file).format", expected: "\"\(Self.format)\"", got: format.map { "\"\($0)\"" } ?? "nothing",
+                remedy: "this is no architecture of Trellis")
+        }
+        let version = try top.required("version").int()
+        guard version == Self.version else {
+            throw SpaceError(
+                .format, at: "\(file).version", expected: "\(Self.version)", got: "\(version)",
+                remedy: "it was written by another version of Trellis; use that one")
+        }
+        try top.allow(["format", "version", "name", "space", "path", "cell", "scores", "provenance", "notes"])
+        let space = try SpaceSummary(json: top.required("space"))
+        let blocks = try top.required("cell").items().map { block in
+            let branches = try block.items(count: 2).map(CellBranch.init(json:))
+            return CellBlock(branches[0], branches[1])
+        }
+        let scores = try top.optional("scores")
+        try scores?.allow(["path_log_probability", "strengths"])
+        self.init(
+            name: try top.optional("name")?.string(), space: space, path: try top.required("path").items().map { try $0.int() },
+            cell: CellGenotype(blocks: blocks),
+            scores: ArchitectureScores(
+                pathLogProbability: try scores?.optional("path_log_probability")?.double(),
+                strengths: try scores?.optional("strengths")?.items().map { try $0.double() } ?? []),
+            provenance: try top.optional("provenance").map(Provenance.init(json:)) ?? Provenance(),
+            notes: try top.optional("notes")?.items().map { try $0.string() } ?? [])
+        do {
+            try validate(catalogue: catalogue)
+        } catch let error as SpaceError {
+            throw SpaceError(
+                error.kind, at: "\(file): \(error.location)", expected: error.expected, got: error.got, remedy: error.remedy)
+        }
+    }
+
+    /// Reads a file.
+    public init(contentsOf path: String, catalogue: OperatorCatalogue = .standard) throws {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw SpaceError(
+                .format, at: path, expected: "a file that can be read", got: "none", remedy: "check the name and its permissions")
+        }
+        guard let text = String(data: bytes, encoding: .utf8) else {
+            throw SpaceError(
+                .format, at: path, expected: "UTF-8 text", got: "other bytes", remedy: "this is no architecture of Trellis")
+        }
+        try self.init(json: text, file: path, catalogue: catalogue)
+    }
+
+    /// Writes beside the file, syncs and renames: a file of that name is the old one or the new one, never half of one.
+    public func save(to path: String) throws {
+        func fail(_ what: String) -> SpaceError {
+            let reason = String(cString: strerror(errno))
+            return SpaceError(
+                .format, at: path, expected: "to \(what)", got: reason, remedy: "the file of that name, if any, is as it was")
+        }
+        let beside = "\(path).\(getpid()).tmp"
+        let descriptor = open(beside, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        guard descriptor >= 0 else { throw fail("create \(beside)") }
+        let bytes = Array(json.utf8)
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + written }, bytes.count - written) }
+            guard count > 0 else {
+                let error = fail("write \(bytes.count) bytes")
+                close(descriptor)
+                unlink(beside)
+                throw error
+            }
+            written += count
+        }
+        let synced = fsync(descriptor) == 0
+        guard close(descriptor) == 0, synced, rename(beside, path) == 0 else {
+            let error = fail("sync and rename")
+            unlink(beside)
+            throw error
+        }
+    }
+}
+
+extension SpaceSummary {
+    var jsonValue: JSONValue {
+        .object([
+            .init("layers", .integer(layers)), .init("strides", .array(strides.map { .integer($0) })),
+            .init("filters", .integer(filters)), .init("blocks", .integer(blocks)),
+            .init("operators", .array(operators.map { .string($0) })),
+        ])
+    }
+
+    init(json: JSONReader) throws {
+        try json.allow(["layers", "strides", "filters", "blocks", "operators"])
+        self.init(
+            layers: try json.required("layers").int(), strides: try json.required("strides").items().map { try $0.int() },
+            filters: try json.required("filters").int(), blocks: try json.required("blocks").int(),
+            operators: try json.required("operators").items().map { try $0.string() })
+    }
+}
+
+extension CellBranch {
+    init(json: JSONReader) throws {
+        try json.allow(["operator", "state"])
+        self.init(try json.required("operator").string(), try json.required("state").int())
+    }
+}
+
+extension Provenance {
+    var jsonValue: JSONValue {
+        var members: [JSONValue.Member] = []
+        if let seed { members.append(.init("seed", .integer(seed))) }
+        if let date { members.append(.init("date", .string(date))) }
+        if let data { members.append(.init("data", .string(data))) }
+        if let source { members.append(.init("source", .string(source))) }
+        return .object(members)
+    }
+
+    init(json: JSONReader) throws {
+        try json.allow(["seed", "date", "data", "source"])
+        self.init(
+            seed: try json.optional("seed")?.uint64(), date: try json.optional("date")?.string(),
+            data: try json.optional("data")?.string(), source: try json.optional("source")?.string())
+    }
+}
+
+/// A JSON value with its place in the file, read member by member with errors that name the place.
+struct JSONReader {
+    private let value: JSONValue
+    private let place: String
+
+    init(_ value: JSONValue, at place: String) {
+        self.value = value
+        self.place = place
+    }
+
+    private func error(_ expected: String, got: String? = nil) -> SpaceError {
+        SpaceError(
+            .format, at: place, expected: expected, got: got ?? value.typeName, remedy: "compare with a file that Trellis wrote")
+    }
+
+    private func members() throws -> [JSONValue.Member] {
+        guard case .object(let members) = value else { throw error("an object") }
+        return members
+    }
+
+    /// Refuses members that nobody reads: a misspelt one would be lost in silence.
+    func allow(_ keys: [String]) throws {
+        for member in try members() where !keys.contains(member.key) {
+            throw SpaceError.unknown("member", member.key, known: keys, at: place)
+        }
+    }
+
+    func optional(_ key: String) throws -> JSONReader? {
+        try members().first { $0.key == key }.map { JSONReader($0.value, at: "\(place).\(key)") }
+    }
+
+    func required(_ key: String) throws -> JSONReader {
+        guard let member = try optional(key) else { throw error("a member \"\(key)\"", got: "none") }
+        return member
+    }
+
+    func items(count: Int? = nil) throws -> [JSONReader] {
+        guard case .array(let items) = value else { throw error("a list") }
+        if let count, items.count != count { throw error("a list of \(count)", got: "\(items.count)") }
+        return items.enumerated().map { JSONReader($1, at: "\(place)[\($0 + 1)]") }
+    }
+
+    func string() throws -> String {
+        guard case .string(let text) = value else { throw error("a string") }
+        return text
+    }
+
+    func int() throws -> Int {
+        guard case .number(let digits) = value else { throw error("a whole number") }
+        guard let number = Int(digits) else { throw error("a whole number", got: digits) }
+        return number
+    }
+
+    func uint64() throws -> UInt64 {
+        guard case .number(let digits) = value else { throw error("a whole number") }
+        guard let number = UInt64(digits) else { throw error("a whole number from 0 to \(UInt64.max)", got: digits) }
+        return number
+    }
+
+    func double() throws -> Double {
+        guard case .number(let digits) = value else { throw error("a number") }
+        guard let number = Double(digits), number.isFinite else { throw error("a finite number", got: digits) }
+        return number
+    }
+}

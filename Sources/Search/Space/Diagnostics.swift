@@ -1,0 +1,56 @@
+import Foundation
+
+/// How undecided a table of architecture weights is.
+public struct TableEntropy: Hashable, Sendable {
+    /// Entropy of each row in nats, for rows with a choice.
+    public let rows: [Double]
+    /// Their mean; 0 when there is nothing to choose.
+    public let mean: Double
+    /// Mean of each row's entropy over the largest it could have: 1 undecided, 0 decided.
+    public let relative: Double
+
+    /// - Parameter distributions: probabilities, each row summing to 1; rows of fewer than two offer no choice.
+    init(_ distributions: [[Double]]) {
+        let choices = distributions.filter { $0.count > 1 }
+        rows = choices.map { row in row.reduce(0) { $1 > 0 ? $0 - $1 * log($1) : $0 } }
+        let count = Double(max(rows.count, 1))
+        mean = rows.reduce(0, +) / count
+        relative = zip(rows, choices).reduce(0) { $0 + $1.0 / log(Double($1.1.count)) } / count
+    }
+}
+
+extension CellSpace {
+    /// Entropy of alpha by edge.
+    public func entropy(alpha: [Double], normalised: Bool = false) throws -> TableEntropy {
+        let decided = try normalised ? alpha : self.normalised(alpha: alpha).flatMap { $0 }
+        return TableEntropy(
+            stride(from: 0, to: decided.count, by: operators.count).map { Array(decided[$0..<($0 + operators.count)]) })
+    }
+}
+
+extension TrellisSpace {
+    /// Entropy of beta by node, over the arrows that leave it.
+    public func entropy(beta: [Double], normalised: Bool = false) throws -> TableEntropy {
+        let decided = try normalised ? beta : self.normalised(beta: beta)
+        return TableEntropy(
+            nodes.filter { $0.layer < layers }.map { node in outgoing(node).map { decided[betaIndex(of: $0)] } })
+    }
+}
+
+extension CellGenotype {
+    /// A search has collapsed when more of its decoded branches than this are `skip_connect`. Differentiable search tends to
+    /// the operator without weights, which learns fastest, and the cells it gives then are poor. P-DARTS keeps 2 skips of 8
+    /// branches and DARTS with 3 and more is what its critics show, so: more than a third.
+    public static let collapseThreshold = 1.0 / 3
+
+    /// Share of `skip_connect` among the branches.
+    public var skipShare: Double { share(of: OperatorCatalogue.skipConnect) }
+
+    /// What to tell the user when the cell has collapsed, else nil.
+    public func collapseWarning(threshold: Double = CellGenotype.collapseThreshold) -> String? {
+        guard skipShare > threshold else { return nil }
+        let count = branches.filter { $0.operation == OperatorCatalogue.skipConnect }.count
+        return "\(count) of \(branches.count) branches of the decoded cell are skip_connect: the search is collapsing; "
+            + "stop earlier, start the architecture later, or raise its weight decay"
+    }
+}

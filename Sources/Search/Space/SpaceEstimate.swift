@@ -1,0 +1,213 @@
+/// What a supernet will cost, from sizes alone: nothing is allocated.
+///
+/// Counts follow the mathematics as written: every arrow evaluates its node's whole cell (eq. 6), every operator of every
+/// edge by itself, nothing recomputed. A compiled plan that shares what is equal needs less, so memory is an upper bound.
+public struct SpaceEstimate: Hashable, Sendable {
+    /// The stem, a layer, or the heads.
+    public struct Part: Hashable, Sendable {
+        public let name: String
+        public let nodes: Int
+        public let arrows: Int
+        /// For one image.
+        public let cost: Cost
+    }
+
+    public let height: Int
+    public let width: Int
+    public let batch: Int
+    public let classes: Int
+    /// The stem, layers 1...L, the heads.
+    public let parts: [Part]
+    /// Entries of alpha and beta.
+    public let architectureParameters: Int
+    /// Parameters of edges that never get an input, because the node has no two-back; they are among `parameters`.
+    public let unusedParameters: Int
+
+    private var total: Cost { parts.reduce(.zero) { $0 + $1.cost } }
+
+    /// Weights, without alpha and beta.
+    public var parameters: Int { total.parameters }
+    /// Of one forward pass of the whole batch.
+    public var multiplyAdds: Int { batch * total.multiplyAdds }
+    /// Forward, gradient of the inputs, gradient of the weights: three times forward.
+    public var weightStepMultiplyAdds: Int { 3 * multiplyAdds }
+    /// A first-order step of alpha and beta needs no gradient of the weights: two times forward.
+    public var architectureStepMultiplyAdds: Int { 2 * multiplyAdds }
+    /// A weight step and an architecture step.
+    public var searchStepMultiplyAdds: Int { weightStepMultiplyAdds + architectureStepMultiplyAdds }
+    /// Bytes of what the backward pass of a batch reads again.
+    public var activationBytes: Int { 4 * batch * total.activations }
+    /// Bytes of weights, gradients and momentum.
+    public var weightBytes: Int { 3 * 4 * parameters }
+    public var totalBytes: Int { activationBytes + weightBytes }
+}
+
+extension TrellisSpace {
+    /// What the supernet of this space will cost.
+    /// - Parameters:
+    ///   - height, width: of the crops.
+    ///   - batch: images in a batch.
+    ///   - classes: of the heads.
+    ///   - catalogue: the cost of each operator.
+    /// - Throws: `SpaceError` for a size below 1 or an operator without a cost.
+    public func estimate(
+        height: Int, width: Int, batch: Int = 1, classes: Int = 19, catalogue: OperatorCatalogue = .standard
+    ) throws -> SpaceEstimate {
+        for (name, value) in [("crop height", height), ("crop width", width), ("batch", batch), ("classes", classes)] where value < 1 {
+            throw SpaceError(
+                .size, at: "estimate.\(name)", expected: "at least 1", got: "\(value)", remedy: "give the size that the search will use")
+        }
+        let sizes = sizes(height: height, width: width)
+        var parts = [SpaceEstimate.Part(name: "stem", nodes: 1, arrows: 0, cost: stemCost(height: height, width: width))]
+        var unused = 0
+        for layer in 1...layers {
+            var cost = Cost.zero
+            var arrowCount = 0
+            for level in levels(atLayer: layer) {
+                let node = TrellisNode(layer: layer, level: level)
+                let cell = try cellCosts(node, height: sizes[level].height, width: sizes[level].width, catalogue)
+                let incoming = incoming(node)
+                arrowCount += incoming.count
+                cost += inputCost(node, sizes)
+                for _ in incoming { cost += Cost(multiplyAdds: cell.used.multiplyAdds, activations: cell.used.activations) }
+                let sets = options.operatorSets == .node ? 1 : incoming.count
+                cost.parameters += sets * (cell.used.parameters + cell.unused)
+                unused += sets * cell.unused
+            }
+            parts.append(.init(name: "layer \(layer)", nodes: levels(atLayer: layer).count, arrows: arrowCount, cost: cost))
+        }
+        parts.append(headsPart(height: height, width: width, sizes, classes: classes))
+        return SpaceEstimate(
+            height: height, width: width, batch: batch, classes: classes, parts: parts,
+            architectureParameters: alphaShape.reduce(1, *) + betaShape.reduce(1, *), unusedParameters: unused)
+    }
+
+    /// Convolution, affine BN, ReLU each; the image itself is kept too.
+    private func stemCost(height: Int, width: Int) -> Cost {
+        var cost = Cost(activations: 3 * height * width)
+        var (h, w) = (height, width)
+        for layer in stem {
+            (h, w) = ((h + layer.stride - 1) / layer.stride, (w + layer.stride - 1) / layer.stride)
+            let weights = 9 * layer.inChannels * layer.outChannels
+            cost += Cost(
+                parameters: weights + 2 * layer.outChannels, multiplyAdds: weights * h * w,
+                activations: 2 * layer.outChannels * h * w)
+        }
+        return cost
+    }
+
+    /// The preprocessing of a node's inputs: one for the two-back, one for every arrow. Kept: the ReLU, the convolution, the BN.
+    private func inputCost(_ node: TrellisNode, _ sizes: [(height: Int, width: Int)]) -> Cost {
+        let channels = blockChannels(level: node.level)
+        let pixels = sizes[node.level].height * sizes[node.level].width
+        func input(from level: Int, kernel: Int, pixelsIn: Int) -> Cost {
+            let weights = kernel * kernel * nodeChannels(level: level) * channels
+            return Cost(
+                parameters: weights + (options.affine ? 2 * channels : 0), multiplyAdds: weights * pixels,
+                activations: nodeChannels(level: level) * pixelsIn + 2 * channels * pixels)
+        }
+        var cost = hasTwoBack(node) ? input(from: node.level, kernel: 1, pixelsIn: pixels) : .zero
+        for arrow in incoming(node) {
+            if arrow.move == .coarser, options.down == .conv {
+                let source = sizes[arrow.from]
+                cost += input(from: arrow.from, kernel: options.downKernel, pixelsIn: source.height * source.width)
+            } else {
+                cost += input(from: arrow.from, kernel: 1, pixelsIn: pixels)
+            }
+        }
+        return cost
+    }
+
+    /// The cost of one evaluation of a node's cell, and the parameters of edges without an input.
+    private func cellCosts(
+        _ node: TrellisNode, height: Int, width: Int, _ catalogue: OperatorCatalogue
+    ) throws -> (used: Cost, unused: Int) {
+        let site = OperatorSite(
+            channels: blockChannels(level: node.level), height: height, width: width, affine: options.affine)
+        let edge = try cell.operators.reduce(Cost.zero) { try $0 + catalogue.cost(of: $1, at: site) }
+        let absent = hasTwoBack(node) ? 0 : cell.blocks
+        // The blocks are kept as states, and their concatenation for the derivative of beta.
+        var used = Cost(activations: 2 * cell.blocks * site.volume)
+        for _ in 0..<(cell.edgeCount - absent) { used += edge }
+        return (used, absent * edge.parameters)
+    }
+
+    /// Three branches of convolution, affine BN and ReLU, their concatenation, a classifier with bias; then the loss.
+    private func headsPart(height: Int, width: Int, _ sizes: [(height: Int, width: Int)], classes: Int) -> SpaceEstimate.Part {
+        // The log-softmax at the size of the image.
+        var cost = Cost(activations: classes * height * width)
+        let heads = levels(atLayer: layers)
+        for level in heads {
+            let input = nodeChannels(level: level)
+            let branch = options.headWidth ?? input
+            let pixels = sizes[level].height * sizes[level].width
+            let weights = input * branch
+            cost.parameters += 11 * weights + 6 * branch + 3 * branch * classes + classes
+            cost.multiplyAdds += 10 * weights * pixels + weights + 3 * branch * classes * pixels
+            cost.activations += (input + 4 * branch + 3 * branch) * pixels + input + 2 * branch
+        }
+        return .init(name: "heads", nodes: heads.count, arrows: 0, cost: cost)
+    }
+}
+
+// MARK: - Printing
+
+extension SpaceEstimate: CustomStringConvertible {
+    /// A table by layer and what a search step needs.
+    public var description: String {
+        var rows = [["", "nodes", "arrows", "parameters", "multiply-adds", "activations"]]
+        for part in parts {
+            rows.append([
+                part.name, "\(part.nodes)", part.arrows == 0 ? "" : "\(part.arrows)", groupDigits("\(part.cost.parameters)"),
+                decimalUnits(batch * part.cost.multiplyAdds), byteUnits(4 * batch * part.cost.activations),
+            ])
+        }
+        rows.append([
+            "total", "", "\(parts.reduce(0) { $0 + $1.arrows })", groupDigits("\(parameters)"), decimalUnits(multiplyAdds),
+            byteUnits(activationBytes),
+        ])
+        return """
+            \(alignColumns(rows))
+            crop \(height)x\(width), batch \(batch), \(classes) classes
+            search step  \(decimalUnits(searchStepMultiplyAdds)) multiply-adds \
+            (weights \(decimalUnits(weightStepMultiplyAdds)), architecture \(decimalUnits(architectureStepMultiplyAdds)))
+            memory       \(byteUnits(totalBytes)) at most (activations \(byteUnits(activationBytes)), \
+            weights with gradient and momentum \(byteUnits(weightBytes)))
+            alpha, beta  \(architectureParameters) numbers
+            """
+    }
+}
+
+/// `1.23 G`: three digits and a decimal prefix.
+func decimalUnits(_ value: Int) -> String { scaled(Double(value), by: 1000, ["", " k", " M", " G", " T", " P", " E"]) }
+
+/// `1.23 GB`, in powers of 1000.
+func byteUnits(_ value: Int) -> String { scaled(Double(value), by: 1000, [" B", " kB", " MB", " GB", " TB", " PB", " EB"]) }
+
+private func scaled(_ value: Double, by base: Double, _ units: [String]) -> String {
+    var rest = value
+    var unit = 0
+    while rest >= base, unit < units.count - 1 {
+        rest /= base
+        unit += 1
+    }
+    guard unit > 0 else { return "\(Int(rest))" + units[0] }
+    let factor: Double = rest < 10 ? 100 : rest < 100 ? 10 : 1
+    let rounded = (rest * factor).rounded() / factor
+    return (factor == 1 ? "\(Int(rounded))" : "\(rounded)") + units[unit]
+}
+
+/// Columns side by side, the first to the left, the others to the right.
+func alignColumns(_ rows: [[String]]) -> String {
+    let columns = rows.map(\.count).max() ?? 0
+    let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    return rows.map { row in
+        let cells = row.enumerated().map { i, text in
+            let padding = String(repeating: " ", count: widths[i] - text.count)
+            return i == 0 ? text + padding : padding + text
+        }
+        var line = cells.joined(separator: "  ")
+        while line.last == " " { line.removeLast() }
+        return line
+    }.joined(separator: "\n")
+}
