@@ -36,7 +36,7 @@ let package = Package(
         .target(name: "Search", dependencies: ["Networks"]),
 
         // The host: the only part that knows Lua.
-        .target(name: "CLua", dependencies: ["CLuaSystem", "CReadline"]),
+        .target(name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"]),
         .target(
             name: "LuaHost",
             dependencies: ["CLua", "CLuaSystem", "CReadline", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search"]),

@@ -1,1 +1,173 @@
+// The only C of the host with control flow. Lua raises errors by longjmp, and none may cross a Swift frame: Swift bodies
+// return a count or a code below zero, and the functions here raise once the Swift frame is gone. What Swift calls
+// directly either cannot raise or runs in protected mode; each comment says which, and what is left on the stack.
 #pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <lua.h>
+#include <lauxlib.h>
+#include <lualib.h>
+
+// MARK: - The host's record, one for each Lua state
+
+enum { CLUA_MAX_THREADS = 256 };
+
+typedef struct clua_host {
+  lua_State *main;
+  lua_State *current;   ///< the thread whose C function runs now; callbacks from Swift go there
+  void *swift;          ///< the Swift object that owns the state
+  int in_swift;         ///< above zero while a Swift frame stands between here and the nearest protected call
+  int depth;            ///< nesting of top-level runs
+  bool closed;          ///< lua_close has begun: registry references must no longer be dropped
+  int64_t objects;      ///< userdata of ours alive
+  int64_t base, limit;  ///< bytes outside Lua's heap: smallest threshold, and the one in force
+  int64_t collections;  ///< full collections made because of `limit`
+  /// Coroutines being resumed, outermost first: the interrupt hook is armed on each.
+  lua_State *threads[CLUA_MAX_THREADS];
+  volatile int thread_count;
+} clua_host;
+
+/// A Swift body: the number of results on the stack, or one of the codes below.
+typedef int (*clua_body)(lua_State *L, void *context);
+/// Gives back one reference to a Swift object.
+typedef void (*clua_release)(void *object);
+
+enum {
+  CLUA_MESSAGE = -1,      ///< a string is on top: raise it with the caller's position in front
+  CLUA_VALUE = -2,        ///< any value is on top: raise it as it is
+  CLUA_ARGUMENT = -3,     ///< a string and then the argument's stack index are on top: raise "bad argument #i to 'f' (...)"
+  CLUA_INTERRUPTED = -4,  ///< raise the interrupt
+};
+
+/// A new state with the standard libraries, or NULL. `base`: bytes outside Lua's heap that start a collection.
+lua_State *clua_open(void *swift, clua_body dispatch, clua_release release, int64_t base, bool ignore_environment);
+void clua_close(lua_State *L);
+
+static inline clua_host *clua_host_of(lua_State *L) { return *(clua_host **)lua_getextraspace(L); }
+
+// MARK: - Functions and userdata
+
+/// What every userdata of ours holds. `type` is the address of its type record in Swift, `object` a retained reference or NULL
+/// once freed.
+typedef struct clua_box {
+  const void *type;
+  void *object;
+} clua_box;
+
+/// Pushes a function that calls `context`'s body through the trampoline. `name` is for messages and must live as long as the state;
+/// `style` is about messages only.
+void clua_push_function(lua_State *L, void *context, const char *name, int style);
+enum {
+  CLUA_FUNCTION = 0,
+  CLUA_OPERATOR = 1,  ///< arguments are operands
+  CLUA_CALLABLE = 2,  ///< what __call runs: the value called is not an argument
+  // The next two are called by the __index and __newindex of this library: the user's line is one level further down.
+  CLUA_FIELD = 3,     ///< reads or sets the field it is named after
+  CLUA_KEY = 4,       ///< reads or sets any other key
+};
+/// As clua_push_function, with `context` a retained object that the function owns.
+void clua_push_owning_function(lua_State *L, void *context, const char *name);
+/// The context of a function pushed by either, or NULL. Raises nothing.
+void *clua_function_context(lua_State *L, int index);
+
+/// The box at `index` if it is a userdata of ours of any type, else NULL. Raises nothing.
+clua_box *clua_to_any_box(lua_State *L, int index);
+
+/// The box at `index` if it is a userdata of `type`, else NULL. Raises nothing. The tag lies in the block, so a
+/// metatable swapped by debug.setmetatable fools nobody.
+static inline clua_box *clua_to_box(lua_State *L, int index, const void *type) {
+  clua_box *box = (clua_box *)lua_touserdata(L, index);
+  if (!box || lua_rawlen(L, index) != sizeof(clua_box)) return NULL;
+  return box->type == type ? box : NULL;
+}
+
+/// Pushes a userdata that takes over one reference to `object`. +1 value. False if `type` has no metatable in this state.
+static inline bool clua_push_box(lua_State *L, const void *type, void *object) {
+  lua_checkstack(L, 3);
+  clua_box *box = (clua_box *)lua_newuserdatauv(L, sizeof(clua_box), 0);
+  box->type = type;
+  box->object = object;
+  clua_host_of(L)->objects++;
+  bool known = lua_rawgetp(L, LUA_REGISTRYINDEX, type) == LUA_TTABLE;
+  lua_setmetatable(L, -2);
+  return known;
+}
+/// As clua_push_box, but an object that has a userdata already gets the same one (its reference is given back then).
+bool clua_push_unique_box(lua_State *L, const void *type, void *object);
+/// Releases the object and empties the box.
+void clua_free_box(lua_State *L, clua_box *box);
+
+/// Makes the metatable of `type` out of the values on the stack, in this order: table of methods, table of getters, table of
+/// setters, function for other keys read or nil, function for other keys written or nil, table of further metamethods. Pops them.
+void clua_make_type(lua_State *L, const void *type, const char *name);
+
+// MARK: - Small things that are macros or variadic in lua.h. None of them raises.
+
+static inline int clua_registry(void) { return LUA_REGISTRYINDEX; }
+static inline void clua_pop(lua_State *L, int n) { lua_settop(L, -n - 1); }
+static inline void clua_insert(lua_State *L, int index) { lua_rotate(L, index, 1); }
+static inline void clua_remove(lua_State *L, int index) { lua_rotate(L, index, -1); lua_settop(L, -2); }
+static inline bool clua_is_none_or_nil(lua_State *L, int index) { return lua_type(L, index) <= 0; }
+static inline void clua_push_nil(lua_State *L) { lua_checkstack(L, 1); lua_pushnil(L); }
+static inline void clua_push_number(lua_State *L, double x) { lua_checkstack(L, 1); lua_pushnumber(L, x); }
+static inline void clua_push_integer(lua_State *L, int64_t x) { lua_checkstack(L, 1); lua_pushinteger(L, x); }
+static inline void clua_push_boolean(lua_State *L, bool x) { lua_checkstack(L, 1); lua_pushboolean(L, x); }
+static inline void clua_push_copy(lua_State *L, int index) { lua_checkstack(L, 1); lua_pushvalue(L, index); }
+static inline void clua_push_string(lua_State *L, const char *bytes, size_t count) {
+  lua_checkstack(L, 1);
+  lua_pushlstring(L, bytes, count);
+}
+static inline void clua_push_table(lua_State *L, int list, int fields) { lua_checkstack(L, 2); lua_createtable(L, list, fields); }
+static inline void clua_push_globals(lua_State *L) { lua_checkstack(L, 1); lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS); }
+/// Whether the number at `index` is stored as an integer.
+static inline bool clua_is_integer(lua_State *L, int index) { return lua_isinteger(L, index); }
+/// Bytes of a string at `index`; NULL when it is not a string (a number is not converted).
+static inline const char *clua_bytes(lua_State *L, int index, size_t *count) {
+  if (lua_type(L, index) != LUA_TSTRING) { *count = 0; return NULL; }
+  return lua_tolstring(L, index, count);
+}
+/// Value of `name` in the table at `index`, without metamethods. +1 value.
+void clua_raw_get(lua_State *L, int index, const char *name, size_t count);
+/// Sets `name` in the table at `index` to the value on top, without metamethods. Pops it.
+void clua_raw_set(lua_State *L, int index, const char *name, size_t count);
+/// The name Lua's own messages use for the value at `index`: its __name, else its type ("no value" past the last argument).
+const char *clua_type_name(lua_State *L, int index);
+int64_t clua_heap_bytes(lua_State *L);
+void clua_collect(lua_State *L);
+
+// MARK: - Protected calls
+
+/// Calls the function under `arguments` values; status as lua_pcall. On failure the error value is on top and the traceback is
+/// kept for clua_push_traceback. The only way from Swift into Lua.
+int clua_pcall(lua_State *L, int arguments, int results);
+/// Traceback of the last failed clua_pcall, host frames left out; nil if there is none. +1 value.
+void clua_push_traceback(lua_State *L);
+/// Says that the value on top, about to be raised again, already has a traceback (on top of it). Pops that.
+void clua_keep_traceback(lua_State *L);
+/// t[key] with metamethods, key on top: replaced by the value or the error. Status as lua_pcall.
+int clua_get(lua_State *L, int index);
+/// tostring of the value at `index`, or the error's own text. +1 value, always a string.
+void clua_push_tostring(lua_State *L, int index);
+/// Pushes the compiled chunk or the message. Text only. Status as luaL_loadbufferx.
+int clua_load(lua_State *L, const char *bytes, size_t count, const char *name);
+/// As clua_load, from a file (NULL: standard input); a first line beginning with # is skipped.
+int clua_load_file(lua_State *L, const char *path);
+/// A C function that stores the caller's active local variables in the table that is its only upvalue. Pops the table, +1 value.
+void clua_push_keeper(lua_State *L);
+
+// MARK: - Interrupts
+
+/// SIGINT arms the hook of the running state. `exits`: with no way to stop within two seconds a second one ends the process.
+void clua_interrupt_install(void);
+/// Top-level code begins or ends: between the two SIGINT raises an error that pcall cannot hold.
+void clua_run_begin(lua_State *L);
+/// Returns whether an interrupt came meanwhile, and forgets it.
+bool clua_run_end(lua_State *L);
+/// Pushes the distinguished error value of an interrupt. +1 value.
+void clua_push_interrupt(lua_State *L);
+/// Whether the value at `index` is that value.
+bool clua_is_interrupt(lua_State *L, int index);
+/// Replaces coroutine.resume, wrap and close by versions that know which threads run.
+void clua_track_coroutines(lua_State *L);
+/// Replaces load, loadfile, dofile and require's search of Lua files by versions that take text only.
+void clua_text_only(lua_State *L);

@@ -1,0 +1,224 @@
+// Ctrl-C. A hook that is always on doubles the time of a tight loop, so the signal arms it; it stays armed until the top level
+// returns, because a pcall would swallow a single error; and it is armed on every coroutine that runs, because hooks are per thread.
+#include "private.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static clua_host *volatile active;
+static pthread_t lua_thread;
+static volatile int64_t first_signal;  // milliseconds on the monotonic clock
+
+void clua_push_interrupt(lua_State *L) {
+  lua_checkstack(L, 3);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &clua_key_interrupt);
+}
+
+bool clua_is_interrupt(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TTABLE) return false;
+  const void *address = lua_topointer(L, index);
+  clua_push_interrupt(L);
+  bool same = lua_topointer(L, -1) == address;
+  lua_pop(L, 1);
+  return same;
+}
+
+static int interrupt_text(lua_State *L) {
+  lua_pushliteral(L, "interrupted");
+  return 1;
+}
+
+static void hook(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  if (!trellis_interrupt_pending()) {  // a coroutine armed in an earlier run and resumed in this one
+    lua_sethook(L, NULL, 0, 0);
+    return;
+  }
+  clua_push_interrupt(L);
+  lua_error(L);
+}
+
+void clua_arm(lua_State *L) {
+  lua_sethook(L, hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+static int64_t milliseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void on_signal(int signal_number) {
+  int saved = errno;
+  // The kernel may pick any thread; only the one that runs Lua may touch its states.
+  if (!pthread_equal(pthread_self(), lua_thread)) {
+    pthread_kill(lua_thread, signal_number);
+    errno = saved;
+    return;
+  }
+  clua_host *host = active;
+  int64_t now = milliseconds();
+  if (host && trellis_interrupt_pending()) {
+    // A held key repeats every 30 ms; a second press comes later than that.
+    if (now - first_signal > 200 && now - first_signal < 2000) {
+      static const char message[] = "\ntrellis: forced to stop\n";
+      ssize_t ignored = write(2, message, sizeof message - 1);
+      (void)ignored;
+      _exit(130);
+    }
+    if (now - first_signal >= 2000) first_signal = now;
+  } else {
+    first_signal = now;
+  }
+  trellis_interrupt_set(true);
+  if (host) {
+    clua_arm(host->main);
+    for (int i = 0; i < host->thread_count; i++) clua_arm(host->threads[i]);
+  }
+  errno = saved;
+}
+
+void clua_interrupt_install(void) {
+  lua_thread = pthread_self();
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_signal;  // no SA_RESTART: a blocked read is to end
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+}
+
+void clua_run_begin(lua_State *L) {
+  clua_host *host = clua_host_of(L);
+  if (host->depth++ > 0) return;
+  trellis_interrupt_set(false);
+  lua_checkstack(L, 2);
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_inner_value);
+  active = host;
+}
+
+bool clua_run_end(lua_State *L) {
+  clua_host *host = clua_host_of(L);
+  if (--host->depth > 0) return false;
+  active = NULL;
+  bool interrupted = trellis_interrupt_pending();
+  trellis_interrupt_set(false);
+  if (lua_gethook(host->main) == hook) lua_sethook(host->main, NULL, 0, 0);
+  return interrupted;
+}
+
+// MARK: - Coroutines that are known while they run
+
+static int resume(lua_State *L, lua_State *coroutine, int arguments, int *results) {
+  clua_host *host = clua_host_of(L);
+  if (host->thread_count < CLUA_MAX_THREADS) host->threads[host->thread_count] = coroutine;
+  host->thread_count++;
+  if (trellis_interrupt_pending()) clua_arm(coroutine);
+  lua_State *current = host->current;
+  host->current = coroutine;
+  int status = lua_resume(coroutine, L, arguments, results);
+  host->current = current;
+  host->thread_count--;
+  return status;
+}
+
+/// Moves the arguments over and the results back; -1 with an error value on top.
+static int resume_with_arguments(lua_State *L, lua_State *coroutine, int arguments) {
+  if (!lua_checkstack(coroutine, arguments)) {
+    lua_pushliteral(L, "too many arguments to resume");
+    return -1;
+  }
+  lua_xmove(L, coroutine, arguments);
+  int results;
+  int status = resume(L, coroutine, arguments, &results);
+  if (status == LUA_OK || status == LUA_YIELD) {
+    if (!lua_checkstack(L, results + 1)) {
+      lua_pop(coroutine, results);
+      lua_pushliteral(L, "too many results to resume");
+      return -1;
+    }
+    lua_xmove(coroutine, L, results);
+    return results;
+  }
+  lua_xmove(coroutine, L, 1);
+  return -1;
+}
+
+static lua_State *check_coroutine(lua_State *L) {
+  lua_State *coroutine = lua_tothread(L, 1);
+  if (!coroutine) luaL_typeerror(L, 1, "coroutine");
+  return coroutine;
+}
+
+static int coroutine_resume(lua_State *L) {
+  lua_State *coroutine = check_coroutine(L);
+  int results = resume_with_arguments(L, coroutine, lua_gettop(L) - 1);
+  lua_pushboolean(L, results >= 0);
+  int count = results >= 0 ? results + 1 : 2;
+  lua_insert(L, -count);
+  return count;
+}
+
+static int wrapped(lua_State *L) {
+  lua_State *coroutine = lua_tothread(L, lua_upvalueindex(1));
+  int results = resume_with_arguments(L, coroutine, lua_gettop(L));
+  if (results >= 0) return results;
+  int status = lua_status(coroutine);
+  if (status != LUA_OK && status != LUA_YIELD) {  // an error in the coroutine itself
+    clua_keep_coroutine_traceback(L, coroutine);
+    if (lua_resetthread(coroutine) != LUA_OK) {
+      lua_pop(L, 1);
+      lua_xmove(coroutine, L, 1);
+      clua_keep_coroutine_traceback(L, coroutine);
+    }
+  }
+  return lua_error(L);
+}
+
+static int coroutine_wrap(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_State *coroutine = lua_newthread(L);
+  lua_pushvalue(L, 1);
+  lua_xmove(L, coroutine, 1);
+  lua_pushcclosure(L, wrapped, 1);
+  return 1;
+}
+
+static int coroutine_close(lua_State *L) {
+  lua_State *coroutine = check_coroutine(L);
+  clua_host *host = clua_host_of(L);
+  // Its pending <close> variables run on it.
+  if (host->thread_count < CLUA_MAX_THREADS) host->threads[host->thread_count] = coroutine;
+  host->thread_count++;
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, 1);
+  int failed = lua_pcall(L, 1, LUA_MULTRET, 0);
+  host->thread_count--;
+  return failed ? lua_error(L) : lua_gettop(L) - 1;
+}
+
+void clua_track_coroutines(lua_State *L) {
+  lua_createtable(L, 0, 0);
+  lua_createtable(L, 0, 3);
+  lua_pushcfunction(L, interrupt_text);
+  lua_setfield(L, -2, "__tostring");
+  lua_pushliteral(L, "interrupt");
+  lua_setfield(L, -2, "__name");
+  lua_pushliteral(L, "interrupt");
+  lua_setfield(L, -2, "__metatable");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_interrupt);
+
+  lua_getglobal(L, "coroutine");
+  lua_pushcfunction(L, coroutine_resume);
+  lua_setfield(L, -2, "resume");
+  lua_pushcfunction(L, coroutine_wrap);
+  lua_setfield(L, -2, "wrap");
+  lua_getfield(L, -1, "close");
+  lua_pushcclosure(L, coroutine_close, 1);
+  lua_setfield(L, -2, "close");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,173 @@
+import CLua
+
+/// How a piece of source ended.
+public enum Outcome {
+    case done
+    /// The text ends before the statement does; nothing ran.
+    case incomplete
+    /// It did not compile, or raised an error.
+    case failed(LuaError)
+    case interrupted(LuaError?)
+}
+
+/// What an evaluation does beside running the text. The prompt and notebooks differ from scripts here only.
+public struct EvaluationOptions: Sendable {
+    /// The text's last statement is returned if it is an expression.
+    public var returnsExpression = true
+    /// Top-level locals stay visible to later texts, as globals: each entry is a chunk of its own otherwise.
+    public var keepsLocals = true
+    public init() {}
+}
+
+extension ScriptHost {
+    /// Compiles and runs text, then hands the results to `results` while they lie on the stack (first index, count).
+    /// Both run under interrupt protection. - Parameter name: "=[3]" shows as "[3]:1:", "@file.lua" as "file.lua:1:".
+    public func evaluate(
+        _ source: String, name: String, options: EvaluationOptions = EvaluationOptions(),
+        results: (LuaThread, Int32, Int32) throws -> Void = { _, _, _ in }
+    ) -> Outcome {
+        guard let L = state else { return .done }
+        let base = lua_gettop(L)
+        defer { lua_settop(L, base) }
+        switch compile(L, source, name, options) {
+        case .failed(let error): return .failed(error)
+        case .incomplete: return .incomplete
+        case .ready(let keeps):
+            if keeps {
+                clua_push_globals(L)
+                clua_push_keeper(L)
+            }
+            return run(L, arguments: keeps ? 1 : 0, base: base, results)
+        }
+    }
+
+    /// Runs a script file, or standard input for a nil path, with `arguments` as `...`.
+    public func runFile(_ path: String?, arguments: [String]) -> Outcome {
+        guard let L = state else { return .done }
+        let base = lua_gettop(L)
+        defer { lua_settop(L, base) }
+        guard clua_load_file(L, path) == LUA_OK else { return .failed(LuaError.take(L, traceback: false)) }
+        guard lua_checkstack(L, Int32(clamping: arguments.count + 8)) != 0 else { return .failed(LuaError(L, "too many arguments")) }
+        for argument in arguments { Stack.push(L, argument) }
+        return run(L, arguments: Int32(arguments.count), base: base) { _, _, _ in }
+    }
+
+    /// Calls a global function with one argument and stores the result: what -l does with require.
+    public func require(_ module: String, into global: String) -> Outcome {
+        guard let L = state else { return .done }
+        let base = lua_gettop(L)
+        defer { lua_settop(L, base) }
+        clua_push_globals(L)
+        Stack.rawGet(L, -1, "require")
+        clua_remove(L, -2)
+        Stack.push(L, module)
+        return run(L, arguments: 1, base: base) { L, first, count in
+            clua_push_globals(L)
+            if count > 0 { clua_push_copy(L, first) } else { clua_push_nil(L) }
+            Stack.rawSet(L, -2, global)
+        }
+    }
+
+    /// Calls the function below the arguments on the stack as top-level code.
+    private func run(_ L: LuaThread, arguments: Int32, base: Int32, _ results: (LuaThread, Int32, Int32) throws -> Void) -> Outcome {
+        clua_run_begin(L)
+        var failure: LuaError?
+        if clua_pcall(L, arguments, LUA_MULTRET) == LUA_OK {
+            do {
+                try results(L, base + 1, lua_gettop(L) - base)
+            } catch let error as LuaError {
+                failure = error
+            } catch {
+                failure = LuaError(L, "\(error)")
+            }
+        } else {
+            failure = LuaError.take(L)
+        }
+        let interrupted = clua_run_end(L)
+        if let failure { return interrupted || failure.isInterrupt ? .interrupted(failure) : .failed(failure) }
+        return .done
+    }
+
+    // MARK: Compiling
+
+    private enum Compilation {
+        /// The function is on the stack. `keepsLocals`: it takes the keeper as its argument.
+        case ready(keepsLocals: Bool)
+        case incomplete
+        case failed(LuaError)
+    }
+
+    private func load(_ L: LuaThread, _ source: String, _ name: String) -> Bool {
+        var source = source
+        let status = source.withUTF8 { utf8 in
+            utf8.withMemoryRebound(to: CChar.self) { clua_load(L, $0.baseAddress, $0.count, name) }
+        }
+        return status == LUA_OK
+    }
+
+    /// As `load`, but leaves nothing on the stack when the text does not compile.
+    private func tryLoad(_ L: LuaThread, _ source: String, _ name: String) -> Bool {
+        if load(L, source, name) { return true }
+        clua_pop(L, 1)
+        return false
+    }
+
+    private func compile(_ L: LuaThread, _ source: String, _ name: String, _ options: EvaluationOptions) -> Compilation {
+        let source = withoutShebang(source)
+        // As an expression first: `f` alone is one, and `f()` has results worth showing. Nothing runs to find out.
+        if options.returnsExpression, tryLoad(L, "return " + source, name) { return .ready(keepsLocals: false) }
+        guard load(L, source, name) else {
+            let error = LuaError.take(L, traceback: false)
+            return isIncomplete(error.message) ? .incomplete : .failed(error)
+        }
+        let plainIndex = lua_gettop(L)
+        // A leading semicolon lest the call continue the text's last expression. After a final `return` this is no Lua: no keeping.
+        let keeper = options.keepsLocals && source.utf8.count < 1 << 20 && source.contains("local") ? "\n;(...)()" : ""
+        if options.returnsExpression, let split = trailingExpression(L, source, name) {
+            let head = source[..<split], tail = source[split...]
+            if tryLoad(L, head + (keeper.isEmpty ? "" : ";(...)() ") + "return " + tail, name) {
+                clua_remove(L, plainIndex)
+                return .ready(keepsLocals: !keeper.isEmpty)
+            }
+        }
+        if !keeper.isEmpty, tryLoad(L, source + keeper, name) {
+            clua_remove(L, plainIndex)
+            return .ready(keepsLocals: true)
+        }
+        return .ready(keepsLocals: false)
+    }
+
+    /// Where the expression that ends a text of several lines begins. What is before it must compile by itself, else it is
+    /// inside a block.
+    private func trailingExpression(_ L: LuaThread, _ source: String, _ name: String) -> String.Index? {
+        var end = source.endIndex
+        for _ in 0..<32 {
+            guard let newline = source[..<end].lastIndex(of: "\n") else { return nil }
+            let start = source.index(after: newline)
+            end = newline
+            guard !source[start...].allSatisfy(\.isWhitespace), tryLoad(L, "return " + source[start...], name) else { continue }
+            clua_pop(L, 1)
+            guard tryLoad(L, String(source[..<start]), name) else { continue }
+            clua_pop(L, 1)
+            return start
+        }
+        return nil
+    }
+
+    private func withoutShebang(_ source: String) -> String {
+        guard source.hasPrefix("#") else { return source }
+        return source.firstIndex(of: "\n").map { String(source[$0...]) } ?? ""
+    }
+
+    /// Lua says <eof> where the text ends too soon. A string in quotes cannot go on in another line, so that is an error.
+    private func isIncomplete(_ message: String) -> Bool { message.hasSuffix("<eof>") && !message.contains("unfinished string") }
+}
+
+extension LuaError {
+    /// An error of the host's own with a message only.
+    init(_ L: LuaThread, _ message: String) {
+        Stack.push(L, message)
+        defer { clua_pop(L, 1) }
+        self.init(value: LuaReference(L, -1), message: message, traceback: nil, isInterrupt: false)
+    }
+}

@@ -1,0 +1,193 @@
+import CKernels
+import CLua
+import Glibc
+
+/// A Lua state with the host's modules in it.
+///
+/// Not to be shared between threads. `close` it when done; functions and errors that outlive it become inert.
+public final class ScriptHost {
+    public let registry: Registry
+    private(set) var state: LuaThread?
+    private var functions: [NativeFunction] = []
+
+    /// The thread on which Lua runs at this moment; nil once the state is closed.
+    var thread: LuaThread? {
+        guard let state, let record = clua_host_of(state), !record.pointee.closed else { return nil }
+        return record.pointee.current
+    }
+
+    /// - Parameter ignoreEnvironment: as `lua -E`: LUA_PATH and the like are not read.
+    /// - Throws: `HostError` when there is no memory for a state.
+    public init(_ registry: Registry, ignoreEnvironment: Bool = false) throws {
+        self.registry = registry
+        let base = min(256 << 20, Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE))) / 4)
+        state = clua_open(
+            Unmanaged.passUnretained(self).toOpaque(),
+            { L, context in
+                guard let L, let context else { return Int32(CLUA_MESSAGE) }
+                return dispatch(L, context)
+            },
+            { object in
+                if let object { Unmanaged<AnyObject>.fromOpaque(object).release() }
+            }, base, ignoreEnvironment)
+        guard let state else { throw HostError("not enough memory for a Lua state") }
+        for type in registry.allTypes { install(state, type) }
+        for module in registry.modules { install(state, module) }
+    }
+
+    deinit { close() }
+
+    /// Runs all finalisers and frees the state.
+    public func close() {
+        guard let state else { return }
+        clua_close(state)
+        self.state = nil
+    }
+
+    /// The host that owns a Lua thread.
+    static func of(_ L: LuaThread) -> ScriptHost {
+        Unmanaged<ScriptHost>.fromOpaque(clua_host_of(L).pointee.swift).takeUnretainedValue()
+    }
+
+    // MARK: Installing
+
+    private func push(_ L: LuaThread, _ binding: Binding, methodOf type: ObjectType? = nil, style: Int = CLUA_FUNCTION) {
+        let function = NativeFunction(binding, methodOf: type, registry: registry)
+        functions.append(function)
+        clua_push_function(L, Unmanaged.passUnretained(function).toOpaque(), function.cName, Int32(style))
+    }
+
+    private func install(_ L: LuaThread, _ type: ObjectType) {
+        clua_push_table(L, 0, Int32(type.methods.count))
+        for method in type.methods {
+            push(L, method, methodOf: type)
+            Stack.rawSet(L, -2, method.name)
+        }
+        clua_push_table(L, 0, Int32(type.fields.count))
+        for field in type.fields {
+            push(L, Binding(name: field.name, summary: "", body: field.get), methodOf: type, style: CLUA_FIELD)
+            Stack.rawSet(L, -2, field.name)
+        }
+        clua_push_table(L, 0, 4)
+        for field in type.fields {
+            guard let set = field.set else { continue }
+            let parameter = Argument("value", field.kind)
+            push(L, Binding(name: field.name, parameters: [parameter], summary: "", body: set), methodOf: type, style: CLUA_FIELD)
+            Stack.rawSet(L, -2, field.name)
+        }
+        pushKeyFunction(L, type, "index", ["key"], type.index)
+        pushKeyFunction(L, type, "newindex", ["key", "value"], type.newindex)
+        clua_push_table(L, 0, Int32(type.metamethods.count + 1))
+        for metamethod in type.metamethods {
+            let word = operatorWords[metamethod.name]
+            let named = word.map { metamethod.renamed($0) } ?? metamethod
+            let isCall = metamethod.name == "__call"
+            if isCall {
+                push(L, metamethod.renamed(type.name), methodOf: type, style: CLUA_CALLABLE)
+            } else {
+                push(L, named, style: word == nil ? CLUA_FUNCTION : CLUA_OPERATOR)
+            }
+            Stack.rawSet(L, -2, metamethod.name)
+        }
+        push(L, Binding(name: "tostring", summary: "", body: type.describe), methodOf: type)
+        Stack.rawSet(L, -2, "__tostring")
+        clua_make_type(L, type.tag, type.name)
+    }
+
+    private func pushKeyFunction(_ L: LuaThread, _ type: ObjectType, _ name: String, _ parameters: [String], _ body: Body?) {
+        guard let body else { return clua_push_nil(L) }
+        let list = parameters.map { Argument($0, .any) }
+        push(L, Binding(module: type.name, name: name, parameters: list, summary: "", body: body), methodOf: type, style: CLUA_KEY)
+    }
+
+    /// Makes the module's table, a global that `require` finds too.
+    private func install(_ L: LuaThread, _ module: LuaModule) {
+        clua_push_table(L, 0, Int32(module.bindings.count))
+        for binding in module.bindings {
+            push(L, binding)
+            setNested(L, binding.name)
+        }
+        if !module.constants.isEmpty { installConstants(L, module.constants) }
+        clua_push_globals(L)
+        clua_push_copy(L, -2)
+        Stack.rawSet(L, -2, module.name)
+        clua_pop(L, 1)
+        Stack.rawGet(L, clua_registry(), LUA_LOADED_TABLE)
+        clua_push_copy(L, -2)
+        Stack.rawSet(L, -2, module.name)
+        clua_pop(L, 2)
+    }
+
+    /// Sets "a.b.c" in the table below the top to the value on top, making tables on the way.
+    private func setNested(_ L: LuaThread, _ name: String) {
+        var parts = name.split(separator: ".").map(String.init)
+        let last = parts.removeLast()
+        lua_checkstack(L, 4)
+        clua_push_copy(L, -2)
+        for part in parts {
+            Stack.rawGet(L, -1, part)
+            if lua_type(L, -1) != LUA_TTABLE {
+                clua_pop(L, 1)
+                clua_push_table(L, 0, 4)
+                clua_push_copy(L, -1)
+                Stack.rawSet(L, -3, part)
+            }
+            clua_remove(L, -2)
+        }
+        clua_insert(L, -2)
+        Stack.rawSet(L, -2, last)
+        clua_pop(L, 1)
+    }
+
+    /// Constants are made when first read, so that starting costs nothing for them: __index of the table that holds them.
+    private func installConstants(_ L: LuaThread, _ constants: [Constant]) {
+        let groups = Dictionary(grouping: constants) { $0.name.split(separator: ".").dropLast().joined(separator: ".") }
+        for (path, members) in groups {
+            let byName = Dictionary(
+                members.map { ($0.name.split(separator: ".").last.map(String.init) ?? "", $0) }, uniquingKeysWith: { $1 })
+            let lookUp = Binding(name: "index", parameters: [Argument("table", .any), Argument("key", .any)], summary: "") { call in
+                guard let name = String.read(call.thread, 2), let constant = byName[name] else { return call.pushNil() }
+                _ = try constant.make(call)
+                clua_push_copy(call.thread, -1)
+                Stack.rawSet(call.thread, 1, name)
+                return 1
+            }
+            pushTable(L, path)
+            clua_push_table(L, 0, 1)
+            push(L, lookUp)
+            Stack.rawSet(L, -2, "__index")
+            lua_setmetatable(L, -2)
+            clua_pop(L, 1)
+        }
+    }
+
+    /// Pushes the table "a.b" inside the table on top, making it if it is not there.
+    private func pushTable(_ L: LuaThread, _ path: String) {
+        if path.isEmpty { return clua_push_copy(L, -1) }
+        clua_push_copy(L, -1)
+        for part in path.split(separator: ".") {
+            Stack.rawGet(L, -1, String(part))
+            if lua_type(L, -1) != LUA_TTABLE {
+                clua_pop(L, 1)
+                clua_push_table(L, 0, 4)
+                clua_push_copy(L, -1)
+                Stack.rawSet(L, -3, String(part))
+            }
+            clua_remove(L, -2)
+        }
+    }
+}
+
+/// How messages name the operators.
+let operatorWords = [
+    "__add": "+", "__sub": "-", "__mul": "*", "__div": "/", "__mod": "%", "__pow": "^", "__unm": "-", "__idiv": "//", "__concat": "..",
+    "__lt": "<", "__le": "<=",
+]
+
+extension Binding {
+    fileprivate func renamed(_ name: String) -> Binding {
+        Binding(
+            module: module, name: name, parameters: parameters, options: options, returns: returns, summary: summary, detail: detail,
+            example: example, body: body)
+    }
+}

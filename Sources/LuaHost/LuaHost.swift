@@ -1,1 +1,0 @@
-// LuaHost: see the architecture picture in README.md.

@@ -1,0 +1,164 @@
+import CLua
+
+/// A call from Lua in progress: what a body reads its arguments from and pushes its results to.
+///
+/// Arguments count from 1 as Lua's messages do; in methods `this` is not counted. Nothing here raises a Lua error.
+public struct Call {
+    /// The thread of the call. For what `Call` does not offer; only functions of CLua that cannot raise may be used on it.
+    public let thread: LuaThread
+    unowned(unsafe) let function: NativeFunction
+    /// Positional arguments, without self and options.
+    public let count: Int
+    /// Stack index of the options table, 0 if there is none.
+    let optionsIndex: Int32
+
+    @inline(__always)
+    func index(_ argument: Int) -> Int32 { Int32(truncatingIfNeeded: argument) + function.base }
+
+    // MARK: Arguments
+
+    /// Whether argument `i` was given and is not nil.
+    public func has(_ i: Int) -> Bool { i <= count && !clua_is_none_or_nil(thread, index(i)) }
+
+    /// Argument `i`, or its declared default.
+    /// - Throws: Lua's "bad argument" when it is missing or of another type.
+    public func get<T: LuaReadable>(_ i: Int, as type: T.Type = T.self) throws -> T {
+        if i <= count, let value = T.read(thread, index(i)) { return value }
+        if !has(i), let value = function.defaultValue(i), let result: T = readDefault(value) { return result }
+        throw mismatch(index(i), expected: function.kind(i)?.words ?? "\(type)".lowercased())
+    }
+
+    /// Argument `i` if it was given.
+    public func get<T: LuaReadable>(ifPresent i: Int, as type: T.Type = T.self) throws -> T? { has(i) ? try get(i, as: type) : nil }
+
+    /// The object in argument `i`.
+    public func object<T: LuaObject>(_ i: Int, as type: T.Type = T.self) throws -> T {
+        if i <= count, let value = T.read(thread, index(i)) { return value }
+        throw mismatch(index(i), expected: T.objectType.name)
+    }
+
+    /// The arguments from `i` on, given one by one or as one list.
+    public func rest<T: LuaReadable>(from i: Int, as type: T.Type = T.self) throws -> [T] {
+        if i > count { return [] }
+        if i == count, lua_type(thread, index(i)) == LUA_TTABLE { return try get(i, as: [T].self) }
+        return try (i...count).map { try get($0, as: T.self) }
+    }
+
+    /// The object whose method this is.
+    @inline(__always)
+    public func this<T: LuaObject>(as type: T.Type = T.self) throws -> T {
+        if let value = T.read(thread, 1) { return value }
+        throw mismatch(1, expected: T.objectType.name)
+    }
+
+    /// The type of argument `i` in Lua's words ("nil", "table", "tensor"; "no value" past the last).
+    public func typeName(_ i: Int) -> String { i <= count ? Stack.typeName(thread, index(i)) : "no value" }
+
+    /// Argument `i` as it is stored: tells 1 from 1.0.
+    public func value(_ i: Int) -> LuaValue { i <= count ? LuaValue.read(thread, index(i), depth: 0) : .nil }
+
+    /// The error for argument `i`: "bad argument #i to 'name' (message)".
+    public func bad(_ i: Int, _ message: String) -> any Error { ArgumentError(index: index(i), message: message) }
+
+    // MARK: Options
+
+    /// Whether option `name` was given.
+    public func hasOption(_ name: String) -> Bool { withOption(name) { !clua_is_none_or_nil(thread, $0) } ?? false }
+
+    /// Option `name`, or its declared default.
+    public func option<T: LuaReadable>(_ name: String, as type: T.Type = T.self) throws -> T {
+        if let value = try option(ifPresent: name, as: type) { return value }
+        let declared = function.binding.options.first { $0.name == name }
+        if let value = declared?.default, let result: T = readDefault(value) { return result }
+        throw badOption(name, "\(declared?.kind.words ?? "value") expected, got nothing")
+    }
+
+    /// Option `name` if it was given.
+    public func option<T: LuaReadable>(ifPresent name: String, as type: T.Type = T.self) throws -> T? {
+        try withOption(name) { index in
+            if clua_is_none_or_nil(thread, index) { return nil }
+            if let value = T.read(thread, index) { return value }
+            let kind = function.binding.options.first { $0.name == name }?.kind
+            throw badOption(name, mismatchMessage(index, expected: kind?.words ?? "\(type)".lowercased()))
+        } ?? nil
+    }
+
+    /// The error for option `name`.
+    public func badOption(_ name: String, _ message: String) -> any Error {
+        ArgumentError(index: optionsIndex > 0 ? optionsIndex : index(count + 1), message: "option '\(name)': \(message)")
+    }
+
+    private func withOption<R>(_ name: String, _ body: (Int32) throws -> R) rethrows -> R? {
+        guard optionsIndex > 0 else { return nil }
+        Stack.rawGet(thread, optionsIndex, name)
+        defer { clua_pop(thread, 1) }
+        return try body(-1)
+    }
+
+    private func readDefault<T: LuaReadable>(_ value: LuaValue) -> T? {
+        value.push(thread)
+        defer { clua_pop(thread, 1) }
+        return T.read(thread, -1)
+    }
+
+    // MARK: Results
+
+    /// Pushes one result; returns 1, so that a body may end in `return call.push(x)` or in a sum of pushes.
+    @discardableResult @inline(__always)
+    public func push<T: LuaPushable>(_ value: T) -> Int {
+        value.push(thread)
+        return 1
+    }
+
+    @discardableResult
+    public func pushNil() -> Int {
+        clua_push_nil(thread)
+        return 1
+    }
+
+    /// Pushes a list of values that are not of one type.
+    @discardableResult
+    public func push(all values: [any LuaPushable]) -> Int {
+        for value in values { value.push(thread) }
+        return values.count
+    }
+
+    /// Pushes argument `i` itself.
+    @discardableResult
+    public func push(argument i: Int) -> Int {
+        if i <= count { clua_push_copy(thread, index(i)) } else { clua_push_nil(thread) }
+        return 1
+    }
+
+    /// Pushes the object whose method this is: for methods that can be chained.
+    @discardableResult
+    public func pushThis() -> Int {
+        clua_push_copy(thread, 1)
+        return 1
+    }
+
+    /// Pushes a function made of a Swift closure; Lua owns it.
+    @discardableResult
+    public func push(function name: String, _ parameters: [Argument] = [], body: @escaping Body) -> Int {
+        NativeFunction.push(thread, Binding(name: name, parameters: parameters, summary: "", body: body))
+        return 1
+    }
+
+    /// Empties the userdata whose method this is: later uses are errors ("tensor used after free").
+    public func freeThis() {
+        if let box = clua_to_any_box(thread, 1) { clua_free_box(thread, box) }
+    }
+
+    // MARK: Failures
+
+    func mismatch(_ index: Int32, expected: String) -> any Error {
+        ArgumentError(index: index, message: mismatchMessage(index, expected: expected))
+    }
+
+    func mismatchMessage(_ index: Int32, expected: String) -> String {
+        if let box = clua_to_any_box(thread, index), box.pointee.object == nil {
+            return "\(Stack.typeName(thread, index)) used after free"
+        }
+        return "\(expected) expected, got \(Stack.typeName(thread, index))"
+    }
+}

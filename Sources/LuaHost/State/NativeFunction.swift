@@ -1,0 +1,175 @@
+import CKernels
+import CLua
+
+/// A binding made ready for a host: its checks compiled, its name where C can read it.
+final class NativeFunction {
+    let binding: Binding
+    /// 1 for methods: self stands before the arguments.
+    let base: Int32
+    let cName: UnsafeMutablePointer<CChar>
+    private let selfCheck: Check?
+    private let checks: [Check]
+    private let variadic: Bool
+    private let required: Int
+    private let optionChecks: [String: Check]
+    private let takesOptions: Bool
+
+    init(_ binding: Binding, methodOf type: ObjectType? = nil, registry: Registry) {
+        self.binding = binding
+        base = type == nil ? 0 : 1
+        cName = duplicate(binding.name)
+        selfCheck = type.map { Check(.object($0.name), optional: false, registry: registry) }
+        checks = binding.parameters.map { Check($0.kind, optional: $0.optional && !$0.variadic, registry: registry) }
+        variadic = binding.parameters.last?.variadic ?? false
+        required = binding.parameters.count(where: { !$0.optional })
+        takesOptions = !binding.options.isEmpty
+        optionChecks = Dictionary(
+            binding.options.map { ($0.name, Check($0.kind, optional: false, registry: registry)) }, uniquingKeysWith: { $1 })
+    }
+
+    deinit { cName.deallocate() }
+
+    func kind(_ argument: Int) -> Kind? {
+        let parameters = binding.parameters
+        return argument <= parameters.count ? parameters[argument - 1].kind : variadic ? parameters.last?.kind : nil
+    }
+
+    func defaultValue(_ argument: Int) -> LuaValue? {
+        argument <= binding.parameters.count ? binding.parameters[argument - 1].default : nil
+    }
+
+    // MARK: Calls
+
+    func call(_ L: LuaThread) throws -> Int {
+        let given = lua_gettop(L)
+        let options = takesOptions ? optionsIndex(L, given) : 0
+        let count = Int(given - base) - (options > 0 ? 1 : 0)
+        let call = Call(thread: L, function: self, count: max(count, 0), optionsIndex: options)
+        try check(call)
+        return try binding.body(call)
+    }
+
+    /// Which argument is the options table: the one after all parameters, or a last table that no parameter there can mean.
+    private func optionsIndex(_ L: LuaThread, _ given: Int32) -> Int32 {
+        let count = Int(given - base)
+        guard count > required, count > 0 else { return 0 }
+        if !variadic {
+            if count == checks.count + 1 { return clua_is_none_or_nil(L, given) ? 0 : given }
+            guard count <= checks.count, lua_type(L, given) == LUA_TTABLE else { return 0 }
+            return binding.parameters[count - 1].kind.acceptsTable ? 0 : given
+        }
+        guard lua_type(L, given) == LUA_TTABLE else { return 0 }
+        guard kind(count)?.acceptsTable == true else { return given }
+        // A list has an element 1; the options have none.
+        lua_checkstack(L, 1)
+        let isList = lua_rawgeti(L, given, 1) != LUA_TNIL
+        clua_pop(L, 1)
+        return isList || (count == 1 && lua_rawlen(L, given) == 0 && !hasFields(L, given)) ? 0 : given
+    }
+
+    private func hasFields(_ L: LuaThread, _ index: Int32) -> Bool {
+        lua_checkstack(L, 2)
+        lua_pushnil(L)
+        guard lua_next(L, index) != 0 else { return false }
+        clua_pop(L, 2)
+        return true
+    }
+
+    @inline(__always)
+    private func check(_ call: Call) throws {
+        let L = call.thread
+        if let selfCheck, !selfCheck.accepts(L, 1) { throw selfCheck.failure(call, 1) }
+        let count = checks.count
+        var position = 0
+        while position < count {
+            let index = Int32(truncatingIfNeeded: position + 1) + base
+            // The options are not an argument of the last parameter that was left out.
+            let missing = position >= call.count
+            if missing ? !checks[position].optional && !(variadic && position == count - 1) : !checks[position].accepts(L, index) {
+                throw missing ? checks[position].missing(call, index) : checks[position].failure(call, index)
+            }
+            position += 1
+        }
+        if variadic, let last = checks.last {
+            for argument in stride(from: count + 1, through: call.count, by: 1) where !last.accepts(L, call.index(argument)) {
+                throw last.failure(call, call.index(argument))
+            }
+        }
+        if takesOptions { try checkOptions(call) }
+    }
+
+    private func checkOptions(_ call: Call) throws {
+        let L = call.thread, index = call.optionsIndex
+        if index > 0 {
+            guard lua_type(L, index) == LUA_TTABLE else { throw call.mismatch(index, expected: "table of options") }
+            try Stack.forEach(L, index) {
+                guard let name = Stack.string(L, -2) else {
+                    throw ArgumentError(index: index, message: "options have names, got the key \(Stack.display(L, -2))")
+                }
+                guard let check = optionChecks[name] else { throw ArgumentError(index: index, message: unknownOption(name)) }
+                if !check.accepts(L, -1) { throw call.badOption(name, check.message(call, lua_gettop(L))) }
+            }
+        }
+        for option in binding.options where option.required && !call.hasOption(option.name) {
+            throw call.badOption(option.name, "\(option.kind.words) expected, got nothing")
+        }
+    }
+
+    private func unknownOption(_ name: String) -> String {
+        let names = binding.options.map(\.name)
+        if let near = nearest(name, among: names) { return "unknown option '\(name)', did you mean '\(near)'?" }
+        return "unknown option '\(name)', there are \(names.joined(separator: ", "))"
+    }
+
+    // MARK: Functions of Lua
+
+    /// Pushes a function that Lua owns.
+    static func push(_ L: LuaThread, _ binding: Binding) {
+        let function = NativeFunction(binding, registry: ScriptHost.of(L).registry)
+        clua_push_owning_function(L, Unmanaged<AnyObject>.passRetained(function).toOpaque(), function.cName)
+    }
+
+    /// The record behind a function of ours at `index`.
+    static func at(_ L: LuaThread, _ index: Int32) -> NativeFunction? {
+        clua_function_context(L, index).map { Unmanaged<NativeFunction>.fromOpaque($0).takeUnretainedValue() }
+    }
+}
+
+/// A copy of `text` that C may keep.
+private func duplicate(_ text: String) -> UnsafeMutablePointer<CChar> {
+    let bytes = Array(text.utf8CString)
+    let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
+    copy.initialize(from: bytes, count: bytes.count)
+    return copy
+}
+
+/// What the C trampoline calls. Whatever the body throws is left on the stack for it to raise.
+func dispatch(_ L: LuaThread, _ context: UnsafeMutableRawPointer) -> Int32 {
+    let function = Unmanaged<NativeFunction>.fromOpaque(context)
+    do {
+        return Int32(truncatingIfNeeded: try function._withUnsafeGuaranteedRef { try $0.call(L) })
+    } catch {
+        return prepare(error, L)
+    }
+}
+
+private func prepare(_ error: any Error, _ L: LuaThread) -> Int32 {
+    lua_checkstack(L, 8)
+    if trellis_interrupt_pending() || error is Interrupted { return Int32(CLUA_INTERRUPTED) }
+    switch error {
+    case let error as ArgumentError:
+        Stack.push(L, error.message)
+        clua_push_integer(L, Int64(error.index))
+        return Int32(CLUA_ARGUMENT)
+    case let error as LuaError:
+        error.value.push(L)
+        if let traceback = error.traceback {
+            Stack.push(L, traceback)
+            clua_keep_traceback(L)
+        }
+        return Int32(CLUA_VALUE)
+    default:
+        Stack.push(L, "\(error)")
+        return Int32(CLUA_MESSAGE)
+    }
+}
