@@ -1,0 +1,24 @@
+/// What can go wrong between data and a picture.
+public enum FigureError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The data do not fit the figure; the text says what was expected and what was got.
+    case invalid(String)
+    /// `save` was given a name whose extension is no known format.
+    case unknownFormat(path: String)
+    /// The file could not be written; the reason is the operating system's.
+    case cannotWrite(path: String, reason: String)
+    /// Cairo refused; the text is Cairo's status message.
+    case drawing(String)
+
+    public var description: String {
+        switch self {
+        case .invalid(let text):
+            return text
+        case .unknownFormat(let path):
+            return "cannot tell the picture format of '\(path)': expected a name that ends in .svg, .png, .pdf or .txt"
+        case .cannotWrite(let path, let reason):
+            return "cannot write '\(path)': \(reason)"
+        case .drawing(let text):
+            return "cannot draw: \(text)"
+        }
+    }
+}

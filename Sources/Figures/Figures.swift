@@ -1,1 +1,0 @@
-// Figures: see the architecture picture in README.md.

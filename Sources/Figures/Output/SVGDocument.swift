@@ -1,0 +1,67 @@
+import CCairo
+
+/// Makes an SVG document of a figure and repairs what Cairo's own output lacks for notebooks.
+enum SVGDocument {
+    static func make(_ figure: some Figure) throws -> String {
+        let (bytes, texts) = try Surfaces.document(figure) { write, closure, size in
+            let surface = cairo_svg_surface_create_for_stream(write, closure, size.width, size.height)
+            // Pixels, not the default points: a notebook shows the figure at its natural size.
+            cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PX)
+            return surface
+        }
+        return withText(texts, in: String(decoding: uniqueNames(in: bytes), as: UTF8.self))
+    }
+
+    /// Cairo calls its glyphs glyph0-1 and so on in every document; two of them in one HTML page would take each other's letters.
+    /// A prefix from the content keeps them apart.
+    private static func uniqueNames(in document: [UInt8]) -> [UInt8] {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a
+        for byte in document { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        let prefix = Array("f\(String(hash, radix: 36))-".utf8)
+        let markers = [" id=\"", "\"#", "(#"].map { Array($0.utf8) }
+        var result: [UInt8] = []
+        result.reserveCapacity(document.count + document.count / 4)
+        for byte in document {
+            result.append(byte)
+            guard byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "#") else { continue }
+            if markers.contains(where: { result.count >= $0.count && result[(result.count - $0.count)...].elementsEqual($0) }) {
+                result += prefix
+            }
+        }
+        return result
+    }
+
+    /// Adds the words as transparent text over their outlines.
+    private static func withText(_ texts: [PlacedText], in document: String) -> String {
+        var document = Substring(document)
+        while let last = document.last, last.isNewline { document.removeLast() }
+        guard !texts.isEmpty, document.hasSuffix("</svg>") else { return String(document) + "\n" }
+        var layer = "<g class=\"words\" fill=\"#000\" fill-opacity=\"0\" xml:space=\"preserve\">\n"
+        for text in texts {
+            let (x, y) = (NumberText.fixed(text.origin.x, 2), NumberText.fixed(text.origin.y, 2))
+            layer += "<text x=\"\(x)\" y=\"\(y)\" font-family=\"\(escaped(text.font.family)), sans-serif\""
+            layer += " font-size=\"\(NumberText.short(text.font.size, digits: 4))\""
+            if text.font.bold { layer += " font-weight=\"bold\"" }
+            layer += " textLength=\"\(NumberText.fixed(text.box.width, 2))\""
+            if text.rotation != 0 { layer += " transform=\"rotate(\(NumberText.short(text.rotation)) \(x) \(y))\"" }
+            layer += ">\(escaped(text.text))</text>\n"
+        }
+        return document.dropLast("</svg>".count) + layer + "</g>\n</svg>\n"
+    }
+
+    /// The text with XML's own characters written as entities and characters XML forbids left out.
+    static func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in text.printable.unicodeScalars {
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+}
