@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include "simd.h"
 #include "simd_math.h"
+#include "pool.h"
 #include "program.h"
+#include "taps.h"
 #include "threads.h"
 #include "conv.h"
 

@@ -46,3 +46,13 @@ TRELLIS_INLINE trellis_v4 trellis_load4_part(const float *p, int n) {
   return v;
 }
 TRELLIS_INLINE void trellis_store4_part(float *p, trellis_v4 v, int n) { memcpy(p, &v, (size_t)n * 4); }
+
+/// d[c·dPitch + r] = s[r·sPitch + c], four by four.
+TRELLIS_INLINE void trellis_transpose4(float *d, intptr_t dPitch, const float *s, intptr_t sPitch) {
+  __m128 a = _mm_loadu_ps(s), b = _mm_loadu_ps(s + sPitch), c = _mm_loadu_ps(s + 2 * sPitch), e = _mm_loadu_ps(s + 3 * sPitch);
+  _MM_TRANSPOSE4_PS(a, b, c, e);
+  _mm_storeu_ps(d, a);
+  _mm_storeu_ps(d + dPitch, b);
+  _mm_storeu_ps(d + 2 * dPitch, c);
+  _mm_storeu_ps(d + 3 * dPitch, e);
+}

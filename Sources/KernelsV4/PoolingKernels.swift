@@ -1,0 +1,258 @@
+import CKernels
+
+// Pooling of one plane. Windows are separable: rows are combined into one padded row first, then neighbours within it, so
+// a k x k window costs 2k instead of k² operations. `work` is scratch of `poolWork` floats.
+
+/// Floats from one scratch row to the next: the padded row, a window, and room for whole vectors.
+@inline(always) func poolPitch(_ s: UnsafePointer<trellis_pool>) -> Int {
+    s.pointee.inWidth + 2 * s.pointee.padWidth + 2 * s.pointee.kernelWidth + s.pointee.strideWidth + 4 * lanes
+}
+
+/// Scratch floats of the functions of this file.
+public func poolWork(_ s: UnsafePointer<trellis_pool>) -> Int { (3 * s.pointee.kernelHeight + 6) * poolPitch(s) }
+
+@inline(always) func fill(_ p: UnsafeMutablePointer<Float>, _ count: Int, _ value: Float) {
+    var i = 0
+    while i < count {
+        p[i] = value
+        i += 1
+    }
+}
+
+/// Whether any of the plane's elements is NaN.
+@inline(always) func containsNaN(_ x: UnsafePointer<Float>, _ count: Int) -> Bool {
+    var i = 0
+    while i + 2 * lanes <= count {
+        if anyNaN(load(x + i), load(x + i + lanes)) { return true }
+        i += 2 * lanes
+    }
+    while i < count {
+        if x[i] != x[i] { return true }
+        i += 1
+    }
+    return false
+}
+
+/// Every stride-th of `t`, `count` of them, into `out` (which may be written a vector beyond only where `slack`).
+@inline(always) func takeStrided(
+    _ out: UnsafeMutablePointer<Float>, _ t: UnsafePointer<Float>, _ stride: Int, _ count: Int
+) {
+    var j = 0
+    if stride == 2 {
+        while j + lanes <= count {
+            store(out + j, evens(t + 2 * j))
+            j += lanes
+        }
+        if j < count { store(out + j, evens(t + 2 * j), count - j) }
+    } else {
+        while j < count {
+            out[j] = t[j &* stride]
+            j += 1
+        }
+    }
+}
+
+// MARK: Maximum
+
+public func maxPoolPlane(
+    _ s: UnsafePointer<trellis_pool>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+    _ work: UnsafeMutablePointer<Float>
+) {
+    if containsNaN(x, s.pointee.inHeight &* s.pointee.inWidth) {
+        maxPoolLoop(s.pointee, x, y, work, poolPitch(s), true)
+    } else {
+        maxPoolLoop(s.pointee, x, y, work, poolPitch(s), false)
+    }
+}
+
+@inline(always) private func upper(_ a: V, _ b: V, _ nan: Bool) -> V { nan ? larger(a, b) : maximum(a, b) }
+
+@inline(always) private func maxPoolLoop(
+    _ s: trellis_pool, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ work: UnsafeMutablePointer<Float>,
+    _ pitch: Int, _ nan: Bool
+) {
+    let width = s.inWidth, t = work, h = work + pitch
+    fill(t, pitch, -.infinity)
+    for i in 0..<s.outHeight {
+        let top = i * s.strideHeight - s.padHeight
+        let first = top < 0 ? 0 : top
+        let end = top + s.kernelHeight < s.inHeight ? top + s.kernelHeight : s.inHeight
+        var c = 0
+        while c < width {
+            let m = width - c < lanes ? width - c : lanes
+            var v = load(x + first * width + c, m)
+            var r = first + 1
+            while r < end {
+                v = upper(v, load(x + r * width + c, m), nan)
+                r += 1
+            }
+            store(t + s.padWidth + c, v, m)
+            c += lanes
+        }
+        let out = y + i * s.outWidth
+        if s.strideWidth == 1 {
+            maxWindows(t, out, s.outWidth, s.kernelWidth, nan, slack: false)
+        } else {
+            maxWindows(t, h, (s.outWidth - 1) * s.strideWidth + 1, s.kernelWidth, nan, slack: true)
+            takeStrided(out, h, s.strideWidth, s.outWidth)
+        }
+    }
+}
+
+@inline(always) private func maxWindows(
+    _ t: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ count: Int, _ window: Int, _ nan: Bool, slack: Bool
+) {
+    var j = 0
+    while j < count {
+        var v = load(t + j)
+        var k = 1
+        while k < window {
+            v = upper(v, load(t + j + k), nan)
+            k += 1
+        }
+        if slack || j + lanes <= count {
+            store(out + j, v)
+        } else {
+            store(out + j, v, count - j)
+        }
+        j += lanes
+    }
+}
+
+// MARK: Average
+
+/// `counts`: whether the divisor is the whole window; else only what lies within the plane.
+public func averagePoolPlane(
+    _ s: UnsafePointer<trellis_pool>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+    _ work: UnsafeMutablePointer<Float>, countPadding: Bool
+) {
+    averagePoolLoop(s.pointee, x, y, work, poolPitch(s), countPadding)
+}
+
+/// Columns of window j that lie within the plane.
+@inline(always) private func columnCount(_ s: trellis_pool, _ j: Int) -> Int {
+    let left = j * s.strideWidth - s.padWidth
+    let first = left < 0 ? 0 : left
+    let end = left + s.kernelWidth < s.inWidth ? left + s.kernelWidth : s.inWidth
+    return end - first
+}
+
+@inline(always) private func averagePoolLoop(
+    _ s: trellis_pool, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ work: UnsafeMutablePointer<Float>,
+    _ pitch: Int, _ countPadding: Bool
+) {
+    let width = s.inWidth, t = work, h = work + pitch, columns = work + 2 * pitch
+    fill(t, pitch, 0)
+    for j in 0..<s.outWidth { columns[j] = Float(countPadding ? s.kernelWidth : columnCount(s, j)) }
+    for i in 0..<s.outHeight {
+        let top = i * s.strideHeight - s.padHeight
+        let first = top < 0 ? 0 : top
+        let end = top + s.kernelHeight < s.inHeight ? top + s.kernelHeight : s.inHeight
+        var c = 0
+        while c < width {
+            let m = width - c < lanes ? width - c : lanes
+            var v = load(x + first * width + c, m)
+            var r = first + 1
+            while r < end {
+                v += load(x + r * width + c, m)
+                r += 1
+            }
+            store(t + s.padWidth + c, v, m)
+            c += lanes
+        }
+        let reach = (s.outWidth - 1) * s.strideWidth + 1
+        var j = 0
+        while j < reach {
+            var v = load(t + j)
+            var k = 1
+            while k < s.kernelWidth {
+                v += load(t + j + k)
+                k += 1
+            }
+            store(h + j, v)
+            j += lanes
+        }
+        let out = y + i * s.outWidth
+        if s.strideWidth > 1 { takeStrided(h, h, s.strideWidth, s.outWidth) }
+        let rows = splat(Float(countPadding ? s.kernelHeight : end - first))
+        j = 0
+        while j < s.outWidth {
+            let m = s.outWidth - j < lanes ? s.outWidth - j : lanes
+            store(out + j, load(h + j) / (rows * load(columns + j)), m)
+            j += lanes
+        }
+    }
+}
+
+/// The adjoint: each element gets the sum over its windows of g over the window's divisor.
+public func averagePoolGradientPlane(
+    _ s: UnsafePointer<trellis_pool>, _ g: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
+    _ work: UnsafeMutablePointer<Float>, countPadding: Bool, accumulate: Bool
+) {
+    if accumulate {
+        averageGradientLoop(s.pointee, g, dx, work, poolPitch(s), countPadding, true)
+    } else {
+        averageGradientLoop(s.pointee, g, dx, work, poolPitch(s), countPadding, false)
+    }
+}
+
+@inline(always) private func averageGradientLoop(
+    _ s: trellis_pool, _ g: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>, _ work: UnsafeMutablePointer<Float>,
+    _ pitch: Int, _ countPadding: Bool, _ accumulate: Bool
+) {
+    // `e` holds the row of sums with the stride's zeros between them, after kernelWidth zeros.
+    let e = work, t = work + pitch, columns = work + 2 * pitch
+    fill(e, pitch, 0)
+    for j in 0..<s.outWidth { columns[j] = 1 / Float(countPadding ? s.kernelWidth : columnCount(s, j)) }
+    let start = e + s.kernelWidth
+    for r in 0..<s.inHeight {
+        let low = r + s.padHeight - s.kernelHeight + 1
+        let first = low <= 0 ? 0 : (low + s.strideHeight - 1) / s.strideHeight
+        let high = (r + s.padHeight) / s.strideHeight
+        let last = high < s.outHeight ? high : s.outHeight - 1
+        let target = s.strideWidth == 1 ? start : t
+        var j = 0
+        while j < s.outWidth {
+            let m = s.outWidth - j < lanes ? s.outWidth - j : lanes
+            var v = V.zero
+            var i = first
+            while i <= last {
+                let top = i * s.strideHeight - s.padHeight
+                let from = top < 0 ? 0 : top
+                let end = top + s.kernelHeight < s.inHeight ? top + s.kernelHeight : s.inHeight
+                let rows = Float(countPadding ? s.kernelHeight : end - from)
+                v = fma(v, splat(1 / rows), load(g + i * s.outWidth + j, m))
+                i += 1
+            }
+            store(target + j, v * load(columns + j), m)
+            j += lanes
+        }
+        if s.strideWidth == 2 {
+            j = 0
+            while j + lanes <= s.outWidth {
+                spread(start + 2 * j, load(t + j))
+                j += lanes
+            }
+            while j < s.outWidth {
+                start[2 * j] = t[j]
+                j += 1
+            }
+        } else if s.strideWidth > 2 {
+            for j in 0..<s.outWidth { start[j &* s.strideWidth] = t[j] }
+        }
+        let out = dx + r * s.inWidth
+        var c = 0
+        while c < s.inWidth {
+            let m = s.inWidth - c < lanes ? s.inWidth - c : lanes
+            var v = load(start + c + s.padWidth)
+            var k = 1
+            while k < s.kernelWidth {
+                v += load(start + c + s.padWidth - k)
+                k += 1
+            }
+            if accumulate { v += load(out + c, m) }
+            store(out + c, v, m)
+            c += lanes
+        }
+    }
+}
