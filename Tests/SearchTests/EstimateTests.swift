@@ -109,7 +109,7 @@ final class EstimateTests: XCTestCase {
         let arrow = try parameters { $0.operatorSets = .arrow }
         XCTAssertEqual(arrow.multiplyAdds, plain.multiplyAdds)
         XCTAssertGreaterThan(arrow.parameters, plain.parameters)
-        // Two nodes of layer 1 and two of layer 2 have no two-back: two edges each; per arrow every set has them.
+        // Nodes without a two-back have edges without an input; with a set for each arrow, that many times.
         XCTAssertGreaterThan(arrow.unusedParameters, plain.unusedParameters)
         XCTAssertGreaterThan(try parameters { $0.affine = true }.parameters, plain.parameters)
         XCTAssertGreaterThan(try parameters { $0.downKernel = 5 }.parameters, plain.parameters)
@@ -140,6 +140,18 @@ final class EstimateTests: XCTestCase {
         XCTAssertEqual(StandardOperator.separable3.cost(at: affine).parameters - StandardOperator.separable3.cost(at: site).parameters, 24)
     }
 
+    func testSizesBeyondNumbers() throws {
+        let large = try TrellisSpace(layers: 1000, strides: (0...16).map { 1 << $0 }, filters: 65_536, cell: CellSpace(blocks: 100))
+        XCTAssertEqual(spaceError { try large.estimate(height: 100_000, width: 100_000, batch: 1000) }?.kind, .size)
+        let space = try TrellisSpace(cell: CellSpace())
+        XCTAssertEqual(spaceError { try space.estimate(height: .max, width: .max, batch: .max, classes: .max) }?.kind, .size)
+        XCTAssertGreaterThan(try space.estimate(height: 8192, width: 8192, batch: 64, classes: 1000).multiplyAdds, 1 << 50)
+        var catalogue = OperatorCatalogue.standard
+        try catalogue.add("skip_connect", cost: CustomCost { _ in Cost(parameters: .max) })
+        XCTAssertEqual(
+            spaceError { try space.estimate(height: 8, width: 8, catalogue: catalogue) }?.location, "operators.skip_connect")
+    }
+
     func testPrintingAndErrors() throws {
         let space = try TrellisSpace(cell: CellSpace())
         let text = try space.estimate(height: 128, width: 128, batch: 2).description
@@ -148,6 +160,6 @@ final class EstimateTests: XCTestCase {
         }
         XCTAssertEqual(spaceError { try space.estimate(height: 0, width: 1) }?.location, "estimate.crop height")
         XCTAssertEqual(spaceError { try space.estimate(height: 1, width: 1, classes: 0) }?.location, "estimate.classes")
-        XCTAssertEqual([decimalUnits(999), decimalUnits(1234), decimalUnits(47_739_816), decimalUnits(123_456_789)], ["999", "1.23 k", "47.7 M", "123 M"])
+        XCTAssertEqual([999, 1234, 47_739_816, 123_456_789].map(decimalUnits), ["999", "1.23 k", "47.7 M", "123 M"])
     }
 }

@@ -140,6 +140,9 @@ final class SpaceTests: XCTestCase {
 
     func testErrors() {
         XCTAssertEqual(spaceError { try TrellisSpace(layers: 0, cell: smallCell()) }?.location, "layers")
+        XCTAssertEqual(spaceError { try TrellisSpace(layers: .max, cell: smallCell()) }?.location, "layers")
+        XCTAssertEqual(spaceError { try TrellisSpace(strides: [4, 1 << 62], cell: smallCell()) }?.location, "strides[2]")
+        XCTAssertEqual(spaceError { try CellSpace(blocks: .max) }?.location, "cell.blocks")
         XCTAssertEqual(spaceError { try TrellisSpace(filters: 0, cell: smallCell()) }?.location, "filters")
         XCTAssertEqual(spaceError { try TrellisSpace(strides: [], cell: smallCell()) }?.location, "strides")
         XCTAssertEqual(spaceError { try TrellisSpace(strides: [3, 6], cell: smallCell()) }?.location, "strides[1]")

@@ -1,9 +1,4 @@
 /// Architectures as text: the path in its trellis, then the cell.
-///
-///          4  ●───●   ·
-///                   ╲
-///          8      ·   ●
-///      layer  0   1   2
 extension Architecture: CustomStringConvertible {
     public var description: String {
         var lines = [title]
@@ -16,41 +11,21 @@ extension Architecture: CustomStringConvertible {
     }
 
     private var title: String {
-        let kind = "\(space.layers) layers, \(space.blocks) blocks, strides \(space.strides.map(String.init).joined(separator: " "))"
+        let strides = space.strides.map(String.init).joined(separator: " ")
+        let kind = "\(plural(space.layers, "layer")), \(plural(space.blocks, "block")), strides \(strides)"
         let origin = [
             provenance.source, provenance.data.map { "found on \($0)" }, provenance.seed.map { "seed \($0)" }, provenance.date,
         ].compactMap { $0 }
         return "architecture" + (name.map { " \($0)" } ?? "") + ": " + ([kind] + origin).joined(separator: ", ")
     }
 
-    /// The trellis: a row for each stride, a column for each layer; layer 0 is the stem; `●` on the path, `·` beside it.
+    /// The path in its trellis: `●` on the path, `·` beside it.
     public var drawing: String {
         let levels = [0] + self.levels
-        let labels = space.strides.map(String.init)
-        let margin = max(6, labels.map(\.count).max() ?? 0)
-        func label(_ text: String) -> String { String(repeating: " ", count: max(0, margin - text.count)) + text + "  " }
-        var lines: [String] = []
-        for level in space.strides.indices {
-            var row = ""
-            for layer in levels.indices {
-                row += levels[layer] == level ? "●" : level <= layer ? "·" : " "
-                guard layer + 1 < levels.count else { continue }
-                row += levels[layer] == level && levels[layer + 1] == level ? "───" : "   "
-            }
-            lines.append(label(labels[level]) + row)
-            guard level + 1 < space.strides.count else { continue }
-            var between = ""
-            for layer in levels.indices.dropLast() {
-                let (from, to) = (levels[layer], levels[layer + 1])
-                between += from == level && to == level + 1 ? "  ╲ " : from == level + 1 && to == level ? "  ╱ " : "    "
-            }
-            lines.append(label("") + between)
-        }
-        let layers = levels.indices.map { layer in
-            "\(layer)" + String(repeating: " ", count: max(1, 4 - "\(layer)".count))
-        }
-        lines.append(label("layer") + layers.joined())
-        return lines.map(trimEnd).joined(separator: "\n")
+        return drawTrellis(
+            layers: levels.count - 1, strides: space.strides,
+            node: { levels[$0.layer] == $0.level ? "●" : $0.level <= $0.layer ? "·" : " " },
+            arrow: { levels[$0.layer - 1] == $0.from && levels[$0.layer] == $0.to })
     }
 
     /// The cell: a row for each block.
@@ -72,14 +47,11 @@ extension Architecture: CustomStringConvertible {
     }
 }
 
-private func trimEnd(_ line: String) -> String {
-    var line = line
-    while line.last == " " { line.removeLast() }
-    return line
-}
-
 /// A number with at most `digits` decimals.
 private func rounded(_ value: Double, digits: Int) -> String {
     let factor = (0..<digits).reduce(1.0) { product, _ in product * 10 }
     return "\((value * factor).rounded() / factor)"
 }
+
+/// `1 block`, `5 blocks`.
+func plural(_ count: Int, _ what: String) -> String { "\(count) \(what)" + (count == 1 ? "" : "s") }

@@ -30,13 +30,13 @@ public struct CellSpace: Hashable, Sendable {
     public static let inputStates = 2
 
     /// - Parameter catalogue: the operators that may be named.
-    /// - Throws: `SpaceError` for fewer than one block, an operator that is unknown (with the nearest right name) or named
+    /// - Throws: `SpaceError` for fewer than one block or more than 100, an operator that is unknown (with the nearest right name) or named
     ///   twice, or a list that holds nothing but `none`.
     public init(
         blocks: Int = 5, operators: [String] = CellSpace.paperOperators, catalogue: OperatorCatalogue = .standard
     ) throws {
-        guard blocks >= 1 else {
-            throw SpaceError(.size, at: "cell.blocks", expected: "at least 1", got: "\(blocks)", remedy: "the paper has 5")
+        guard (1...100).contains(blocks) else {
+            throw SpaceError(.size, at: "cell.blocks", expected: "1 to 100", got: "\(blocks)", remedy: "the paper has 5")
         }
         for (i, name) in operators.enumerated() {
             guard catalogue.contains(name) else {

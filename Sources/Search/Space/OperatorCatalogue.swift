@@ -31,11 +31,18 @@ public struct OperatorCatalogue: Sendable {
 
     public func contains(_ name: String) -> Bool { costs[name] != nil }
 
-    /// - Throws: `SpaceError` with the nearest right name.
+    /// - Throws: `SpaceError` with the nearest right name, or for a cost that no operator can have.
     public func cost(of name: String, at site: OperatorSite) throws -> Cost {
-        guard let cost = costs[name] else {
+        guard let operatorCost = costs[name] else {
             throw SpaceError.unknown("operator", name, known: names, at: "operators")
         }
-        return cost.cost(at: site)
+        let cost = operatorCost.cost(at: site)
+        let sane = 0...(1 << 40)
+        guard sane.contains(cost.parameters), sane.contains(cost.multiplyAdds), sane.contains(cost.activations) else {
+            throw SpaceError(
+                .size, at: "operators.\(name)", expected: "a cost from 0 to 2^40", got: "\(cost)",
+                remedy: "count parameters, multiply-adds and kept floats of one image")
+        }
+        return cost
     }
 }

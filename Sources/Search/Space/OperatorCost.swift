@@ -16,13 +16,22 @@ public struct Cost: Hashable, Sendable {
 
     public static let zero = Cost()
 
+    /// Sums that would not fit an integer stay at the largest: somebody's own operator may cost anything.
     public static func + (a: Cost, b: Cost) -> Cost {
         Cost(
-            parameters: a.parameters + b.parameters, multiplyAdds: a.multiplyAdds + b.multiplyAdds,
-            activations: a.activations + b.activations)
+            parameters: saturating(1, a.parameters, plus: b.parameters),
+            multiplyAdds: saturating(1, a.multiplyAdds, plus: b.multiplyAdds),
+            activations: saturating(1, a.activations, plus: b.activations))
     }
 
     public static func += (a: inout Cost, b: Cost) { a = a + b }
+}
+
+/// `factor * a + b` of numbers that are not negative, or the largest integer.
+func saturating(_ factor: Int, _ a: Int, plus b: Int = 0) -> Int {
+    let (product, large) = a.multipliedReportingOverflow(by: factor)
+    let (sum, larger) = product.addingReportingOverflow(b)
+    return large || larger ? .max : sum
 }
 
 /// Where an operator stands: `channels` in and out on a plane of `height` times `width`, stride 1.

@@ -1,7 +1,8 @@
 /// What a supernet will cost, from sizes alone: nothing is allocated.
 ///
 /// Counts follow the mathematics as written: every arrow evaluates its node's whole cell (eq. 6), every operator of every
-/// edge by itself, nothing recomputed. A compiled plan that shares what is equal needs less, so memory is an upper bound.
+/// edge by itself, nothing recomputed. A compiled plan that shares what is equal keeps less; gradients on their way back come
+/// on top.
 public struct SpaceEstimate: Hashable, Sendable {
     /// The stem, a layer, or the heads.
     public struct Part: Hashable, Sendable {
@@ -28,18 +29,18 @@ public struct SpaceEstimate: Hashable, Sendable {
     /// Weights, without alpha and beta.
     public var parameters: Int { total.parameters }
     /// Of one forward pass of the whole batch.
-    public var multiplyAdds: Int { batch * total.multiplyAdds }
+    public var multiplyAdds: Int { saturating(batch, total.multiplyAdds) }
     /// Forward, gradient of the inputs, gradient of the weights: three times forward.
-    public var weightStepMultiplyAdds: Int { 3 * multiplyAdds }
+    public var weightStepMultiplyAdds: Int { saturating(3, multiplyAdds) }
     /// A first-order step of alpha and beta needs no gradient of the weights: two times forward.
-    public var architectureStepMultiplyAdds: Int { 2 * multiplyAdds }
+    public var architectureStepMultiplyAdds: Int { saturating(2, multiplyAdds) }
     /// A weight step and an architecture step.
-    public var searchStepMultiplyAdds: Int { weightStepMultiplyAdds + architectureStepMultiplyAdds }
+    public var searchStepMultiplyAdds: Int { saturating(5, multiplyAdds) }
     /// Bytes of what the backward pass of a batch reads again.
-    public var activationBytes: Int { 4 * batch * total.activations }
+    public var activationBytes: Int { saturating(4 * batch, total.activations) }
     /// Bytes of weights, gradients and momentum.
-    public var weightBytes: Int { 3 * 4 * parameters }
-    public var totalBytes: Int { activationBytes + weightBytes }
+    public var weightBytes: Int { saturating(12, parameters) }
+    public var totalBytes: Int { saturating(1, activationBytes, plus: weightBytes) }
 }
 
 extension TrellisSpace {
@@ -53,10 +54,7 @@ extension TrellisSpace {
     public func estimate(
         height: Int, width: Int, batch: Int = 1, classes: Int = 19, catalogue: OperatorCatalogue = .standard
     ) throws -> SpaceEstimate {
-        for (name, value) in [("crop height", height), ("crop width", width), ("batch", batch), ("classes", classes)] where value < 1 {
-            throw SpaceError(
-                .size, at: "estimate.\(name)", expected: "at least 1", got: "\(value)", remedy: "give the size that the search will use")
-        }
+        try checkEstimate(height: height, width: width, batch: batch, classes: classes)
         let sizes = sizes(height: height, width: width)
         var parts = [SpaceEstimate.Part(name: "stem", nodes: 1, arrows: 0, cost: stemCost(height: height, width: width))]
         var unused = 0
@@ -71,8 +69,8 @@ extension TrellisSpace {
                 cost += inputCost(node, sizes)
                 for _ in incoming { cost += Cost(multiplyAdds: cell.used.multiplyAdds, activations: cell.used.activations) }
                 let sets = options.operatorSets == .node ? 1 : incoming.count
-                cost.parameters += sets * (cell.used.parameters + cell.unused)
-                unused += sets * cell.unused
+                cost += Cost(parameters: saturating(sets, saturating(1, cell.used.parameters, plus: cell.unused)))
+                unused = saturating(sets, cell.unused, plus: unused)
             }
             parts.append(.init(name: "layer \(layer)", nodes: levels(atLayer: layer).count, arrows: arrowCount, cost: cost))
         }
@@ -80,6 +78,28 @@ extension TrellisSpace {
         return SpaceEstimate(
             height: height, width: width, batch: batch, classes: classes, parts: parts,
             architectureParameters: alphaShape.reduce(1, *) + betaShape.reduce(1, *), unusedParameters: unused)
+    }
+
+    /// Sizes below 1, and so large that the counts would not fit an integer.
+    private func checkEstimate(height: Int, width: Int, batch: Int, classes: Int) throws {
+        for (name, value) in [("crop height", height), ("crop width", width), ("batch", batch), ("classes", classes)] where value < 1 {
+            throw SpaceError(
+                .size, at: "estimate.\(name)", expected: "at least 1", got: "\(value)", remedy: "give the size that the search will use")
+        }
+        // With every level the channels double and the pixels shrink to a quarter (to one at least), so what the finest level
+        // would need bounds them all. Operators are as wide as a block, inputs and heads as a node.
+        let block = Double(filters)
+        let node = Double(nodeChannels(level: 0)) + Double(options.headWidth ?? 0) + Double(options.stemWidth ?? 0)
+        let pixels = Double(height) * Double(width) + Double(1 << (2 * levels))
+        let kernel = max(25, Double(options.downKernel) * Double(options.downKernel))
+        let operators = 25 * block * block * Double(cell.edgeCount * cell.operators.count) * Double(arrows.count)
+        let inputs = kernel * node * (node + Double(classes)) * Double(arrows.count + 10)
+        guard 8 * (operators + inputs) * pixels * Double(batch) < 9e18 else {
+            throw SpaceError(
+                .size, at: "estimate", expected: "counts below 2^63",
+                got: "a crop of \(height)x\(width), batch \(batch), \(classes) classes",
+                remedy: "give the sizes that the search will use")
+        }
     }
 
     /// Convolution, affine BN, ReLU each; the image itself is kept too.
@@ -159,7 +179,7 @@ extension SpaceEstimate: CustomStringConvertible {
         for part in parts {
             rows.append([
                 part.name, "\(part.nodes)", part.arrows == 0 ? "" : "\(part.arrows)", groupDigits("\(part.cost.parameters)"),
-                decimalUnits(batch * part.cost.multiplyAdds), byteUnits(4 * batch * part.cost.activations),
+                decimalUnits(saturating(batch, part.cost.multiplyAdds)), byteUnits(saturating(4 * batch, part.cost.activations)),
             ])
         }
         rows.append([
@@ -171,7 +191,7 @@ extension SpaceEstimate: CustomStringConvertible {
             crop \(height)x\(width), batch \(batch), \(classes) classes
             search step  \(decimalUnits(searchStepMultiplyAdds)) multiply-adds \
             (weights \(decimalUnits(weightStepMultiplyAdds)), architecture \(decimalUnits(architectureStepMultiplyAdds)))
-            memory       \(byteUnits(totalBytes)) at most (activations \(byteUnits(activationBytes)), \
+            memory       about \(byteUnits(totalBytes)) (activations \(byteUnits(activationBytes)), \
             weights with gradient and momentum \(byteUnits(weightBytes)))
             alpha, beta  \(architectureParameters) numbers
             """

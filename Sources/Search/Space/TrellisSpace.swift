@@ -71,10 +71,14 @@ public struct TrellisSpace: Hashable, Sendable {
         func fail(_ location: String, _ expected: String, _ got: String, _ remedy: String) -> SpaceError {
             SpaceError(.size, at: location, expected: expected, got: got, remedy: remedy)
         }
-        guard layers >= 1 else { throw fail("layers", "at least 1", "\(layers)", "the paper has 12") }
-        guard filters >= 1 else { throw fail("filters", "at least 1", "\(filters)", "the paper searches with 8") }
+        // The upper bounds are far beyond use; they keep a mistyped number from filling the memory.
+        guard (1...1000).contains(layers) else { throw fail("layers", "1 to 1000", "\(layers)", "the paper has 12") }
+        guard (1...65_536).contains(filters) else { throw fail("filters", "1 to 65536", "\(filters)", "the paper searches with 8") }
         guard let first = strides.first else { throw fail("strides", "at least one stride", "none", "the paper has {4, 8, 16, 32}") }
-        guard first >= 1, first & (first - 1) == 0 else {
+        for (i, stride) in strides.enumerated() where !(1...65_536).contains(stride) {
+            throw fail("strides[\(i + 1)]", "1 to 65536", "\(stride)", "the paper has {4, 8, 16, 32}")
+        }
+        guard first & (first - 1) == 0 else {
             throw fail("strides[1]", "a power of two", "\(first)", "each layer of the stem halves the image; the paper starts at 4")
         }
         for i in strides.indices.dropFirst() where strides[i] != 2 * strides[i - 1] {

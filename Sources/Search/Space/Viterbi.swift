@@ -74,12 +74,12 @@ private struct PathSearch {
     struct Entry {
         let state: Int
         let parent: Int
-        let probability: Double
         let log: Double
+        let product: ExactProduct
     }
 
     static let start = 0
-    private var entries = [Entry(state: 0, parent: -1, probability: 1, log: 0)]
+    private var entries = [Entry(state: 0, parent: -1, log: 0, product: ExactProduct())]
     /// Far above the rounding of a sum of `layers` logarithms, each right to a few units in its last place and at most 746
     /// in size, far below any difference that matters.
     private let doubt: Double
@@ -87,8 +87,9 @@ private struct PathSearch {
     init(_ table: TransitionTable) { doubt = Double(table.layers) * Double(table.layers) * 1e-12 }
 
     mutating func extend(_ parent: Int, to state: Int, _ probability: Double) -> Int {
-        let sum = entries[parent].log + log(probability)
-        entries.append(Entry(state: state, parent: parent, probability: probability, log: sum))
+        var product = entries[parent].product
+        product.multiply(by: probability)
+        entries.append(Entry(state: state, parent: parent, log: entries[parent].log + log(probability), product: product))
         return entries.count - 1
     }
 
@@ -102,19 +103,8 @@ private struct PathSearch {
     private func precedes(_ a: Int, _ b: Int) -> Bool {
         let difference = entries[a].log - entries[b].log
         if abs(difference) > doubt { return difference > 0 }
-        let (first, second) = (product(a), product(b))
-        if first != second { return second < first }
+        if entries[a].product != entries[b].product { return entries[b].product < entries[a].product }
         return path(a).states.lexicographicallyPrecedes(path(b).states)
-    }
-
-    private func product(_ entry: Int) -> ExactProduct {
-        var product = ExactProduct()
-        var at = entry
-        while entries[at].parent >= 0 {
-            product.multiply(by: entries[at].probability)
-            at = entries[at].parent
-        }
-        return product
     }
 
     func path(_ entry: Int) -> ScoredPath {

@@ -1,0 +1,184 @@
+import XCTest
+@testable import Search
+
+final class ArchitectureTests: XCTestCase {
+    private var full: Architecture {
+        var architecture = Gallery.autoDeepLab
+        architecture.scores = ArchitectureScores(pathLogProbability: -3.1415926535897931, strengths: (0..<10).map { 0.1 * Double($0) })
+        architecture.provenance = Provenance(seed: .max, date: "2026-11-23", data: "shapes \"3\"\n\u{1}é", source: "a\\b")
+        architecture.notes = ["one", "zwei ●"]
+        return architecture
+    }
+
+    // MARK: JSON
+
+    func testRoundTrip() throws {
+        for architecture in Gallery.all + [full] {
+            let text = architecture.json
+            XCTAssertEqual(try Architecture(json: text), architecture)
+            XCTAssertEqual(try Architecture(json: text).json, text)
+            // Another reader agrees that it is JSON.
+            XCTAssertNoThrow(try JSONSerialization.jsonObject(with: Data(text.utf8)))
+        }
+    }
+
+    func testFiles() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("trellis-space-\(getpid())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appendingPathComponent("found.json").path
+        try full.save(to: path)
+        try Gallery.dartsV2.save(to: path)
+        XCTAssertEqual(try Architecture(contentsOf: path), Gallery.dartsV2)
+        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), ["found.json"])
+        XCTAssertEqual(spaceError { try Architecture(contentsOf: path + "x") }?.location, path + "x")
+        let nowhere = spaceError { try full.save(to: folder.path + "/none/found.json") }
+        XCTAssertTrue(nowhere?.got.contains("No such file") ?? false, "\(String(describing: nowhere))")
+        try Data([0xff, 0xfe]).write(to: URL(fileURLWithPath: path))
+        XCTAssertEqual(spaceError { try Architecture(contentsOf: path) }?.got, "other bytes")
+    }
+
+    func testWhatIsRefused() {
+        let text = full.json
+        func refused(_ from: String, _ to: String, _ expected: String..., line: UInt = #line) {
+            XCTAssertTrue(text.contains(from), "\(from) is not there", line: line)
+            let changed = text.replacingOccurrences(of: from, with: to)
+            let error = spaceError({ try Architecture(json: changed, file: "f.json") }, line: line)
+            for part in expected {
+                XCTAssertTrue(error?.description.contains(part) ?? false, "no '\(part)' in \(String(describing: error))", line: line)
+            }
+        }
+        refused("trellis.architecture", "other", "f.json.format", "no architecture of Trellis")
+        refused("\"version\": 1", "\"version\": 2", "f.json.version: expected 1, got 2")
+        refused("\"version\": 1,", "", "f.json: expected a member \"version\"")
+        refused("\"path\"", "\"paht\"", "got 'paht'", "did you mean 'path'?")
+        refused("\"blocks\": 5,", "", "f.json.space: expected a member \"blocks\"")
+        refused("\"filters\": 8", "\"filters\": 8.5", "f.json.space.filters: expected a whole number, got 8.5")
+        refused("\"filters\": 8", "\"filters\": true", "got a boolean")
+        refused("\"filters\": 8", "\"filters\": 8, \"filters\": 8", "line 8, column 28: expected every key once")
+        refused("[4, 4, 4,", "[4, 4, 16,", "f.json: path[3]", "got 16")
+        refused("[4, 4, 4,", "[4, 4, 5,", "one of the strides [4, 8, 16, 32]")
+        refused("[4, 4, 4,", "[4, 4,", "12 strides", "got 11")
+        refused("[4, 4, 4, 8", "[16, 8, 4, 8", "path[1]", "the stem gives 4")
+        refused("\"state\": 6}", "\"state\": 7}", "cell.block 5.branch 2", "from 1 to 6")
+        refused("\"state\": 6}", "\"state\": 0}", "from 1 to 6")
+        refused("{\"operator\": \"atrous_conv_5x5\"", "{\"operator\": \"none\"", "cell.block 1.branch 1")
+        refused("\"none\",", "\"nothing\",", "cell.operators[1]")
+        refused("\"strides\": [4, 8", "\"strides\": [4, 9", "strides[2]")
+        refused("[{\"operator\"", "[[], {\"operator\"", "cell[1]: expected a list of 2, got 3")
+        refused("\"seed\": 18446744073709551615", "\"seed\": -1", "provenance.seed")
+        refused("[0.0, 0.1", "[0.1", "scores.strengths")
+        refused("}\n", "", "expected")
+        refused("}\n", "}\n}", "the end of the text")
+    }
+
+    func testJSONParser() throws {
+        XCTAssertEqual(
+            try JSONParser.parse(#" {"a":[1,-0.5e+3,true,false,null,"\u00e9\ud83d\ude00\/\n"],"b":{}} "#, file: "f"),
+            .object([
+                .init("a", .array([.number("1"), .number("-0.5e+3"), .bool(true), .bool(false), .null, .string("é😀/\n")])),
+                .init("b", .object([])),
+            ]))
+        let bad = [
+            "", " ", "{", "[", "[1,]", "{\"a\":1,}", "{a:1}", "01", "1.", ".5", "+1", "1e", "tru", "\"", "\"\\x\"", "\"\\ud800\"",
+            "\"\\ud800\\u0041\"", "\"\n\"", "[1 2]", "{\"a\" 1}", "1 1", "nan", "'a'", "//", "[1],", "\u{0}",
+            String(repeating: "[", count: 100_000),
+        ]
+        for text in bad { XCTAssertEqual(spaceError { try JSONParser.parse(text, file: "f") }?.kind, .format, text) }
+        // Every prefix of a good text is bad.
+        let text = full.json
+        for end in stride(from: 0, to: text.count - 3, by: 7) {
+            XCTAssertNotNil(spaceError { try Architecture(json: String(text.prefix(end))) })
+        }
+    }
+
+    func testLayoutOfJSON() {
+        let value = JSONValue.object([
+            .init("a", .array((0..<40).map { .integer($0) })), .init("b", .object([.init("c", .real(0.1)), .init("d", .real(.nan))])),
+        ])
+        let lines = value.text(width: 60).split(separator: "\n")
+        XCTAssertEqual(lines.first, "{")
+        XCTAssertEqual(lines.count, 3 + 41 + 1)
+        XCTAssertEqual(lines.dropLast().last, "  \"b\": {\"c\": 0.1, \"d\": null}")
+    }
+
+    // MARK: Notation, gallery, drawing
+
+    func testPublishedNotation() {
+        let pairs = [("a", 0), ("b", 1), ("c", 2), ("d", 1)]
+        let released = CellGenotype(published: pairs, notation: .previousFirst)
+        XCTAssertEqual(released.branches.map(\.state), [2, 1, 3, 1])
+        let kin = CellGenotype(published: pairs, notation: .twoBackFirst)
+        XCTAssertEqual(kin.branches.map(\.state), [1, 2, 3, 2])
+        for notation in [CellGenotype.Notation.previousFirst, .twoBackFirst] {
+            let back = CellGenotype(published: pairs, notation: notation).published(notation: notation)
+            XCTAssertEqual(back.map(\.operation), pairs.map(\.0))
+            XCTAssertEqual(back.map(\.input), pairs.map(\.1))
+        }
+        XCTAssertEqual(released.canonical.branches.map(\.state), [1, 2, 1, 3])
+    }
+
+    func testGallery() throws {
+        for architecture in Gallery.all {
+            try architecture.validate()
+            XCTAssertEqual(try Gallery.named(XCTUnwrap(architecture.name)), architecture)
+            XCTAssertEqual(architecture.path.count, 12)
+        }
+        XCTAssertTrue(spaceError { try Gallery.named("autodeeplab") }?.remedy.contains("'auto_deeplab'") ?? false)
+        let published = Gallery.autoDeepLab
+        XCTAssertEqual(published.path, [4, 4, 4, 8, 16, 8, 16, 16, 32, 32, 16, 8])
+        try published.validate(in: TrellisSpace(cell: CellSpace()))
+        XCTAssertEqual(published.cell.published(notation: .previousFirst).map(\.input), [1, 0, 1, 0, 3, 1, 4, 2, 3, 5])
+        XCTAssertEqual(Gallery.convDeconv.path, Gallery.convDeconv.path.reversed())
+        XCTAssertEqual(Gallery.stackedHourglass.path.prefix(6), Gallery.stackedHourglass.path.suffix(6))
+        XCTAssertEqual(Gallery.deepLabV3.path.max(), 16)
+        // The five blocks of NASNet-A: {h_i, h_{i-1}} as its paper draws them.
+        XCTAssertEqual(Gallery.nasNetA.cell.blocks.map { Set($0.branches.map(\.state)) }, [[1, 2], [1], [1, 2], [1], [2]])
+        XCTAssertEqual(Gallery.pnasNet5.cell.branches.map(\.state), [1, 1, 2, 2, 2, 2, 5, 2, 1, 2])
+        // The plain cell can be decoded.
+        XCTAssertTrue(Gallery.plainCell.blocks.allSatisfy { $0.first.state < $0.second.state })
+    }
+
+    func testAMaskedArrowDoesNotFit() throws {
+        let space = try TrellisSpace(cell: CellSpace()) { layer, from, to in !(layer == 4 && from == 4 && to == 8) }
+        let error = spaceError { try Gallery.autoDeepLab.validate(in: space) }
+        XCTAssertEqual(error?.location, "path[4]")
+        XCTAssertEqual(error?.got, "4 to 8 into layer 4, which the mask cuts")
+        let small = try TrellisSpace(cell: CellSpace(blocks: 3))
+        XCTAssertEqual(spaceError { try Gallery.autoDeepLab.validate(in: small) }?.location, "cell")
+    }
+
+    func testDrawing() {
+        let space = SpaceSummary(layers: 3, strides: [4, 8], filters: 1, blocks: 1, operators: ["skip_connect", "sep_conv_3x3"])
+        let architecture = Architecture(
+            name: "toy", space: space, path: [4, 8, 4],
+            cell: CellGenotype(blocks: [CellBlock(CellBranch("skip_connect", 1), CellBranch("sep_conv_3x3", 2))]),
+            scores: ArchitectureScores(pathLogProbability: -1.23456, strengths: [0.5, 0.25]), provenance: Provenance(seed: 3))
+        XCTAssertEqual(
+            architecture.description,
+            """
+            architecture toy: 3 layers, 1 block, strides 4 8, seed 3
+            path log probability -1.2346
+
+                 4  ●───●   ·   ●
+                          ╲   ╱
+                 8      ·   ●   ·
+             layer  0   1   2   3
+
+            block 1  = skip_connect(two-back) 0.5  + sep_conv_3x3(previous) 0.25
+            """)
+    }
+
+    func testDrawingOfASpace() throws {
+        let space = try TrellisSpace(layers: 3, strides: [4, 8], filters: 1, cell: smallCell()) { layer, _, to in !(layer == 3 && to == 8) }
+        XCTAssertEqual(
+            space.drawing,
+            """
+                 4  ●───●───●───●
+                      ╲   ╳   ╱
+                 8      ●───●
+             layer  0   1   2   3
+            """)
+        XCTAssertTrue(space.description.contains("no path through the nodes (layer, stride) (3, 8)"))
+    }
+}
