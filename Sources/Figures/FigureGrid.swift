@@ -16,7 +16,9 @@ public struct FigureGrid: Figure {
     public static func row(_ figures: [any Figure], title: String? = nil) -> FigureGrid { FigureGrid([figures], title: title) }
 
     /// Figures one below the other.
-    public static func column(_ figures: [any Figure], title: String? = nil) -> FigureGrid { FigureGrid(figures.map { [$0] }, title: title) }
+    public static func column(_ figures: [any Figure], title: String? = nil) -> FigureGrid {
+        FigureGrid(figures.map { [$0] }, title: title)
+    }
 
     private var titleHeight: Double { title == nil ? 0 : theme.title.lineHeight + 14 }
 

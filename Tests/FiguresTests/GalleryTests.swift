@@ -29,7 +29,8 @@ enum Gallery {
         func add(_ name: String, _ figure: any Figure) { figures.append((name, figure)) }
         add("trellis-12", TrellisFigure(try Samples.trellis(layers: 12, path: Samples.published), title: "Auto-DeepLab search, epoch 40"))
         add("trellis-3", TrellisFigure(try Samples.trellis(layers: 3, path: [4, 8, 8])))
-        add("trellis-20x6", TrellisFigure(try Samples.trellis(layers: 20, strides: [4, 8, 16, 32, 64, 128]), title: "Twenty layers, six strides"))
+        let large = try Samples.trellis(layers: 20, strides: [4, 8, 16, 32, 64, 128])
+        add("trellis-20x6", TrellisFigure(large, title: "Twenty layers, six strides"))
         add("trellis-plain", TrellisFigure(try Samples.trellis(layers: 6, probabilities: false)))
         add("trellis-path", TrellisFigure(try TrellisDrawing(path: Samples.published, strides: [4, 8, 16, 32])))
         add("cell-published", CellFigure(try Samples.publishedCell(), title: "Published cell"))
@@ -43,33 +44,39 @@ enum Gallery {
         let steps = (1...200).map(Double.init)
         func curve(_ a: Double, _ b: Double) -> [Double] { steps.map { (t: Double) -> Double in a + b * exp(-t / 40) + 0.05 * sin(t * 1.7) } }
         let loss = Chart(
-            [try Series("weights (trainA)", x: steps, y: curve(0.4, 2)), try Series("architecture (trainB)", x: steps, y: curve(0.5, 1.8))],
-            title: "Search", x: Axis("step"), y: Axis("loss"))
-        let log = Chart([Series("gradient norm", curve(0.1, 30).map(abs))], title: "Logarithmic", x: Axis("step"), y: Axis("norm", scale: .log))
+            [
+                try Series("weights (trainA)", x: steps, y: curve(0.4, 2)),
+                try Series("architecture (trainB)", x: steps, y: curve(0.5, 1.8)),
+            ], title: "Search", x: Axis("step"), y: Axis("loss"))
+        let log = Chart(
+            [Series("gradient norm", curve(0.1, 30).map(abs))], title: "Logarithmic", x: Axis("step"), y: Axis("norm", scale: .log))
         let gaps = Chart(
-            [Series("with gaps", [1, 2, .nan, 4, .infinity, 3, 2]), Series("one point", [.nan, .nan, 2.5])], title: "Gaps", x: Axis("epoch"), y: Axis("mIoU"))
+            [Series("with gaps", [1, 2, .nan, 4, .infinity, 3, 2]), Series("one point", [.nan, .nan, 2.5])],
+            title: "Gaps", x: Axis("epoch"), y: Axis("mIoU"))
         let many = Chart(
             (1...12).map { (k: Int) -> Series in
                 let values = (0..<40).map { (i: Int) -> Double in Double(k) + sin(Double(i) / Double(k)) }
                 return Series("operator_with_a_long_name_\(k)", values)
             },
             title: "Many series", x: Axis("epoch"), y: Axis("share"))
-        let miou = Chart([Series("supernet", (1...20).map { (i: Int) -> Double in 0.6 - 0.5 * exp(-Double(i) / 6) }, style: .both)], x: Axis("epoch"), y: Axis("validation mIoU"))
-        var epochs = loss
-        epochs.x = Axis("step")
+        let rising = (1...20).map { (i: Int) -> Double in 0.6 - 0.5 * exp(-Double(i) / 6) }
+        let miou = Chart([Series("supernet", rising, style: .both)], x: Axis("epoch"), y: Axis("validation mIoU"))
         let ranks = (0..<60).map { Double(($0 * 37) % 60) }
         let cloud = try Chart.scatter(
             x: ranks.map { 4e6 + 1e5 * $0 }, y: ranks.map { 0.4 + 0.003 * $0 + 0.01 * sin($0 * 11) },
             title: "Runs", xLabel: "parameters", yLabel: "mIoU")
         let bars = BarChart(
-            [("sep_conv_3x3", 0.31), ("atrous_conv_5x5", 0.22), ("skip_connect", 0.2), ("none", 0.07), ("a_rather_long_operator_name_of_a_user_7x7", 0.2)],
-            title: "Mean α over edges", axis: Axis("share"))
+            [
+                ("sep_conv_3x3", 0.31), ("atrous_conv_5x5", 0.22), ("skip_connect", 0.2), ("none", 0.07),
+                ("a_rather_long_operator_name_of_a_user_7x7", 0.2),
+            ], title: "Mean α over edges", axis: Axis("share"))
         let dots = BarChart.dots(
             [.init("first order", [0.52, 0.55, 0.531, 0.56]), .init("random", [0.45, 0.51, 0.48]), .init("failed", [.nan])],
             title: "Runs by method", axis: Axis("mIoU"))
         let noise = (0..<2000).map { (i: Int) -> Double in sin(Double(i) * 12.9898) * 3 + cos(Double(i) * 78.233) * 2 }
         return [
-            ("curves", loss), ("curves-log", log), ("curves-gaps", gaps), ("curves-many", many), ("curves-empty", Chart([], title: "Nothing yet")),
+            ("curves", loss), ("curves-log", log), ("curves-gaps", gaps), ("curves-many", many),
+            ("curves-empty", Chart([], title: "Nothing yet")),
             ("curves-point", Chart([Series("one", [0.5])], x: Axis("step"), y: Axis("loss"))),
             ("curves-tiny", Chart([Series("tiny", [1.2e-7, 3.4e-7, 2.2e-7])], y: Axis("rate"))),
             ("panels", Panels([loss, miou], title: "One search")), ("scatter", cloud), ("bars", bars), ("dots", dots),
@@ -81,8 +88,11 @@ enum Gallery {
     }
 
     static func tables() throws -> [(String, any Figure)] {
-        let operators = ["none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "atrous_conv_3x3", "atrous_conv_5x5"]
-        let edges = (1...5).flatMap { b in (1...(b + 1)).map { "block \(b) ← \($0 == 1 ? "two back" : $0 == 2 ? "previous" : "block \($0 - 2)")" } }
+        let operators = [
+            "none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "atrous_conv_3x3", "atrous_conv_5x5",
+        ]
+        let states = ["two back", "previous", "block 1", "block 2", "block 3", "block 4"]
+        let edges = (1...5).flatMap { b in states.prefix(b + 1).map { "block \(b) ← \($0)" } }
         let alpha = edges.indices.map { e -> [Double] in
             let weights = operators.indices.map { 1 + Double((e * 5 + $0 * 7) % 13) / 3 }
             return weights.map { $0 / weights.reduce(0, +) }
@@ -94,7 +104,9 @@ enum Gallery {
         signed.map = .redBlue
         signed.range = -3...3
         let names = LabelPalette.camvid.names
-        let counts = names.indices.map { (r: Int) -> [Int] in names.indices.map { (c: Int) -> Int in r == c ? 900 : (r * 7 + c * 3) % 5 * 20 } }
+        let counts = names.indices.map { (r: Int) -> [Int] in
+            names.indices.map { (c: Int) -> Int in r == c ? 900 : (r * 7 + c * 3) % 5 * 20 }
+        }
         return [
             ("alpha", try HeatMap.alpha(alpha, edges: edges, operators: operators, title: "α after the softmax")),
             ("heatmap-large", signed), ("heatmap-odd", try HeatMap([[1, .nan, .infinity], [-.infinity, 2e9, -3]])),
@@ -122,7 +134,8 @@ enum Gallery {
         ]
         let small = try RGBAImage(width: 4, height: 2, bytes: (0..<24).map { UInt8($0 * 10) })
         return [
-            ("images", ImageGrid([row, row], title: "Segmented", palette: .camvid)), ("image-small", try ImageGrid(small, caption: "4 x 2 pixels")),
+            ("images", ImageGrid([row, row], title: "Segmented", palette: .camvid)),
+            ("image-small", try ImageGrid(small, caption: "4 x 2 pixels")),
             ("images-none", ImageGrid([])),
         ]
     }

@@ -3,7 +3,9 @@ import Figures
 /// Figures of realistic and of extreme data, for the tests and the gallery.
 enum Samples {
     /// All arrows between neighbouring strides, with softmax-like probabilities that favour one path.
-    static func trellis(layers: Int, strides: [Int] = [4, 8, 16, 32], path: [Int]? = nil, probabilities: Bool = true) throws -> TrellisDrawing {
+    static func trellis(
+        layers: Int, strides: [Int] = [4, 8, 16, 32], path: [Int]? = nil, probabilities: Bool = true
+    ) throws -> TrellisDrawing {
         var arrows: [TrellisArrow] = []
         for layer in 1...layers {
             for from in 0..<min(strides.count, layer) {

@@ -45,7 +45,7 @@ struct AxisScale: Hashable {
             (low, high) = isLog ? (0.1, 1) : (0, 1)
         } else {
             if includeZero, !isLog { (low, high) = (min(low, 0), max(high, 0)) }
-            let span = isLog ? logarithm10(high / low) : high - low
+            let span = isLog ? logarithm10(high) - logarithm10(low) : high - low
             // A constant differs from its neighbours by rounding only; without this the axis would show that noise.
             if isLog ? span < 1e-9 : span <= 1e-12 * max(abs(low), abs(high)) {
                 (low, high) = AxisScale.widened((low + high) / 2, isLog)
@@ -58,11 +58,12 @@ struct AxisScale: Hashable {
                 if !keepsZero.1 { high += span * pad }
             }
         }
-        self.low = low
-        self.high = high
+        // Differences of the largest numbers would overflow.
+        self.low = max(low, isLog ? 1e-300 : -1e300)
+        self.high = min(high, 1e300)
     }
 
-    static func shows(_ value: Double, _ isLog: Bool) -> Bool { value.isFinite && abs(value) < 1e300 && (!isLog || value > 0) }
+    static func shows(_ value: Double, _ isLog: Bool) -> Bool { abs(value) < 1e300 && (!isLog || value > 1e-300) }
 
     private static func widened(_ value: Double, _ isLog: Bool) -> (Double, Double) {
         if isLog { return (value / 2, value * 2) }
@@ -73,7 +74,7 @@ struct AxisScale: Hashable {
     /// Place in 0...1 (outside for numbers outside the range), or nil where the axis cannot show the number.
     func position(_ value: Double) -> Double? {
         guard AxisScale.shows(value, isLog) else { return nil }
-        if isLog { return logarithm10(value / low) / logarithm10(high / low) }
+        if isLog { return (logarithm10(value) - logarithm10(low)) / (logarithm10(high) - logarithm10(low)) }
         return (value - low) / (high - low)
     }
 
@@ -92,32 +93,36 @@ struct AxisScale: Hashable {
         return zip(values, AxisScale.labels(values, step: step)).map { Tick(value: $0, label: $1) }
     }
 
-    /// 1, 2 or 5 times a power of ten, the first that is not below `rough`.
+    /// 1, 2 or 5 times a power of ten, the one nearest to `rough` by ratio.
     static func niceStep(_ rough: Double) -> Double {
         guard rough.isFinite, rough > 0 else { return 1 }
         let exponent = NumberText.exponentOf(rough)
         let base = NumberText.scale(exponent)
         let mantissa = rough / base
-        return (mantissa <= 1 ? 1 : mantissa <= 2 ? 2 : mantissa <= 5 ? 5 : 10) * base
+        return (mantissa < 1.42 ? 1 : mantissa < 3.17 ? 2 : mantissa < 7.08 ? 5 : 10) * base
     }
 
-    /// Labels of evenly spaced ticks: all with the same decimals, as many as the step needs; very large or small ones scientific.
+    /// Labels of evenly spaced ticks: all with the same decimals, as many as the step needs; millions as M and so on, and very
+    /// small numbers with one power of ten for all.
     static func labels(_ values: [Double], step: Double) -> [String] {
         let largest = values.map(abs).max() ?? 0
-        if largest >= 1e6 || (largest > 0 && largest < 1e-3) {
-            let digits = largest > 0 ? NumberText.exponentOf(largest) - NumberText.exponentOf(step) + 1 : 1
-            return values.map { value in
-                let text = NumberText.scientific(value, digits: max(1, min(6, digits)))
-                guard let e = text.firstIndex(of: "e"), let exponent = Int(text[text.index(after: e)...]) else { return text }
-                return text[..<e] + "×10" + NumberText.superscript(exponent)
-            }
+        var unit = 1.0
+        var suffix = ""
+        if largest >= 1e15 || (largest > 0 && largest < 1e-3) {
+            let exponent = NumberText.exponentOf(largest)
+            (unit, suffix) = (NumberText.scale(exponent), "×10" + NumberText.superscript(exponent))
+        } else if largest >= 1e6 {
+            (unit, suffix) = largest >= 1e12 ? (1e12, "T") : largest >= 1e9 ? (1e9, "G") : (1e6, "M")
         }
-        return values.map { NumberText.fixed($0, max(0, -NumberText.exponentOf(step))) }
+        // A quotient such as 5e-8 / 1e-7 may fall short of its digit by rounding.
+        let decimals = max(0, -NumberText.exponentOf(step / unit * (1 + 1e-9)))
+        return values.map { $0 == 0 ? "0" + (decimals > 0 && suffix.isEmpty ? "." + String(repeating: "0", count: decimals) : "")
+            : NumberText.fixed($0 / unit, decimals) + suffix }
     }
 
     private func logTicks(_ count: Int) -> [Tick] {
         let (first, last) = (Int(logarithm10(low).rounded(.down)), Int(logarithm10(high).rounded(.up)))
-        let decades = logarithm10(high / low)
+        let decades = logarithm10(high) - logarithm10(low)
         // Within a few powers of ten the steps between are labelled too.
         let mantissas: [Double] = decades < 1.2 ? [1, 2, 3, 5, 7] : decades < 2.5 ? [1, 2, 5] : [1]
         let every = max(1, Int((decades / Double(max(1, count))).rounded(.up)))

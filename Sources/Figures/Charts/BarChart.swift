@@ -86,9 +86,8 @@ public struct BarChart: Figure {
         for (row, group) in groups.enumerated() {
             let y = plot.y + (Double(row) + 0.5) * BarChart.rowHeight
             canvas.text(names[row], at: Point(plot.x - 8, y), theme.small, theme.ink, .right, .middle)
-            draw(group, at: y, scale, plot, canvas)
-            canvas.text(
-                written(BarChart.mean(group.values)), at: Point(size.width - margin, y), theme.tiny, theme.muted, .right, .middle)
+            let end = draw(group, at: y, scale, plot, canvas)
+            canvas.text(written(BarChart.mean(group.values)), at: Point(end + 8, y), theme.tiny, theme.muted, .left, .middle)
         }
         let zero = plot.x + (bars && !scale.isLog ? max(0, min(1, scale.position(0) ?? 0)) : 0) * plot.width
         canvas.line(Point(zero, plot.y), Point(zero, plot.maxY), theme.outline)
@@ -100,7 +99,8 @@ public struct BarChart: Figure {
 
     private func written(_ value: Double) -> String { value.isNaN ? "–" : NumberText.short(value) }
 
-    private func draw(_ group: Group, at y: Double, _ scale: AxisScale, _ plot: Rect, _ canvas: Canvas) {
+    /// Draws one row; returns where it ends on the right.
+    private func draw(_ group: Group, at y: Double, _ scale: AxisScale, _ plot: Rect, _ canvas: Canvas) -> Double {
         let mean = BarChart.mean(group.values)
         let colour = theme.series(0)
         func x(_ value: Double) -> Double? { scale.position(value).map { plot.x + max(0, min(1, $0)) * plot.width } }
@@ -109,7 +109,8 @@ public struct BarChart: Figure {
             canvas.fill(
                 .rectangle(Rect(min(start, end), y - 8, abs(end - start), 16)), colour.opacity(group.values.count > 1 ? 0.55 : 0.9))
         }
-        guard !bars || group.values.count > 1 else { return }
+        let right = ((bars ? [mean, 0] : []) + group.values).compactMap(x).max() ?? plot.x
+        guard !bars || group.values.count > 1 else { return right }
         if !bars, group.values.count > 1, let middle = x(mean) {
             canvas.line(Point(middle, y - 8), Point(middle, y + 8), theme.ink, width: 2)
         }
@@ -117,6 +118,7 @@ public struct BarChart: Figure {
             guard let place = x(value) else { continue }
             canvas.fill(.circle(Point(place, y), radius: 3.4), (bars ? theme.ink : colour).opacity(0.65))
         }
+        return right
     }
 
     public func text(_ style: TextStyle) -> String {
@@ -162,7 +164,13 @@ extension String {
         var columns = 0
         var inEscape = false
         for character in self {
-            if character == "\u{1B}" { inEscape = true } else if !inEscape { columns += character.columns } else if character == "m" { inEscape = false }
+            if inEscape {
+                inEscape = character != "m"
+            } else if character == "\u{1B}" {
+                inEscape = true
+            } else {
+                columns += character.columns
+            }
         }
         return columns
     }

@@ -38,7 +38,8 @@ public struct Chart: Figure {
     public var title: String?
     public var x: Axis
     public var y: Axis
-    public var size: Size
+    /// Size asked for; the chart grows in height where its legend needs more than two lines.
+    public var requestedSize: Size
     public var theme = Theme.light
     /// At least this much room left of the plot; `Panels` sets it so that plots line up.
     var minimumLeft = 0.0
@@ -48,15 +49,29 @@ public struct Chart: Figure {
         self.title = title
         self.x = x
         self.y = y
-        self.size = Size(max(160, size.width), max(120, size.height))
+        requestedSize = Size(max(160, size.width), max(120, size.height))
+    }
+
+    public var size: Size {
+        let lines = Legend(entries: legend, theme: theme).height(requestedSize.width - 28) / (theme.small.lineHeight * 1.15)
+        return Size(requestedSize.width, requestedSize.height + max(0, lines - 2) * theme.small.lineHeight * 1.15)
     }
 
     /// A scatter plot of one cloud of points.
-    public static func scatter(x: [Double], y: [Double], name: String = "", title: String? = nil, xLabel: String = "", yLabel: String = "") throws -> Chart {
+    public static func scatter(
+        x: [Double], y: [Double], name: String = "", title: String? = nil, xLabel: String = "", yLabel: String = ""
+    ) throws -> Chart {
         Chart([try Series(name, x: x, y: y, style: .dots)], title: title, x: Axis(xLabel), y: Axis(yLabel))
     }
 
     func colour(_ index: Int) -> Colour { theme.series(series[index].colourIndex ?? index) }
+
+    private var legend: [Legend.Entry] {
+        series.enumerated().filter { !$1.name.isEmpty }.map { index, s in
+            let line = Legend.Mark.line(colour(index), dash: theme.dash(s.colourIndex ?? index), points: s.style == .both)
+            return Legend.Entry(name: s.name, mark: s.style == .dots ? .dot(colour(index)) : line)
+        }
+    }
 
     var frame: ChartFrame {
         let shown = series.map { s in
@@ -64,15 +79,11 @@ public struct Chart: Figure {
         }
         let xs = zip(series, shown).flatMap { s, indices in indices.map { s.x[$0] } }
         let ys = zip(series, shown).flatMap { s, indices in indices.map { s.y[$0] } }
-        let legend = series.enumerated().filter { !$1.name.isEmpty }.map { index, s in
-            Legend.Entry(
-                name: s.name,
-                mark: s.style == .dots ? .dot(colour(index)) : .line(colour(index), dash: theme.dash(s.colourIndex ?? index), points: s.style == .both))
-        }
         let onlyDots = !series.isEmpty && series.allSatisfy { $0.style == .dots }
         return ChartFrame(
-            title: title, x: x, y: y, xScale: AxisScale(x, values: xs, pad: onlyDots ? 0.05 : 0.02), yScale: AxisScale(y, values: ys, pad: 0.05),
-            xWhole: !xs.isEmpty && xs.allSatisfy { $0 == $0.rounded() }, legend: legend, theme: theme, minimumLeft: minimumLeft)
+            title: title, x: x, y: y, xScale: AxisScale(x, values: xs, pad: onlyDots ? 0.05 : 0.02),
+            yScale: AxisScale(y, values: ys, pad: 0.05), xWhole: !xs.isEmpty && xs.allSatisfy { $0 == $0.rounded() }, legend: legend,
+            theme: theme, minimumLeft: minimumLeft)
     }
 
     public func draw(on canvas: Canvas) {

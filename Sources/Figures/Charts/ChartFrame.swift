@@ -64,7 +64,8 @@ struct ChartFrame {
     func draw(_ canvas: Canvas, _ size: Size, _ layout: Layout) {
         let (plot, margin) = (layout.plot, ChartFrame.margin)
         if let title {
-            canvas.text(theme.title.fitted(title, to: size.width - 2 * margin), at: Point(margin, margin - 2), theme.title, theme.ink, .left, .top)
+            let fitted = theme.title.fitted(title, to: size.width - 2 * margin)
+            canvas.text(fitted, at: Point(margin, margin - 2), theme.title, theme.ink, .left, .top)
         }
         Legend(entries: legend, theme: theme).draw(canvas, at: Point(margin, layout.legendY), width: size.width - 2 * margin)
         for tick in layout.yTicks {

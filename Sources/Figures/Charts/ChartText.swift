@@ -83,8 +83,8 @@ struct ChartText {
             let ink = style.hasColour ? chart.colour(index) : nil
             var last: (Int, Int)?
             for (px, py) in zip(series.x, series.y) {
-                guard let u = frame.xScale.position(px), let v = frame.yScale.position(py), (-0.01...1.01).contains(u), (-0.01...1.01).contains(v)
-                else {
+                let inside = -0.01...1.01
+                guard let u = frame.xScale.position(px), let v = frame.yScale.position(py), inside.contains(u), inside.contains(v) else {
                     last = nil
                     continue
                 }
@@ -111,7 +111,7 @@ struct ChartText {
         grid[gutter + 1, line] = TextGrid.Cell(character: style.mark("└", "+"))
         for x in 0..<width { grid[left + x, line] = TextGrid.Cell(character: style.mark("─", "-")) }
         var free = 0
-        for tick in frame.xScale.ticks(max(2, width / 12), whole: frame.xWhole) {
+        for tick in frame.xScale.ticks(max(2, width / 8), whole: frame.xWhole) {
             guard let u = frame.xScale.position(tick.value), u >= 0, u <= 1 else { continue }
             let text = label(tick.label)
             let x = left + Int((u * Double(width - 1)).rounded())

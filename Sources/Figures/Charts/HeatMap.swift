@@ -20,6 +20,9 @@ public struct HeatMap: Figure {
     /// Row and column to outline, such as the strongest operator of each edge.
     public var marked: Set<[Int]> = []
     public var theme = Theme.light
+    /// Least and greatest number; nil without any.
+    private let extremes: ClosedRange<Double>?
+    private let isWhole: Bool
 
     /// - Throws: `FigureError.invalid` when rows differ in length or names and numbers differ in count. Empty names: none are written.
     public init(_ values: [[Double]], rows: [String] = [], columns: [String] = [], title: String? = nil) throws {
@@ -37,6 +40,9 @@ public struct HeatMap: Figure {
         self.rows = rows
         self.columns = columns
         self.title = title
+        let finite = values.joined().filter(\.isFinite)
+        extremes = finite.min().flatMap { low in finite.max().map { low...$0 } }
+        isWhole = finite.allSatisfy { $0 == $0.rounded() }
     }
 
     /// Architecture weights: `alpha` is [edges, operators] as it is shown, usually after the softmax. The strongest operator of
@@ -48,7 +54,8 @@ public struct HeatMap: Figure {
         map.valueTitle = "α"
         for (row, weights) in alpha.enumerated() {
             let allowed = weights.indices.filter { operators.isEmpty || operators[$0] != "none" }
-            if let best = allowed.filter({ weights[$0].isFinite }).max(by: { weights[$0] < weights[$1] }) { map.marked.insert([row, best]) }
+            let best = allowed.filter { weights[$0].isFinite }.max { weights[$0] < weights[$1] }
+            if let best { map.marked.insert([row, best]) }
         }
         if alpha.joined().allSatisfy({ $0 >= 0 && $0 <= 1 }) { map.range = 0...max(0.01, alpha.joined().max() ?? 1) }
         return map
@@ -57,7 +64,8 @@ public struct HeatMap: Figure {
     /// A confusion matrix: `counts[truth][prediction]`. Colours and numbers are shares of the truth's row, in per cent.
     public static func confusion(_ counts: [[Int]], classes: [String], title: String? = nil) throws -> HeatMap {
         guard counts.allSatisfy({ $0.count == counts.count }) else {
-            throw FigureError.invalid("confusion matrix: expected a square table, got rows of \(counts.map(\.count)) for \(counts.count) rows")
+            throw FigureError.invalid(
+                "confusion matrix: expected a square table, got rows of \(counts.map(\.count)) values for \(counts.count) rows")
         }
         let shares = counts.map { row -> [Double] in
             let sum = row.reduce(0, +)
@@ -80,9 +88,9 @@ public struct HeatMap: Figure {
     /// The range of the colours; 0...1 without any number.
     var shownRange: ClosedRange<Double> {
         if let range { return range }
-        let finite = values.joined().filter(\.isFinite)
-        guard let low = finite.min(), let high = finite.max() else { return 0...1 }
-        return low < high ? low...high : (low - 0.5)...(high + 0.5)
+        guard let extremes else { return 0...1 }
+        if extremes.lowerBound < extremes.upperBound { return extremes }
+        return (extremes.lowerBound - 0.5)...(extremes.upperBound + 0.5)
     }
 
     var shownMap: ColourMap { map ?? theme.sequential }
@@ -101,12 +109,11 @@ public struct HeatMap: Figure {
         if value.isNaN { return "–" }
         if value.isInfinite { return value < 0 ? "-∞" : "∞" }
         if let decimals { return NumberText.fixed(value, decimals) }
-        let largest = values.joined().filter(\.isFinite).map(abs).max() ?? 0
+        let largest = extremes.map { max(abs($0.lowerBound), abs($0.upperBound)) } ?? 0
         if largest == 0 { return "0" }
         let exponent = NumberText.exponentOf(largest)
-        if exponent >= 5 || exponent <= -4 { return NumberText.scientific(value, digits: 2) }
-        let whole = values.joined().allSatisfy { !$0.isFinite || $0 == $0.rounded() }
-        return NumberText.fixed(value, whole ? 0 : max(0, 2 - max(0, exponent) + (exponent < -1 ? -exponent - 1 : 0)))
+        if exponent >= 5 || exponent <= -4 { return NumberText.short(value, digits: 2) }
+        return NumberText.fixed(value, isWhole ? 0 : max(0, 2 - max(0, exponent) + (exponent < -1 ? -exponent - 1 : 0)))
     }
 
     // MARK: - Drawing
@@ -131,10 +138,12 @@ public struct HeatMap: Figure {
         let widest = cellFont.width(values.joined().prefix(4000).map(written)) + 8
         l.writes = writesValues ?? (rowCount <= 40 && columnCount <= 32)
         let columnLabel = theme.small.width(columns)
-        var cellWidth = l.writes ? max(34, widest) : max(3, min(34, 560 / Double(columnCount)))
+        // Without numbers the cells are squares.
+        let square = max(3, min(24, 620 / Double(max(rowCount, columnCount))))
+        var cellWidth = l.writes ? max(34, widest) : square
         // A little wider is better than slanted names.
-        if columnLabel + 10 <= max(64, cellWidth) { cellWidth = max(cellWidth, columnLabel + 10) }
-        l.cell = Size(cellWidth, l.writes ? 24 : max(3, min(24, 560 / Double(rowCount))))
+        if l.writes, columnLabel + 10 <= max(64, cellWidth) { cellWidth = max(cellWidth, columnLabel + 10) }
+        l.cell = Size(cellWidth, l.writes ? 24 : square)
         l.slanted = columnLabel + 6 > cellWidth
         l.everyRow = max(1, Int((theme.small.lineHeight / l.cell.height).rounded(.up)))
         // Lines of slanted text are a line height apart across the slant.
@@ -142,10 +151,10 @@ public struct HeatMap: Figure {
         let rowLabel = theme.small.width(rows)
         let margin = 14.0
         var left = margin + (rowTitle.isEmpty ? 0 : theme.label.lineHeight + 2) + (rows.isEmpty ? 0 : rowLabel + 8)
-        if l.slanted, let first = columns.first {
+        if l.slanted {
             // Slanted names end under their column and begin further left, perhaps left of the table.
-            let reaches = columns.enumerated().map { theme.small.width($1) * 0.7072 - (Double($0) + 0.5) * cellWidth }.max() ?? theme.small.width(first)
-            left = max(left, margin + reaches)
+            let reaches = columns.enumerated().map { theme.small.width($1) * 0.7072 - (Double($0) + 0.5) * cellWidth }
+            left = max(left, margin + (reaches.max() ?? 0) + theme.small.size * 0.7)
         }
         let top = margin + (title == nil ? 0 : theme.title.lineHeight + 6)
         l.grid = Rect(left, top, cellWidth * Double(columnCount), l.cell.height * Double(rowCount))
@@ -178,11 +187,12 @@ public struct HeatMap: Figure {
         }
         let map = shownMap
         // Narrow lines of background between the cells: they part the cells, and hide the seams of antialiasing.
-        let gap = min(1, l.cell.width / 8, l.cell.height / 8)
+        // Small cells touch instead, and reach half a unit under the next ones for the same reason.
+        let gap = min(l.cell.width, l.cell.height) >= 14 ? 1 : -0.5
         for (row, line) in values.enumerated() {
             for (column, value) in line.enumerated() {
-                let frame = Rect(
-                    l.grid.x + Double(column) * l.cell.width, l.grid.y + Double(row) * l.cell.height, l.cell.width - gap, l.cell.height - gap)
+                let corner = Point(l.grid.x + Double(column) * l.cell.width, l.grid.y + Double(row) * l.cell.height)
+                let frame = Rect(corner.x, corner.y, l.cell.width - gap, l.cell.height - gap)
                 let colour = map(share(value))
                 canvas.fill(.rectangle(frame), colour)
                 if l.writes {
@@ -221,8 +231,8 @@ public struct HeatMap: Figure {
         let (map, bar, steps) = (shownMap, l.bar, 64)
         for step in 0..<steps {
             let y = bar.maxY - bar.height * Double(step + 1) / Double(steps)
-            canvas.fill(
-                .rectangle(Rect(bar.x, y, bar.width, bar.height / Double(steps) + (step == 0 ? 0 : 0.5))), map((Double(step) + 0.5) / Double(steps)))
+            let strip = Rect(bar.x, y, bar.width, bar.height / Double(steps) + (step == 0 ? 0 : 0.5))
+            canvas.fill(.rectangle(strip), map((Double(step) + 0.5) / Double(steps)))
         }
         canvas.stroke(.rectangle(bar), Canvas.Stroke(theme.outline, width: 0.8, round: false))
         for tick in l.barTicks {
@@ -232,7 +242,9 @@ public struct HeatMap: Figure {
         }
         if !valueTitle.isEmpty {
             let x = bar.maxX + 8 + theme.small.width(l.barTicks.map(\.label)) + 4 + theme.small.size / 2
-            canvas.text(valueTitle, at: Point(x, bar.midY), theme.small, theme.muted, .centre, .middle, rotation: -90)
+            // A single symbol need not lie on its side.
+            canvas.text(
+                valueTitle, at: Point(x, bar.midY), theme.small, theme.muted, .centre, .middle, rotation: valueTitle.count > 1 ? -90 : 0)
         }
     }
 

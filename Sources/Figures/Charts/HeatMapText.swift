@@ -30,7 +30,8 @@ struct HeatMapText {
             grid.write(style.fitted(names[row], gutter).indented(gutter), 0, top + row)
             for column in 0..<shown {
                 let x = gutter + 1 + column * cell
-                cellText(line[column], cell == widest ? numbers[row][column] : nil, map.marked.contains([row, column]), x, top + row, cell, &grid)
+                let number = cell == widest ? numbers[row][column] : nil
+                cellText(line[column], number, map.marked.contains([row, column]), x, top + row, cell, &grid)
             }
         }
         let cut = shown < map.width ? "\n" + style.fitted("(\(map.width - shown) more columns)", style.width) : ""

@@ -9,7 +9,10 @@ public struct Histogram: Figure {
     public var theme = Theme.light
 
     /// Several distributions lie transparently over each other.
-    public init(_ series: [(name: String, values: [Double])], title: String? = nil, x: Axis = Axis(), bins: Int? = nil, size: Size = Size(520, 300)) {
+    public init(
+        _ series: [(name: String, values: [Double])], title: String? = nil, x: Axis = Axis(), bins: Int? = nil,
+        size: Size = Size(520, 300)
+    ) {
         self.series = series
         self.title = title
         self.x = x

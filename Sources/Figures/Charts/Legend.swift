@@ -14,21 +14,31 @@ struct Legend {
     var entries: [Entry]
     var theme: Theme
 
-    private static let markWidth = 24.0
+    /// Width of an entry's mark and the gap behind it.
+    private func room(_ entry: Entry) -> Double {
+        switch entry.mark {
+        case .line: return 30
+        case .dot: return 16
+        case .box: return 20
+        }
+    }
 
-    /// Entries by lines, each with its place from the left.
+    /// Entries by lines, each with its place from the left: in columns of one width when they need several lines.
     private func lines(_ width: Double) -> [[(x: Double, entry: Entry)]] {
+        let fitted = entries.map { entry in
+            Entry(name: theme.small.fitted(entry.name, to: max(40, width - room(entry))), mark: entry.mark)
+        }
+        let widths = fitted.map { room($0) + theme.small.width($0.name) + 18 }
+        let common = widths.reduce(0, +) - 18 <= width ? nil : widths.max()
         var lines: [[(x: Double, entry: Entry)]] = [[]]
         var x = 0.0
-        for entry in entries {
-            let name = theme.small.fitted(entry.name, to: max(40, width - Legend.markWidth - 6))
-            let needed = Legend.markWidth + 6 + theme.small.width(name)
-            if x > 0, x + needed > width {
+        for (entry, needed) in zip(fitted, widths) {
+            if x > 0, x + needed - 18 > width {
                 lines.append([])
                 x = 0
             }
-            lines[lines.count - 1].append((x, Entry(name: name, mark: entry.mark)))
-            x += needed + 18
+            lines[lines.count - 1].append((x, entry))
+            x += common ?? needed
         }
         return lines
     }
@@ -44,8 +54,8 @@ struct Legend {
             let y = origin.y + (Double(index) + 0.5) * theme.small.lineHeight * 1.15
             for (x, entry) in line {
                 let left = origin.x + x
-                drawMark(canvas, entry.mark, Rect(left, y - 6, Legend.markWidth, 12))
-                canvas.text(entry.name, at: Point(left + Legend.markWidth + 6, y), theme.small, theme.ink, .left, .middle)
+                drawMark(canvas, entry.mark, Rect(left, y - 6, room(entry) - 6, 12))
+                canvas.text(entry.name, at: Point(left + room(entry), y), theme.small, theme.ink, .left, .middle)
             }
         }
     }

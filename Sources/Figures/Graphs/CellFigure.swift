@@ -99,10 +99,9 @@ public struct CellFigure: Figure {
             let tint = colour(ofState: block + 2)
             canvas.fill(outline, tint.opacity(0.07))
             canvas.stroke(outline, Canvas.Stroke(tint, width: 1.6))
-            canvas.text(
-                "block \(block)", at: Point(box.frame.x + 9, box.frame.y + CellLayout.headerHeight / 2 + 1), theme.strong, theme.ink, .left, .middle)
-            canvas.text(
-                "sum", at: Point(box.frame.maxX - 9, box.frame.y + CellLayout.headerHeight / 2 + 1), theme.tiny, theme.muted, .right, .middle)
+            let y = box.frame.y + CellLayout.headerHeight / 2 + 1
+            canvas.text("block \(block)", at: Point(box.frame.x + 9, y), theme.strong, theme.ink, .left, .middle)
+            canvas.text("sum", at: Point(box.frame.maxX - 9, y), theme.tiny, theme.muted, .right, .middle)
             for row in box.rows { draw(row, of: box, canvas) }
         }
     }

@@ -147,7 +147,8 @@ struct CellLayout {
 
     private func height(_ slot: Slot) -> Double {
         if slot.isLane { return 10 }
-        return slot.state <= 2 ? 34 : CellLayout.headerHeight + CellLayout.rowHeight * Double(max(1, drawing.blocks[slot.state - 3].count)) + 4
+        if slot.state <= 2 { return 34 }
+        return CellLayout.headerHeight + CellLayout.rowHeight * Double(max(1, drawing.blocks[slot.state - 3].count)) + 4
     }
 
     private mutating func assignHeights() {

@@ -103,8 +103,8 @@ public struct TrellisFigure: Figure {
     public var stemLabel = "stem"
     /// Heading of the colour legend.
     public var legendLabel = "β (transition probability)"
-    /// Colours of the probabilities 0...1: dark is probable, and no colour vanishes on the background.
-    public var map = ColourMap.viridis.reversed.cut(0.06, 1)
+    /// Colours of the probabilities 0...1; when nil, the theme's, turned so that the probable ones stand out from the background.
+    public var map: ColourMap?
 
     public init(_ drawing: TrellisDrawing, title: String? = nil) {
         self.drawing = drawing
@@ -130,6 +130,10 @@ public struct TrellisFigure: Figure {
         func node(_ layer: Int, _ row: Int) -> Point { Point(originX + Double(layer) * stepX, originY + Double(row) * stepY) }
     }
 
+    private var shownMap: ColourMap {
+        map ?? (theme.background.luminance > 0.3 ? ColourMap.viridis.reversed.cut(0.06, 1) : ColourMap.viridis.cut(0.2, 1))
+    }
+
     private var layout: Layout {
         var l = Layout()
         let layers = Double(drawing.layers)
@@ -143,12 +147,12 @@ public struct TrellisFigure: Figure {
         let right = l.originX + layers * l.stepX
         l.headWidth = headLabel.isEmpty ? 0 : theme.small.width(headLabel) + 16
         l.headX = right + l.radius + 26
-        let bottom = l.originY + Double(drawing.strides.count - 1) * l.stepY + 30
+        let bottom = l.originY + Double(drawing.strides.count - 1) * l.stepY + 26
         l.legendY = bottom + 14
         let legendHeight = needsLegend ? theme.small.lineHeight * 2 + 30 : 0
-        l.size = Size(
-            max(right + (l.headWidth > 0 ? 26 + l.headWidth : 0) + l.radius + 14, legendWidth(l) + 28, title.map { theme.title.width($0) + 28 } ?? 0),
-            bottom + legendHeight)
+        let trellisWidth = right + (l.headWidth > 0 ? 26 + l.headWidth : 0) + l.radius + 14
+        let titleWidth = title.map { theme.title.width($0) + 28 } ?? 0
+        l.size = Size(max(trellisWidth, l.originX - stemWidth / 2 + legendWidth + 14, titleWidth), bottom + legendHeight)
         let centre = l.node(0, 0)
         l.stem = Rect(centre.x - stemWidth / 2, centre.y - 13, stemWidth, 26)
         return l
@@ -156,8 +160,10 @@ public struct TrellisFigure: Figure {
 
     private var needsLegend: Bool { drawing.hasProbabilities || drawing.path != nil }
 
-    private func legendWidth(_ l: Layout) -> Double {
-        needsLegend ? 14 + max(180, theme.small.width(legendLabel)) + 40 + theme.small.width("decoded path") + 40 : 0
+    private var legendWidth: Double {
+        let wedge = drawing.hasProbabilities ? max(180, theme.small.width(legendLabel)) : 0
+        let path = drawing.path == nil ? 0 : 38 + theme.small.width("decoded path")
+        return wedge + path + (wedge > 0 && path > 0 ? 40 : 0)
     }
 
     public func draw(on canvas: Canvas) {
@@ -219,7 +225,7 @@ public struct TrellisFigure: Figure {
         let (from, to) = ends(arrow, l, gap: l.radius + 1)
         let width = lineWidth(arrow)
         let known = arrow.probability.isFinite
-        let colour = known ? map(arrow.probability) : (drawing.onPath(arrow) ? theme.background : theme.outline)
+        let colour = known ? shownMap(arrow.probability) : (drawing.onPath(arrow) ? theme.background : theme.outline)
         canvas.arrow(from, to, colour, width: width, head: 6 + width * 1.3)
     }
 
@@ -262,12 +268,13 @@ public struct TrellisFigure: Figure {
         if drawing.hasProbabilities {
             canvas.text(legendLabel, at: Point(x, y), theme.small, theme.muted, .left, .top)
             let top = y + theme.small.lineHeight + 2
-            let (width, steps) = (180.0, 60)
+            let (map, width, steps) = (shownMap, 180.0, 60)
             for step in 0..<steps {
                 let t = (Double(step) + 0.5) / Double(steps)
                 let height = (0.8 + 4.7 * t) * 1.6
                 // Half a unit of overlap hides the seams that antialiasing would leave.
-                canvas.fill(.rectangle(Rect(x + width * Double(step) / Double(steps), top + 5 - height / 2, width / Double(steps) + 0.5, height)), map(t))
+                let left = x + width * Double(step) / Double(steps)
+                canvas.fill(.rectangle(Rect(left, top + 5 - height / 2, width / Double(steps) + 0.5, height)), map(t))
             }
             for (value, label) in [(0.0, "0"), (0.5, "0.5"), (1.0, "1")] {
                 canvas.text(label, at: Point(x + width * value, top + 12), theme.tiny, theme.muted, .centre, .top)

@@ -109,7 +109,8 @@ public enum TrellisText {
 
     /// One arrow: three characters for a straight one; for others one diagonal character in each line between.
     private static func stroke(
-        _ figure: TrellisFigure, _ arrow: TrellisArrow, _ grid: inout TextGrid, _ from: (x: Int, y: Int), _ to: (x: Int, y: Int), _ style: TextStyle
+        _ figure: TrellisFigure, _ arrow: TrellisArrow, _ grid: inout TextGrid, _ from: (x: Int, y: Int), _ to: (x: Int, y: Int),
+        _ style: TextStyle
     ) {
         let onPath = figure.drawing.onPath(arrow)
         let known = arrow.probability.isFinite
@@ -132,8 +133,9 @@ public enum TrellisText {
             let x = from.x + Int((Double(to.x - from.x) * Double(index) / Double(count + 1)).rounded())
             let mark = faint ? style.mark("·", ".") : falling ? style.mark("╲", "\\") : style.mark("╱", "/")
             let there = grid[x, y].character
-            let crossed = (there == "╲" || there == "╱" || there == "\\" || there == "/") && there != mark
-            grid[x, y] = TextGrid.Cell(character: crossed && !faint ? style.mark("╳", "X") : faint && there != " " ? there : mark, ink: ink, bold: onPath)
+            if faint, there != " " { continue }
+            let crossed = !faint && there != mark && ["╲", "╱", "╳", "\\", "/", "X"].contains(there)
+            grid[x, y] = TextGrid.Cell(character: crossed ? style.mark("╳", "X") : mark, ink: ink, bold: onPath)
         }
     }
 
@@ -141,10 +143,20 @@ public enum TrellisText {
         var parts: [String] = []
         if figure.drawing.path != nil { parts.append(style.pick("● decoded path", "@ decoded path")) }
         if figure.drawing.hasProbabilities {
-            parts.append(style.pick("β: ┄ · < 0.2   ─ < 0.5   ━ more", "beta: . < 0.2   - < 0.5   = more"))
+            parts += style.isUnicode ? ["β:", "┄ · < 0.2", "─ < 0.5", "━ more"] : ["beta:", ". < 0.2", "- < 0.5", "= more"]
         }
         guard !parts.isEmpty else { return nil }
-        return String(repeating: " ", count: 8) + parts.joined(separator: "   ")
+        // In as many lines as the width calls for.
+        var lines = [""]
+        for part in parts {
+            let last = lines[lines.count - 1]
+            if last.isEmpty || last.columns + 2 + part.columns > style.width {
+                lines.append(part)
+            } else {
+                lines[lines.count - 1] = last + "  " + part
+            }
+        }
+        return lines.dropFirst().joined(separator: "\n")
     }
 }
 

@@ -65,10 +65,12 @@ public struct ImageGrid: Figure {
     }
 
     /// Pictures of any number in rows of `columns`.
-    public static func wrapped(_ tiles: [ImageTile], columns: Int, title: String? = nil, palette: LabelPalette = LabelPalette(colours: [])) -> ImageGrid {
+    public static func wrapped(
+        _ tiles: [ImageTile], columns: Int, title: String? = nil, palette: LabelPalette = LabelPalette(colours: [])
+    ) -> ImageGrid {
         let columns = max(1, columns)
-        return ImageGrid(
-            stride(from: 0, to: tiles.count, by: columns).map { Array(tiles[$0..<min($0 + columns, tiles.count)]) }, title: title, palette: palette)
+        let rows = stride(from: 0, to: tiles.count, by: columns).map { Array(tiles[$0..<min($0 + columns, tiles.count)]) }
+        return ImageGrid(rows, title: title, palette: palette)
     }
 
     private static let margin = 14.0
@@ -124,8 +126,8 @@ public struct ImageGrid: Figure {
                 let enlarged = frame.width >= Double(tile.width)
                 canvas.image(tile.composed(palette), in: frame, smooth: !enlarged && tile.image != nil)
                 if !tile.caption.isEmpty {
-                    canvas.text(
-                        theme.small.fitted(tile.caption, to: columnWidth), at: Point(frame.midX, frame.maxY + 4), theme.small, theme.ink, .centre, .top)
+                    let caption = theme.small.fitted(tile.caption, to: columnWidth)
+                    canvas.text(caption, at: Point(frame.midX, frame.maxY + 4), theme.small, theme.ink, .centre, .top)
                 }
             }
             y += rowHeight(row) + ImageGrid.gap

@@ -40,7 +40,8 @@ enum ImageText {
         } else if let labels = tile.labels {
             for y in 0..<height {
                 for x in 0..<width {
-                    let label = labels.labels[((2 * y + 1) * labels.height / (2 * height)) * labels.width + (2 * x + 1) * labels.width / (2 * width)]
+                    let (column, row) = ((2 * x + 1) * labels.width / (2 * width), (2 * y + 1) * labels.height / (2 * height))
+                    let label = labels.labels[row * labels.width + column]
                     grid[x0 + x, y].character = palette.void.contains(label) ? " " : letter(label)
                 }
             }

@@ -12,21 +12,35 @@ enum SVGDocument {
         return withText(texts, in: String(decoding: uniqueNames(in: bytes), as: UTF8.self))
     }
 
-    /// Cairo calls its glyphs glyph0-1 and so on in every document; two of them in one HTML page would take each other's letters.
-    /// A prefix from the content keeps them apart.
+    /// Cairo calls its glyphs glyph0-1 and so on in every document, so two of them in one HTML page would take each other's letters;
+    /// other names count on over the process's life, so the same figure would never give the same file. Both end here: names become
+    /// numbers in order of appearance behind a prefix from the content.
     private static func uniqueNames(in document: [UInt8]) -> [UInt8] {
+        let plain = renamed(document, prefix: [])
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325  // FNV-1a
-        for byte in document { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        let prefix = Array("f\(String(hash, radix: 36))-".utf8)
+        for byte in plain { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return renamed(plain, prefix: Array("f\(String(hash, radix: 36))-".utf8))
+    }
+
+    /// The document with every name behind ` id="`, `"#` and `(#` replaced by the prefix and its number.
+    private static func renamed(_ document: [UInt8], prefix: [UInt8]) -> [UInt8] {
         let markers = [" id=\"", "\"#", "(#"].map { Array($0.utf8) }
+        let (quote, hash, parenthesis) = (UInt8(ascii: "\""), UInt8(ascii: "#"), UInt8(ascii: ")"))
+        var numbers: [ArraySlice<UInt8>: Int] = [:]
         var result: [UInt8] = []
         result.reserveCapacity(document.count + document.count / 4)
-        for byte in document {
+        var index = 0
+        while index < document.count {
+            let byte = document[index]
             result.append(byte)
-            guard byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "#") else { continue }
-            if markers.contains(where: { result.count >= $0.count && result[(result.count - $0.count)...].elementsEqual($0) }) {
-                result += prefix
-            }
+            index += 1
+            guard byte == quote || byte == hash else { continue }
+            guard markers.contains(where: { result.suffix($0.count).elementsEqual($0) }) else { continue }
+            let end = document[index...].firstIndex { $0 == quote || $0 == parenthesis } ?? document.count
+            let number = numbers[document[index..<end]] ?? numbers.count
+            numbers[document[index..<end]] = number
+            result += prefix + Array(String(number).utf8)
+            index = end
         }
         return result
     }

@@ -84,7 +84,14 @@ enum Surfaces {
 
 enum PDFDocument {
     static func make(_ figure: some Figure) throws -> [UInt8] {
-        try Surfaces.document(figure) { cairo_pdf_surface_create_for_stream($0, $1, $2.width, $2.height) }.bytes
+        try document(figure).bytes
+    }
+
+    /// Every text of the figure with its place.
+    static func texts(_ figure: some Figure) throws -> [PlacedText] { try document(figure).texts }
+
+    private static func document(_ figure: some Figure) throws -> (bytes: [UInt8], texts: [PlacedText]) {
+        try Surfaces.document(figure) { cairo_pdf_surface_create_for_stream($0, $1, $2.width, $2.height) }
     }
 }
 

@@ -34,7 +34,12 @@ enum Sixel {
                 var end = x
                 while end < width, row[end] == row[x] { end += 1 }
                 let character = row[x] + 63
-                if end - x > 3 { out += Array("!\(end - x)".utf8) + [character] } else { out += [UInt8](repeating: character, count: end - x) }
+                // Runs of more than three are shorter with a count.
+                if end - x > 3 {
+                    out += Array("!\(end - x)".utf8) + [character]
+                } else {
+                    out += [UInt8](repeating: character, count: end - x)
+                }
                 x = end
             }
         }

@@ -67,7 +67,7 @@ public struct Terminal: Hashable, Sendable {
     private static func pictures(_ term: String, _ program: String, kitty: Bool) -> TerminalGraphics? {
         if term == "xterm-kitty" || term == "xterm-ghostty" || kitty { return .kitty }
         if program == "ghostty" || program == "WezTerm" { return .kitty }
-        if term == "foot" || term.hasPrefix("foot-") || term.hasPrefix("mlterm") || term.hasPrefix("yaft") || term.contains("sixel") { return .sixel }
+        if term == "foot" || term.contains("sixel") || ["foot-", "mlterm", "yaft"].contains(where: term.hasPrefix) { return .sixel }
         if program == "iTerm.app" || program == "mintty" { return .sixel }
         return nil
     }

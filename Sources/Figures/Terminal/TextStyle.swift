@@ -44,6 +44,8 @@ public struct TextStyle: Hashable, Sendable {
             case "α": return "alpha"
             case "β": return "beta"
             case "×": return "x"
+            case "←": return "<-"
+            case "→": return "->"
             case "–", "—", "−": return "-"
             case "…": return "..."
             default: return character.isASCII ? String(character) : "?"

@@ -11,7 +11,7 @@ struct TextTable {
         }
         let frame = 3 * widths.count
         while widths.reduce(0, +) + frame > style.width, let widest = widths.indices.max(by: { widths[$0] < widths[$1] }),
-            widths[widest] > 4
+            widths[widest] > 1
         {
             widths[widest] -= 1
         }
