@@ -42,6 +42,9 @@ let package = Package(
             dependencies: ["CLua", "CLuaSystem", "CReadline", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search"]),
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
+        // Times kernels for scripts/bench.
+        .executableTarget(name: "trellis-bench", dependencies: ["Kernels"], path: "Sources/bench"),
+
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], exclude: ["Files/Fixtures"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
