@@ -37,10 +37,9 @@ public struct OperatorCatalogue: Sendable {
             throw SpaceError.unknown("operator", name, known: names, at: "operators")
         }
         let cost = operatorCost.cost(at: site)
-        let sane = 0...(1 << 40)
-        guard sane.contains(cost.parameters), sane.contains(cost.multiplyAdds), sane.contains(cost.activations) else {
+        guard cost.parameters >= 0, cost.multiplyAdds >= 0, cost.activations >= 0 else {
             throw SpaceError(
-                .size, at: "operators.\(name)", expected: "a cost from 0 to 2^40", got: "\(cost)",
+                .size, at: "operators.\(name)", expected: "a cost of at least 0", got: "\(cost)",
                 remedy: "count parameters, multiply-adds and kept floats of one image")
         }
         return cost

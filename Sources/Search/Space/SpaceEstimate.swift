@@ -149,7 +149,7 @@ extension TrellisSpace {
         // The blocks are kept as states, and their concatenation for the derivative of beta.
         var used = Cost(activations: 2 * cell.blocks * site.volume)
         for _ in 0..<(cell.edgeCount - absent) { used += edge }
-        return (used, absent * edge.parameters)
+        return (used, saturating(absent, edge.parameters))
     }
 
     /// Three branches of convolution, affine BN and ReLU, their concatenation, a classifier with bias; then the loss.
