@@ -101,7 +101,9 @@ enum ElementConversion {
             return nil
         case .bool:
             let values = source.elements(of: UInt8.self)
-            if let index = (0..<count).first(where: { values[$0] > 1 }) { return (index, "the byte \(values[index]) where a bool is 0 or 1") }
+            if let index = (0..<count).first(where: { values[$0] > 1 }) {
+                return (index, "the byte \(values[index]) where a bool is 0 or 1")
+            }
             return integers(UInt8.self, source, into: destination, count: count)
         case .int64: return integers(Int64.self, source, into: destination, count: count)
         case .uint64: return integers(UInt64.self, source, into: destination, count: count)

@@ -50,7 +50,8 @@ final class InputFile {
     /// Reads exactly `count` bytes from `offset` on.
     func read(at offset: Int, into destination: UnsafeMutableRawPointer, count: Int) throws(FileError) {
         guard offset >= 0, count >= 0, offset <= size, count <= size - offset else {
-            throw FileError(path, "truncated: expected \(count) bytes at offset \(offset), the file has \(size)", remedy: "write the file again")
+            throw FileError(
+                path, "truncated: expected \(count) bytes at offset \(offset), the file has \(size)", remedy: "write the file again")
         }
         var done = 0
         while done < count {

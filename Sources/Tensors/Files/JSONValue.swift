@@ -142,7 +142,9 @@ private struct JSONParser {
             position += 1
             switch byte {
             case UInt8(ascii: "\""):
-                guard let string = String(validating: bytes, as: UTF8.self) else { throw failure("invalid UTF-8 in the string", at: start) }
+                guard let string = String(validating: bytes, as: UTF8.self) else {
+                    throw failure("invalid UTF-8 in the string", at: start)
+                }
                 return string
             case UInt8(ascii: "\\"): try escape(into: &bytes)
             case 0..<0x20: throw failure("a control character in a string", at: position - 1)
@@ -165,7 +167,7 @@ private struct JSONParser {
         case UInt8(ascii: "t"): bytes.append(0x09)
         case UInt8(ascii: "u"):
             var code = UInt32(try hex())
-            if 0xd800..<0xdc00 ~= code, position + 1 < text.count, text[position] == UInt8(ascii: "\\"), text[position + 1] == UInt8(ascii: "u") {
+            if 0xd800..<0xdc00 ~= code, text[position...].starts(with: "\\u".utf8) {
                 position += 2
                 let low = UInt32(try hex())
                 guard 0xdc00..<0xe000 ~= low else { throw failure("half a surrogate pair") }

@@ -102,7 +102,9 @@ struct NPYHeaderParser {
 
     init(_ text: [UInt8]) { self.text = text }
 
-    private func failure(_ problem: String) -> FileError { FileError("", "the .npy header is malformed: \(problem) at its byte \(position)") }
+    private func failure(_ problem: String) -> FileError {
+        FileError("", "the .npy header is malformed: \(problem) at its byte \(position)")
+    }
 
     private mutating func skipSpace() { while position < text.count, text[position] == 0x20 { position += 1 } }
 
@@ -198,7 +200,8 @@ struct NPYHeaderParser {
             "f8": .float64, "f4": .float32, "f2": .float16, "i8": .int64, "u8": .uint64, "i4": .int32, "u4": .uint32, "i2": .int16,
             "u2": .uint16, "i1": .int8, "u1": .uint8, "b1": .bool,
         ]
-        if let order = descr.first, "<>|".contains(order), let element = known[String(descr.dropFirst())], order != "|" || element.size == 1 {
+        if let order = descr.first, "<>|".contains(order), let element = known[String(descr.dropFirst())],
+            order != "|" || element.size == 1 {
             return (element, order == ">")
         }
         if descr.contains("O") {

@@ -10,10 +10,12 @@ extension SafeTensors {
             guard file.size >= 8 else { throw FileError("", "expected a safetensors file, got only \(file.size) bytes") }
             let length = try file.bytes(at: 0, count: 8).little(UInt64.self, at: 0)
             guard length <= UInt64(maximumHeader) else {
-                throw FileError("", "expected a header of at most \(maximumHeader) bytes, got \(length)", remedy: "is it a safetensors file?")
+                throw FileError(
+                    "", "expected a header of at most \(maximumHeader) bytes, got \(length)", remedy: "is it a safetensors file?")
             }
             guard Int(length) <= file.size - 8 else {
-                throw FileError("", "truncated: the header has \(length) bytes, the file \(file.size)", remedy: "write or fetch the file again")
+                throw FileError(
+                    "", "truncated: the header has \(length) bytes, the file \(file.size)", remedy: "write or fetch the file again")
             }
             let text = try file.bytes(at: 8, count: Int(length))
             guard text.first == UInt8(ascii: "{") else {
@@ -45,7 +47,8 @@ extension SafeTensors {
         for entry in header.entries {
             guard entry.range.lowerBound == end else {
                 let what = entry.range.lowerBound < end ? "overlaps the tensor before it" : "leaves a gap before it"
-                throw FileError("", "tensor \"\(entry.name)\" begins at byte \(entry.range.lowerBound) of the data and \(what), expected \(end)")
+                throw FileError(
+                    "", "tensor \"\(entry.name)\" begins at byte \(entry.range.lowerBound) of the data and \(what), expected \(end)")
             }
             end = entry.range.upperBound
         }
@@ -80,7 +83,9 @@ extension SafeTensors {
         }
         let shape = try integers(value["shape"], "shape")
         let offsets = try integers(value["data_offsets"], "data_offsets")
-        guard offsets.count == 2, offsets[0] <= offsets[1] else { throw FileError("", "expected data_offsets [begin, end], got \(offsets)") }
+        guard offsets.count == 2, offsets[0] <= offsets[1] else {
+            throw FileError("", "expected data_offsets [begin, end], got \(offsets)")
+        }
         let bytes = try FileShape.count(shape, itemSize: element.size) * element.size
         guard offsets[1] - offsets[0] == bytes else {
             throw FileError("", "shape \(shape) of \(type) needs \(bytes) bytes, data_offsets say \(offsets[1] - offsets[0])")

@@ -42,11 +42,13 @@ struct ZipArchive {
             }
             guard !entry.deflated || entry.size / ZipArchive.maximumRatio <= entry.compressed else {
                 throw FileError(
-                    "", "the entry \"\(entry.name)\" claims to expand from \(entry.compressed) to \(entry.size) bytes, more than deflate can")
+                    "", "the entry \"\(entry.name)\" claims to expand from \(entry.compressed) to \(entry.size) bytes, "
+                        + "more than deflate can")
             }
             let (sum, overflow) = total.addingReportingOverflow(entry.size)
             guard !overflow, sum <= limit else {
-                throw FileError("", "its entries expand to more than the limit of \(limit) bytes", remedy: "save the arrays to smaller files")
+                throw FileError(
+                    "", "its entries expand to more than the limit of \(limit) bytes", remedy: "save the arrays to smaller files")
             }
             total = sum
             entries[index].data = try reader.locate(entry)
@@ -91,7 +93,7 @@ private struct ZipDirectory {
             break
         }
         guard let at = found else { throw broken("no directory at its end (truncated?)") }
-        guard tail.little(UInt16.self, at: at + 4) == 0, tail.little(UInt16.self, at: at + 6) == 0 else { throw broken("split over several files") }
+        guard tail.little(UInt32.self, at: at + 4) == 0 else { throw broken("split over several files") }
         var count = Int(tail.little(UInt16.self, at: at + 10))
         var size = Int(tail.little(UInt32.self, at: at + 12))
         var start = Int(tail.little(UInt32.self, at: at + 16))
@@ -110,7 +112,9 @@ private struct ZipDirectory {
             (count, size, start, limit) = (n, s, o, record)
         }
         guard start <= limit, size <= limit - start else { throw broken("the directory lies outside the file") }
-        guard count <= ZipArchive.maximumEntries, count * 46 <= size else { throw broken("\(count) entries in a directory of \(size) bytes") }
+        guard count <= ZipArchive.maximumEntries, count * 46 <= size else {
+            throw broken("\(count) entries in a directory of \(size) bytes")
+        }
         return (count, size, start)
     }
 

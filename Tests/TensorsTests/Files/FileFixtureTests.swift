@@ -82,7 +82,8 @@ final class FileFixtureTests: XCTestCase {
 
     func testHalfPrecisionIsExact() {
         for (bits, value): (UInt16, Float) in [
-            (0, 0), (0x8000, -0.0), (1, 0x1p-24), (0x03ff, 0x3ffp-24), (0x0400, 0x1p-14), (0x3c00, 1), (0x7bff, 65504), (0xfc00, -.infinity),
+            (0, 0), (0x8000, -0.0), (1, 0x1p-24), (0x03ff, 0x3ffp-24), (0x0400, 0x1p-14), (0x3c00, 1), (0x7bff, 65504),
+            (0xfc00, -.infinity),
         ] {
             XCTAssertEqual(ElementConversion.half(bits).bitPattern, value.bitPattern)
         }
