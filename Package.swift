@@ -31,7 +31,9 @@ let package = Package(
         // Shapes, storage, graph, derivatives, plans; then what is built on them. Imports go down only.
         .target(name: "Tensors", dependencies: ["Kernels", "CKernels", "CZlib"]),
         .target(name: "Networks", dependencies: ["Tensors"]),
-        .target(name: "Segmentation", dependencies: ["Tensors", "CPNG", "CJPEG"]),
+        // libpng reports errors by longjmp; its calls stay in C.
+        .target(name: "CImage", dependencies: ["CPNG"], linkerSettings: [.linkedLibrary("png")]),
+        .target(name: "Segmentation", dependencies: ["Tensors", "CImage", "CJPEG"]),
         .target(name: "Figures", dependencies: ["CCairo"]),
         .target(name: "Search", dependencies: ["Networks"]),
 

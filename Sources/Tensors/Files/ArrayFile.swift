@@ -48,6 +48,12 @@ public enum Files {
         try InputFile.contents(path, limit: limit)
     }
 
+    /// The first `count` bytes, or all when there are fewer.
+    public static func beginning(_ path: String, count: Int) throws(FileError) -> [UInt8] {
+        let file = try InputFile(path)
+        return try file.bytes(at: 0, count: min(count, file.size))
+    }
+
     /// The JSON document of a file.
     public static func json(_ path: String, limit: Int = 1 << 28) throws(FileError) -> JSONValue {
         let text = try contents(path, limit: limit)

@@ -60,7 +60,7 @@ public final class AtomicFile {
         if exists, status.st_mode & S_IFMT != S_IFREG {
             direct = true
             descriptor = open(target, O_WRONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw FileError.system(path, "cannot write", errno) }
+            guard descriptor >= 0 else { throw FileError(path, "cannot write", code: errno) }
             return
         }
         try openTemporary(mode: mode)
@@ -76,8 +76,8 @@ public final class AtomicFile {
             let opened = open(temporary, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode)
             guard opened >= 0 else {
                 let code = errno
-                throw FileError.system(
-                    path, "cannot write in this directory", code,
+                throw FileError(
+                    path, "cannot write in this directory", code: code,
                     remedy: code == ENOENT ? "create the directory first" : "choose a directory you may write to")
             }
             // A file system without locks (some network mounts) works as before, without the waiting.
@@ -86,7 +86,7 @@ public final class AtomicFile {
             var named = stat()
             if fstat(opened, &mine) == 0, stat(temporary, &named) == 0, mine.st_ino == named.st_ino, mine.st_dev == named.st_dev {
                 descriptor = opened
-                guard ftruncate(opened, 0) == 0 else { throw FileError.system(path, "cannot write", errno) }
+                guard ftruncate(opened, 0) == 0 else { throw FileError(path, "cannot write", code: errno) }
                 return
             }
             close(opened)
@@ -140,7 +140,7 @@ public final class AtomicFile {
         let full = code == ENOSPC || code == EDQUOT || code == EFBIG
         let kept = direct ? "" : access(target, F_OK) == 0 ? "the previous file is unchanged" : "no file was left behind"
         let remedy = full ? "free some space or choose another directory" : ""
-        return FileError.system(path, action, code, remedy: [kept, remedy].filter { !$0.isEmpty }.joined(separator: "; "))
+        return FileError(path, action, code: code, remedy: [kept, remedy].filter { !$0.isEmpty }.joined(separator: "; "))
     }
 
     private func commit() throws(FileError) {

@@ -24,9 +24,9 @@ public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
         FileError(self.path.isEmpty ? path : self.path, problem, remedy: remedy)
     }
 
-    /// The system's reason for `errno`.
-    static func system(_ path: String, _ action: String, _ code: Int32, remedy: String = "") -> FileError {
-        FileError(path, "\(action): \(reason(code))", remedy: remedy)
+    /// A failed system call: what was tried, and the system's reason for `code`, a value of `errno`.
+    public init(_ path: String, _ action: String, code: Int32, remedy: String = "") {
+        self.init(path, "\(action): \(FileError.reason(code))", remedy: remedy)
     }
 
     static func reason(_ code: Int32) -> String {

@@ -33,7 +33,7 @@ final class InputFile {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             let code = errno
-            throw FileError.system(path, "cannot open the file", code, remedy: code == ENOENT ? "check the name and the directory" : "")
+            throw FileError(path, "cannot open the file", code: code, remedy: code == ENOENT ? "check the name and the directory" : "")
         }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
@@ -57,7 +57,7 @@ final class InputFile {
         while done < count {
             let got = pread(descriptor, destination + done, min(count - done, 1 << 30), off_t(offset + done))
             if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { throw FileError.system(path, "cannot read", errno) }
+            guard got >= 0 else { throw FileError(path, "cannot read", code: errno) }
             guard got > 0 else { throw FileError(path, "became shorter while it was read", remedy: "write the file again") }
             done += got
         }

@@ -1,0 +1,57 @@
+/// An RGB colour of 8 bits a channel.
+public struct Colour: Hashable, Sendable, CustomStringConvertible {
+    public var red: UInt8
+    public var green: UInt8
+    public var blue: UInt8
+
+    public init(_ red: UInt8, _ green: UInt8, _ blue: UInt8) {
+        self.red = red
+        self.green = green
+        self.blue = blue
+    }
+
+    public var description: String { "(\(red), \(green), \(blue))" }
+
+    /// Colour `index` of PASCAL VOC's palette: the index's bits spread over the channels, so that neighbours differ.
+    /// Source: the VOC development kit's `VOClabelcolormap`.
+    public static func palette(_ index: Int) -> Colour {
+        var (red, green, blue): (UInt8, UInt8, UInt8) = (0, 0, 0)
+        var rest = index
+        for shift in stride(from: UInt8(7), through: 0, by: -1) where rest > 0 {
+            red |= UInt8(rest & 1) << shift
+            green |= UInt8(rest >> 1 & 1) << shift
+            blue |= UInt8(rest >> 2 & 1) << shift
+            rest >>= 3
+        }
+        return Colour(red, green, blue)
+    }
+}
+
+/// A class of a data set.
+public struct ClassInfo: Hashable, Sendable {
+    public var name: String
+    /// How the class is drawn.
+    public var colour: Colour
+
+    public init(_ name: String, _ colour: Colour) {
+        self.name = name
+        self.colour = colour
+    }
+
+    /// `count` classes named by their number.
+    public static func numbered(_ count: Int) -> [ClassInfo] { (0..<count).map { ClassInfo("class \($0)", .palette($0 + 1)) } }
+}
+
+extension LabelMap {
+    /// The map drawn in the classes' colours; ignored pixels and unknown labels black.
+    public func coloured(_ classes: [ClassInfo]) -> Image {
+        var pixels = [UInt8](repeating: 0, count: size.count * 3)
+        for (index, label) in values.enumerated() where Int(label) < classes.count {
+            let colour = classes[Int(label)].colour
+            pixels[3 * index] = colour.red
+            pixels[3 * index + 1] = colour.green
+            pixels[3 * index + 2] = colour.blue
+        }
+        return Image(size: size, pixels: pixels)
+    }
+}
