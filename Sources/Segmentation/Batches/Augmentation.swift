@@ -1,0 +1,114 @@
+/// How pixels become the numbers a network sees: `(value / 255 - mean) / deviation`, a channel at a time.
+public struct Normalisation: Equatable, Sendable {
+    public var mean: [Float]
+    public var deviation: [Float]
+
+    /// Means and deviations of ImageNet, the field's habit.
+    public static let imageNet = Normalisation(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+
+    /// Red, green, blue.
+    public init(mean: [Float], deviation: [Float]) {
+        self.mean = mean
+        self.deviation = deviation
+    }
+
+    /// The picture that normalised values [3, H, W] show.
+    public func image(_ values: UnsafePointer<Float>, size: Size) -> Image {
+        var pixels = [UInt8](repeating: 0, count: size.count * 3)
+        for channel in 0..<3 {
+            for index in 0..<size.count {
+                let value = (values[channel * size.count + index] * deviation[channel] + mean[channel]) * 255
+                // A value that is no number shows as black.
+                pixels[index * 3 + channel] = UInt8(max(0, min(255, value.rounded())))
+            }
+        }
+        return Image(size: size, pixels: pixels)
+    }
+}
+
+/// What happens to a sample on its way into a batch.
+public struct Augmentation: Equatable, Sendable {
+    /// Height and width that are cut out at a random place; nil takes the whole image.
+    public var crop: Size?
+    /// The image is first resized by a random factor of this range (bilinear, labels nearest).
+    public var scale: ClosedRange<Double>
+    /// Mirror left and right with probability 1/2.
+    public var flip: Bool
+    /// Random brightness, contrast and saturation, each by a factor of 1 - jitter to 1 + jitter.
+    public var jitter: Double
+    /// Where the scaled image is smaller than the crop, fill up with the mean colour and the ignore label, as is usual when
+    /// training with scales below 1; otherwise that is an error.
+    public var pad: Bool
+    public var normalisation: Normalisation
+
+    public init(
+        crop: Size? = nil, scale: ClosedRange<Double> = 1...1, flip: Bool = false, jitter: Double = 0, pad: Bool = false,
+        normalisation: Normalisation = .imageNet
+    ) {
+        self.crop = crop
+        self.scale = scale
+        self.flip = flip
+        self.jitter = jitter
+        self.pad = pad
+        self.normalisation = normalisation
+    }
+
+    /// Checks the settings themselves.
+    /// - Throws: `DataError` that says which is out of range.
+    func check() throws(DataError) {
+        if let crop, crop.height < 1 || crop.width < 1 { throw DataError("expected a crop of at least 1x1, got \(crop)") }
+        guard scale.lowerBound > 0, scale.upperBound <= 16 else {
+            throw DataError("expected scales above 0 and up to 16, got \(scale.lowerBound) to \(scale.upperBound)")
+        }
+        guard (0..<1).contains(jitter) else { throw DataError("expected a jitter of 0 up to but not 1, got \(jitter)") }
+        guard crop != nil || scale == 1...1 else {
+            throw DataError("random scales need a crop, for images of a batch to have one size", remedy: "give a crop")
+        }
+        let channels = [normalisation.mean.count, normalisation.deviation.count]
+        guard channels == [3, 3], normalisation.deviation.allSatisfy({ $0 > 0 }), normalisation.mean.allSatisfy(\.isFinite) else {
+            throw DataError("expected a mean and a positive deviation for each of 3 channels")
+        }
+    }
+
+    /// Checks that the crop fits into an image of `size` at every scale.
+    func check(_ size: Size, source: String) throws(DataError) {
+        guard let crop, !pad else { return }
+        let smallest = size.scaled(scale.lowerBound)
+        guard crop.height <= smallest.height, crop.width <= smallest.width else {
+            let scaled = scale.lowerBound == 1 ? "" : " at scale \(scale.lowerBound), \(smallest)"
+            throw DataError(
+                "the crop \(crop) is larger than \(source) (\(size)\(scaled))",
+                remedy: "use a smaller crop, larger scales, or pad")
+        }
+    }
+
+    /// What was drawn for one sample.
+    struct Window: Equatable {
+        /// Size of the whole image after scaling.
+        var scaled: Size
+        /// First row and column of the output in the scaled image; negative where it is padded.
+        var top: Int
+        var left: Int
+        /// Size of the output.
+        var size: Size
+        var mirrored = false
+        var brightness: Float = 1
+        var contrast: Float = 1
+        var saturation: Float = 1
+    }
+
+    /// Draws what happens to an image of `size`. The same numbers are drawn whatever the settings are.
+    func window(_ size: Size, _ draw: inout Draw) -> Window {
+        let scaled = size.scaled(draw.between(scale.lowerBound, scale.upperBound))
+        let target = crop ?? scaled
+        func start(_ whole: Int, _ part: Int) -> Int { min(0, whole - part) + draw.below(abs(whole - part) + 1) }
+        var window = Window(
+            scaled: scaled, top: start(scaled.height, target.height), left: start(scaled.width, target.width), size: target)
+        let mirror = draw.chance(0.5)
+        window.mirrored = flip && mirror
+        window.brightness = Float(draw.between(1 - jitter, 1 + jitter))
+        window.contrast = Float(draw.between(1 - jitter, 1 + jitter))
+        window.saturation = Float(draw.between(1 - jitter, 1 + jitter))
+        return window
+    }
+}

@@ -1,0 +1,100 @@
+import Glibc
+
+/// Batches without end, prepared a few ahead by a background thread while a step runs.
+///
+/// Batch `k` of epoch `e` is determined by the data set, the settings and the seed alone; where the loader stands is two
+/// numbers. A run that saves and restores them gets, bit for bit, the batches it would have got. One thread at a time
+/// may call `next`.
+public final class BatchLoader: @unchecked Sendable {
+    /// Where a loader stands: the next batch that `next` returns. The other fields guard against restoring into a loader
+    /// of other data.
+    public struct State: Equatable, Hashable, Codable, Sendable {
+        public var epoch: Int
+        public var batch: Int
+        public var seed: UInt64
+        public var images: Int
+        public var size: Int
+    }
+
+    private let maker: BatchMaker
+    private let producer: Producer
+    /// Where `next` stands, which the producer is ahead of.
+    private var position = Position()
+
+    /// - Parameters:
+    ///   - size: images a batch.
+    ///   - shuffle: a new random order each epoch, or the data set's own.
+    ///   - dropLast: leave out the rest of an epoch that fills no batch, or return it as a smaller one.
+    ///   - ahead: batches kept ready; 0 prepares each when it is asked for, without a thread.
+    /// - Throws: `DataError` when the settings do not fit the data, from the sizes in the files' headers, before any work.
+    public init(
+        _ data: any DataSet, size: Int, augmentation: Augmentation = Augmentation(), seed: UInt64, shuffle: Bool = true,
+        dropLast: Bool = true, ahead: Int = 3
+    ) throws {
+        guard size > 0, ahead >= 0 else { throw DataError("expected batches of at least 1 image, got \(size)") }
+        guard data.count >= (dropLast ? size : 1) else {
+            throw DataError(
+                "\(data.name) has \(data.count) images, too few for batches of \(size)", remedy: "use smaller batches or more images")
+        }
+        try augmentation.check()
+        var first: Size?
+        for index in 0..<data.count {
+            let found = try data.size(index)
+            try augmentation.check(found, source: data.source(index))
+            guard augmentation.crop != nil || size == 1 || found == first ?? found else {
+                throw DataError(
+                    "\(data.source(index)) is \(found), \(data.source(0)) is \(first ?? found)", remedy: "give a crop, or use batches of 1")
+            }
+            first = first ?? found
+        }
+        maker = BatchMaker(
+            data: data, size: size, augmentation: augmentation, seed: seed, shuffle: shuffle, dropLast: dropLast)
+        producer = Producer(maker, ahead: ahead)
+    }
+
+    deinit { producer.stop() }
+
+    public var data: any DataSet { maker.data }
+    /// Images a batch.
+    public var size: Int { maker.size }
+    public var augmentation: Augmentation { maker.augmentation }
+    /// Batches of one pass over the data.
+    public var batchesPerEpoch: Int { maker.perEpoch }
+
+    /// The next batch; after the last of an epoch the first of the following one.
+    /// - Throws: what preparing it met (`FileError`, `DataError`); asking again tries again.
+    public func next() throws -> Batch {
+        let batch = try producer.next(position)
+        position.advance(maker.perEpoch)
+        return batch
+    }
+
+    /// Where the loader stands; save it to continue later.
+    public var state: State {
+        State(epoch: position.epoch, batch: position.batch, seed: maker.seed, images: maker.data.count, size: maker.size)
+    }
+
+    /// Continues where `state` was taken.
+    /// - Throws: `DataError` when it belongs to other data, another seed or batch size.
+    public func restore(_ state: State) throws(DataError) {
+        let mine = State(epoch: state.epoch, batch: state.batch, seed: maker.seed, images: maker.data.count, size: maker.size)
+        guard state == mine, state.epoch >= 0, (0..<maker.perEpoch).contains(state.batch) else {
+            throw DataError(
+                "expected the state of a loader of \(mine.images) images in batches of \(mine.size) with seed \(mine.seed), got "
+                    + "\(state.images) images, batches of \(state.size), seed \(state.seed), epoch \(state.epoch), batch \(state.batch)",
+                remedy: "resume with the settings of the first run")
+        }
+        position = Position(epoch: state.epoch, batch: state.batch)
+    }
+}
+
+/// An epoch and a batch of it.
+struct Position: Equatable, Sendable {
+    var epoch = 0
+    var batch = 0
+
+    mutating func advance(_ perEpoch: Int) {
+        batch += 1
+        if batch == perEpoch { (epoch, batch) = (epoch + 1, 0) }
+    }
+}

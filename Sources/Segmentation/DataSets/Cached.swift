@@ -1,0 +1,50 @@
+/// Another data set whose samples are kept in memory once they were made, up to a limit.
+///
+/// What was kept stays: training passes over everything again and again, and evicting the oldest would then evict each
+/// sample just before it is needed. Results do not depend on what is cached.
+public final class Cached: DataSet, @unchecked Sendable {
+    /// 2 GiB: CamVid whole, or Cityscapes at a quarter of its size.
+    public static let defaultLimit = 2 << 30
+
+    public let base: any DataSet
+    /// Most bytes of pixels and labels that are kept.
+    public let limit: Int
+    private let lock = Lock()
+    private var kept: [Int: Sample] = [:]
+    private var bytes = 0
+
+    public init(_ base: any DataSet, bytes: Int = defaultLimit) {
+        self.base = base
+        limit = bytes
+    }
+
+    public var name: String { base.name }
+    public var classes: [ClassInfo] { base.classes }
+    public var count: Int { base.count }
+    public func source(_ index: Int) -> String { base.source(index) }
+
+    public func size(_ index: Int) throws -> Size {
+        if let sample = lock.held({ kept[index] }) { return sample.image.size }
+        return try base.size(index)
+    }
+
+    public func sample(_ index: Int) throws -> Sample {
+        if let sample = lock.held({ kept[index] }) { return sample }
+        let sample = try base.sample(index)
+        lock.held {
+            let size = sample.image.pixels.count + sample.labels.values.count * 2
+            guard bytes + size <= limit, kept[index] == nil else { return }
+            kept[index] = sample
+            bytes += size
+        }
+        return sample
+    }
+
+    public func labels(_ index: Int) throws -> LabelMap {
+        if let sample = lock.held({ kept[index] }) { return sample.labels }
+        return try base.labels(index)
+    }
+
+    /// Bytes kept now.
+    public var usedBytes: Int { lock.held { bytes } }
+}

@@ -1,1 +1,0 @@
-// Segmentation: see the architecture picture in README.md.

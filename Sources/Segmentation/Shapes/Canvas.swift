@@ -1,0 +1,84 @@
+/// Where a scene is painted, back to front: three by three points a pixel, each with a colour and a class.
+///
+/// A pixel's colour is the average of its points (so edges are smooth), its label the class of the point at its centre.
+/// Coordinates are in image heights: `u` from the middle of the image to the right, `v` from the top down.
+final class Canvas {
+    /// Points a pixel along each side; odd, so that one is at the centre.
+    static let points = 3
+
+    let size: Size
+    private let columns: Int
+    private let rows: Int
+    private var tones: [Tone]
+    private var labels: [UInt8]
+
+    init(size: Size) {
+        self.size = size
+        columns = size.width * Canvas.points
+        rows = size.height * Canvas.points
+        tones = [Tone](repeating: Tone(grey: 0), count: columns * rows)
+        labels = [UInt8](repeating: 0, count: columns * rows)
+    }
+
+    /// Half the image's width in image heights.
+    var halfWidth: Double { Double(size.width) / Double(size.height) / 2 }
+    /// Size of a pixel in image heights.
+    var pixel: Double { 1 / Double(size.height) }
+
+    /// Sets the points of a rectangle for which `shader` returns a colour and class, given where they are.
+    func paint(
+        u: ClosedRange<Double>, v: ClosedRange<Double>, _ shader: (_ u: Double, _ v: Double) -> (tone: Tone, label: UInt8)?
+    ) {
+        let step = pixel / Double(Canvas.points)
+        let (left, right) = (index((u.lowerBound + halfWidth) / step, columns), index((u.upperBound + halfWidth) / step + 1, columns))
+        let (top, bottom) = (index(v.lowerBound / step, rows), index(v.upperBound / step + 1, rows))
+        guard left < right, top < bottom else { return }
+        for row in top..<bottom {
+            let v = (Double(row) + 0.5) * step
+            for column in left..<right {
+                guard let point = shader((Double(column) + 0.5) * step - halfWidth, v) else { continue }
+                tones[row * columns + column] = point.tone
+                labels[row * columns + column] = point.label
+            }
+        }
+    }
+
+    /// Multiplies the colour of points by what `shader` returns; classes stay. For shadows.
+    func shade(u: ClosedRange<Double>, v: ClosedRange<Double>, _ shader: (_ u: Double, _ v: Double) -> Double) {
+        let step = pixel / Double(Canvas.points)
+        let (left, right) = (index((u.lowerBound + halfWidth) / step, columns), index((u.upperBound + halfWidth) / step + 1, columns))
+        let (top, bottom) = (index(v.lowerBound / step, rows), index(v.upperBound / step + 1, rows))
+        guard left < right, top < bottom else { return }
+        for row in top..<bottom {
+            for column in left..<right {
+                tones[row * columns + column] *= shader((Double(column) + 0.5) * step - halfWidth, (Double(row) + 0.5) * step)
+            }
+        }
+    }
+
+    /// `position` as an index of 0 to `limit`, whatever its size.
+    private func index(_ position: Double, _ limit: Int) -> Int {
+        position >= Double(limit) ? limit : position > 0 ? Int(position) : 0
+    }
+
+    /// The picture: averaged, with a little noise of the sensor, in 8 bits. Labels beyond the last class become the last.
+    func sample(noise: Noise, classes count: Int) -> Sample {
+        var pixels = [UInt8](repeating: 0, count: size.count * 3)
+        var classes = [UInt16](repeating: 0, count: size.count)
+        let (side, middle) = (Canvas.points, Canvas.points / 2)
+        for y in 0..<size.height {
+            for x in 0..<size.width {
+                var sum = Tone(grey: 0)
+                for row in 0..<side {
+                    for column in 0..<side { sum += tones[(y * side + row) * columns + x * side + column] }
+                }
+                let grain = (noise.at(x, y) + noise.at(x + 100_003, y) - 1) * 0.035
+                let tone = sum / Double(side * side) + Tone(grey: grain)
+                let at = y * size.width + x
+                for channel in 0..<3 { pixels[at * 3 + channel] = UInt8(max(0, min(255, tone[channel] * 255 + 0.5))) }
+                classes[at] = min(UInt16(labels[(y * side + middle) * columns + x * side + middle]), UInt16(count - 1))
+            }
+        }
+        return Sample(image: Image(size: size, pixels: pixels), labels: LabelMap(size: size, values: classes))
+    }
+}

@@ -1,0 +1,48 @@
+/// Street scenes from a seed: the built-in data set, which needs no download.
+///
+/// A camera looks down a street. Classes cannot be told by colour alone: walls, road and pavement share one concrete;
+/// cars, clothes and plaster share one palette; leaves and lawn share one green; windows, windscreens, puddles and water
+/// mirror the sky. What a surface is follows from its texture and its place, things shrink with distance and hide each
+/// other, and poles, wires and pickets are a pixel wide. Haze, time of day and weather vary from scene to scene.
+///
+/// With 3 to 11 classes the things of the missing ones are not there, and ground of a missing kind is of the next one that
+/// exists; with 2 everything is there, as sky and land.
+///
+/// Scene `i` depends on the seed, `i`, the size and the number of classes, on nothing else.
+public struct Shapes: DataSet {
+    public static let maximumClasses = ShapesClass.allCases.count
+    public let count: Int
+    public let classes: [ClassInfo]
+    public let size: Size
+    public let seed: UInt64
+
+    /// - Parameters:
+    ///   - images: number of scenes.
+    ///   - size: at least 16x16.
+    ///   - classes: 2 to 12.
+    /// - Throws: `DataError` when a number is out of its range.
+    public init(images: Int, size: Size, classes: Int, seed: UInt64) throws(DataError) {
+        guard images > 0 else { throw DataError("expected at least 1 image for shapes, got \(images)") }
+        guard size.height >= 16, size.width >= 16, size.height <= 8192, size.width <= 8192 else {
+            throw DataError("expected a size of 16x16 to 8192x8192 for shapes, got \(size)")
+        }
+        guard (2...Shapes.maximumClasses).contains(classes) else {
+            throw DataError("expected 2 to \(Shapes.maximumClasses) classes for shapes, got \(classes)")
+        }
+        count = images
+        self.size = size
+        self.classes = ShapesClass.infos(classes)
+        self.seed = seed
+    }
+
+    public var name: String { "shapes" }
+    public func source(_ index: Int) -> String { "shapes (seed \(seed)) image \(index + 1)" }
+    public func size(_ index: Int) throws -> Size { size }
+
+    public func sample(_ index: Int) throws -> Sample {
+        precondition((0..<count).contains(index), "no such sample")
+        let draw = Draw(seed: seed, stream: Draw.Purpose.scene.rawValue, UInt64(index))
+        var scene = Scene(draw, size: size, classes: classes.count)
+        return scene.painted()
+    }
+}
