@@ -60,6 +60,19 @@ final class DecodingTests: XCTestCase {
         XCTAssertEqual(try wide.decode(alpha: [0, 0, 0, 0, 0, 0] + rows).cell.blocks[1].branches.map(\.state), [1, 2])
     }
 
+    func testSoftmaxDoesNotMindTheOrder() {
+        var generator = SplitMix64(seed: 9)
+        for _ in 0..<200 {
+            let row = (0..<8).map { _ in Double(generator.next() >> 11) * 0x1p-50 }
+            let order = Array(0..<8).shuffled(using: &generator)
+            let whole = softmax(row)
+            XCTAssertEqual(softmax(order.map { row[$0] }), order.map { whole[$0] })
+            XCTAssertEqual(whole.reduce(0, +), 1, accuracy: 1e-15 * 8)
+        }
+        XCTAssertEqual(softmax([]), [])
+        XCTAssertEqual(softmax([1000, 1000, -1000]), [0.5, 0.5, 0])
+    }
+
     func testAlphaErrors() throws {
         let cell = try CellSpace(blocks: 1, operators: ["none", "skip_connect"])
         XCTAssertEqual(spaceError { try cell.decode(alpha: [0]) }?.kind, .shape)
