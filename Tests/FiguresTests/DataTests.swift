@@ -106,6 +106,13 @@ final class DataTests: XCTestCase {
         }
     }
 
+    func testEdgeNames() {
+        let names = CellDrawing.edgeNames(blocks: 5)
+        XCTAssertEqual(names.count, 20)
+        XCTAssertEqual(Array(names.prefix(5)), ["1 ← two back", "1 ← previous", "2 ← two back", "2 ← previous", "2 ← block 1"])
+        XCTAssertEqual(names.last, "5 ← block 4")
+    }
+
     func testNumbers() {
         XCTAssertEqual(NumberText.fixed(-0.004, 2), "0.00")
         XCTAssertEqual(NumberText.fixed(1.005, 1), "1.0")

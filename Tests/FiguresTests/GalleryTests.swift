@@ -8,7 +8,7 @@ final class GalleryTests: XCTestCase {
     func testGallery() throws {
         let directory = ProcessInfo.processInfo.environment["FIGURES_OUT"]
         for (name, figure) in try Gallery.all() {
-            let bytes = try figure.png(scale: 2)
+            let bytes = try figure.png(scale: 1)
             XCTAssertEqual(Array(bytes.prefix(4)), [0x89, 0x50, 0x4E, 0x47], name)
             guard let directory else { continue }
             try figure.save(directory + "/" + name + ".png")
@@ -91,8 +91,7 @@ enum Gallery {
         let operators = [
             "none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "atrous_conv_3x3", "atrous_conv_5x5",
         ]
-        let states = ["two back", "previous", "block 1", "block 2", "block 3", "block 4"]
-        let edges = (1...5).flatMap { b in states.prefix(b + 1).map { "block \(b) ← \($0)" } }
+        let edges = CellDrawing.edgeNames(blocks: 5)
         let alpha = edges.indices.map { e -> [Double] in
             let weights = operators.indices.map { 1 + Double((e * 5 + $0 * 7) % 13) / 3 }
             return weights.map { $0 / weights.reduce(0, +) }

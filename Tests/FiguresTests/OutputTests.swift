@@ -100,6 +100,9 @@ final class OutputTests: XCTestCase {
         let bytes = try CellFigure(try Samples.publishedCell()).pdf()
         XCTAssertTrue(bytes.starts(with: Array("%PDF-1.".utf8)))
         XCTAssertTrue(String(decoding: bytes.suffix(16), as: UTF8.self).contains("%%EOF"))
+        // The same figure gives the same file, whenever it is written.
+        Thread.sleep(forTimeInterval: 1.1)
+        XCTAssertEqual(try CellFigure(try Samples.publishedCell()).pdf(), bytes)
     }
 
     func testSaveChoosesTheFormatByTheName() throws {

@@ -68,7 +68,7 @@ public struct BarChart: Figure {
         if let title { canvas.text(title, at: Point(margin, 12), theme.title, theme.ink, .left, .top) }
         let names = groups.map { theme.small.fitted($0.name, to: size.width * 0.45) }
         let scale = self.scale
-        let numbers = theme.tiny.width(groups.map { written(BarChart.mean($0.values)) })
+        let numbers = theme.tiny.width(groups.map(written))
         let left = margin + theme.small.width(names) + 8
         let plot = Rect(left, top, max(40, size.width - left - margin - numbers - 10), Double(max(1, groups.count)) * BarChart.rowHeight)
         var ticks = scale.ticks(max(2, Int(plot.width / 70)))
@@ -87,7 +87,7 @@ public struct BarChart: Figure {
             let y = plot.y + (Double(row) + 0.5) * BarChart.rowHeight
             canvas.text(names[row], at: Point(plot.x - 8, y), theme.small, theme.ink, .right, .middle)
             let end = draw(group, at: y, scale, plot, canvas)
-            canvas.text(written(BarChart.mean(group.values)), at: Point(end + 8, y), theme.tiny, theme.muted, .left, .middle)
+            canvas.text(written(group), at: Point(end + 8, y), theme.tiny, theme.muted, .left, .middle)
         }
         let zero = plot.x + (bars && !scale.isLog ? max(0, min(1, scale.position(0) ?? 0)) : 0) * plot.width
         canvas.line(Point(zero, plot.y), Point(zero, plot.maxY), theme.outline)
@@ -97,7 +97,11 @@ public struct BarChart: Figure {
         }
     }
 
-    private func written(_ value: Double) -> String { value.isNaN ? "–" : NumberText.short(value) }
+    /// The number at the end of a row.
+    private func written(_ group: Group) -> String {
+        let mean = BarChart.mean(group.values)
+        return mean.isNaN ? "–" : (group.values.count > 1 ? "mean " : "") + NumberText.short(mean)
+    }
 
     /// Draws one row; returns where it ends on the right.
     private func draw(_ group: Group, at y: Double, _ scale: AxisScale, _ plot: Rect, _ canvas: Canvas) -> Double {
@@ -126,7 +130,7 @@ public struct BarChart: Figure {
         guard !groups.isEmpty else { return heading + "no data" }
         let names = groups.map { style.clean($0.name) }
         let gutter = min(style.width / 3, names.map(\.columns).max() ?? 0)
-        let numbers = groups.map { style.clean(written(BarChart.mean($0.values))) }
+        let numbers = groups.map { style.clean(written($0)) }
         let room = max(4, style.width - gutter - 2 - (numbers.map(\.columns).max() ?? 0) - 1)
         let scale = self.scale
         let lines = groups.indices.map { row -> String in

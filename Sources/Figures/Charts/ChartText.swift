@@ -67,7 +67,7 @@ struct ChartText {
         for (index, series) in chart.series.enumerated() where !series.name.isEmpty {
             let name = style.fitted(series.name, style.width - 5)
             if x > 0, x + name.columns + 3 > style.width { (x, y) = (0, y + 1) }
-            let key = braille ? (series.style == .dots ? "●" : "━") : String(mark(index))
+            let key = braille ? (series.style == .dots ? "•" : "━") : String(mark(index))
             grid.write(key, x, y, ink: chart.colour(index))
             grid.write(name, x + 2, y)
             x += name.columns + 5
@@ -93,7 +93,10 @@ struct ChartText {
                 let y = Int(((1 - v) * Double(fine.1 - 1)).rounded())
                 let dots = series.style == .dots ? [(x, y)] : Raster.line(last?.0 ?? x, last?.1 ?? y, x, y)
                 for (dx, dy) in dots {
-                    if braille {
+                    if braille, series.style == .dots {
+                        // A single Braille dot is easily overlooked.
+                        grid[left + dx / 2, top + dy / 4] = TextGrid.Cell(character: "•", ink: ink)
+                    } else if braille {
                         canvas.set(dx, dy, ink)
                     } else if dx >= 0, dx < width, dy >= 0, dy < height {
                         grid[left + dx, top + dy] = TextGrid.Cell(character: mark(index), ink: ink)

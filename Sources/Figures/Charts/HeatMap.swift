@@ -230,9 +230,9 @@ public struct HeatMap: Figure {
     private func drawBar(_ canvas: Canvas, _ l: Layout) {
         let (map, bar, steps) = (shownMap, l.bar, 64)
         for step in 0..<steps {
-            let y = bar.maxY - bar.height * Double(step + 1) / Double(steps)
-            let strip = Rect(bar.x, y, bar.width, bar.height / Double(steps) + (step == 0 ? 0 : 0.5))
-            canvas.fill(.rectangle(strip), map((Double(step) + 0.5) / Double(steps)))
+            // From here to the top, under what follows: strips side by side would show seams.
+            let rest = Rect(bar.x, bar.y, bar.width, bar.height * Double(steps - step) / Double(steps))
+            canvas.fill(.rectangle(rest), map((Double(step) + 0.5) / Double(steps)))
         }
         canvas.stroke(.rectangle(bar), Canvas.Stroke(theme.outline, width: 0.8, round: false))
         for tick in l.barTicks {

@@ -179,14 +179,18 @@ public final class Canvas {
         else { return }
         cairo_surface_flush(surface)
         let stride = Int(cairo_image_surface_get_stride(surface))
-        for y in 0..<image.height {
-            for x in 0..<image.width {
-                let source = (y * image.width + x) * 4
-                let alpha = UInt32(image.pixels[source + 3])
-                // Cairo wants components already multiplied by opacity, as native-endian 0xAARRGGBB.
-                func premultiplied(_ offset: Int) -> UInt32 { (UInt32(image.pixels[source + offset]) * alpha + 127) / 255 }
-                let word = alpha << 24 | premultiplied(0) << 16 | premultiplied(1) << 8 | premultiplied(2)
-                UnsafeMutableRawPointer(data + y * stride + x * 4).storeBytes(of: word, as: UInt32.self)
+        image.pixels.withUnsafeBufferPointer { pixels in
+            for y in 0..<image.height {
+                for x in 0..<image.width {
+                    let source = (y * image.width + x) * 4
+                    let alpha = UInt32(pixels[source + 3])
+                    // Cairo wants components already multiplied by opacity, as native-endian 0xAARRGGBB.
+                    let red = (UInt32(pixels[source]) * alpha + 127) / 255
+                    let green = (UInt32(pixels[source + 1]) * alpha + 127) / 255
+                    let blue = (UInt32(pixels[source + 2]) * alpha + 127) / 255
+                    let word = alpha << 24 | red << 16 | green << 8 | blue
+                    UnsafeMutableRawPointer(data + y * stride + x * 4).storeBytes(of: word, as: UInt32.self)
+                }
             }
         }
         cairo_surface_mark_dirty(surface)

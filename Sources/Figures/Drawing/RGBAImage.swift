@@ -36,6 +36,23 @@ public struct RGBAImage: Hashable, Sendable {
         }
     }
 
+    /// The picture with each pixel repeated `factor` times in both directions.
+    func enlarged(_ factor: Int) -> RGBAImage {
+        guard factor > 1 else { return self }
+        var result = RGBAImage(width: width * factor, height: height * factor)
+        result.pixels.removeAll(keepingCapacity: true)
+        for y in 0..<height {
+            var row: [UInt8] = []
+            row.reserveCapacity(4 * result.width)
+            for x in 0..<width {
+                let pixel = pixels[(4 * (y * width + x))..<(4 * (y * width + x) + 4)]
+                for _ in 0..<factor { row += pixel }
+            }
+            for _ in 0..<factor { result.pixels += row }
+        }
+        return result
+    }
+
     subscript(x: Int, y: Int) -> Colour {
         let i = 4 * (y * width + x)
         return Colour(

@@ -33,6 +33,13 @@ public struct CellDrawing: Hashable, Sendable {
         self.blocks = blocks
     }
 
+    /// Names of the edges of a cell in the order of alpha: (1, 1) (1, 2) (2, 1) ..., as `1 ← two back`.
+    public static func edgeNames(blocks: Int) -> [String] {
+        (0..<max(0, blocks)).flatMap { block in
+            (0..<(block + 2)).map { "\(block + 1) ← " + ($0 == 0 ? "two back" : $0 == 1 ? "previous" : "block \($0 - 1)") }
+        }
+    }
+
     /// What the pictures call a state.
     func name(ofState state: Int) -> String { state <= 2 ? inputNames[state - 1] : "block \(state - 2)" }
 }

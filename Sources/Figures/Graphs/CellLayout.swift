@@ -231,6 +231,17 @@ struct CellLayout {
         return max(header, (rows.max() ?? 0) + 8) + 18
     }
 
+    /// Room between a layer and the next: wider where lines climb far, or they would be too steep to tell apart.
+    private func gap(after layer: Int) -> Double {
+        guard layer + 1 < layers.count else { return CellLayout.gap }
+        let climbs = layers[layer + 1].indices.flatMap { index -> [Double] in
+            sources(layers[layer + 1][index]).compactMap { state in
+                layers[layer].firstIndex { $0.state == state }.map { abs(centres[layer][$0] - centres[layer + 1][index]) }
+            }
+        }
+        return CellLayout.gap + min(70, 0.3 * max(0, (climbs.max() ?? 0) - 80))
+    }
+
     private mutating func place() {
         var x = 0.0
         var exits: [[Int: Point]] = []  // for each layer: where a state leaves it to the right
@@ -248,7 +259,7 @@ struct CellLayout {
                 exit[slot.state] = Point(x + breadth, y)
             }
             exits.append(exit)
-            x += breadth + CellLayout.gap
+            x += breadth + gap(after: layer)
         }
         placeOutput(x, exits[layers.count - 1])
         let bottom = boxes.map(\.frame.maxY).max() ?? 0

@@ -272,9 +272,9 @@ public struct TrellisFigure: Figure {
             for step in 0..<steps {
                 let t = (Double(step) + 0.5) / Double(steps)
                 let height = (0.8 + 4.7 * t) * 1.6
-                // Half a unit of overlap hides the seams that antialiasing would leave.
+                // Each step reaches to the end, under those that follow: side by side they would show seams.
                 let left = x + width * Double(step) / Double(steps)
-                canvas.fill(.rectangle(Rect(left, top + 5 - height / 2, width / Double(steps) + 0.5, height)), map(t))
+                canvas.fill(.rectangle(Rect(left, top + 5 - height / 2, x + width - left, height)), map(t))
             }
             for (value, label) in [(0.0, "0"), (0.5, "0.5"), (1.0, "1")] {
                 canvas.text(label, at: Point(x + width * value, top + 12), theme.tiny, theme.muted, .centre, .top)

@@ -123,8 +123,10 @@ public struct ImageGrid: Figure {
                 // Void of a label map without an image shows as a light ground.
                 canvas.fill(.rectangle(frame), theme.grid)
                 // Small pictures keep their hard pixels, large ones are averaged; label colours never blend.
-                let enlarged = frame.width >= Double(tile.width)
-                canvas.image(tile.composed(palette), in: frame, smooth: !enlarged && tile.image != nil)
+                let zoom = frame.width / Double(tile.width)
+                // SVG viewers blur what they enlarge, whatever Cairo asks of them; so the hard pixels are made here.
+                let factor = zoom > 1 ? min(Int((2 * zoom).rounded(.up)), max(1, 1600 / max(tile.width, tile.height))) : 1
+                canvas.image(tile.composed(palette).enlarged(factor), in: frame, smooth: zoom < 1 && tile.image != nil)
                 if !tile.caption.isEmpty {
                     let caption = theme.small.fitted(tile.caption, to: columnWidth)
                     canvas.text(caption, at: Point(frame.midX, frame.maxY + 4), theme.small, theme.ink, .centre, .top)

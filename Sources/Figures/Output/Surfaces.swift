@@ -91,7 +91,12 @@ enum PDFDocument {
     static func texts(_ figure: some Figure) throws -> [PlacedText] { try document(figure).texts }
 
     private static func document(_ figure: some Figure) throws -> (bytes: [UInt8], texts: [PlacedText]) {
-        try Surfaces.document(figure) { cairo_pdf_surface_create_for_stream($0, $1, $2.width, $2.height) }
+        try Surfaces.document(figure) { write, closure, size in
+            let surface = cairo_pdf_surface_create_for_stream(write, closure, size.width, size.height)
+            // Cairo would write the time of day, and the same figure would never give the same file.
+            cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATE_DATE, "2000-01-01T00:00:00Z")
+            return surface
+        }
     }
 }
 
