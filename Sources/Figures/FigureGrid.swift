@@ -7,6 +7,7 @@ public struct FigureGrid: Figure {
     /// Background and title only: each figure keeps its own theme.
     public var theme = Theme.light
 
+    /// Figures by rows; rows may differ in length.
     public init(_ rows: [[any Figure]], title: String? = nil) {
         self.rows = rows
         self.title = title

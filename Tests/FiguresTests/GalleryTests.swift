@@ -42,7 +42,9 @@ enum Gallery {
 
     static func charts() throws -> [(String, any Figure)] {
         let steps = (1...200).map(Double.init)
-        func curve(_ a: Double, _ b: Double) -> [Double] { steps.map { (t: Double) -> Double in a + b * exp(-t / 40) + 0.05 * sin(t * 1.7) } }
+        func curve(_ a: Double, _ b: Double) -> [Double] {
+            steps.map { (t: Double) -> Double in a + b * exp(-t / 40) + 0.05 * sin(t * 1.7) }
+        }
         let loss = Chart(
             [
                 try Series("weights (trainA)", x: steps, y: curve(0.4, 2)),

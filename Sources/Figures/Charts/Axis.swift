@@ -12,6 +12,7 @@ public struct Axis: Hashable, Sendable {
     /// The least and greatest number shown; from the data when nil.
     public var range: ClosedRange<Double>?
 
+    /// An axis with its label, scale and range.
     public init(_ label: String = "", scale: Scale = .linear, range: ClosedRange<Double>? = nil) {
         self.label = label
         self.scale = scale

@@ -8,6 +8,7 @@ public struct BarChart: Figure {
         public var name: String
         public var values: [Double]
 
+        /// A name and its values.
         public init(_ name: String, _ values: [Double]) {
             self.name = name
             self.values = values
@@ -23,6 +24,7 @@ public struct BarChart: Figure {
     /// Width of the whole figure.
     public var width = 520.0
 
+    /// Rows of one or more values each.
     public init(_ groups: [Group], title: String? = nil, axis: Axis = Axis(), bars: Bool = true) {
         self.groups = groups
         self.title = title

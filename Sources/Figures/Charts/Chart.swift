@@ -44,6 +44,7 @@ public struct Chart: Figure {
     /// At least this much room left of the plot; `Panels` sets it so that plots line up.
     var minimumLeft = 0.0
 
+    /// A chart of the series in one plot; sizes below 160 x 120 are raised to that.
     public init(_ series: [Series], title: String? = nil, x: Axis = Axis(), y: Axis = Axis(), size: Size = Size(520, 320)) {
         self.series = series
         self.title = title
@@ -160,6 +161,7 @@ public struct Panels: Figure {
     public var columns: Int
     public var theme = Theme.light
 
+    /// Charts in rows of `columns`.
     public init(_ charts: [Chart], title: String? = nil, columns: Int = 1) {
         self.charts = charts
         self.title = title

@@ -20,6 +20,7 @@ public struct Histogram: Figure {
         self.size = Size(max(160, size.width), max(120, size.height))
     }
 
+    /// One distribution.
     public init(_ values: [Double], title: String? = nil, x: Axis = Axis(), bins: Int? = nil) {
         self.init([("", values)], title: title, x: x, bins: bins)
     }

@@ -26,6 +26,7 @@ public struct PlacedText: Hashable, Sendable {
 public final class Canvas {
     /// Where a text hangs horizontally and vertically.
     public enum Horizontal: Sendable { case left, centre, right }
+    /// Where a text hangs vertically: by the top of its line, the middle of its capitals, its baseline or the bottom of its line.
     public enum Vertical: Sendable { case top, middle, baseline, bottom }
 
     /// How the ends of a line look.
@@ -35,6 +36,7 @@ public final class Canvas {
         public var dash: [Double]
         public var round: Bool
 
+        /// A line in a colour; `dash` holds the lengths of strokes and gaps by turns, empty for a solid line.
         public init(_ colour: Colour, width: Double = 1, dash: [Double] = [], round: Bool = true) {
             self.colour = colour
             self.width = width
@@ -54,12 +56,14 @@ public final class Canvas {
 
     // MARK: - Shapes
 
+    /// Fills the inside of a path.
     public func fill(_ path: Path, _ colour: Colour) {
         guard trace(path) else { return }
         set(colour)
         cairo_fill(context)
     }
 
+    /// Draws the outline of a path.
     public func stroke(_ path: Path, _ stroke: Stroke) {
         guard stroke.width > 0, trace(path) else { return }
         set(stroke.colour)
@@ -70,6 +74,7 @@ public final class Canvas {
         cairo_stroke(context)
     }
 
+    /// Draws a straight line.
     public func line(_ from: Point, _ to: Point, _ colour: Colour, width: Double = 1, dash: [Double] = []) {
         stroke(Path(through: [from, to]), Stroke(colour, width: width, dash: dash, round: false))
     }

@@ -2,6 +2,7 @@
 public struct Colour: Hashable, Sendable {
     public var red, green, blue, alpha: Double
 
+    /// A colour by its components in 0...1.
     public init(red: Double, green: Double, blue: Double, alpha: Double = 1) {
         self.red = red
         self.green = green

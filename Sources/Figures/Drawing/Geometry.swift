@@ -2,6 +2,7 @@
 public struct Point: Hashable, Sendable {
     public var x, y: Double
 
+    /// The point (x, y).
     public init(_ x: Double, _ y: Double) {
         self.x = x
         self.y = y
@@ -12,6 +13,7 @@ public struct Point: Hashable, Sendable {
 public struct Size: Hashable, Sendable {
     public var width, height: Double
 
+    /// A size of `width` by `height`.
     public init(_ width: Double, _ height: Double) {
         self.width = width
         self.height = height
@@ -22,6 +24,7 @@ public struct Size: Hashable, Sendable {
 public struct Rect: Hashable, Sendable {
     public var x, y, width, height: Double
 
+    /// The rectangle with its top left corner at (x, y).
     public init(_ x: Double, _ y: Double, _ width: Double, _ height: Double) {
         self.x = x
         self.y = y
@@ -29,6 +32,7 @@ public struct Rect: Hashable, Sendable {
         self.height = height
     }
 
+    /// Right, lower and middle coordinates.
     public var maxX: Double { x + width }
     public var maxY: Double { y + height }
     public var midX: Double { x + width / 2 }
@@ -57,6 +61,7 @@ public struct Path: Hashable, Sendable {
 
     public private(set) var elements: [Element] = []
 
+    /// An empty path.
     public init() {}
 
     /// Straight lines through the points, in order.
@@ -67,8 +72,11 @@ public struct Path: Hashable, Sendable {
         if closed { close() }
     }
 
+    /// Starts a new part at `point`.
     public mutating func move(to point: Point) { elements.append(.move(point)) }
+    /// A straight line from the current point to `point`.
     public mutating func line(to point: Point) { elements.append(.line(point)) }
+    /// A straight line back to where the part started.
     public mutating func close() { elements.append(.close) }
 
     /// A cubic Bézier curve from the current point to `end`.
@@ -89,6 +97,7 @@ public struct Path: Hashable, Sendable {
         return path
     }
 
+    /// The outline of a rectangle.
     public static func rectangle(_ r: Rect) -> Path {
         Path(through: [Point(r.x, r.y), Point(r.maxX, r.y), Point(r.maxX, r.maxY), Point(r.x, r.maxY)], closed: true)
     }
@@ -111,6 +120,7 @@ public struct Path: Hashable, Sendable {
         return path
     }
 
+    /// A circle around `centre`.
     public static func circle(_ centre: Point, radius: Double) -> Path {
         rounded(Rect(centre.x - radius, centre.y - radius, 2 * radius, 2 * radius), radius: radius)
     }

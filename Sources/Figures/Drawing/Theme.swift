@@ -20,6 +20,7 @@ public struct Theme: Hashable, Sendable {
     /// Colours of numbers without sign.
     public var sequential = ColourMap.viridis
 
+    /// The light theme.
     public init() {}
 
     /// Dark ink on white: for paper, and the default.
@@ -56,6 +57,7 @@ public struct Theme: Hashable, Sendable {
         return patterns[(index / max(1, palette.count)) % patterns.count]
     }
 
+    /// Fonts of labels, small print, numbers in cells, headings inside a figure, and the figure's title.
     public var label: Font { Font(family: fontFamily, size: fontSize) }
     public var small: Font { Font(family: fontFamily, size: fontSize * 0.85) }
     public var tiny: Font { Font(family: fontFamily, size: fontSize * 0.72) }

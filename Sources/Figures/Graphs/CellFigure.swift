@@ -6,6 +6,7 @@ public struct CellOperator: Hashable, Sendable {
     /// A weight to write beside the name, such as its softmax share; nil for none.
     public var weight: Double?
 
+    /// An operator that reads `state`.
     public init(state: Int, name: String, weight: Double? = nil) {
         self.state = state
         self.name = name
@@ -50,6 +51,7 @@ public struct CellFigure: Figure {
     public var title: String?
     public var theme = Theme.light
 
+    /// A figure of the cell, with a title or without.
     public init(_ drawing: CellDrawing, title: String? = nil) {
         self.drawing = drawing
         self.title = title

@@ -6,6 +6,7 @@ public struct TrellisArrow: Hashable, Sendable {
     /// The normalised beta, in 0...1; NaN where none is known yet.
     public var probability: Double
 
+    /// An arrow into (`layer`, `to`) from (`layer - 1`, `from`).
     public init(layer: Int, from: Int, to: Int, probability: Double = .nan) {
         self.layer = layer
         self.from = from
@@ -100,12 +101,14 @@ public struct TrellisFigure: Figure {
     public var theme = Theme.light
     /// What stands in the boxes behind the last layer; empty for no boxes.
     public var headLabel = "ASPP"
+    /// What stands in the box of layer 0.
     public var stemLabel = "stem"
     /// Heading of the colour legend.
     public var legendLabel = "β (transition probability)"
     /// Colours of the probabilities 0...1; when nil, the theme's, turned so that the probable ones stand out from the background.
     public var map: ColourMap?
 
+    /// A figure of the trellis, with a title or without.
     public init(_ drawing: TrellisDrawing, title: String? = nil) {
         self.drawing = drawing
         self.title = title

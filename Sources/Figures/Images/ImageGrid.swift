@@ -53,6 +53,7 @@ public struct ImageGrid: Figure {
     public var tileWidth: Double?
     public var theme = Theme.light
 
+    /// Pictures by rows; rows may differ in length.
     public init(_ rows: [[ImageTile]], title: String? = nil, palette: LabelPalette = LabelPalette(colours: [])) {
         self.rows = rows
         self.title = title

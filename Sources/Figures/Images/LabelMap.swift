@@ -21,6 +21,7 @@ public struct LabelPalette: Hashable, Sendable {
     /// Labels that mean "no class": they are transparent and not in the legend.
     public var void: Set<UInt8>
 
+    /// A palette with the colours of the classes 0, 1, 2 ... Classes without one get a generated colour.
     public init(colours: [Colour], names: [String] = [], void: Set<UInt8> = [255]) {
         self.colours = colours
         self.names = names
@@ -38,6 +39,7 @@ public struct LabelPalette: Hashable, Sendable {
         return Int(label) < colours.count ? colours[Int(label)] : LabelPalette.generated(Int(label))
     }
 
+    /// The name of a label; `class 7` for one without.
     public func name(_ label: UInt8) -> String { Int(label) < names.count ? names[Int(label)] : "class \(label)" }
 
     /// `count` colours that differ as much as can be.

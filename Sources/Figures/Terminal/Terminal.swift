@@ -19,6 +19,7 @@ public struct Terminal: Hashable, Sendable {
     public var columns: Int
     public var colour: TextStyle.ColourDepth
 
+    /// A terminal that is known already; widths below 20 columns become 20.
     public init(graphics: TerminalGraphics, columns: Int = 80, colour: TextStyle.ColourDepth = .none) {
         self.graphics = graphics
         self.columns = max(20, columns)

@@ -22,6 +22,7 @@ public struct TextStyle: Hashable, Sendable {
     public var charset: Charset
     public var colour: ColourDepth
 
+    /// A style; widths below 20 columns become 20.
     public init(width: Int = 80, charset: Charset = .unicode, colour: ColourDepth = .none) {
         self.width = max(20, width)
         self.charset = charset
