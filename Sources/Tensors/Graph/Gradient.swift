@@ -1,0 +1,123 @@
+/// Reverse-mode differentiation over the recorded history.
+public enum Gradient {
+    /// Derivatives of the sum of `values` (weighted by `seeds`, which default to ones) with respect to `targets`.
+    ///
+    /// Only the part of the history that leads to a target is walked, so a step that wants the derivatives of the architecture alone
+    /// computes no weight gradients. A target that the values do not depend on gets nil.
+    /// - Parameter createGraph: keep the history of the derivatives themselves, for second derivatives.
+    /// - Parameter stopAtTargets: treat targets as leaves even when they were computed from one another.
+    public static func compute(
+        of values: [Tensor], seeds: [Tensor]? = nil, with targets: [Tensor], createGraph: Bool = false, stopAtTargets: Bool = false
+    ) throws -> [Tensor?] {
+        let wanted = Set(targets.map(ObjectIdentifier.init))
+        let found = try walk(values, seeds, createGraph: createGraph, wanted: wanted, stop: stopAtTargets)
+        return targets.map { found[ObjectIdentifier($0)] }
+    }
+
+    /// Adds the derivatives of the scalar `value` to the `grad` of every leaf that requires one.
+    static func backward(_ value: Tensor, seed: Tensor?, createGraph: Bool) throws {
+        guard value.requiresGrad else {
+            throw TensorError("backward", "no tensor that this value was computed from requires a gradient; create one with {requires_grad = true}")
+        }
+        if seed == nil, value.count != 1 {
+            throw TensorError("backward", "the value has shape \(Shapes.text(value.shape)): reduce it to one number first, or give a gradient of that shape")
+        }
+        if let seed, seed.shape != value.shape {
+            throw TensorError("backward", "gradient \(Shapes.text(seed.shape)) should have the value's shape \(Shapes.text(value.shape))")
+        }
+        let order = history(of: [value], stoppingAt: [])
+        let leaves = order.filter { $0.isLeaf && $0.requiresGrad }
+        let found = try compute(of: [value], seeds: seed.map { [$0] }, with: leaves, createGraph: createGraph)
+        try GradientMode.with(createGraph) {
+            for (leaf, gradient) in zip(leaves, found) {
+                guard let gradient else { continue }
+                if let recording = gradient.recording {
+                    recording.accumulate(gradient, into: leaf)
+                } else if let before = leaf.grad {
+                    leaf.grad = try before + gradient
+                } else {
+                    leaf.grad = createGraph ? gradient : try gradient.detach().contiguous()
+                }
+            }
+        }
+    }
+
+    /// Every tensor that `values` were computed from and that requires a gradient, inputs before what is computed from them.
+    private static func history(of values: [Tensor], stoppingAt stop: Set<ObjectIdentifier>) -> [Tensor] {
+        var order: [Tensor] = []
+        var seen = Set<ObjectIdentifier>()
+        var stack: [(tensor: Tensor, next: Int)] = []
+        func enter(_ tensor: Tensor) {
+            if tensor.requiresGrad, seen.insert(ObjectIdentifier(tensor)).inserted { stack.append((tensor, 0)) }
+        }
+        for value in values {
+            enter(value)
+            while let (tensor, next) = stack.last {
+                if let node = tensor.node, next < node.inputs.count, !stop.contains(ObjectIdentifier(tensor)) {
+                    stack[stack.count - 1].next += 1
+                    enter(node.inputs[next])
+                } else {
+                    order.append(tensor)
+                    stack.removeLast()
+                }
+            }
+        }
+        return order
+    }
+
+    private static func walk(
+        _ values: [Tensor], _ seeds: [Tensor]?, createGraph: Bool, wanted: Set<ObjectIdentifier>, stop: Bool
+    ) throws -> [ObjectIdentifier: Tensor] {
+        let order = history(of: values, stoppingAt: stop ? wanted : [])
+        // Which tensors lead to a target.
+        var useful = wanted
+        for tensor in order {
+            if let node = tensor.node, !(stop && wanted.contains(ObjectIdentifier(tensor))),
+                node.inputs.contains(where: { useful.contains(ObjectIdentifier($0)) }) {
+                useful.insert(ObjectIdentifier(tensor))
+            }
+        }
+        var gradients: [ObjectIdentifier: Tensor] = [:]
+        try GradientMode.with(createGraph) {
+            for (i, value) in values.enumerated() where useful.contains(ObjectIdentifier(value)) {
+                let seed = try seeds?[i] ?? Tensor.full([], 1).expand(value.shape)
+                gradients[ObjectIdentifier(value)] = try gradients[ObjectIdentifier(value)].map { try $0 + seed } ?? seed
+            }
+            for tensor in order.reversed() {
+                let id = ObjectIdentifier(tensor)
+                guard useful.contains(id), let node = tensor.node, let gradient = gradients[id], !(stop && wanted.contains(id)) else { continue }
+                if !wanted.contains(id) { gradients[id] = nil }
+                try propagate(gradient, through: node, to: tensor, useful, &gradients)
+            }
+        }
+        return gradients
+    }
+
+    private static func propagate(
+        _ gradient: Tensor, through node: Node, to output: Tensor, _ useful: Set<ObjectIdentifier>, _ gradients: inout [ObjectIdentifier: Tensor]
+    ) throws {
+        for (input, version) in zip(node.inputs, node.versions) where !input.isSymbolic {
+            if try input.storage(for: node.operation.name).version != version {
+                throw TensorError(
+                    "backward", "a value that the derivative of \(node.operation.name) needs was changed in place after it was used; change a clone() instead")
+            }
+        }
+        // A rule computes what its inputs ask for; inputs that lead nowhere are not asked.
+        let unasked = node.inputs.filter { $0.requiresGrad && !useful.contains(ObjectIdentifier($0)) }
+        for input in unasked { input.requiresGrad = false }
+        defer { for input in unasked { input.requiresGrad = true } }
+        let parts = try node.operation.derivative(node.inputs, output, gradient)
+        for (input, part) in zip(node.inputs, parts) {
+            let id = ObjectIdentifier(input)
+            guard let part, useful.contains(id), input.requiresGrad else { continue }
+            gradients[id] = try gradients[id].map { try $0 + part } ?? part
+        }
+    }
+}
+
+extension Tensor {
+    /// Adds this value's derivatives to the `grad` of every leaf it was computed from that requires one.
+    public func backward(gradient: Tensor? = nil, createGraph: Bool = false) throws {
+        try Gradient.backward(self, seed: gradient, createGraph: createGraph)
+    }
+}

@@ -1,0 +1,122 @@
+/// A graph in the making: while one is current, operations are written down instead of run.
+///
+/// Equal operations on equal inputs become one (common subexpressions), so layers may be written as if nothing were shared.
+public final class Recording {
+    /// The recording that operations go to; nil: they run at once.
+    nonisolated(unsafe) public private(set) static var current: Recording?
+
+    /// What a plan will have to compute, in the order it was written.
+    private(set) var tensors: [Tensor] = []
+    /// Stored tensors that the graph writes: target, new value.
+    private(set) var assignments: [(target: Tensor, value: Tensor)] = []
+    /// Gradients that `backward` brought to leaves.
+    private var gradients: [ObjectIdentifier: (leaf: Tensor, value: Tensor)] = [:]
+    private(set) var gradientOrder: [ObjectIdentifier] = []
+    /// Things to do after the graph has run, in order: optimiser steps.
+    private(set) var effects: [() throws -> Void] = []
+    private var known: [Key: Tensor] = [:]
+    private var randoms = 0
+
+    private struct Key: Hashable {
+        let operation: Operation
+        let inputs: [ObjectIdentifier]
+        let gradient: Bool
+    }
+
+    public init() {}
+
+    /// Runs `body` with this recording current.
+    public func record<T>(_ body: () throws -> T) throws -> T {
+        guard Recording.current == nil else { throw TensorError("compile", "a compiled function cannot be compiled from within another") }
+        Recording.current = self
+        defer { Recording.current = nil }
+        return try body()
+    }
+
+    /// A tensor whose numbers are given at each run.
+    public func input(_ shape: [Int], _ dtype: DType) -> Tensor { Tensor(shape: shape, dtype: dtype, recording: self) }
+
+    func record(_ operation: Operation, _ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
+        if !effects.isEmpty, inputs.contains(where: { !$0.isSymbolic }) {
+            throw TensorError(operation.name, "a compiled function can compute nothing with parameters after an optimiser's step: the step comes last")
+        }
+        for input in inputs where input.freed { _ = try input.storage(for: operation.name) }
+        if let simpler = try rewrite(operation, inputs) { return simpler }
+        let requiresGrad: Bool
+        if case .detach = operation {
+            requiresGrad = false
+        } else {
+            requiresGrad = GradientMode.isEnabled && dtype == .float32 && inputs.contains(where: \.requiresGrad)
+        }
+        let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
+        if let same = known[key] { return same }
+        let tensor = Tensor(shape: shape, dtype: dtype, recording: self)
+        tensor.node = Node(operation, inputs)
+        tensor.requiresGrad = requiresGrad
+        tensors.append(tensor)
+        known[key] = tensor
+        return tensor
+    }
+
+    func alias(_ tensor: Tensor) -> Tensor { (try? record(.detach, [tensor], tensor.shape, tensor.dtype)) ?? tensor }
+
+    func random(_ distribution: RandomDistribution, _ shape: [Int]) throws -> Tensor {
+        randoms += 1
+        return try record(.random(distribution, shape: shape, id: randoms), [], shape, .float32)
+    }
+
+    func assign(_ value: Tensor, to target: Tensor) throws {
+        guard !target.isSymbolic else {
+            throw TensorError("assign", "a tensor computed inside a compiled function cannot be written in place")
+        }
+        let value = try value.cast(target.dtype).expand(target.shape)
+        assignments.append((target, value))
+    }
+
+    func accumulate(_ gradient: Tensor, into leaf: Tensor) {
+        let id = ObjectIdentifier(leaf)
+        if let before = gradients[id] {
+            gradients[id] = (leaf, (try? before.value + gradient) ?? gradient)
+        } else {
+            gradients[id] = (leaf, gradient)
+            gradientOrder.append(id)
+        }
+    }
+
+    /// Gradients of leaves that the graph computes.
+    var leafGradients: [(leaf: Tensor, value: Tensor)] { gradientOrder.compactMap { gradients[$0] } }
+
+    /// What the graph has so far of a leaf's gradient.
+    public func gradient(of leaf: Tensor) -> Tensor? { gradients[ObjectIdentifier(leaf)]?.value }
+
+    /// Forgets gradients (`zero_grad` inside a compiled function).
+    public func clearGradient(of leaf: Tensor) {
+        if gradients.removeValue(forKey: ObjectIdentifier(leaf)) != nil { gradientOrder.removeAll { $0 == ObjectIdentifier(leaf) } }
+    }
+
+    /// Does `effect` after each run of the graph.
+    public func after(_ effect: @escaping () throws -> Void) { effects.append(effect) }
+}
+
+extension Recording {
+    /// Rewrites that are exact and save work, made while the graph is written so that derivatives profit too.
+    private func rewrite(_ operation: Operation, _ inputs: [Tensor]) throws -> Tensor? {
+        switch operation {
+        case .scalar(.mul, 1, _), .scalar(.add, 0, _), .scalar(.div, 1, scalarFirst: false), .scalar(.sub, 0, scalarFirst: false):
+            return inputs[0]
+        case .binary(.mul):
+            // A number times a batch norm without weights rides on the norm's scale.
+            for (norm, factor) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] where factor.count == 1 && factor.rank <= norm.rank {
+                guard let node = norm.node, case .batchNorm(let epsilon, let batchStatistics, gamma: false, beta: false) = node.operation,
+                    norm.isSymbolic, norm.rank >= 2, GradientMode.isEnabled == norm.requiresGrad || !GradientMode.isEnabled
+                else { continue }
+                let gamma = try factor.reshape([1]).expand([norm.shape[1]])
+                return try Operation.batchNorm(epsilon: epsilon, batchStatistics: batchStatistics, gamma: true, beta: false)
+                    .apply(node.inputs + [gamma])
+            }
+            return nil
+        default:
+            return nil
+        }
+    }
+}

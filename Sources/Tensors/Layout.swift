@@ -1,0 +1,69 @@
+/// Shape and strides (in elements) of a tensor's elements in its storage.
+public struct TensorLayout: Hashable, Sendable {
+    public var shape: [Int]
+    public var strides: [Int]
+
+    public init(shape: [Int], strides: [Int]) {
+        self.shape = shape
+        self.strides = strides
+    }
+
+    public init(contiguous shape: [Int]) {
+        self.init(shape: shape, strides: TensorLayout.contiguousStrides(shape))
+    }
+
+    static func contiguousStrides(_ shape: [Int]) -> [Int] {
+        var strides = shape
+        var step = 1
+        for i in stride(from: shape.count - 1, through: 0, by: -1) {
+            strides[i] = step
+            step *= shape[i]
+        }
+        return strides
+    }
+
+    public var count: Int { shape.reduce(1, *) }
+
+    public var isContiguous: Bool { isContiguous(from: 0) }
+
+    /// All dimensions but the first lie as in a contiguous tensor: a channel slice of a larger batch does.
+    var isBatchContiguous: Bool { shape.count > 1 && isContiguous(from: 1) }
+
+    private func isContiguous(from first: Int) -> Bool {
+        var step = 1
+        for i in stride(from: shape.count - 1, through: first, by: -1) {
+            if shape[i] != 1 && strides[i] != step { return false }
+            step *= shape[i]
+        }
+        return true
+    }
+
+    /// Elements from one image to the next.
+    var batchStride: Int { shape[0] == 1 ? shape.dropFirst().reduce(1, *) : strides[0] }
+
+    /// Strides that repeat this layout over `target` (0 where a dimension is repeated).
+    func broadcastStrides(to target: [Int]) -> [Int] {
+        let missing = target.count - shape.count
+        return target.indices.map { i in
+            i < missing || shape[i - missing] == 1 && target[i] != 1 ? 0 : strides[i - missing]
+        }
+    }
+}
+
+enum Shapes {
+    static func text(_ shape: [Int]) -> String { "[" + shape.map(String.init).joined(separator: ", ") + "]" }
+
+    /// The shape that two shapes broadcast to, as in NumPy; nil when they do not fit.
+    static func broadcast(_ a: [Int], _ b: [Int]) -> [Int]? {
+        if a == b { return a }
+        let rank = max(a.count, b.count)
+        var result = [Int](repeating: 1, count: rank)
+        for i in 0..<rank {
+            let x = i < rank - a.count ? 1 : a[i - (rank - a.count)]
+            let y = i < rank - b.count ? 1 : b[i - (rank - b.count)]
+            guard x == y || x == 1 || y == 1 else { return nil }
+            result[i] = x == 1 ? y : x
+        }
+        return result
+    }
+}

@@ -1,0 +1,182 @@
+import Kernels
+
+// Kernels of the layers: images [N, C, H, W], channel statistics, class scores.
+extension ConvOptions {
+    /// Sizes of the convolution x [N, C, H, W] * w -> y; batch strides from the layouts.
+    func shape(_ x: TensorLayout, weight w: [Int], _ y: TensorLayout) -> ConvShape {
+        ConvShape(
+            batch: x.shape[0], inChannels: x.shape[1], inHeight: x.shape[2], inWidth: x.shape[3], outChannels: w[0], kernelHeight: w[2],
+            kernelWidth: w[3], strideHeight: strideHeight, strideWidth: strideWidth, padHeight: padHeight, padWidth: padWidth,
+            dilationHeight: dilationHeight, dilationWidth: dilationWidth, groups: groups, inBatchStride: x.batchStride,
+            outBatchStride: y.batchStride)
+    }
+}
+
+extension PoolOptions {
+    func shape(_ x: TensorLayout, _ y: TensorLayout) -> PoolShape {
+        PoolShape(
+            batch: x.shape[0], channels: x.shape[1], inHeight: x.shape[2], inWidth: x.shape[3], kernelHeight: kernelHeight,
+            kernelWidth: kernelWidth, strideHeight: strideHeight, strideWidth: strideWidth, padHeight: padHeight, padWidth: padWidth,
+            inBatchStride: x.batchStride, outBatchStride: y.batchStride)
+    }
+}
+
+extension Operation {
+    /// - Parameters:
+    ///   - relu: ReLU the image input as it is loaded (`conv2d`, `convWeightGradient`).
+    ///   - mask: a further input after the others, laid out as the result: zero where it is not positive (`convInputGradient`).
+    ///   - accumulate: add to the output instead of writing it.
+    func convKernel(_ x: [Operand], _ y: Operand, relu: Bool = false, mask: Bool = false, accumulate: Bool = false) -> Launch {
+        switch self {
+        case .conv2d(let options):
+            let shape = options.shape(x[0].layout, weight: x[1].shape, y.layout)
+            if x.count > 2 {
+                return { p in
+                    Convolution.forward(shape, input: p.floats(0), weight: p.floats(1), bias: p.floats(2), output: p.floats(3), relu: relu, accumulate: accumulate)
+                }
+            }
+            return { p in
+                Convolution.forward(shape, input: p.floats(0), weight: p.floats(1), bias: nil, output: p.floats(2), relu: relu, accumulate: accumulate)
+            }
+        case .convInputGradient(let options, _, _):
+            let shape = options.shape(y.layout, weight: x[1].shape, x[0].layout)
+            let out = mask ? 3 : 2
+            return { p in
+                Convolution.inputGradient(
+                    shape, gradient: p.floats(0), weight: p.floats(1), output: p.floats(out), mask: mask ? UnsafePointer(p.floats(2)) : nil,
+                    accumulate: accumulate)
+            }
+        case .convWeightGradient(let options, _, _):
+            let shape = options.shape(x[0].layout, weight: y.shape, x[1].layout)
+            return { p in
+                Convolution.weightGradient(shape, input: p.floats(0), gradient: p.floats(1), output: p.floats(2), relu: relu, accumulate: accumulate)
+            }
+        default:
+            return { _ in }
+        }
+    }
+
+    func imageKernel(_ x: [Operand], _ y: Operand, accumulate: Bool = false) -> Launch {
+        switch self {
+        case .maxPool(let options):
+            let shape = options.shape(x[0].layout, y.layout)
+            return { p in Pooling.maxForward(shape, p.floats(0), p.floats(1)) }
+        case .maxPoolGradient(let options):
+            let shape = options.shape(x[0].layout, x[1].layout)
+            return { p in Pooling.maxBackward(shape, p.floats(0), p.floats(1), p.floats(2), accumulate: accumulate) }
+        case .maxPoolPick(let options):
+            let shape = options.shape(x[0].layout, y.layout)
+            return { p in Pooling.maxPick(shape, p.floats(0), p.floats(1), p.floats(2)) }
+        case .averagePool(let options, let padding):
+            let shape = options.shape(x[0].layout, y.layout)
+            return { p in Pooling.averageForward(shape, p.floats(0), p.floats(1), countPadding: padding) }
+        case .averagePoolGradient(let options, let padding, _, _):
+            let shape = options.shape(y.layout, x[0].layout)
+            return { p in Pooling.averageBackward(shape, p.floats(0), p.floats(1), countPadding: padding, accumulate: accumulate) }
+        case .resize(let mode, _, _):
+            let shape = Self.resizeShape(x[0].layout, y.layout)
+            switch mode {
+            case .nearest: return { p in Resize.nearest(shape, p.floats(0), p.floats(1)) }
+            default: return { p in Resize.bilinear(shape, p.floats(0), p.floats(1), alignCorners: mode == .bilinearAlignCorners) }
+            }
+        case .resizeGradient(let mode, _, _):
+            let shape = Self.resizeShape(y.layout, x[0].layout)
+            switch mode {
+            case .nearest: return { p in Resize.nearestBackward(shape, p.floats(0), p.floats(1), accumulate: accumulate) }
+            default:
+                return { p in
+                    Resize.bilinearBackward(shape, p.floats(0), p.floats(1), alignCorners: mode == .bilinearAlignCorners, accumulate: accumulate)
+                }
+            }
+        default:
+            return { _ in }
+        }
+    }
+
+    private static func resizeShape(_ x: TensorLayout, _ y: TensorLayout) -> ResizeShape {
+        ResizeShape(
+            batch: x.shape[0], channels: x.shape[1], inHeight: x.shape[2], inWidth: x.shape[3], outHeight: y.shape[2], outWidth: y.shape[3],
+            inBatchStride: x.batchStride, outBatchStride: y.batchStride)
+    }
+
+    func normKernel(_ x: [Operand], _ y: Operand, relu: Bool = false, accumulate: Bool = false) -> Launch {
+        let channels = x[0].shape.count > 1 ? x[0].shape[1] : 1
+        let shape = PlaneShape(
+            batch: x[0].shape[0], channels: channels, size: x[0].shape.dropFirst(2).reduce(1, *), batchStride: x[0].layout.batchStride)
+        let out = x.count
+        switch self {
+        case .moments:
+            return { p in Normalisation.moments(shape, p.floats(0), mean: p.floats(1), variance: p.floats(1) + channels) }
+        case .batchNorm(let epsilon, _, let gamma, let beta):
+            let outStride = y.layout.batchStride
+            return { p in
+                Normalisation.apply(
+                    shape, p.floats(0), mean: p.floats(1), variance: p.floats(1) + channels, gamma: gamma ? UnsafePointer(p.floats(2)) : nil,
+                    beta: beta ? UnsafePointer(p.floats(gamma ? 3 : 2)) : nil, epsilon: epsilon, output: p.floats(out),
+                    outBatchStride: outStride, relu: relu, accumulate: accumulate)
+            }
+        case .batchNormSums(let epsilon):
+            let stride = x[1].layout.batchStride
+            return { p in
+                Normalisation.gradientSums(
+                    shape, p.floats(0), p.floats(1), gBatchStride: stride, mean: p.floats(2), variance: p.floats(2) + channels,
+                    epsilon: epsilon, sumG: p.floats(3), sumGX: p.floats(3) + channels)
+            }
+        case .batchNormInputGradient(let epsilon, let gamma):
+            let (stride, outStride) = (x[1].layout.batchStride, y.layout.batchStride)
+            return { p in
+                Normalisation.inputGradient(
+                    shape, p.floats(0), p.floats(1), gBatchStride: stride, mean: p.floats(2), variance: p.floats(2) + channels,
+                    gamma: gamma ? UnsafePointer(p.floats(4)) : nil, epsilon: epsilon, sumG: p.floats(3), sumGX: p.floats(3) + channels,
+                    output: p.floats(out), outBatchStride: outStride, accumulate: accumulate)
+            }
+        case .runningStatistics(let momentum, let count):
+            let c = y.layout.count / 2
+            let unbias = count > 1 ? Float(count) / Float(count - 1) : 1
+            return { p in
+                for i in 0..<2 * c {
+                    let now = i < c ? p.floats(1)[i] : p.floats(1)[i] * unbias
+                    p.floats(2)[i] = (1 - momentum) * p.floats(0)[i] + momentum * now
+                }
+            }
+        default:
+            return { _ in }
+        }
+    }
+
+    func classKernel(_ x: [Operand], _ y: Operand) throws -> Launch {
+        switch self {
+        case .softmax(let axis, let logarithm):
+            let (outer, n, inner) = Collapse.around(x[0].shape, axis)
+            return { p in Softmax.forward(p.floats(0), outer: outer, n: n, inner: inner, logarithm: logarithm, p.floats(1)) }
+        case .softmaxGradient(let axis, let logarithm):
+            let (outer, n, inner) = Collapse.around(x[0].shape, axis)
+            return { p in Softmax.backward(p.floats(0), p.floats(1), outer: outer, n: n, inner: inner, logarithm: logarithm, p.floats(2)) }
+        case .crossEntropy(let ignore, let weights):
+            let (batch, classes, size) = (x[0].shape[0], x[0].shape[1], x[0].shape.dropFirst(2).reduce(1, *))
+            return { p in
+                try Self.checkLabels(p.ints(1), batch, size, classes, ignore)
+                let (loss, weight) = CrossEntropy.forward(
+                    p.floats(0), p.ints(1), weights: weights ? UnsafePointer(p.floats(2)) : nil, batch: batch, classes: classes, size: size, ignore: ignore)
+                p.floats(weights ? 3 : 2)[0] = Float(loss / weight)
+            }
+        case .crossEntropyGradient(let ignore, let weights):
+            let (batch, classes, size) = (x[0].shape[0], x[0].shape[1], x[0].shape.dropFirst(2).reduce(1, *))
+            return { p in
+                CrossEntropy.backward(
+                    p.floats(0), p.ints(1), weights: weights ? UnsafePointer(p.floats(3)) : nil, batch: batch, classes: classes, size: size,
+                    ignore: ignore, scale: p.floats(2)[0], output: p.floats(weights ? 4 : 3))
+            }
+        default:
+            return { _ in }
+        }
+    }
+
+    private static func checkLabels(_ labels: UnsafePointer<Int32>, _ batch: Int, _ size: Int, _ classes: Int, _ ignore: Int32) throws {
+        if let at = CrossEntropy.firstBadLabel(labels, count: batch * size, classes: classes, ignore: ignore) {
+            throw TensorError(
+                "cross_entropy",
+                "label \(labels[at]) in image \(at / max(size, 1) + 1), pixel \(at % max(size, 1) + 1) is none of the classes 0 to \(classes - 1) nor the ignored \(ignore)")
+        }
+    }
+}

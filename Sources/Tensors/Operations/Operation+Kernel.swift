@@ -1,0 +1,277 @@
+import Kernels
+
+/// What a kernel needs to know of an input or output before it sees its address.
+struct Operand {
+    let layout: TensorLayout
+    let dtype: DType
+    init(_ layout: TensorLayout, _ dtype: DType) {
+        self.layout = layout
+        self.dtype = dtype
+    }
+    var shape: [Int] { layout.shape }
+}
+
+/// A kernel with its sizes fixed: called with the addresses of the inputs followed by that of the output. Eager operations make one and
+/// call it once; a plan keeps it. It throws only for what can be seen in the numbers alone (labels outside the classes).
+typealias Launch = (UnsafeMutablePointer<UnsafeMutableRawPointer>) throws -> Void
+
+extension UnsafeMutablePointer where Pointee == UnsafeMutableRawPointer {
+    @inline(__always) func floats(_ i: Int) -> UnsafeMutablePointer<Float> { self[i].assumingMemoryBound(to: Float.self) }
+    @inline(__always) func ints(_ i: Int) -> UnsafeMutablePointer<Int32> { self[i].assumingMemoryBound(to: Int32.self) }
+}
+
+/// The kernel of each operation: the one place where an operation meets module Kernels.
+extension Operation {
+    /// Whether input `index` may have this layout; others are copied into a contiguous one first.
+    func accepts(_ layout: TensorLayout, at index: Int) -> Bool {
+        switch self {
+        case .unary, .binary, .scalar, .select, .concat, .slice, .reshape, .permute, .broadcast, .detach, .pad, .unslice, .cast:
+            return true
+        case .conv2d:
+            return layout.isContiguous || index == 0 && layout.isBatchContiguous
+        case .convInputGradient:
+            return layout.isContiguous || index == 0 && layout.isBatchContiguous
+        case .convWeightGradient, .maxPool, .averagePool, .averagePoolGradient, .resize, .resizeGradient, .moments:
+            return layout.isContiguous || layout.isBatchContiguous && layout.shape.count == 4
+        case .batchNormSums, .batchNormInputGradient:
+            return layout.isContiguous || index < 2 && layout.isBatchContiguous && layout.shape.count == 4
+        case .batchNorm:
+            return layout.isContiguous || index == 0 && layout.isBatchContiguous && layout.shape.count == 4
+        default:
+            return layout.isContiguous
+        }
+    }
+
+    func kernel(_ x: [Operand], _ y: Operand) throws -> Launch {
+        let n = x.count
+        switch self {
+        case .unary, .binary, .scalar, .select:
+            if y.dtype == .int32 { return integerKernel(x, y) }
+            return ElementwiseChain(self, inputs: x.count).kernel(x, y)
+        case .cast(let dtype):
+            return castKernel(x[0], y, to: dtype)
+        case .broadcast, .reshape, .permute, .detach:
+            return copyKernel(viewLayout(x[0].layout, y.shape)?.0 ?? x[0].layout, y.layout)
+        case .slice(let starts, _, let steps):
+            let shift = zip(starts, x[0].layout.strides).reduce(0) { $0 + $1.0 * $1.1 } * DType.byteCount
+            let source = TensorLayout(shape: y.shape, strides: zip(x[0].layout.strides, steps).map { $0 * $1 })
+            let copy = copyKernel(source, y.layout)
+            return { p in
+                let whole = p[0]
+                p[0] = whole + shift
+                defer { p[0] = whole }
+                try copy(p)
+            }
+        case .unslice(_, let starts, let steps):
+            return writeInto(y, x[0], starts, steps, fill: 0)
+        case .pad(let before, _, let value):
+            return writeInto(y, x[0], before, before.map { _ in 1 }, fill: value)
+        case .concat(let axis):
+            return concatKernel(x, y, axis)
+        case .gather, .scatterAdd, .argmax, .argsort:
+            return indexKernel(x, y)
+        case .sum(let axes, _):
+            return sumKernel(x[0], axes)
+        case .matmul(let tA, let tB):
+            return matmulKernel(x, y, tA, tB)
+        case .conv2d, .convInputGradient, .convWeightGradient:
+            return convKernel(x, y)
+        case .maxPool, .maxPoolGradient, .maxPoolPick, .averagePool, .averagePoolGradient, .resize, .resizeGradient:
+            return imageKernel(x, y)
+        case .moments, .batchNorm, .batchNormSums, .batchNormInputGradient, .runningStatistics:
+            return normKernel(x, y)
+        case .softmax, .softmaxGradient, .crossEntropy, .crossEntropyGradient:
+            return try classKernel(x, y)
+        case .random(let distribution, _, _):
+            let count = y.layout.count
+            return { p in RandomState.global.fill(p.floats(n), count, distribution) }
+        }
+    }
+}
+
+// Copies.
+extension Operation {
+    private func copyKernel(_ source: TensorLayout, _ target: TensorLayout) -> Launch {
+        let (shape, strides) = Collapse.dimensions(source.shape, [source.strides, target.strides])
+        return { p in Layout.copyStrided(shape, p.floats(0), strides[0], p.floats(1), strides[1]) }
+    }
+
+    /// Copies the slice that this view operation selects into fresh memory.
+    func copyOut(_ x: Tensor) throws -> Tensor {
+        let output = Tensor(shape: x.shape, dtype: x.dtype)
+        var pointers = [try x.pointer(), try output.pointer()]
+        let launch = copyKernel(x.layout, output.layout)
+        try pointers.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { try launch(base) } }
+        if GradientMode.isEnabled, x.requiresGrad {
+            output.node = Node(self, [x])
+            output.requiresGrad = true
+        }
+        return output
+    }
+
+    private func writeInto(_ y: Operand, _ x: Operand, _ starts: [Int], _ steps: [Int], fill: Float) -> Launch {
+        let shift = zip(starts, y.layout.strides).reduce(0) { $0 + $1.0 * $1.1 } * DType.byteCount
+        let target = TensorLayout(shape: x.shape, strides: zip(y.layout.strides, steps).map { $0 * $1 })
+        let copy = copyKernel(x.layout, target)
+        let count = y.layout.count
+        let bits = y.dtype == .int32 ? Float(bitPattern: UInt32(bitPattern: Int32(fill))) : fill
+        return { p in
+            p.floats(1).update(repeating: bits, count: count)
+            let whole = p[1]
+            p[1] = whole + shift
+            defer { p[1] = whole }
+            try copy(p)
+        }
+    }
+
+    private func concatKernel(_ x: [Operand], _ y: Operand, _ axis: Int) -> Launch {
+        var shift = 0
+        let parts = x.map { part -> (copy: Launch, shift: Int) in
+            defer { shift += part.shape[axis] * y.layout.strides[axis] * DType.byteCount }
+            return (copyKernel(part.layout, TensorLayout(shape: part.shape, strides: y.layout.strides)), shift)
+        }
+        return { p in
+            for (i, part) in parts.enumerated() {
+                try withUnsafeTemporaryAllocation(of: UnsafeMutableRawPointer.self, capacity: 2) { pair in
+                    pair[0] = p[i]
+                    pair[1] = p[parts.count] + part.shift
+                    if let base = pair.baseAddress { try part.copy(base) }
+                }
+            }
+        }
+    }
+
+    private func castKernel(_ x: Operand, _ y: Operand, to dtype: DType) -> Launch {
+        if x.dtype == dtype { return copyKernel(x.layout, y.layout) }
+        let walk = StridedWalk(y.shape, [x.layout.strides, y.layout.strides])
+        if dtype == .float32 { return { p in walk.each { p.floats(1)[$0[1]] = Float(p.ints(0)[$0[0]]) } } }
+        return { p in
+            walk.each { at in
+                let value = p.floats(0)[at[0]]
+                p.ints(1)[at[1]] = value.isFinite ? Int32(clamping: Int64(value.clamped(-3e9, 3e9))) : 0
+            }
+        }
+    }
+}
+
+extension Float {
+    fileprivate func clamped(_ low: Float, _ high: Float) -> Float { Swift.min(Swift.max(self, low), high) }
+}
+
+// Sums, products and indices.
+extension Operation {
+    private func sumKernel(_ x: Operand, _ axes: [Int]) -> Launch {
+        let shape = x.shape
+        if let (outer, n, inner) = Collapse.reduction(shape, axes) {
+            if x.dtype == .int32 { return integerSum(outer, n, inner) }
+            return { p in Reduction.sum(p.floats(0), outer: outer, n: n, inner: inner, p.floats(1)) }
+        }
+        // Axes that are not neighbours: first the last group, then the rest.
+        let last = axes[axes.count - 1]
+        var first = last
+        while axes.contains(first - 1) { first -= 1 }
+        let group = Array(first...last)
+        var reduced = shape
+        for axis in group { reduced[axis] = 1 }
+        let rest = axes.filter { !group.contains($0) }
+        let middle = Operand(TensorLayout(contiguous: reduced), x.dtype)
+        let (stepOne, stepTwo) = (sumKernel(x, group), sumKernel(middle, rest))
+        let count = middle.layout.count
+        return { p in
+            try withUnsafeTemporaryAllocation(byteCount: max(count, 1) * DType.byteCount, alignment: 64) { scratch in
+                guard let buffer = scratch.baseAddress else { return }
+                var pair = [p[0], buffer, p[1]]
+                try pair.withUnsafeMutableBufferPointer { q in
+                    guard let base = q.baseAddress else { return }
+                    try stepOne(base)
+                    try stepTwo(base + 1)
+                }
+            }
+        }
+    }
+
+    private func matmulKernel(_ x: [Operand], _ y: Operand, _ tA: Bool, _ tB: Bool) -> Launch {
+        let (a, b, c) = (x[0].shape, x[1].shape, y.shape)
+        let (m, n) = (c[c.count - 2], c[c.count - 1])
+        let k = tA ? a[a.count - 2] : a[a.count - 1]
+        let (lda, ldb) = (a[a.count - 1], b[b.count - 1])
+        let batch = c.dropLast(2).reduce(1, *)
+        if batch == 1 {
+            return { p in
+                Matrix.multiply(
+                    transposeA: tA, transposeB: tB, m: m, n: n, k: k, alpha: 1, a: p.floats(0), lda: lda, b: p.floats(1), ldb: ldb, beta: 0,
+                    c: p.floats(2), ldc: n)
+            }
+        }
+        return { p in
+            Matrix.multiplyBatched(
+                batch: batch, strideA: m * k, strideB: k * n, strideC: m * n, transposeA: tA, transposeB: tB, m: m, n: n, k: k, alpha: 1,
+                a: p.floats(0), lda: lda, b: p.floats(1), ldb: ldb, beta: 0, c: p.floats(2), ldc: n)
+        }
+    }
+
+    private func indexKernel(_ x: [Operand], _ y: Operand) -> Launch {
+        switch self {
+        case .argmax(let axis, let largest):
+            let (outer, n, inner) = Collapse.around(x[0].shape, axis)
+            return { p in Reduction.argmax(p.floats(0), outer: outer, n: n, inner: inner, largest: largest, p.ints(1)) }
+        case .argsort(let axis, let descending):
+            return argsortKernel(x[0], axis, descending)
+        case .gather(let axis):
+            let (outer, n, inner) = Collapse.around(x[0].shape, axis)
+            let picks = y.shape[axis]
+            let name = name
+            return { p in
+                for o in 0..<outer {
+                    for j in 0..<picks * inner {
+                        let index = Int(p.ints(1)[o * picks * inner + j])
+                        guard index >= 0, index < n else {
+                            throw TensorError(name, "index \(index + 1) is outside of dimension \(axis + 1) of size \(n)")
+                        }
+                        p.floats(2)[o * picks * inner + j] = p.floats(0)[(o * n + index) * inner + j % inner]
+                    }
+                }
+            }
+        case .scatterAdd(let axis, let size):
+            let (outer, picks, inner) = Collapse.around(x[1].shape, axis)
+            return { p in
+                p.floats(2).update(repeating: 0, count: outer * size * inner)
+                for o in 0..<outer {
+                    for j in 0..<picks * inner {
+                        let index = Int(p.ints(0)[o * picks * inner + j])
+                        p.floats(2)[(o * size + index) * inner + j % inner] += p.floats(1)[o * picks * inner + j]
+                    }
+                }
+            }
+        default:
+            return { _ in }
+        }
+    }
+
+    private func argsortKernel(_ x: Operand, _ axis: Int, _ descending: Bool) -> Launch {
+        let (outer, n, inner) = Collapse.around(x.shape, axis)
+        let isInt = x.dtype == .int32
+        return { p in
+            var order = [Int32](repeating: 0, count: n)
+            for o in 0..<outer {
+                for i in 0..<inner {
+                    func value(_ j: Int32) -> Double {
+                        let at = (o * n + Int(j)) * inner + i
+                        return isInt ? Double(p.ints(0)[at]) : Double(p.floats(0)[at])
+                    }
+                    for j in 0..<n { order[j] = Int32(j) }
+                    // Stable; NaN counts as the largest, as in NumPy.
+                    order.sort { a, b in
+                        let (u, v) = (value(a), value(b))
+                        if u.isNaN || v.isNaN {
+                            if u.isNaN && v.isNaN { return a < b }
+                            return descending ? u.isNaN : v.isNaN
+                        }
+                        return u == v ? a < b : descending ? u > v : u < v
+                    }
+                    for j in 0..<n { p.ints(1)[(o * n + j) * inner + i] = order[j] }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+/// The shape rules: what each operation makes of its inputs, or why it cannot.
+extension Operation {
+    func result(of inputs: [Tensor]) throws -> (shape: [Int], dtype: DType) {
+        let x = inputs.first?.shape ?? []
+        switch self {
+        case .unary, .scalar:
+            return (x, inputs[0].dtype)
+        case .binary(let function):
+            guard let shape = Shapes.broadcast(x, inputs[1].shape) else {
+                throw TensorError(name, "shapes \(Shapes.text(x)) and \(Shapes.text(inputs[1].shape)) do not broadcast: sizes must be equal or 1")
+            }
+            _ = function
+            return (shape, inputs[0].dtype)
+        case .select:
+            guard let ab = Shapes.broadcast(inputs[1].shape, inputs[2].shape), let shape = Shapes.broadcast(x, ab) else {
+                throw TensorError("where", "shapes \(inputs.map { Shapes.text($0.shape) }.joined(separator: ", ")) do not broadcast")
+            }
+            return (shape, inputs[1].dtype)
+        case .cast(let dtype):
+            return (x, dtype)
+        case .broadcast(let shape):
+            guard Shapes.broadcast(x, shape) == shape else {
+                throw TensorError("expand", "\(Shapes.text(x)) does not expand to \(Shapes.text(shape)): only sizes of 1 can grow")
+            }
+            return (shape, inputs[0].dtype)
+        case .reshape(let shape):
+            guard shape.reduce(1, *) == inputs[0].count else {
+                throw TensorError("reshape", "\(Shapes.text(x)) has \(inputs[0].count) elements, \(Shapes.text(shape)) wants \(shape.reduce(1, *))")
+            }
+            return (shape, inputs[0].dtype)
+        case .permute(let order):
+            return (order.map { x[$0] }, inputs[0].dtype)
+        case .slice(_, let sizes, _):
+            return (sizes, inputs[0].dtype)
+        case .unslice(let shape, _, _):
+            return (shape, inputs[0].dtype)
+        case .pad(let before, let after, _):
+            return (x.indices.map { x[$0] + before[$0] + after[$0] }, inputs[0].dtype)
+        case .concat(let axis):
+            return (try concatShape(inputs, axis), inputs[0].dtype)
+        case .gather, .scatterAdd, .argmax, .argsort, .sum:
+            return try indexedShape(inputs)
+        case .detach:
+            return (x, inputs[0].dtype)
+        case .matmul(let tA, let tB):
+            return (try matmulShape(inputs[0].shape, inputs[1].shape, tA, tB), .float32)
+        case .conv2d, .convInputGradient, .convWeightGradient, .maxPool, .maxPoolGradient, .maxPoolPick, .averagePool, .averagePoolGradient,
+            .resize, .resizeGradient:
+            return (try imageShape(inputs), .float32)
+        case .moments, .batchNormSums:
+            guard x.count >= 2 else { throw TensorError("batch_norm", "expects [N, C, ...], got \(Shapes.text(x))") }
+            return ([2, x[1]], .float32)
+        case .batchNorm:
+            try checkChannels(inputs)
+            return (x, .float32)
+        case .batchNormInputGradient, .runningStatistics, .softmax, .softmaxGradient, .crossEntropyGradient:
+            return (x, .float32)
+        case .crossEntropy:
+            try checkLabels(inputs)
+            return ([], .float32)
+        case .random(_, let shape, _):
+            return (shape, .float32)
+        }
+    }
+
+    private func concatShape(_ inputs: [Tensor], _ axis: Int) throws -> [Int] {
+        var shape = inputs[0].shape
+        for (i, other) in inputs.enumerated().dropFirst() {
+            var expected = shape
+            guard other.rank == shape.count else {
+                throw TensorError("concat", "input \(i + 1) has \(other.rank) dimensions, the first has \(shape.count)")
+            }
+            expected[axis] = other.shape[axis]
+            guard other.shape == expected, other.dtype == inputs[0].dtype else {
+                throw TensorError(
+                    "concat",
+                    "input \(i + 1) is \(other.dtype) \(Shapes.text(other.shape)), expected \(inputs[0].dtype) \(Shapes.text(expected)): all sizes but that of dimension \(axis + 1) must be equal"
+                )
+            }
+            shape[axis] += other.shape[axis]
+        }
+        return shape
+    }
+
+    private func indexedShape(_ inputs: [Tensor]) throws -> (shape: [Int], dtype: DType) {
+        var shape = inputs[0].shape
+        switch self {
+        case .gather(let axis):
+            var expected = inputs[1].shape
+            guard expected.count == shape.count else {
+                throw TensorError("gather", "indices have \(expected.count) dimensions, the tensor has \(shape.count)")
+            }
+            expected[axis] = shape[axis]
+            guard expected == shape, inputs[1].dtype == .int32 else {
+                throw TensorError("gather", "indices \(inputs[1].dtype) \(Shapes.text(inputs[1].shape)) do not fit \(Shapes.text(shape)) along dimension \(axis + 1)")
+            }
+            return (inputs[1].shape, inputs[0].dtype)
+        case .scatterAdd(let axis, let size):
+            shape[axis] = size
+            return (shape, inputs[1].dtype)
+        case .argmax(let axis, _):
+            guard shape[axis] > 0 else { throw TensorError("argmax", "dimension \(axis + 1) of \(Shapes.text(shape)) is empty") }
+            shape[axis] = 1
+            return (shape, .int32)
+        case .argsort:
+            return (shape, .int32)
+        case .sum(let axes, let keep):
+            for axis in axes { shape[axis] = 1 }
+            if !keep { shape = shape.indices.filter { !axes.contains($0) }.map { shape[$0] } }
+            return (shape, inputs[0].dtype)
+        default:
+            return (shape, inputs[0].dtype)
+        }
+    }
+
+    private func matmulShape(_ a: [Int], _ b: [Int], _ tA: Bool, _ tB: Bool) throws -> [Int] {
+        guard a.count >= 2, b.count >= 2 else {
+            throw TensorError("matmul", "expects matrices, got \(Shapes.text(a)) and \(Shapes.text(b))")
+        }
+        let (m, k) = tA ? (a[a.count - 1], a[a.count - 2]) : (a[a.count - 2], a[a.count - 1])
+        let (k2, n) = tB ? (b[b.count - 1], b[b.count - 2]) : (b[b.count - 2], b[b.count - 1])
+        guard k == k2 else {
+            throw TensorError("matmul", "inner sizes differ: \(Shapes.text(a)) has \(k) columns, \(Shapes.text(b)) has \(k2) rows")
+        }
+        guard a.dropLast(2).elementsEqual(b.dropLast(2)) else {
+            throw TensorError("matmul", "leading sizes differ: \(Shapes.text(a)) and \(Shapes.text(b))")
+        }
+        return a.dropLast(2) + [m, n]
+    }
+
+    private func checkChannels(_ inputs: [Tensor]) throws {
+        let x = inputs[0].shape
+        guard x.count >= 2 else { throw TensorError("batch_norm", "expects [N, C, ...], got \(Shapes.text(x))") }
+        for parameter in inputs.dropFirst() where parameter.shape.last != x[1] {
+            throw TensorError("batch_norm", "input has \(x[1]) channels, its statistics or weights are for \(parameter.shape.last ?? 1)")
+        }
+    }
+
+    private func checkLabels(_ inputs: [Tensor]) throws {
+        let (logits, labels) = (inputs[0], inputs[1])
+        guard logits.rank >= 2, labels.dtype == .int32, [logits.shape[0]] + logits.shape.dropFirst(2) == labels.shape else {
+            throw TensorError(
+                "cross_entropy",
+                "logits \(Shapes.text(logits.shape)) are [N, classes, ...] and want int32 labels [N, ...], got \(labels.dtype) \(Shapes.text(labels.shape))")
+        }
+        if inputs.count > 2, self.hasClassWeights, inputs[inputs.count - 1].shape != [logits.shape[1]] {
+            throw TensorError("cross_entropy", "weights \(Shapes.text(inputs[inputs.count - 1].shape)) should be one for each of \(logits.shape[1]) classes")
+        }
+    }
+
+    var hasClassWeights: Bool {
+        switch self {
+        case .crossEntropy(_, let weights), .crossEntropyGradient(_, let weights): weights
+        default: false
+        }
+    }
+}
+
+/// The shape rules of operations on images [N, C, H, W].
+extension Operation {
+    private func imageShape(_ inputs: [Tensor]) throws -> [Int] {
+        for input in inputs.prefix(2) where input.rank != 4 {
+            throw TensorError(name, "expects [N, C, H, W], got \(Shapes.text(input.shape))")
+        }
+        let x = inputs[0].shape
+        switch self {
+        case .conv2d(let options):
+            return try convShape(inputs, options)
+        case .convInputGradient(let options, let height, let width):
+            return [x[0], inputs[1].shape[1] * options.groups, height, width]
+        case .convWeightGradient(let options, let kh, let kw):
+            return [inputs[1].shape[1], x[1] / options.groups, kh, kw]
+        case .maxPool(let options), .averagePool(let options, _), .maxPoolPick(let options):
+            return try poolShape(x, options)
+        case .maxPoolGradient:
+            return x
+        case .averagePoolGradient(_, _, let height, let width), .resize(_, let height, let width), .resizeGradient(_, let height, let width):
+            guard height > 0, width > 0 else { throw TensorError(name, "size \(height) x \(width) is empty") }
+            return [x[0], x[1], height, width]
+        default:
+            return x
+        }
+    }
+
+
+    private func convShape(_ inputs: [Tensor], _ o: ConvOptions) throws -> [Int] {
+        let (x, w) = (inputs[0].shape, inputs[1].shape)
+        guard o.groups > 0, w[0] % o.groups == 0, x[1] == w[1] * o.groups else {
+            throw TensorError(
+                "conv2d",
+                "input \(Shapes.text(x)) has \(x[1]) channels, weight \(Shapes.text(w)) with \(o.groups) group\(o.groups == 1 ? "" : "s") expects \(w[1] * o.groups)")
+        }
+        if inputs.count > 2, inputs[2].shape != [w[0]] {
+            throw TensorError("conv2d", "bias \(Shapes.text(inputs[2].shape)) should be [\(w[0])]")
+        }
+        let height = x[2] + 2 * o.padHeight - o.dilationHeight * (w[2] - 1) - 1
+        let width = x[3] + 2 * o.padWidth - o.dilationWidth * (w[3] - 1) - 1
+        guard height >= 0, width >= 0 else {
+            throw TensorError(
+                "conv2d",
+                "a \(w[2])x\(w[3]) kernel at dilation \(o.dilationHeight), \(o.dilationWidth) does not fit into \(x[2])x\(x[3]) with padding \(o.padHeight), \(o.padWidth)")
+        }
+        return [x[0], w[0], height / o.strideHeight + 1, width / o.strideWidth + 1]
+    }
+
+    private func poolShape(_ x: [Int], _ o: PoolOptions) throws -> [Int] {
+        guard o.padHeight * 2 <= o.kernelHeight, o.padWidth * 2 <= o.kernelWidth else {
+            throw TensorError(name, "padding \(o.padHeight), \(o.padWidth) is more than half of the \(o.kernelHeight)x\(o.kernelWidth) window")
+        }
+        let height = x[2] + 2 * o.padHeight - o.kernelHeight
+        let width = x[3] + 2 * o.padWidth - o.kernelWidth
+        guard height >= 0, width >= 0 else {
+            throw TensorError(name, "a \(o.kernelHeight)x\(o.kernelWidth) window does not fit into \(x[2])x\(x[3]) with padding \(o.padHeight), \(o.padWidth)")
+        }
+        return [x[0], x[1], height / o.strideHeight + 1, width / o.strideWidth + 1]
+    }
+}

@@ -1,0 +1,135 @@
+/// Element-wise functions of one value.
+public enum UnaryFunction: String, Hashable, Sendable, CaseIterable {
+    case neg, abs, sign, exp, log, sqrt, rsqrt, reciprocal, square, relu, sigmoid, tanh, step, sin, cos, floor, ceil, round
+}
+
+/// Element-wise functions of two values. Comparisons give 1 or 0; `gate(x, g)` is g where x > 0, else 0: the derivative of ReLU.
+public enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
+    case add, sub, mul, div, pow, max, min, eq, ne, lt, le, gt, ge, gate
+}
+
+/// Stride, padding, dilation (height, width) and groups of a convolution.
+public struct ConvOptions: Hashable, Sendable {
+    public var strideHeight, strideWidth, padHeight, padWidth, dilationHeight, dilationWidth, groups: Int
+
+    public init(stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1), groups: Int = 1) {
+        (strideHeight, strideWidth) = stride
+        (padHeight, padWidth) = padding
+        (dilationHeight, dilationWidth) = dilation
+        self.groups = groups
+    }
+}
+
+/// Window, stride and padding (height, width) of a pooling.
+public struct PoolOptions: Hashable, Sendable {
+    public var kernelHeight, kernelWidth, strideHeight, strideWidth, padHeight, padWidth: Int
+
+    public init(kernel: (Int, Int), stride: (Int, Int), padding: (Int, Int) = (0, 0)) {
+        (kernelHeight, kernelWidth) = kernel
+        (strideHeight, strideWidth) = stride
+        (padHeight, padWidth) = padding
+    }
+}
+
+/// How resized pixels are placed: `bilinear` with corners aligned or half-pixel centres, or `nearest`.
+public enum ResizeMode: String, Hashable, Sendable {
+    case bilinearAlignCorners, bilinearHalfPixel, nearest
+}
+
+/// Every operation of the graph. What it is stands in three tables: its shape rule (`Operation+Shape.swift`), its derivative rule
+/// (`Derivatives.swift`) and its kernel (`Operation+Kernel.swift`). Attributes are part of the value, so equal operations on
+/// equal inputs are equal keys: that is how a recording shares common subexpressions.
+public indirect enum Operation: Hashable, Sendable {
+    // Element-wise; two operands broadcast.
+    case unary(UnaryFunction)
+    case binary(BinaryFunction)
+    /// With a constant as one operand, the first one if `scalarFirst`.
+    case scalar(BinaryFunction, Float, scalarFirst: Bool)
+    /// (condition, a, b): a where the condition is not 0, else b.
+    case select
+    case cast(DType)
+    // Shape.
+    case broadcast([Int])
+    case reshape([Int])
+    case permute([Int])
+    case slice(starts: [Int], sizes: [Int], steps: [Int])
+    /// Zeros of a shape with the input written into a slice: the adjoint of `slice`.
+    case unslice(shape: [Int], starts: [Int], steps: [Int])
+    case pad(before: [Int], after: [Int], value: Float)
+    case concat(axis: Int)
+    /// (x, indices of the same rank): picks along an axis; `scatterAdd` is its adjoint.
+    case gather(axis: Int)
+    case scatterAdd(axis: Int, size: Int)
+    /// The same value without its history.
+    case detach
+    // Reductions.
+    case sum(axes: [Int], keep: Bool)
+    case argmax(axis: Int, largest: Bool)
+    case argsort(axis: Int, descending: Bool)
+    case matmul(transposeA: Bool, transposeB: Bool)
+    // Layers.
+    /// (x, weight) or (x, weight, bias).
+    case conv2d(ConvOptions)
+    /// (gradient, weight).
+    case convInputGradient(ConvOptions, height: Int, width: Int)
+    /// (x, gradient).
+    case convWeightGradient(ConvOptions, kernelHeight: Int, kernelWidth: Int)
+    case maxPool(PoolOptions)
+    /// (x, gradient).
+    case maxPoolGradient(PoolOptions)
+    /// (x, v): v at the place of each window's maximum of x; the adjoint of `maxPoolGradient` in its second input.
+    case maxPoolPick(PoolOptions)
+    case averagePool(PoolOptions, countPadding: Bool)
+    case averagePoolGradient(PoolOptions, countPadding: Bool, height: Int, width: Int)
+    case resize(ResizeMode, height: Int, width: Int)
+    case resizeGradient(ResizeMode, height: Int, width: Int)
+    /// Mean and biased variance of each channel of [N, C, ...] as [2, C].
+    case moments
+    /// (x, moments [2, C], gamma?, beta?). With `batchStatistics` the moments are x's own and the derivative goes through them.
+    case batchNorm(epsilon: Float, batchStatistics: Bool, gamma: Bool, beta: Bool)
+    /// (x, gradient, moments): Σ g and Σ g·x̂ of each channel, [2, C].
+    case batchNormSums(epsilon: Float)
+    /// (x, gradient, moments, sums, gamma?): the derivative of `batchNorm` with batch statistics.
+    case batchNormInputGradient(epsilon: Float, gamma: Bool)
+    /// (running [2, C], moments [2, C]): the next running statistics, the variance made unbiased by `count` values.
+    case runningStatistics(momentum: Float, count: Int)
+    case softmax(axis: Int, logarithm: Bool)
+    /// (y, gradient).
+    case softmaxGradient(axis: Int, logarithm: Bool)
+    /// (logits [N, C, ...], labels [N, ...], class weights [C]?) -> weighted mean over the pixels whose label is not `ignore`.
+    case crossEntropy(ignore: Int32, weights: Bool)
+    /// (logits, labels, gradient [], class weights?).
+    case crossEntropyGradient(ignore: Int32, weights: Bool)
+    /// Fresh random numbers each time it runs; `id` tells two of them apart.
+    case random(RandomDistribution, shape: [Int], id: Int)
+
+    /// Name as the user writes it, for messages and profiles.
+    public var name: String {
+        switch self {
+        case .unary(let f): f.rawValue
+        case .binary(let f), .scalar(let f, _, _): f.rawValue
+        case .softmax(_, let logarithm): logarithm ? "log_softmax" : "softmax"
+        case .averagePool: "avg_pool2d"
+        case .maxPool: "max_pool2d"
+        case .conv2d: "conv2d"
+        case .batchNorm: "batch_norm"
+        case .crossEntropy: "cross_entropy"
+        default: String("\(self)".prefix { $0 != "(" })
+        }
+    }
+
+    /// Whether each element of the result depends on the same element (after broadcasting) of each input only.
+    var isElementwise: Bool {
+        switch self {
+        case .unary, .binary, .scalar, .select: true
+        default: false
+        }
+    }
+}
+
+public enum RandomDistribution: Hashable, Sendable {
+    case uniform(low: Float, high: Float)
+    case normal(mean: Float, deviation: Float)
+    /// 1 with this probability, else 0.
+    case bernoulli(Float)
+}

@@ -1,0 +1,278 @@
+/// How operations are applied: checked by their shape rule, then run at once, or recorded when a plan is being made.
+extension Operation {
+    func callAsFunction(_ inputs: Tensor...) throws -> Tensor { try apply(inputs) }
+
+    func apply(_ inputs: [Tensor]) throws -> Tensor {
+        let (shape, dtype) = try result(of: inputs)
+        if let recording = Recording.current { return try recording.record(self, inputs, shape, dtype) }
+        try checkInterrupt()
+        if let promise = inputs.first(where: \.isSymbolic) { _ = try promise.storage(for: name) }
+        let output = try view(of: inputs, shape) ?? compute(inputs, shape, dtype)
+        if GradientMode.isEnabled, dtype == .float32, inputs.contains(where: \.requiresGrad) {
+            if case .detach = self { return output }
+            output.node = Node(self, inputs)
+            output.requiresGrad = true
+        }
+        return output
+    }
+
+    private func compute(_ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
+        let inputs = try inputs.map { try accepts($0.layout) ? $0 : $0.detach().contiguous() }
+        let output = Tensor(shape: shape, dtype: dtype)
+        let launch = try kernel(inputs.map { Operand($0.layout, $0.dtype) }, Operand(output.layout, dtype))
+        var pointers = try inputs.map { try $0.pointer(for: name) }
+        pointers.append(try output.pointer())
+        try pointers.withUnsafeMutableBufferPointer { buffer in
+            if let base = buffer.baseAddress { try launch(base) }
+        }
+        return output
+    }
+
+    /// Operations that only look at the same memory in another way.
+    private func view(of inputs: [Tensor], _ shape: [Int]) throws -> Tensor? {
+        guard let (layout, shift) = viewLayout(inputs.first?.layout, shape), let x = inputs.first else { return nil }
+        return try x.view(layout, offset: x.offset + shift)
+    }
+
+    /// Layout and offset of the result within the input's memory, for operations that can be views of it.
+    func viewLayout(_ x: TensorLayout?, _ shape: [Int]) -> (TensorLayout, Int)? {
+        guard let x else { return nil }
+        switch self {
+        case .detach:
+            return (x, 0)
+        case .reshape:
+            return x.isContiguous ? (TensorLayout(contiguous: shape), 0) : nil
+        case .permute(let order):
+            return (TensorLayout(shape: shape, strides: order.map { x.strides[$0] }), 0)
+        case .broadcast:
+            return (TensorLayout(shape: shape, strides: x.broadcastStrides(to: shape)), 0)
+        case .slice(let starts, _, let steps):
+            let shift = zip(starts, x.strides).reduce(0) { $0 + $1.0 * $1.1 }
+            return (TensorLayout(shape: shape, strides: zip(x.strides, steps).map { $0 * $1 }), shift)
+        default:
+            return nil
+        }
+    }
+}
+
+// Arithmetic with broadcasting, as in NumPy.
+extension Tensor {
+    public func unary(_ f: UnaryFunction) throws -> Tensor { try Operation.unary(f)(self) }
+
+    public func binary(_ f: BinaryFunction, _ other: Tensor) throws -> Tensor {
+        if dtype == other.dtype { return try Operation.binary(f)(self, other) }
+        return try Operation.binary(f)(cast(.float32), other.cast(.float32))
+    }
+
+    /// With a number as the second operand, or as the first.
+    public func scalar(_ f: BinaryFunction, _ value: Float, scalarFirst: Bool = false) throws -> Tensor {
+        if dtype == .int32, f == .div || f == .pow || value != value.rounded() {
+            return try cast(.float32).scalar(f, value, scalarFirst: scalarFirst)
+        }
+        return try Operation.scalar(f, value, scalarFirst: scalarFirst)(self)
+    }
+
+    /// 1 where the comparison holds, else 0.
+    public func compare(_ f: BinaryFunction, _ value: Float) throws -> Tensor { try scalar(f, value) }
+
+    public static func select(_ condition: Tensor, _ a: Tensor, _ b: Tensor) throws -> Tensor { try Operation.select(condition, a, b) }
+
+    public func cast(_ dtype: DType) throws -> Tensor { dtype == self.dtype ? self : try Operation.cast(dtype)(self) }
+    public func pow(_ exponent: Float) throws -> Tensor {
+        exponent == 1 ? self : exponent == 2 ? try unary(.square) : try scalar(.pow, exponent)
+    }
+
+    public static func + (a: Tensor, b: Tensor) throws -> Tensor { try a.binary(.add, b) }
+    public static func - (a: Tensor, b: Tensor) throws -> Tensor { try a.binary(.sub, b) }
+    public static func * (a: Tensor, b: Tensor) throws -> Tensor { try a.binary(.mul, b) }
+    public static func / (a: Tensor, b: Tensor) throws -> Tensor { try a.binary(.div, b) }
+    public static prefix func - (a: Tensor) throws -> Tensor { try a.unary(.neg) }
+    public static func + (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.add, b) }
+    public static func - (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.sub, b) }
+    public static func - (a: Float, b: Tensor) throws -> Tensor { try b.scalar(.sub, a, scalarFirst: true) }
+    public static func * (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.mul, b) }
+    public static func / (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.div, b) }
+    public static func / (a: Float, b: Tensor) throws -> Tensor { try b.scalar(.div, a, scalarFirst: true) }
+}
+
+// Shape.
+extension Tensor {
+    public func reshape(_ shape: [Int]) throws -> Tensor { shape == self.shape ? self : try Operation.reshape(shape)(self) }
+
+    public func permute(_ order: [Int]) throws -> Tensor {
+        guard order.sorted() == Array(0..<rank) else {
+            throw TensorError("permute", "order \(order.map { $0 + 1 }) should name each of the \(rank) dimensions once")
+        }
+        return order == Array(0..<rank) ? self : try Operation.permute(order)(self)
+    }
+
+    public func transpose(_ a: Int, _ b: Int) throws -> Tensor {
+        var order = Array(0..<rank)
+        order.swapAt(a, b)
+        return try permute(order)
+    }
+
+    public func expand(_ shape: [Int]) throws -> Tensor { shape == self.shape ? self : try Operation.broadcast(shape)(self) }
+
+    /// Elements `starts[d] + i * steps[d]` for i < sizes[d] of each dimension d.
+    public func slice(starts: [Int], sizes: [Int], steps: [Int]? = nil) throws -> Tensor {
+        let steps = steps ?? [Int](repeating: 1, count: rank)
+        for d in 0..<rank where sizes[d] < 0 || steps[d] < 1 || starts[d] < 0 || (sizes[d] > 0 && starts[d] + (sizes[d] - 1) * steps[d] >= shape[d]) {
+            throw TensorError("slice", "elements \(starts[d] + 1)...\(starts[d] + (sizes[d] - 1) * steps[d] + 1) of dimension \(d + 1) are outside of \(Shapes.text(shape))")
+        }
+        return sizes == shape ? self : try Operation.slice(starts: starts, sizes: sizes, steps: steps)(self)
+    }
+
+    /// `size` elements of dimension `axis` from `start` on.
+    public func narrow(_ axis: Int, _ start: Int, _ size: Int) throws -> Tensor {
+        var (starts, sizes) = ([Int](repeating: 0, count: rank), shape)
+        starts[axis] = start
+        sizes[axis] = size
+        return try slice(starts: starts, sizes: sizes)
+    }
+
+    /// Element `index` of dimension `axis`, without that dimension.
+    public func select(_ axis: Int, _ index: Int) throws -> Tensor {
+        var rest = shape
+        rest.remove(at: axis)
+        let part = try narrow(axis, index, 1)
+        if let memory = part.layout.isContiguous ? nil : try? part.storage(), !part.requiresGrad, Recording.current == nil {
+            // A strided view stays a view: drop the dimension without a copy.
+            var strides = part.layout.strides
+            strides.remove(at: axis)
+            return Tensor(storage: memory, offset: part.offset, layout: TensorLayout(shape: rest, strides: strides), dtype: dtype)
+        }
+        return try part.reshape(rest)
+    }
+
+    public func pad(before: [Int], after: [Int], value: Float = 0) throws -> Tensor {
+        guard before.count == rank, after.count == rank, (before + after).allSatisfy({ $0 >= 0 }) else {
+            throw TensorError("pad", "expects \(rank) sizes of 0 or more before and after, got \(before) and \(after)")
+        }
+        return try Operation.pad(before: before, after: after, value: value)(self)
+    }
+
+    public static func concat(_ tensors: [Tensor], _ axis: Int) throws -> Tensor {
+        guard let first = tensors.first else { throw TensorError("concat", "expects at least one tensor") }
+        return tensors.count == 1 ? first : try Operation.concat(axis: axis).apply(tensors)
+    }
+
+    public static func stack(_ tensors: [Tensor], _ axis: Int) throws -> Tensor {
+        try concat(tensors.map { tensor in
+            var shape = tensor.shape
+            shape.insert(1, at: axis)
+            return try tensor.reshape(shape)
+        }, axis)
+    }
+
+    public func gather(_ axis: Int, _ indices: Tensor) throws -> Tensor { try Operation.gather(axis: axis)(self, indices) }
+
+    /// A contiguous tensor with these numbers; itself when it is one.
+    public func contiguous() throws -> Tensor {
+        if isSymbolic || isContiguous { return self }
+        return try Operation.slice(starts: shape.map { _ in 0 }, sizes: shape, steps: shape.map { _ in 1 }).copyOut(self)
+    }
+
+    /// int32 labels as 1 and 0 along a new dimension `axis`; `ignore` gives zeros.
+    func oneHot(classes: Int, axis: Int, ignore: Int32) throws -> Tensor {
+        var shape = self.shape
+        shape.insert(1, at: axis)
+        let column = try Tensor(ints: (0..<classes).map(Int32.init)).reshape([classes] + [Int](repeating: 1, count: self.shape.count - axis))
+        return try reshape(shape).cast(.float32).binary(.eq, column.cast(.float32)) * reshape(shape).cast(.float32).scalar(.ne, Float(ignore))
+    }
+}
+
+// Reductions and products.
+extension Tensor {
+    /// Sum over `axes` (all when nil).
+    public func sum(_ axes: [Int]? = nil, keep: Bool = false) throws -> Tensor {
+        let axes = (axes ?? Array(0..<rank)).sorted()
+        return axes.isEmpty ? self : try Operation.sum(axes: axes, keep: keep)(self)
+    }
+
+    public func mean(_ axes: [Int]? = nil, keep: Bool = false) throws -> Tensor {
+        let values = (axes ?? Array(0..<rank)).reduce(1) { $0 * shape[$1] }
+        return try cast(.float32).sum(axes, keep: keep) / Float(values)
+    }
+
+    /// Biased (`correction` 0) or unbiased (1) variance.
+    public func variance(_ axes: [Int]? = nil, keep: Bool = false, correction: Int = 0) throws -> Tensor {
+        let centred = try self - mean(axes, keep: true).expand(shape)
+        let values = (axes ?? Array(0..<rank)).reduce(1) { $0 * shape[$1] }
+        return try centred.unary(.square).sum(axes, keep: keep) / Float(values - correction)
+    }
+
+    /// The sum over what broadcasting repeated.
+    func sum(to target: [Int]) throws -> Tensor {
+        if target == shape { return self }
+        let missing = rank - target.count
+        let axes = shape.indices.filter { $0 < missing || (target[$0 - missing] == 1 && shape[$0] != 1) }
+        return try sum(axes, keep: true).reshape(target)
+    }
+
+    public func argmax(_ axis: Int, largest: Bool = true) throws -> Tensor { try Operation.argmax(axis: axis, largest: largest)(self) }
+
+    /// Largest (or smallest) values along `axis` and where they are.
+    public func extremum(_ axis: Int, largest: Bool = true) throws -> (values: Tensor, indices: Tensor) {
+        let indices = try argmax(axis, largest: largest)
+        return (try gather(axis, indices), indices)
+    }
+
+    public func sort(_ axis: Int, descending: Bool = false) throws -> (values: Tensor, indices: Tensor) {
+        let indices = try Operation.argsort(axis: axis, descending: descending)(self)
+        return (try gather(axis, indices), indices)
+    }
+
+    /// Matrix product over the last two dimensions, as in NumPy: leading ones broadcast, vectors count as a row or a column.
+    public func matmul(_ other: Tensor) throws -> Tensor {
+        guard rank > 0, other.rank > 0 else { throw TensorError("matmul", "expects vectors or matrices, got \(Shapes.text(shape)) and \(Shapes.text(other.shape))") }
+        if rank == 1 {
+            let product = try reshape([1, shape[0]]).matmul(other)
+            return other.rank == 1 ? try product.reshape([]) : try product.reshape(Array(product.shape.dropLast(2) + product.shape.suffix(1)))
+        }
+        if other.rank == 1 {
+            let product = try matmul(other.reshape([other.shape[0], 1]))
+            return try product.reshape(Array(product.shape.dropLast()))
+        }
+        if other.rank == 2, rank > 2 {
+            // Leading dimensions of the first operand are rows.
+            let rows = shape.dropLast().reduce(1, *)
+            let flat = try reshape([rows, shape[rank - 1]])
+            return try Operation.matmul(transposeA: false, transposeB: false)(flat, other).reshape(shape.dropLast() + [other.shape[1]])
+        }
+        let lead = (Array(shape.dropLast(2)), Array(other.shape.dropLast(2)))
+        guard let batch = Shapes.broadcast(lead.0, lead.1) else {
+            throw TensorError("matmul", "leading sizes of \(Shapes.text(shape)) and \(Shapes.text(other.shape)) do not broadcast")
+        }
+        return try Operation.matmul(transposeA: false, transposeB: false)(
+            expand(batch + shape.suffix(2)), other.expand(batch + other.shape.suffix(2)))
+    }
+
+    public func softmax(_ axis: Int, logarithm: Bool = false) throws -> Tensor { try Operation.softmax(axis: axis, logarithm: logarithm)(self) }
+}
+
+// Layers on images [N, C, H, W].
+extension Tensor {
+    public func conv2d(_ weight: Tensor, bias: Tensor? = nil, _ options: ConvOptions = ConvOptions()) throws -> Tensor {
+        try Operation.conv2d(options).apply([self, weight] + (bias.map { [$0] } ?? []))
+    }
+    public func maxPool2d(_ options: PoolOptions) throws -> Tensor { try Operation.maxPool(options)(self) }
+    public func averagePool2d(_ options: PoolOptions, countPadding: Bool = true) throws -> Tensor {
+        try Operation.averagePool(options, countPadding: countPadding)(self)
+    }
+    public func resize(_ mode: ResizeMode, height: Int, width: Int) throws -> Tensor {
+        rank == 4 && shape[2] == height && shape[3] == width ? self : try Operation.resize(mode, height: height, width: width)(self)
+    }
+
+    /// Batch norm over [N, C, ...] with the given statistics [2, C] (mean, variance), or its own when nil.
+    public func batchNorm(statistics: Tensor? = nil, gamma: Tensor? = nil, beta: Tensor? = nil, epsilon: Float = 1e-5) throws -> Tensor {
+        let moments = try statistics ?? GradientMode.disabled { try Operation.moments(self) }
+        return try Operation.batchNorm(epsilon: epsilon, batchStatistics: statistics == nil, gamma: gamma != nil, beta: beta != nil)
+            .apply([self, moments] + (gamma.map { [$0] } ?? []) + (beta.map { [$0] } ?? []))
+    }
+
+    /// Mean over the pixels of -log softmax(logits)[label] · weight[label], divided by the sum of the weights; labels equal to `ignore` do not count.
+    public func crossEntropy(_ labels: Tensor, ignore: Int32 = 255, weights: Tensor? = nil) throws -> Tensor {
+        try Operation.crossEntropy(ignore: ignore, weights: weights != nil).apply([self, labels] + (weights.map { [$0] } ?? []))
+    }
+}

@@ -1,0 +1,230 @@
+import Glibc
+
+/// A recorded graph made ready to run again and again: one arena for all that is computed on the way, kernels with their sizes fixed.
+public final class Plan {
+    /// How plans are made. `TRELLIS_PLAN=0` runs the same graph without the optimising passes: the oracle of the fast one.
+    nonisolated(unsafe) public static var optimises = getenv("TRELLIS_PLAN").map { String(cString: $0) } != "0"
+
+    struct Step {
+        let launch: Launch
+        /// Where its addresses start in the table.
+        let first: Int
+        let operation: Operation
+        let isFused: Bool
+    }
+
+    private let steps: [Step]
+    private let arena: Storage
+    private let table: UnsafeMutableBufferPointer<UnsafeMutableRawPointer>
+    /// Places in the table that hold an address within run input i.
+    private let inputPlaces: [(place: Int, input: Int, offset: Int)]
+    private let inputs: [Tensor]
+    private let results: [(layout: TensorLayout, dtype: DType, source: ResultSource)]
+    private let writes: [(target: Tensor, copy: Launch, from: ResultSource)]
+    private let gradients: [(leaf: Tensor, buffer: Tensor)]
+    private let effects: [() throws -> Void]
+
+    /// Where a result is found after a run.
+    private enum ResultSource {
+        case arena(Int)
+        case input(Int, Int)
+        case stored(Tensor, Int)
+    }
+
+    /// Bytes of the arena, number of kernels a run launches.
+    public var arenaBytes: Int { arena.byteCount }
+    public var stepCount: Int { steps.count }
+
+    /// - Parameters:
+    ///   - inputs: promises of the recording that `run` binds, in order.
+    ///   - outputs: what `run` returns.
+    public init(_ recording: Recording, inputs: [Tensor], outputs: [Tensor]) throws {
+        let leafGradients = recording.leafGradients
+        let roots = outputs + recording.assignments.map(\.value) + leafGradients.map(\.value)
+        var graph = PlanGraph(recording, roots: roots, inputs: inputs)
+        if Plan.optimises { Fusion.run(&graph) }
+        let buffers = leafGradients.map { Tensor.zeros($0.leaf.shape) }
+        var external: [Int: Tensor] = [:]
+        for ((_, value), buffer) in zip(leafGradients, buffers) {
+            if let owner = graph.ownerIfWhole(graph.find(value)), external[owner] == nil { external[owner] = buffer }
+        }
+        let builder = try PlanBuilder(graph, external: external, optimise: Plan.optimises)
+        graph = builder.graph
+
+        arena = Storage(count: (builder.arenaBytes + DType.byteCount - 1) / DType.byteCount)
+        table = .allocate(capacity: max(builder.placeCount, 1))
+        table.initialize(repeating: arena.pointer)
+        var inputPlaces: [(Int, Int, Int)] = []
+        func locate(_ value: Int) throws -> ResultSource {
+            let (owner, offset) = graph.home(value)
+            let bytes = offset * DType.byteCount
+            if let buffer = external[owner] { return .stored(buffer, bytes) }
+            switch graph.values[owner].source {
+            case .input(let i): return .input(i, bytes)
+            case .stored(let tensor): return .stored(tensor, bytes)
+            case .computed, .view: return .arena(builder.offset(of: owner) + bytes)
+            }
+        }
+        for (place, value) in builder.places.enumerated() {
+            switch try locate(value) {
+            case .input(let i, let bytes): inputPlaces.append((place, i, bytes))
+            case .stored(let tensor, let bytes): table[place] = try tensor.pointer(for: "plan") + bytes
+            case .arena(let bytes): table[place] = arena.pointer + bytes
+            }
+        }
+        self.inputPlaces = inputPlaces
+        steps = builder.steps
+        self.inputs = inputs
+        results = try outputs.map { output in
+            let value = graph.find(output)
+            return (graph.values[value].layout, output.dtype, try locate(value))
+        }
+        writes = try recording.assignments.map { target, value in
+            let id = graph.find(value)
+            return (target, try Plan.copy(graph.values[id].layout, target), try locate(id))
+        } + zip(leafGradients, buffers).compactMap { gradient, buffer in
+            let id = graph.find(gradient.value)
+            if external[graph.home(id).owner] === buffer { return nil }
+            return (buffer, try Plan.copy(graph.values[id].layout, buffer), try locate(id))
+        }
+        gradients = zip(leafGradients, buffers).map { ($0.leaf, $1) }
+        effects = recording.effects
+    }
+
+    deinit { table.deallocate() }
+
+    private static func copy(_ source: TensorLayout, _ target: Tensor) throws -> Launch {
+        try Operation.slice(starts: source.shape.map { _ in 0 }, sizes: source.shape, steps: source.shape.map { _ in 1 })
+            .kernel([Operand(source, target.dtype)], Operand(target.layout, target.dtype))
+    }
+
+    /// Runs the graph on tensors shaped like its inputs and returns its outputs.
+    public func run(_ arguments: [Tensor]) throws -> [Tensor] {
+        let bound = try bind(arguments)
+        // A gradient that a run before left in our buffer and that nobody cleared is added to, as `backward` does.
+        let kept = try gradients.map { leaf, buffer in leaf.grad === buffer ? try buffer.clone() : leaf.grad }
+        guard let base = table.baseAddress else { return [] }
+        for step in steps {
+            try checkInterrupt()
+            try step.launch(base + step.first)
+        }
+        let outputs = try results.map { layout, dtype, source -> Tensor in
+            let output = Tensor(shape: layout.shape, dtype: dtype)
+            try copy(Plan.copy(layout, output), source, bound, to: output)
+            return output
+        }
+        for write in writes {
+            try copy(write.copy, write.from, bound, to: write.target)
+            write.target.touch()
+        }
+        for ((leaf, buffer), before) in zip(gradients, kept) { leaf.grad = try before.map { try $0 + buffer } ?? buffer }
+        for effect in effects { try effect() }
+        return outputs
+    }
+
+    private func bind(_ arguments: [Tensor]) throws -> [Tensor] {
+        guard arguments.count == inputs.count else { throw TensorError("plan", "expects \(inputs.count) inputs, got \(arguments.count)") }
+        let bound = try zip(arguments, inputs).map { argument, input in
+            guard argument.shape == input.shape, argument.dtype == input.dtype else {
+                throw TensorError(
+                    "plan", "was compiled for \(input.dtype) \(Shapes.text(input.shape)), got \(argument.dtype) \(Shapes.text(argument.shape))")
+            }
+            return try argument.detach().contiguous()
+        }
+        for (place, input, offset) in inputPlaces { table[place] = try bound[input].pointer(for: "plan") + offset }
+        return bound
+    }
+
+    private func copy(_ launch: Launch, _ source: ResultSource, _ bound: [Tensor], to target: Tensor) throws {
+        let address: UnsafeMutableRawPointer
+        switch source {
+        case .arena(let bytes): address = arena.pointer + bytes
+        case .input(let i, let bytes): address = try bound[i].pointer() + bytes
+        case .stored(let tensor, let bytes): address = try tensor.pointer() + bytes
+        }
+        try withUnsafeTemporaryAllocation(of: UnsafeMutableRawPointer.self, capacity: 2) { pair in
+            pair[0] = address
+            pair[1] = try target.pointer()
+            if let base = pair.baseAddress { try launch(base) }
+        }
+    }
+
+    /// Names and counts of the kernels a run launches, most frequent first.
+    public var summary: [(name: String, count: Int)] {
+        var counts: [String: Int] = [:]
+        for step in steps { counts[step.operation.name + (step.isFused ? " (fused)" : ""), default: 0] += 1 }
+        return counts.map { ($0.key, $0.value) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
+    }
+}
+
+/// Turns works into steps with addresses: inserts the copies that kernels need and places all buffers in the arena.
+private struct PlanBuilder {
+    var graph: PlanGraph
+    private(set) var steps: [Plan.Step] = []
+    /// The value behind each place of the address table.
+    private(set) var places: [Int] = []
+    private var bufferOffset: [Int: Int] = [:]
+    /// Buffers that lie outside of the arena: gradients, which outlive a run.
+    private let external: [Int: Tensor]
+    private(set) var arenaBytes = 0
+    private var copies: [Int: Int] = [:]
+
+    var placeCount: Int { places.count }
+
+    init(_ graph: PlanGraph, external: [Int: Tensor], optimise: Bool) throws {
+        self.graph = graph
+        self.external = external
+        for work in graph.works where !work.isDead { try add(work) }
+        place(optimise: optimise)
+    }
+
+    func offset(of value: Int) -> Int { bufferOffset[value] ?? 0 }
+
+    private mutating func add(_ work: PlanGraph.Work) throws {
+        var inputs = work.inputs
+        for (i, input) in inputs.enumerated() where !work.operation.accepts(graph.values[input].layout, at: i) {
+            inputs[i] = try contiguousCopy(of: input)
+        }
+        let launch = try work.kernel(inputs.map { operand($0) }, operand(work.output))
+        steps.append(Plan.Step(launch: launch, first: places.count, operation: work.operation, isFused: work.relu || work.mask || work.accumulate || (work.chain?.length ?? 1) > 1))
+        places.append(contentsOf: inputs + [work.output])
+    }
+
+    private func operand(_ value: Int) -> Operand { Operand(graph.values[value].layout, graph.values[value].dtype) }
+
+    private mutating func contiguousCopy(of value: Int) throws -> Int {
+        if let known = copies[value] { return known }
+        let copy = graph.addCopy(of: value)
+        let shape = graph.values[value].layout.shape
+        let operation = Operation.slice(starts: shape.map { _ in 0 }, sizes: shape, steps: shape.map { _ in 1 })
+        steps.append(Plan.Step(launch: try operation.kernel([operand(value)], operand(copy)), first: places.count, operation: operation, isFused: false))
+        places.append(contentsOf: [value, copy])
+        copies[value] = copy
+        return copy
+    }
+
+    /// Lifetimes of the computed buffers, and their places.
+    private mutating func place(optimise: Bool) {
+        var first: [Int: Int] = [:]
+        var last: [Int: Int] = [:]
+        for (i, step) in steps.enumerated() {
+            let end = i + 1 < steps.count ? steps[i + 1].first : places.count
+            for value in places[step.first..<end] {
+                let base = graph.home(value).owner
+                guard case .computed = graph.values[base].source, external[base] == nil else { continue }
+                if first[base] == nil { first[base] = i }
+                last[base] = i
+            }
+        }
+        for value in graph.values.indices where graph.values[value].isRoot { last[graph.home(value).owner] = steps.count }
+        let buffers = first.keys.sorted()
+        let requests = buffers.map { base in
+            Arena.Request(
+                bytes: graph.values[base].layout.count * DType.byteCount, first: optimise ? first[base] ?? 0 : 0,
+                last: optimise ? last[base] ?? 0 : steps.count)
+        }
+        let arena = Arena(requests)
+        arenaBytes = arena.byteCount
+        for (buffer, offset) in zip(buffers, arena.offsets) { bufferOffset[buffer] = offset }
+    }
+}

@@ -1,0 +1,80 @@
+import CKernels
+import Glibc
+
+/// A block of 64-byte aligned memory shared by the tensors that view it. Live bytes are counted so that the host can ask Lua's
+/// collector to run: tensors are far bigger than the userdata it sees.
+public final class Storage: @unchecked Sendable {
+    public let pointer: UnsafeMutableRawPointer
+    public let byteCount: Int
+    /// Counts writes in place, so that a backward pass can tell that a value it needs was changed.
+    public internal(set) var version = 0
+    private let owner: AnyObject?
+
+    /// Uninitialised memory for `count` elements of four bytes.
+    public init(count: Int) {
+        byteCount = max(count, 1) * DType.byteCount
+        pointer = BlockCache.take(byteCount)
+        owner = nil
+        trellis_memory_add(Int64(byteCount))
+    }
+
+    /// Adopts memory that `owner` keeps alive (a file reader's buffer, a loader's batch).
+    public init(adopting pointer: UnsafeMutableRawPointer, byteCount: Int, owner: AnyObject) {
+        self.pointer = pointer
+        self.byteCount = byteCount
+        self.owner = owner
+        trellis_memory_add(Int64(byteCount))
+    }
+
+    deinit {
+        trellis_memory_add(-Int64(byteCount))
+        if owner == nil { BlockCache.give(pointer, byteCount) }
+    }
+
+    public var floats: UnsafeMutablePointer<Float> { pointer.assumingMemoryBound(to: Float.self) }
+    public var ints: UnsafeMutablePointer<Int32> { pointer.assumingMemoryBound(to: Int32.self) }
+}
+
+/// Keeps freed blocks of a training loop for its next turn: fresh pages from the kernel cost more than most operations.
+/// Blocks are cached by exact size up to a total of `limit` bytes.
+enum BlockCache {
+    private static let limit = 192 << 20
+    private static let smallest = 1 << 14
+    nonisolated(unsafe) private static var blocks: [Int: [UnsafeMutableRawPointer]] = [:]
+    nonisolated(unsafe) private static var cached = 0
+    nonisolated(unsafe) private static var lock = pthread_mutex_t()
+
+    static func take(_ bytes: Int) -> UnsafeMutableRawPointer {
+        if bytes >= smallest {
+            pthread_mutex_lock(&lock)
+            let block = blocks[bytes]?.popLast()
+            if block != nil { cached -= bytes }
+            pthread_mutex_unlock(&lock)
+            if let block { return block }
+        }
+        return UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    }
+
+    static func give(_ block: UnsafeMutableRawPointer, _ bytes: Int) {
+        if bytes >= smallest, bytes <= limit / 4 {
+            pthread_mutex_lock(&lock)
+            if cached + bytes > limit {
+                for list in blocks.values { for old in list { old.deallocate() } }
+                blocks.removeAll(keepingCapacity: true)
+                cached = 0
+            }
+            blocks[bytes, default: []].append(block)
+            cached += bytes
+            pthread_mutex_unlock(&lock)
+            return
+        }
+        block.deallocate()
+    }
+}
+
+/// Bytes held by live tensors.
+public enum Memory {
+    public static var live: Int { Int(trellis_memory_live()) }
+    public static var peak: Int { Int(trellis_memory_peak()) }
+    public static func resetPeak() { trellis_memory_reset_peak() }
+}

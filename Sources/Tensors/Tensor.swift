@@ -1,0 +1,157 @@
+import CKernels
+
+/// An n-dimensional array of float32 or int32, or (while a plan is being recorded) the promise of one.
+///
+/// Tensors are views: several may share one `Storage`. Every operation makes a new tensor; writes in place go through
+/// `assign` and friends. Dimensions and indices count from 0 here; the Lua side counts from 1.
+///
+/// The runtime keeps one recording and one gradient mode for the process: tensors are used from one thread at a time.
+public final class Tensor: @unchecked Sendable {
+    public let dtype: DType
+    public let layout: TensorLayout
+    /// First element in the storage.
+    let offset: Int
+    private var memory: Storage?
+    /// How this tensor was computed, when a derivative may be asked for or a plan is being recorded.
+    var node: Node?
+    public internal(set) var requiresGrad: Bool
+    /// Sum of the derivatives that `backward` has brought here; only leaves that require one keep it.
+    public var grad: Tensor?
+    /// The recording this tensor is a promise of; nil for one that holds numbers.
+    let recording: Recording?
+    private var isFreed = false
+
+    init(storage: Storage, offset: Int = 0, layout: TensorLayout, dtype: DType) {
+        memory = storage
+        self.offset = offset
+        self.layout = layout
+        self.dtype = dtype
+        requiresGrad = false
+        recording = nil
+    }
+
+    /// A promise: no numbers yet.
+    init(shape: [Int], dtype: DType, recording: Recording) {
+        memory = nil
+        offset = 0
+        layout = TensorLayout(contiguous: shape)
+        self.dtype = dtype
+        requiresGrad = false
+        self.recording = recording
+    }
+
+    /// Uninitialised contiguous tensor.
+    convenience init(shape: [Int], dtype: DType = .float32) {
+        self.init(storage: Storage(count: shape.reduce(1, *)), layout: TensorLayout(contiguous: shape), dtype: dtype)
+    }
+
+    public var shape: [Int] { layout.shape }
+    public var rank: Int { layout.shape.count }
+    public var count: Int { layout.count }
+    public var isContiguous: Bool { layout.isContiguous }
+    public var isSymbolic: Bool { recording != nil }
+    public var isLeaf: Bool { node == nil }
+
+    /// The numbers' memory.
+    /// - Throws: for a freed tensor, and for a promise, whose value is not known while a plan is recorded.
+    public func storage(for operation: String = "tensor") throws -> Storage {
+        if let memory { return memory }
+        if isFreed { throw TensorError(operation, "tensor used after free") }
+        throw TensorError(
+            operation,
+            "the value of a tensor is not known while a function is being compiled; return it from the compiled function and read it there")
+    }
+
+    /// Gives the memory back at once instead of when the last reference goes; the tensor can then not be used any more.
+    public func free() {
+        guard recording == nil else { return }
+        memory = nil
+        node = nil
+        grad = nil
+        isFreed = true
+    }
+
+    var freed: Bool { isFreed }
+
+    /// Address of the first element.
+    func pointer(for operation: String = "tensor") throws -> UnsafeMutableRawPointer {
+        try storage(for: operation).pointer + offset * DType.byteCount
+    }
+
+    /// A tensor over the same memory with another layout.
+    func view(_ layout: TensorLayout, offset: Int) throws -> Tensor {
+        Tensor(storage: try storage(for: "view"), offset: offset, layout: layout, dtype: dtype)
+    }
+
+    /// Marks a leaf as one that derivatives are wanted for.
+    @discardableResult
+    public func requireGrad(_ on: Bool = true) throws -> Tensor {
+        if on && dtype != .float32 { throw TensorError("requires_grad", "only float32 tensors have derivatives, this one is \(dtype)") }
+        if !isLeaf { throw TensorError("requires_grad", "only a leaf can be marked; this tensor was computed by \(node?.operation.name ?? "an operation"), use detach() first") }
+        requiresGrad = on
+        return self
+    }
+
+    /// The same numbers without their history.
+    public func detach() -> Tensor {
+        if let recording { return recording.alias(self) }
+        guard let memory else { return self }
+        return Tensor(storage: memory, offset: offset, layout: layout, dtype: dtype)
+    }
+}
+
+/// One step of a tensor's history.
+final class Node {
+    let operation: Operation
+    private(set) var inputs: [Tensor]
+    /// Storage versions of the inputs when they were read.
+    let versions: [Int]
+
+    init(_ operation: Operation, _ inputs: [Tensor]) {
+        self.operation = operation
+        self.inputs = inputs
+        versions = inputs.map { (try? $0.storage())?.version ?? 0 }
+    }
+
+    /// Lets go of long chains one by one: the default, recursive release overflows the stack after some 50,000 steps.
+    deinit {
+        var pending = inputs
+        inputs = []
+        while var tensor = pending.popLast() {
+            if isKnownUniquelyReferenced(&tensor), var node = tensor.node {
+                tensor.node = nil
+                if isKnownUniquelyReferenced(&node) {
+                    pending.append(contentsOf: node.inputs)
+                    node.inputs = []
+                }
+            }
+        }
+    }
+}
+
+/// Whether operations keep what a derivative needs.
+public enum GradientMode {
+    nonisolated(unsafe) public internal(set) static var isEnabled = true
+
+    /// Runs `body` without keeping history.
+    public static func disabled<T>(_ body: () throws -> T) rethrows -> T { try with(false, body) }
+
+    static func with<T>(_ enabled: Bool, _ body: () throws -> T) rethrows -> T {
+        let before = isEnabled
+        isEnabled = enabled
+        defer { isEnabled = before }
+        return try body()
+    }
+
+    /// For hosts whose scripts switch the mode across calls; returns what it was.
+    @discardableResult
+    public static func set(_ enabled: Bool) -> Bool {
+        defer { isEnabled = enabled }
+        return isEnabled
+    }
+}
+
+/// Throws `Interrupted` when Ctrl-C has been pressed.
+@inline(__always) public func checkInterrupt() throws {
+    if trellis_interrupt_pending() { throw Interrupted() }
+}
