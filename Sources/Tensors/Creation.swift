@@ -105,18 +105,21 @@ extension Tensor {
 
 // Random numbers: Philox, the same on every machine and for any number of threads.
 extension Tensor {
-    public static func random(_ distribution: RandomDistribution, _ shape: [Int], seed: UInt64? = nil) throws -> Tensor {
-        if let recording = Recording.current, seed == nil { return try recording.random(distribution, shape) }
+    /// Fresh numbers from the global stream (inside a compiled function: at each run).
+    public static func random(_ distribution: RandomDistribution, _ shape: [Int]) throws -> Tensor {
+        if let recording = Recording.current { return try recording.random(distribution, shape) }
+        return try random(distribution, shape, from: .global)
+    }
+
+    public static func random(_ distribution: RandomDistribution, _ shape: [Int], from state: RandomState) throws -> Tensor {
         let tensor = Tensor(shape: shape)
-        let state = seed.map { RandomState(seed: $0) } ?? RandomState.global
         try tensor.withFloats { state.fill($0, tensor.count, distribution) }
         return tensor
     }
 
     /// 0 ..< n in random order.
-    public static func permutation(_ n: Int, seed: UInt64? = nil) throws -> Tensor {
-        let state = seed.map { RandomState(seed: $0) } ?? RandomState.global
-        return try Tensor(ints: state.permutation(n))
+    public static func permutation(_ n: Int, from state: RandomState = .global) throws -> Tensor {
+        try Tensor(ints: state.permutation(n))
     }
 }
 

@@ -12,6 +12,8 @@ public final class Recording {
     /// Gradients that `backward` brought to leaves.
     private var gradients: [ObjectIdentifier: (leaf: Tensor, value: Tensor)] = [:]
     private(set) var gradientOrder: [ObjectIdentifier] = []
+    /// Leaves whose gradient is forgotten at the start of each run.
+    private(set) var cleared = Set<ObjectIdentifier>()
     /// Things to do after the graph has run, in order: optimiser steps.
     private(set) var effects: [() throws -> Void] = []
     private var known: [Key: Tensor] = [:]
@@ -91,6 +93,7 @@ public final class Recording {
 
     /// Forgets gradients (`zero_grad` inside a compiled function).
     public func clearGradient(of leaf: Tensor) {
+        cleared.insert(ObjectIdentifier(leaf))
         if gradients.removeValue(forKey: ObjectIdentifier(leaf)) != nil { gradientOrder.removeAll { $0 == ObjectIdentifier(leaf) } }
     }
 

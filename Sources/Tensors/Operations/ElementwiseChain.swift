@@ -32,4 +32,103 @@ struct ElementwiseChain {
         root = replace(root)
         length += 1
     }
+
+    /// One kernel for the whole tree.
+    func kernel(_ x: [Operand], _ y: Operand) -> Launch {
+        let program = program(inputs: x.count)
+        let (shape, strides) = Collapse.dimensions(
+            y.shape, x.map { $0.layout.broadcastStrides(to: y.shape) } + [y.layout.strides])
+        let (inputStrides, outputStrides) = (Array(strides.dropLast()), Array(strides.suffix(1)))
+        let n = x.count
+        return { p in
+            Elementwise.run(
+                program, shape: shape, inputs: (0..<n).map { UnsafePointer(p.floats($0)) }, inputStrides: inputStrides, outputs: [p.floats(n)],
+                outputStrides: outputStrides)
+        }
+    }
+
+    /// The tree as straight-line code. Constants get registers after the code's, so their indices are fixed up at the end.
+    private func program(inputs: Int) -> ElementwiseProgram {
+        var code: [ElementwiseProgram.Instruction] = []
+        var constants: [Float] = []
+        var leaves = 0
+        /// Registers of constants are written as -1 - index until the code's length is known.
+        func constant(_ value: Float) -> Int {
+            if let known = constants.firstIndex(where: { $0.bitPattern == value.bitPattern }) { return -1 - known }
+            constants.append(value)
+            return -constants.count
+        }
+        func emit(_ opcode: ElementwiseProgram.Opcode, _ a: Int, _ b: Int = 0, _ c: Int = 0) -> Int {
+            code.append(ElementwiseProgram.Instruction(opcode, a, b, c))
+            return inputs + code.count - 1
+        }
+        func binary(_ f: BinaryFunction, _ a: Int, _ b: Int) -> Int {
+            f == .gate ? emit(.select, emit(.step, a), b, constant(0)) : emit(f.opcode, a, b)
+        }
+        func compile(_ expression: Expression) -> Int {
+            guard case .call(let operation, let parts) = expression else {
+                defer { leaves += 1 }
+                return leaves
+            }
+            let operands = parts.map(compile)
+            switch operation {
+            case .unary(let f): return emit(f.opcode, operands[0])
+            case .binary(let f): return binary(f, operands[0], operands[1])
+            case .scalar(let f, let s, let first):
+                return first ? binary(f, constant(s), operands[0]) : binary(f, operands[0], constant(s))
+            case .select: return emit(.select, operands[0], operands[1], operands[2])
+            default: return emit(.copy, operands[0])
+            }
+        }
+        let result = compile(root)
+        func register(_ r: Int) -> Int { r < 0 ? inputs + code.count - 1 - r : r }
+        let final = code.map { ElementwiseProgram.Instruction($0.opcode, register($0.a), register($0.b), register($0.c)) }
+        return ElementwiseProgram(inputs: inputs, constants: constants, code: final, outputs: [result])
+    }
+}
+
+extension UnaryFunction {
+    fileprivate var opcode: ElementwiseProgram.Opcode {
+        switch self {
+        case .neg: .neg
+        case .abs: .abs
+        case .sign: .sign
+        case .exp: .exp
+        case .log: .log
+        case .sqrt: .sqrt
+        case .rsqrt: .rsqrt
+        case .reciprocal: .reciprocal
+        case .square: .square
+        case .relu: .relu
+        case .sigmoid: .sigmoid
+        case .tanh: .tanh
+        case .step: .step
+        case .sin: .sin
+        case .cos: .cos
+        case .floor: .floor
+        case .ceil: .ceil
+        case .round: .round
+        }
+    }
+}
+
+extension BinaryFunction {
+    fileprivate var opcode: ElementwiseProgram.Opcode {
+        switch self {
+        case .add: .add
+        case .sub: .sub
+        case .mul: .mul
+        case .div: .div
+        case .pow: .pow
+        case .max: .max
+        case .min: .min
+        case .eq: .eq
+        case .ne: .ne
+        case .lt: .lt
+        case .le: .le
+        case .gt: .gt
+        case .ge: .ge
+        case .gate: .select
+        }
+    }
 }

@@ -271,6 +271,17 @@ extension Tensor {
             .apply([self, moments] + (gamma.map { [$0] } ?? []) + (beta.map { [$0] } ?? []))
     }
 
+    /// Batch norm by the batch's own statistics; `running` [2, C] moves towards them.
+    public func batchNorm(updating running: Tensor, momentum: Float, gamma: Tensor? = nil, beta: Tensor? = nil, epsilon: Float = 1e-5) throws -> Tensor {
+        let moments = try GradientMode.disabled { try Operation.moments(self) }
+        let values = count / max(shape[1], 1)
+        try GradientMode.disabled {
+            try running.assign(Operation.runningStatistics(momentum: momentum, count: values)(running, moments))
+        }
+        return try Operation.batchNorm(epsilon: epsilon, batchStatistics: true, gamma: gamma != nil, beta: beta != nil)
+            .apply([self, moments] + (gamma.map { [$0] } ?? []) + (beta.map { [$0] } ?? []))
+    }
+
     /// Mean over the pixels of -log softmax(logits)[label] · weight[label], divided by the sum of the weights; labels equal to `ignore` do not count.
     public func crossEntropy(_ labels: Tensor, ignore: Int32 = 255, weights: Tensor? = nil) throws -> Tensor {
         try Operation.crossEntropy(ignore: ignore, weights: weights != nil).apply([self, labels] + (weights.map { [$0] } ?? []))

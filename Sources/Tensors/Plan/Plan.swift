@@ -21,7 +21,7 @@ public final class Plan {
     private let inputs: [Tensor]
     private let results: [(layout: TensorLayout, dtype: DType, source: ResultSource)]
     private let writes: [(target: Tensor, copy: Launch, from: ResultSource)]
-    private let gradients: [(leaf: Tensor, buffer: Tensor)]
+    private let gradients: [(leaf: Tensor, buffer: Tensor, isCleared: Bool)]
     private let effects: [() throws -> Void]
 
     /// Where a result is found after a run.
@@ -87,7 +87,7 @@ public final class Plan {
             if external[graph.home(id).owner] === buffer { return nil }
             return (buffer, try Plan.copy(graph.values[id].layout, buffer), try locate(id))
         }
-        gradients = zip(leafGradients, buffers).map { ($0.leaf, $1) }
+        gradients = zip(leafGradients, buffers).map { ($0.leaf, $1, recording.cleared.contains(ObjectIdentifier($0.leaf))) }
         effects = recording.effects
     }
 
@@ -102,7 +102,7 @@ public final class Plan {
     public func run(_ arguments: [Tensor]) throws -> [Tensor] {
         let bound = try bind(arguments)
         // A gradient that a run before left in our buffer and that nobody cleared is added to, as `backward` does.
-        let kept = try gradients.map { leaf, buffer in leaf.grad === buffer ? try buffer.clone() : leaf.grad }
+        let kept = try gradients.map { leaf, buffer, isCleared in isCleared ? nil : leaf.grad === buffer ? try buffer.clone() : leaf.grad }
         guard let base = table.baseAddress else { return [] }
         for step in steps {
             try checkInterrupt()
@@ -117,7 +117,7 @@ public final class Plan {
             try copy(write.copy, write.from, bound, to: write.target)
             write.target.touch()
         }
-        for ((leaf, buffer), before) in zip(gradients, kept) { leaf.grad = try before.map { try $0 + buffer } ?? buffer }
+        for ((leaf, buffer, _), before) in zip(gradients, kept) { leaf.grad = try before.map { try $0 + buffer } ?? buffer }
         for effect in effects { try effect() }
         return outputs
     }

@@ -1,0 +1,171 @@
+import Tensors
+
+/// Something with parameters that maps a tensor to a tensor. Modules form a tree; parameters are named by their path in it,
+/// counted from 1 in sequences: `1.weight`, `nodes.3.16.block.2.1.sep_conv_3x3.bn.weight`.
+open class Module {
+    public typealias Named = (name: String, tensor: Tensor)
+
+    public private(set) var isTraining = true
+
+    public init() {}
+
+    /// Name of the kind of layer, as scripts write it.
+    open var kind: String { "module" }
+    /// What is in the parentheses of the printed layer: sizes and options.
+    open var details: String { "" }
+    /// Named modules inside this one, in order.
+    open var children: [(name: String, module: Module)] { [] }
+    /// Parameters of this module itself, in order.
+    open var ownParameters: [Named] { [] }
+    /// Stored tensors that no optimiser changes (running statistics).
+    open var ownBuffers: [Named] { [] }
+
+    /// The computation. Call the module itself (`module(x)`) so that errors name their place.
+    open func forward(_ x: Tensor) throws -> Tensor { throw TensorError(kind, "has no forward computation") }
+
+    public func callAsFunction(_ x: Tensor) throws -> Tensor { try forward(x) }
+
+    /// Parameters of the whole tree with their paths.
+    public func parameters(prefix: String = "") -> [Named] {
+        collect(prefix) { $0.ownParameters }
+    }
+
+    public func buffers(prefix: String = "") -> [Named] {
+        collect(prefix) { $0.ownBuffers }
+    }
+
+    /// Parameters and buffers: all that a file of this network holds.
+    public func state() -> [Named] { collect("") { $0.ownParameters + $0.ownBuffers } }
+
+    private func collect(_ prefix: String, _ own: (Module) -> [Named]) -> [Named] {
+        var found = own(self).map { (name: prefix + $0.name, tensor: $0.tensor) }
+        for (name, child) in children { found += child.collect(prefix + name + ".", own) }
+        return found
+    }
+
+    public var parameterCount: Int { parameters().reduce(0) { $0 + $1.tensor.count } }
+
+    /// Training mode: batch norms use the batch's statistics, dropout drops. Evaluation mode: neither.
+    public func train(_ on: Bool = true) {
+        if isTraining != on { Compiled.modeGeneration += 1 }
+        isTraining = on
+        for (_, child) in children { child.train(on) }
+    }
+
+    public func eval() { train(false) }
+
+    /// Copies stored values in; names and shapes must agree.
+    public func load(_ values: [String: Tensor], strict: Bool = true) throws {
+        let own = state()
+        let known = Set(own.map(\.name))
+        let missing = own.filter { values[$0.name] == nil }.map(\.name)
+        let unknown = values.keys.filter { !known.contains($0) }.sorted()
+        if strict, !missing.isEmpty || !unknown.isEmpty {
+            throw TensorError(
+                "load",
+                "the file does not fit the network: \(Module.some(missing)) missing, \(Module.some(unknown)) not known; strict = false loads what fits")
+        }
+        for (name, tensor) in own {
+            guard let value = values[name] else { continue }
+            guard value.shape == tensor.shape else {
+                throw TensorError("load", "\(name) has shape \(value.shape) in the file, \(tensor.shape) in the network")
+            }
+        }
+        try GradientMode.disabled {
+            for (name, tensor) in own { if let value = values[name] { try tensor.assign(value) } }
+        }
+    }
+
+    private static func some(_ names: [String]) -> String {
+        names.isEmpty ? "none" : names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
+    }
+
+    /// The tree with shapes and counts.
+    public func describe(indent: String = "", name: String = "") -> String {
+        let label = (name.isEmpty ? "" : name + ": ") + kind + (details.isEmpty ? "" : "(\(details))")
+        let count = parameterCount
+        var lines = [indent + label + (count > 0 ? "  \(Module.grouped(count)) parameters" : "")]
+        for (name, child) in children { lines.append(child.describe(indent: indent + "  ", name: name)) }
+        return lines.joined(separator: "\n")
+    }
+
+    /// 1234567 as 1,234,567.
+    static func grouped(_ n: Int) -> String {
+        var digits = Array(String(n))
+        var i = digits.count - 3
+        while i > 0 {
+            digits.insert(",", at: i)
+            i -= 3
+        }
+        return String(digits)
+    }
+}
+
+/// Runs `body` for the part of a module called `name`: an error in it is told with its path.
+public func located<T>(_ name: String, _ body: () throws -> T) throws -> T {
+    do {
+        return try body()
+    } catch var error as TensorError {
+        error.path = error.path.isEmpty ? name : name + "." + error.path
+        throw error
+    }
+}
+
+/// Modules one after another.
+public final class Sequential: Module {
+    public let modules: [(name: String, module: Module)]
+
+    public init(_ modules: [Module]) { self.modules = modules.enumerated().map { (String($0 + 1), $1) } }
+    public init(named modules: [(name: String, module: Module)]) { self.modules = modules }
+
+    public override var kind: String { "sequential" }
+    public override var children: [(name: String, module: Module)] { modules }
+
+    public override func forward(_ x: Tensor) throws -> Tensor {
+        var x = x
+        for (name, module) in modules { x = try located(name) { try module(x) } }
+        return x
+    }
+}
+
+/// Branches over the same input, joined along the channels or summed.
+public final class Parallel: Module {
+    public enum Join: String, Sendable { case concat, sum }
+    public let branches: [(name: String, module: Module)]
+    public let join: Join
+
+    public init(_ modules: [Module], join: Join) {
+        branches = modules.enumerated().map { (String($0 + 1), $1) }
+        self.join = join
+    }
+
+    public override var kind: String { "parallel" }
+    public override var details: String { join.rawValue }
+    public override var children: [(name: String, module: Module)] { branches }
+
+    public override func forward(_ x: Tensor) throws -> Tensor {
+        let parts = try branches.map { name, module in try located(name) { try module(x) } }
+        if join == .concat { return try Tensor.concat(parts, 1) }
+        guard var total = parts.first else { throw TensorError("parallel", "has no branches") }
+        for part in parts.dropFirst() { total = try total + part }
+        return total
+    }
+}
+
+/// A module whose computation is a closure: an activation, a reshape, a function of a script.
+public final class Lambda: Module {
+    private let name: String
+    private let text: String
+    private let body: (Tensor, Module) throws -> Tensor
+
+    /// - Parameter body: also gets the module, for its training mode.
+    public init(_ name: String, details: String = "", _ body: @escaping (Tensor, Module) throws -> Tensor) {
+        self.name = name
+        text = details
+        self.body = body
+    }
+
+    public override var kind: String { name }
+    public override var details: String { text }
+    public override func forward(_ x: Tensor) throws -> Tensor { try body(x, self) }
+}

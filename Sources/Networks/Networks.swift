@@ -1,1 +1,0 @@
-// Networks: see the architecture picture in README.md.
