@@ -12,7 +12,7 @@ extension Tensor: CustomStringConvertible {
         if freed { return "tensor (freed)" }
         guard !isSymbolic else { return head + " (computed by \(node?.operation.name ?? "an input of") a compiled function)" }
         guard count > 0 else { return head + " (empty)" }
-        guard let source = try? detach() else { return head }
+        let source = detach()
         if rank == 0 { return "tensor(" + NumberFormat([source]).one(source, []) + ")" }
         let cut = count > limit
         let format = NumberFormat(cut ? source.corners(edge) : [source])

@@ -15,7 +15,7 @@ public enum Gradient {
     }
 
     /// Adds the derivatives of the scalar `value` to the `grad` of every leaf that requires one.
-    static func backward(_ value: Tensor, seed: Tensor?, createGraph: Bool) throws {
+    static func backward(_ value: Tensor, seed: Tensor?, targets: [Tensor]?, createGraph: Bool) throws {
         guard value.requiresGrad else {
             throw TensorError("backward", "no tensor that this value was computed from requires a gradient; create one with {requires_grad = true}")
         }
@@ -25,8 +25,7 @@ public enum Gradient {
         if let seed, seed.shape != value.shape {
             throw TensorError("backward", "gradient \(Shapes.text(seed.shape)) should have the value's shape \(Shapes.text(value.shape))")
         }
-        let order = history(of: [value], stoppingAt: [])
-        let leaves = order.filter { $0.isLeaf && $0.requiresGrad }
+        let leaves = targets ?? history(of: [value], stoppingAt: []).filter { $0.isLeaf && $0.requiresGrad }
         let found = try compute(of: [value], seeds: seed.map { [$0] }, with: leaves, createGraph: createGraph)
         try GradientMode.with(createGraph) {
             for (leaf, gradient) in zip(leaves, found) {
@@ -117,7 +116,8 @@ public enum Gradient {
 
 extension Tensor {
     /// Adds this value's derivatives to the `grad` of every leaf it was computed from that requires one.
-    public func backward(gradient: Tensor? = nil, createGraph: Bool = false) throws {
-        try Gradient.backward(self, seed: gradient, createGraph: createGraph)
+    /// - Parameter targets: only these leaves, and only what leads to them is computed.
+    public func backward(gradient: Tensor? = nil, with targets: [Tensor]? = nil, createGraph: Bool = false) throws {
+        try Gradient.backward(self, seed: gradient, targets: targets, createGraph: createGraph)
     }
 }

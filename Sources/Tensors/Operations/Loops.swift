@@ -100,7 +100,7 @@ extension UnaryFunction {
         case .abs: x < 0 ? 0 &- x : x
         case .sign: x.signum()
         case .square: x &* x
-        case .relu: max(x, 0)
+        case .relu: Swift.max(x, 0)
         case .step: x > 0 ? 1 : 0
         default: x
         }
@@ -114,8 +114,8 @@ extension BinaryFunction {
         case .sub: a &- b
         case .mul: a &* b
         case .div, .pow: 0  // promoted to float32 before they get here
-        case .max: max(a, b)
-        case .min: min(a, b)
+        case .max: Swift.max(a, b)
+        case .min: Swift.min(a, b)
         case .eq: a == b ? 1 : 0
         case .ne: a != b ? 1 : 0
         case .lt: a < b ? 1 : 0

@@ -17,7 +17,7 @@ extension Operation {
     }
 
     private func compute(_ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
-        let inputs = try inputs.map { try accepts($0.layout) ? $0 : $0.detach().contiguous() }
+        let inputs = try inputs.enumerated().map { try accepts($1.layout, at: $0) ? $1 : $1.detach().contiguous() }
         let output = Tensor(shape: shape, dtype: dtype)
         let launch = try kernel(inputs.map { Operand($0.layout, $0.dtype) }, Operand(output.layout, dtype))
         var pointers = try inputs.map { try $0.pointer(for: name) }

@@ -14,7 +14,10 @@ public final class Plan {
     }
 
     private let steps: [Step]
-    private let arena: Storage
+    private let arena: SharedArena.Lease
+    /// Places in the table that hold an address within the arena.
+    private let arenaPlaces: [(place: Int, offset: Int)]
+    private var arenaBase: UnsafeMutableRawPointer?
     private let table: UnsafeMutableBufferPointer<UnsafeMutableRawPointer>
     /// Places in the table that hold an address within run input i.
     private let inputPlaces: [(place: Int, input: Int, offset: Int)]
@@ -32,7 +35,7 @@ public final class Plan {
     }
 
     /// Bytes of the arena, number of kernels a run launches.
-    public var arenaBytes: Int { arena.byteCount }
+    public var arenaBytes: Int { arena.bytes }
     public var stepCount: Int { steps.count }
 
     /// - Parameters:
@@ -51,9 +54,10 @@ public final class Plan {
         let builder = try PlanBuilder(graph, external: external, optimise: Plan.optimises)
         graph = builder.graph
 
-        arena = Storage(count: (builder.arenaBytes + DType.byteCount - 1) / DType.byteCount)
+        arena = SharedArena.Lease(bytes: builder.arenaBytes)
         table = .allocate(capacity: max(builder.placeCount, 1))
-        table.initialize(repeating: arena.pointer)
+        table.initialize(repeating: SharedArena.nowhere)
+        var arenaPlaces: [(Int, Int)] = []
         var inputPlaces: [(Int, Int, Int)] = []
         func locate(_ value: Int) throws -> ResultSource {
             let (owner, offset) = graph.home(value)
@@ -69,10 +73,11 @@ public final class Plan {
             switch try locate(value) {
             case .input(let i, let bytes): inputPlaces.append((place, i, bytes))
             case .stored(let tensor, let bytes): table[place] = try tensor.pointer(for: "plan") + bytes
-            case .arena(let bytes): table[place] = arena.pointer + bytes
+            case .arena(let bytes): arenaPlaces.append((place, bytes))
             }
         }
         self.inputPlaces = inputPlaces
+        self.arenaPlaces = arenaPlaces
         steps = builder.steps
         self.inputs = inputs
         results = try outputs.map { output in
@@ -101,6 +106,11 @@ public final class Plan {
     /// Runs the graph on tensors shaped like its inputs and returns its outputs.
     public func run(_ arguments: [Tensor]) throws -> [Tensor] {
         let bound = try bind(arguments)
+        let arenaStart = SharedArena.pointer(atLeast: arena.bytes)
+        if arenaStart != arenaBase {
+            for (place, offset) in arenaPlaces { table[place] = arenaStart + offset }
+            arenaBase = arenaStart
+        }
         // A gradient that a run before left in our buffer and that nobody cleared is added to, as `backward` does.
         let kept = try gradients.map { leaf, buffer, isCleared in isCleared ? nil : leaf.grad === buffer ? try buffer.clone() : leaf.grad }
         guard let base = table.baseAddress else { return [] }
@@ -138,7 +148,7 @@ public final class Plan {
     private func copy(_ launch: Launch, _ source: ResultSource, _ bound: [Tensor], to target: Tensor) throws {
         let address: UnsafeMutableRawPointer
         switch source {
-        case .arena(let bytes): address = arena.pointer + bytes
+        case .arena(let bytes): address = SharedArena.pointer(atLeast: arena.bytes) + bytes
         case .input(let i, let bytes): address = try bound[i].pointer() + bytes
         case .stored(let tensor, let bytes): address = try tensor.pointer() + bytes
         }

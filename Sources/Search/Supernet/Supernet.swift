@@ -1,0 +1,179 @@
+import Networks
+import Tensors
+
+/// The network that holds every architecture of a trellis at once (paper, section 3 and 4.1). Weights and architecture parameters are
+/// trained in turn; then `decode` reads the strongest architecture off the latter.
+public final class Supernet: Module {
+    public let space: TrellisSpace
+    public let classes: Int
+    /// Logits of the operators, [edges, operators]; all cells share them.
+    public let alpha: Tensor
+    /// Logits of the arrows, [layers, levels, moves].
+    public let beta: Tensor
+    /// Label that does not count.
+    public var ignore: Int32 = 255
+
+    private let stem: [ConvNormReLU]
+    private let nodes: [SupernetNode]
+    private let heads: [(level: Int, module: SupernetHead)]
+    private var steps: [ObjectIdentifier: Compiled] = [:]
+    /// Optimisers that `steps` knows: alive as long as their plans.
+    private var kept: [Optimiser] = []
+    private var inference: Compiled?
+    private let betaMask: Tensor
+
+    /// - Parameters:
+    ///   - seed: decides every initial weight.
+    ///   - registry: where the space's operators come from.
+    public init(_ space: TrellisSpace, classes: Int, seed: UInt64, registry: OperatorRegistry = .shared) throws {
+        guard classes >= 2 else { throw TensorError("supernet", "classes should be 2 or more, got \(classes)") }
+        self.space = space
+        self.classes = classes
+        let before = (RandomState.global.seed, RandomState.global.draws)
+        RandomState.global.seed = seed
+        RandomState.global.draws = 0
+        defer { (RandomState.global.seed, RandomState.global.draws) = before }
+        let deviation = space.options.initialDeviation
+        alpha = try Tensor.random(.normal(mean: 0, deviation: deviation), space.alphaShape).requireGrad()
+        beta = try Tensor.random(.normal(mean: 0, deviation: deviation), space.betaShape).requireGrad()
+        stem = try space.stem.map { try ConvNormReLU($0.inChannels, $0.outChannels, kernel: 3, stride: $0.stride, space.options) }
+        nodes = try space.nodes.filter { $0.layer > 0 }.map { node in
+            try located("nodes.\(node.layer).\(space.strides[node.level])") { try SupernetNode(space, node, registry) }
+        }
+        heads = try space.levels(atLayer: space.layers).map { level in
+            (level, try SupernetHead(space.nodeChannels(level: level), classes: classes, rate: space.headRate(level: level), space.options))
+        }
+        betaMask = try Tensor(space.betaMask.map { $0 ? 0 : -1e30 }, shape: space.betaShape)
+    }
+
+    public override var kind: String { "supernet" }
+    public override var details: String { "\(space.layers) layers, strides \(space.strides.map(String.init).joined(separator: " ")), \(classes) classes" }
+    public override var ownParameters: [Named] { [("alpha", alpha), ("beta", beta)] }
+    public override var children: [(name: String, module: Module)] {
+        let byLayer = Dictionary(grouping: nodes, by: \.node.layer)
+        let layers = byLayer.keys.sorted().map { layer -> (name: String, module: Module) in
+            (String(layer), Group("layer", (byLayer[layer] ?? []).map { (String(space.strides[$0.node.level]), $0) }))
+        }
+        return [
+            ("stem", Group("stem", stem.enumerated().map { (String($0 + 1), $1) })), ("nodes", Group("nodes", layers)),
+            ("heads", Group("heads", heads.map { (String(space.strides[$0.level]), $0.module) })),
+        ]
+    }
+
+    /// What SGD trains.
+    public func weights() -> [Named] { parameters().filter { $0.tensor !== alpha && $0.tensor !== beta } }
+    /// What Adam trains: alpha and beta.
+    public func architecture() -> [Named] { ownParameters }
+
+    /// softmax(beta) over the arrows that leave each node (eq. 7), 0 where there is none; [layers, levels, moves].
+    public func arrowProbabilities() throws -> Tensor {
+        try (beta + betaMask).softmax(2) * betaMask.compare(.eq, 0)
+    }
+
+    /// softmax(alpha), [edges, operators].
+    public func operatorProbabilities() throws -> Tensor { try alpha.softmax(1) }
+
+    /// Class scores [N, classes, H, W] of images [N, 3, H, W].
+    public override func forward(_ x: Tensor) throws -> Tensor {
+        guard x.rank == 4, x.shape[1] == 3 else { throw TensorError("supernet", "expects images [N, 3, H, W], got \(x.shape)") }
+        let (height, width) = (x.shape[2], x.shape[3])
+        var h = x
+        for (i, layer) in stem.enumerated() { h = try located("stem.\(i + 1)") { try layer(h) } }
+        let operators = try operatorProbabilities()
+        let arrows = try (beta + betaMask).softmax(2)
+        var weights: [CellEdge: [Tensor]] = [:]
+        for (row, edge) in space.cell.edges.enumerated() {
+            weights[edge] = try space.cell.operators.indices.map { try operators.element([row, $0]) }
+        }
+        var outputs: [TrellisNode: Tensor] = [TrellisNode(layer: 0, level: 0): h]
+        let sizes = levelSizes(h)
+        for node in nodes {
+            let (layer, level) = (node.node.layer, node.node.level)
+            let beta = try space.incoming(node.node).map { try arrows.element([$0.layer - 1, $0.from, $0.move.rawValue]) }
+            outputs[node.node] = try located("nodes.\(layer).\(space.strides[level])") {
+                try node(
+                    previous: { source in
+                        guard let value = outputs[TrellisNode(layer: layer - 1, level: source)] else { throw TensorError("node", "its source was not computed") }
+                        return value
+                    },
+                    twoBack: outputs[TrellisNode(layer: layer - 2, level: level)], alpha: { weights[$0] ?? [] }, beta: beta, height: sizes[level].0,
+                    width: sizes[level].1)
+            }
+        }
+        var total: Tensor?
+        for (level, head) in heads {
+            guard let input = outputs[TrellisNode(layer: space.layers, level: level)] else { continue }
+            let scores = try located("heads.\(space.strides[level])") { try head(input) }
+            let full = try scores.resize(.bilinearAlignCorners, height: height, width: width)
+            total = try total.map { try $0 + full } ?? full
+        }
+        guard let total else { throw TensorError("supernet", "has no head") }
+        return total
+    }
+
+    /// Sizes by level: halved by ceil from what the stem gives.
+    private func levelSizes(_ h: Tensor) -> [(Int, Int)] {
+        var sizes = [(h.shape[2], h.shape[3])]
+        for _ in 1..<max(space.levels, 1) { sizes.append(((sizes[sizes.count - 1].0 + 1) / 2, (sizes[sizes.count - 1].1 + 1) / 2)) }
+        return sizes
+    }
+
+    public func loss(_ images: Tensor, _ labels: Tensor) throws -> Tensor {
+        try forward(images).crossEntropy(labels, ignore: ignore)
+    }
+}
+
+extension Tensor {
+    /// The one number at an index (from 0), as a tensor without dimensions.
+    func element(_ index: [Int]) throws -> Tensor {
+        try slice(starts: index, sizes: index.map { _ in 1 }).reshape([])
+    }
+}
+
+// Training.
+extension Supernet {
+    /// One step of `optimiser` on a batch: loss, derivatives with respect to its parameters only, update. The computation is recorded at the
+    /// first step with an optimiser and a batch size, and runs as a plan from then on.
+    /// - Returns: the loss before the step.
+    @discardableResult
+    public func step(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
+        let loss = try plan(optimiser)([images, labels])
+        try optimiser.step()
+        return loss[0]
+    }
+
+    /// Loss and gradients of an optimiser's parameters without the update.
+    public func gradients(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
+        try plan(optimiser)([images, labels])[0]
+    }
+
+    /// The plan of a step, for profiles and counts.
+    public func stepPlan(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Plan {
+        try plan(optimiser).plan(for: [images, labels])
+    }
+
+    private func plan(_ optimiser: Optimiser) throws -> Compiled {
+        if let known = steps[ObjectIdentifier(optimiser)] { return known }
+        let targets = optimiser.parameters.map(\.tensor)
+        let own = Set(parameters().map { ObjectIdentifier($0.tensor) })
+        for (name, tensor) in optimiser.parameters where !own.contains(ObjectIdentifier(tensor)) {
+            throw TensorError("step", "the optimiser's parameter \(name) is not this supernet's")
+        }
+        let compiled = Compiled { [unowned self, unowned optimiser] inputs in
+            optimiser.zeroGrad()
+            let loss = try loss(inputs[0], inputs[1])
+            try loss.backward(with: targets)
+            return [loss]
+        }
+        steps[ObjectIdentifier(optimiser)] = compiled
+        kept.append(optimiser)
+        return compiled
+    }
+
+    /// Class scores through a plan, without a history.
+    public func scores(_ images: Tensor) throws -> Tensor {
+        let compiled = inference ?? Compiled { [unowned self] inputs in [try GradientMode.disabled { try forward(inputs[0]) }] }
+        inference = compiled
+        return try compiled([images])[0]
+    }
+}

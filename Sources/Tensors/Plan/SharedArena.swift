@@ -1,0 +1,35 @@
+/// One block of memory for the intermediate values of all plans: plans run one after another and keep nothing in it between runs, so the
+/// two plans of a search step need the larger of their arenas, not the sum.
+enum SharedArena {
+    nonisolated(unsafe) private static var block: Storage?
+    nonisolated(unsafe) private static var leases: [Int: Int] = [:]
+
+    /// Address that a table holds before its first run.
+    nonisolated(unsafe) static let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
+
+    /// A plan's claim; when the last one goes, so does the memory.
+    final class Lease {
+        let bytes: Int
+
+        init(bytes: Int) {
+            self.bytes = bytes
+            SharedArena.leases[bytes, default: 0] += 1
+        }
+
+        deinit {
+            let left = (SharedArena.leases[bytes] ?? 1) - 1
+            SharedArena.leases[bytes] = left == 0 ? nil : left
+            let most = SharedArena.leases.keys.max() ?? 0
+            if let block = SharedArena.block, block.byteCount > 2 * most + (1 << 20) { SharedArena.block = nil }
+        }
+    }
+
+    static func pointer(atLeast bytes: Int) -> UnsafeMutableRawPointer {
+        if let block, block.byteCount >= bytes { return block.pointer }
+        block = nil  // first, so that the two never stand side by side
+        let wanted = max(bytes, leases.keys.max() ?? 0)
+        let fresh = Storage(count: (wanted + DType.byteCount - 1) / DType.byteCount)
+        block = fresh
+        return fresh.pointer
+    }
+}
