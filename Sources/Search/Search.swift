@@ -1,1 +1,0 @@
-// Search: see the architecture picture in README.md.
