@@ -152,7 +152,7 @@ extension Operation {
         guard case .batchNorm(let epsilon, let batchStatistics, let hasGamma, let hasBeta) = self else { return [] }
         let gamma = hasGamma ? x[2] : nil
         var result: [Tensor?] = []
-        let sums = try Operation.batchNormSums(epsilon: epsilon)(x[0], g, x[1])
+        let sums = try Operation.batchNormSums(epsilon: epsilon, batchStatistics: batchStatistics)(x[0], g, x[1])
         if !x[0].requiresGrad {
             result.append(nil)
         } else if batchStatistics {
@@ -184,8 +184,8 @@ extension Operation {
 
     private func decomposition(_ x: [Tensor]) throws -> Tensor {
         switch self {
-        case .batchNormSums(let epsilon):
-            let (normalised, _) = try normalise(x[0], epsilon)
+        case .batchNormSums(let epsilon, let batchStatistics):
+            let (normalised, _) = try normalise(x[0], epsilon, by: batchStatistics ? nil : x[2])
             let axes = [0] + Array(2..<x[0].rank)
             return try Tensor.stack([x[1].sum(axes), (x[1] * normalised).sum(axes)], 0)
         case .batchNormInputGradient(let epsilon, let hasGamma):
@@ -210,8 +210,8 @@ extension Operation {
         }
     }
 
-    private func normalise(_ x: Tensor, _ epsilon: Float) throws -> (Tensor, Tensor) {
-        let moments = try Operation.moments(x)
+    private func normalise(_ x: Tensor, _ epsilon: Float, by statistics: Tensor? = nil) throws -> (Tensor, Tensor) {
+        let moments = try statistics ?? Operation.moments(x)
         let inverse = try (moments.channelRow(1, x.rank) + epsilon).unary(.rsqrt)
         return (try (x - moments.channelRow(0, x.rank)) * inverse, inverse)
     }

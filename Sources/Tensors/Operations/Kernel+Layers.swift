@@ -115,7 +115,7 @@ extension Operation {
                     beta: beta ? UnsafePointer(p.floats(gamma ? 3 : 2)) : nil, epsilon: epsilon, output: p.floats(out),
                     outBatchStride: outStride, relu: relu, accumulate: accumulate)
             }
-        case .batchNormSums(let epsilon):
+        case .batchNormSums(let epsilon, _):
             let stride = x[1].layout.batchStride
             return { p in
                 Normalisation.gradientSums(
@@ -148,28 +148,40 @@ extension Operation {
         switch self {
         case .softmax(let axis, let logarithm):
             let (outer, n, inner) = Collapse.around(x[0].shape, axis)
-            return { p in Softmax.forward(p.floats(0), outer: outer, n: n, inner: inner, logarithm: logarithm, p.floats(1)) }
+            return { p in Softmax.forward(outer: outer, n: n, inner: inner, p.floats(0), p.floats(1), log: logarithm) }
         case .softmaxGradient(let axis, let logarithm):
             let (outer, n, inner) = Collapse.around(x[0].shape, axis)
-            return { p in Softmax.backward(p.floats(0), p.floats(1), outer: outer, n: n, inner: inner, logarithm: logarithm, p.floats(2)) }
+            return { p in Softmax.backward(outer: outer, n: n, inner: inner, y: p.floats(0), g: p.floats(1), dx: p.floats(2), log: logarithm) }
         case .crossEntropy(let ignore, let weights):
-            let (batch, classes, size) = (x[0].shape[0], x[0].shape[1], x[0].shape.dropFirst(2).reduce(1, *))
+            let (batch, classes, pixels) = (x[0].shape[0], x[0].shape[1], x[0].shape.dropFirst(2).reduce(1, *))
             return { p in
-                try Self.checkLabels(p.ints(1), batch, size, classes, ignore)
+                try Self.checkLabels(p.ints(1), batch, pixels, classes, ignore)
                 let (loss, weight) = CrossEntropy.forward(
-                    p.floats(0), p.ints(1), weights: weights ? UnsafePointer(p.floats(2)) : nil, batch: batch, classes: classes, size: size, ignore: ignore)
-                p.floats(weights ? 3 : 2)[0] = Float(loss / weight)
+                    batch: batch, classes: classes, pixels: pixels, logits: p.floats(0), labels: p.ints(1),
+                    weights: weights ? UnsafePointer(p.floats(2)) : nil, ignore: ignore)
+                // A batch without a pixel that counts has nothing to teach; NaN, PyTorch's answer, would destroy the weights.
+                p.floats(weights ? 3 : 2)[0] = weight > 0 ? Float(loss / weight) : 0
             }
         case .crossEntropyGradient(let ignore, let weights):
-            let (batch, classes, size) = (x[0].shape[0], x[0].shape[1], x[0].shape.dropFirst(2).reduce(1, *))
+            let (batch, classes, pixels) = (x[0].shape[0], x[0].shape[1], x[0].shape.dropFirst(2).reduce(1, *))
             return { p in
+                let classWeights = weights ? UnsafePointer(p.floats(3)) : nil
+                let total = Self.weightSum(p.ints(1), batch * pixels, ignore, classWeights)
                 CrossEntropy.backward(
-                    p.floats(0), p.ints(1), weights: weights ? UnsafePointer(p.floats(3)) : nil, batch: batch, classes: classes, size: size,
-                    ignore: ignore, scale: p.floats(2)[0], output: p.floats(weights ? 4 : 3))
+                    batch: batch, classes: classes, pixels: pixels, logits: p.floats(0), labels: p.ints(1), weights: classWeights,
+                    ignore: ignore, scale: total > 0 ? Float(Double(p.floats(2)[0]) / total) : 0, output: p.floats(weights ? 4 : 3))
             }
         default:
             return { _ in }
         }
+    }
+
+    private static func weightSum(
+        _ labels: UnsafePointer<Int32>, _ count: Int, _ ignore: Int32, _ weights: UnsafePointer<Float>?
+    ) -> Double {
+        var total = 0.0
+        for i in 0..<count where labels[i] != ignore { total += weights.map { Double($0[Int(labels[i])]) } ?? 1 }
+        return total
     }
 
     private static func checkLabels(_ labels: UnsafePointer<Int32>, _ batch: Int, _ size: Int, _ classes: Int, _ ignore: Int32) throws {

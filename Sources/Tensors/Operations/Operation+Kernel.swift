@@ -25,7 +25,7 @@ extension Operation {
     /// Whether input `index` may have this layout; others are copied into a contiguous one first.
     func accepts(_ layout: TensorLayout, at index: Int) -> Bool {
         switch self {
-        case .unary, .binary, .scalar, .select, .concat, .slice, .reshape, .permute, .broadcast, .detach, .pad, .unslice, .cast:
+        case .unary, .binary, .scalar, .select, .concat, .slice, .permute, .broadcast, .detach, .pad, .unslice, .cast:
             return true
         case .conv2d:
             return layout.isContiguous || index == 0 && layout.isBatchContiguous
@@ -164,7 +164,7 @@ extension Operation {
         let shape = x.shape
         if let (outer, n, inner) = Collapse.reduction(shape, axes) {
             if x.dtype == .int32 { return integerSum(outer, n, inner) }
-            return { p in Reduction.sum(p.floats(0), outer: outer, n: n, inner: inner, p.floats(1)) }
+            return { p in Reduction.sum(outer: outer, n: n, inner: inner, p.floats(0), p.floats(1)) }
         }
         // Axes that are not neighbours: first the last group, then the rest.
         let last = axes[axes.count - 1]
@@ -214,7 +214,8 @@ extension Operation {
         switch self {
         case .argmax(let axis, let largest):
             let (outer, n, inner) = Collapse.around(x[0].shape, axis)
-            return { p in Reduction.argmax(p.floats(0), outer: outer, n: n, inner: inner, largest: largest, p.ints(1)) }
+            if x[0].dtype == .int32 || !largest { return smallestKernel(x[0], outer, n, inner, largest) }
+            return { p in Reduction.argmax(outer: outer, n: n, inner: inner, p.floats(0), p.ints(1)) }
         case .argsort(let axis, let descending):
             return argsortKernel(x[0], axis, descending)
         case .gather(let axis):
@@ -245,6 +246,25 @@ extension Operation {
             }
         default:
             return { _ in }
+        }
+    }
+
+    /// The rarer forms of argmax: of int32, and of the smallest value. NaN counts as found, as in PyTorch.
+    private func smallestKernel(_ x: Operand, _ outer: Int, _ n: Int, _ inner: Int, _ largest: Bool) -> Launch {
+        let isInt = x.dtype == .int32
+        return { p in
+            for o in 0..<outer {
+                for i in 0..<inner {
+                    var best = 0
+                    var bestValue = 0.0
+                    for j in 0..<n {
+                        let at = (o * n + j) * inner + i
+                        let value = isInt ? Double(p.ints(0)[at]) : Double(p.floats(0)[at])
+                        if j == 0 || (largest ? value > bestValue : value < bestValue) || (value.isNaN && !bestValue.isNaN) { (best, bestValue) = (j, value) }
+                    }
+                    p.ints(1)[o * inner + i] = Int32(best)
+                }
+            }
         }
     }
 

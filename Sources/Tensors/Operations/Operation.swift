@@ -87,8 +87,8 @@ public indirect enum Operation: Hashable, Sendable {
     case moments
     /// (x, moments [2, C], gamma?, beta?). With `batchStatistics` the moments are x's own and the derivative goes through them.
     case batchNorm(epsilon: Float, batchStatistics: Bool, gamma: Bool, beta: Bool)
-    /// (x, gradient, moments): Σ g and Σ g·x̂ of each channel, [2, C].
-    case batchNormSums(epsilon: Float)
+    /// (x, gradient, moments): Σ g and Σ g·x̂ of each channel, [2, C]. `batchStatistics` as in `batchNorm`.
+    case batchNormSums(epsilon: Float, batchStatistics: Bool)
     /// (x, gradient, moments, sums, gamma?): the derivative of `batchNorm` with batch statistics.
     case batchNormInputGradient(epsilon: Float, gamma: Bool)
     /// (running [2, C], moments [2, C]): the next running statistics, the variance made unbiased by `count` values.

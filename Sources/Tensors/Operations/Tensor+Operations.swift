@@ -30,7 +30,9 @@ extension Operation {
 
     /// Operations that only look at the same memory in another way.
     private func view(of inputs: [Tensor], _ shape: [Int]) throws -> Tensor? {
-        guard let (layout, shift) = viewLayout(inputs.first?.layout, shape), let x = inputs.first else { return nil }
+        guard var x = inputs.first else { return nil }
+        if case .reshape = self { x = try x.detach().contiguous() }
+        guard let (layout, shift) = viewLayout(x.layout, shape) else { return nil }
         return try x.view(layout, offset: x.offset + shift)
     }
 
