@@ -95,7 +95,8 @@ extension Tensor {
         if try source.storage() === memory { source = try source.clone() }
         let (sizes, strides) = Collapse.dimensions(shape, [source.layout.strides, layout.strides])
         Layout.copyStrided(
-            sizes, try source.pointer().assumingMemoryBound(to: Float.self), strides[0], try pointer().assumingMemoryBound(to: Float.self), strides[1])
+            shape: sizes, src: try source.pointer().assumingMemoryBound(to: Float.self), srcStrides: strides[0],
+            dst: try pointer().assumingMemoryBound(to: Float.self), dstStrides: strides[1])
         memory.version += 1
     }
 

@@ -29,6 +29,11 @@ final class GoldenTests: XCTestCase {
         return (try TrellisSpace(layers: number("layers"), filters: number("filters"), cell: cell, options: options), number("classes"))
     }
 
+    /// Gradients pass through batch norms over as few as 2 and 8 values (the coarsest stride), which amplify the rounding of float32: computed by
+    /// PyTorch itself the file's gradients move by 3.3e-3 of their largest value with channels last, by 6e-4 with one thread, and stand 1.4e-3
+    /// from float64. So gradients get the bound that float32 allows, and all that does not pass through those layers backwards 1e-4.
+    private static let gradientBound = 5e-3
+
     private func run(_ name: String, bound: Double = 1e-4) throws {
         let path = Self.folder.appendingPathComponent(name).path
         guard FileManager.default.fileExists(atPath: path) else { throw XCTSkip("no \(path)") }
@@ -68,7 +73,10 @@ final class GoldenTests: XCTestCase {
         if let expected = file["loss.B"] { note("loss B", try error(lossB, expected)) }
         for (name, tensor) in net.architecture() { if let value = file["after_arch_step." + name] { note("after architecture step", try error(tensor, value)) } }
         print(name, worst.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
-        for (group, value) in worst { XCTAssertLessThan(value, bound, "\(name): \(group)") }
+        for (group, value) in worst {
+            let isGradient = group.contains("gradient") || group.contains("architecture") || group == "loss B"
+            XCTAssertLessThan(value, isGradient ? Self.gradientBound : bound, "\(name): \(group)")
+        }
         XCTAssertEqual(worst.count, 8)
     }
 

@@ -93,7 +93,7 @@ extension Operation {
 extension Operation {
     private func copyKernel(_ source: TensorLayout, _ target: TensorLayout) -> Launch {
         let (shape, strides) = Collapse.dimensions(source.shape, [source.strides, target.strides])
-        return { p in Layout.copyStrided(shape, p.floats(0), strides[0], p.floats(1), strides[1]) }
+        return { p in Layout.copyStrided(shape: shape, src: p.floats(0), srcStrides: strides[0], dst: p.floats(1), dstStrides: strides[1]) }
     }
 
     /// Copies the slice that this view operation selects into fresh memory.
