@@ -87,6 +87,15 @@ final class DataTests: XCTestCase {
             CellFigure(try CellDrawing(blocks: [[]])),
             CellFigure(try CellDrawing(blocks: [[], [CellOperator(state: 1, name: "", weight: .nan)]])),
         ]
+        var cell = try Samples.publishedCell()
+        cell.inputNames = []
+        var map = try HeatMap([[1, 2]])
+        map.range = 1...1
+        var bars = BarChart([("x", 1)])
+        bars.width = .nan
+        var images = ImageGrid([[try ImageTile(labels: try LabelMap(width: 300, height: 1, labels: [UInt8](repeating: 7, count: 300)))]])
+        images.tileWidth = -.infinity
+        figures += [CellFigure(cell), map, bars, images]
         figures.append(FigureGrid.row(figures))
         for figure in figures {
             XCTAssertNoThrow(try figure.svg(), "\(figure)")

@@ -60,7 +60,7 @@ public struct BarChart: Figure {
     public var size: Size {
         let rows = Double(max(1, groups.count)) * BarChart.rowHeight
         return Size(
-            max(width, title.map { theme.title.width($0) + 28 } ?? 0),
+            max(200, width.isFinite ? min(width, 4000) : 520, title.map { theme.title.width($0) + 28 } ?? 0),
             top + rows + 8 + theme.small.lineHeight + (axis.label.isEmpty ? 0 : theme.label.lineHeight) + BarChart.margin)
     }
 

@@ -9,7 +9,7 @@ public struct HeatMap: Figure {
     public var columnTitle = ""
     /// What the numbers are; stands at the colour bar.
     public var valueTitle = ""
-    /// The numbers at the ends of the colours; from the data when nil.
+    /// The numbers at the ends of the colours; from the data when nil, empty or infinite.
     public var range: ClosedRange<Double>?
     /// Colours; the theme's sequential map when nil.
     public var map: ColourMap?
@@ -87,7 +87,7 @@ public struct HeatMap: Figure {
 
     /// The range of the colours; 0...1 without any number.
     var shownRange: ClosedRange<Double> {
-        if let range { return range }
+        if let range, range.lowerBound.isFinite, range.upperBound.isFinite, range.lowerBound < range.upperBound { return range }
         guard let extremes else { return 0...1 }
         if extremes.lowerBound < extremes.upperBound { return extremes }
         return (extremes.lowerBound - 0.5)...(extremes.upperBound + 0.5)

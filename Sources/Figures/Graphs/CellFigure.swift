@@ -42,7 +42,10 @@ public struct CellDrawing: Hashable, Sendable {
     }
 
     /// What the pictures call a state.
-    func name(ofState state: Int) -> String { state <= 2 ? inputNames[state - 1] : "block \(state - 2)" }
+    func name(ofState state: Int) -> String { 
+        if state > 2 { return "block \(state - 2)" }
+        return inputNames.indices.contains(state - 1) ? inputNames[state - 1] : "state \(state)"
+    }
 }
 
 /// The cell as a layered graph: inputs on the left, blocks with one row an operator, the concatenation on the right.

@@ -79,7 +79,10 @@ public struct ImageGrid: Figure {
 
     private var columns: Int { max(1, rows.map(\.count).max() ?? 1) }
 
-    private var columnWidth: Double { tileWidth ?? max(120, min(360, 820 / Double(columns))) }
+    private var columnWidth: Double {
+        if let tileWidth, tileWidth.isFinite { return max(8, min(tileWidth, 4000)) }
+        return max(120, min(360, 820 / Double(columns)))
+    }
 
     private func tileHeight(_ tile: ImageTile) -> Double { columnWidth * Double(tile.height) / Double(tile.width) }
 
