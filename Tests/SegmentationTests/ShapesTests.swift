@@ -30,7 +30,7 @@ final class ShapesTests: XCTestCase {
     /// The same pictures on every machine and in every build: change these numbers only on purpose, results shift with them.
     func testGoldenPictures() throws {
         let golden: [(classes: Int, hash: UInt64)] = [
-            (2, 0xe77407c09fc8a605), (5, 0xb9101c5c6fabf46d), (12, 0xeb1b66ee9d5b89c1),
+            (2, 0xf563881a833faed2), (5, 0x724644f703d2b3df), (12, 0xbe5c193d3338205e),
         ]
         for (classes, expected) in golden {
             let set = try Shapes(images: 4, size: Size(height: 48, width: 64), classes: classes, seed: 3)

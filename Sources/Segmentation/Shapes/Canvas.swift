@@ -25,33 +25,64 @@ final class Canvas {
     /// Size of a pixel in image heights.
     var pixel: Double { 1 / Double(size.height) }
 
+    /// The points of a rectangle: indices of columns and rows, and the distance between points.
+    private func points(_ u: ClosedRange<Double>, _ v: ClosedRange<Double>) -> (columns: Range<Int>, rows: Range<Int>, step: Double) {
+        let step = pixel / Double(Canvas.points)
+        let left = index((u.lowerBound + halfWidth) / step, columns)
+        let top = index(v.lowerBound / step, rows)
+        let right = index((u.upperBound + halfWidth) / step + 1, columns)
+        let bottom = index(v.upperBound / step + 1, rows)
+        return (left..<max(left, right), top..<max(top, bottom), step)
+    }
+
     /// Sets the points of a rectangle for which `shader` returns a colour and class, given where they are.
+    @inline(__always)
     func paint(
         u: ClosedRange<Double>, v: ClosedRange<Double>, _ shader: (_ u: Double, _ v: Double) -> (tone: Tone, label: UInt8)?
     ) {
-        let step = pixel / Double(Canvas.points)
-        let (left, right) = (index((u.lowerBound + halfWidth) / step, columns), index((u.upperBound + halfWidth) / step + 1, columns))
-        let (top, bottom) = (index(v.lowerBound / step, rows), index(v.upperBound / step + 1, rows))
-        guard left < right, top < bottom else { return }
-        for row in top..<bottom {
-            let v = (Double(row) + 0.5) * step
-            for column in left..<right {
-                guard let point = shader((Double(column) + 0.5) * step - halfWidth, v) else { continue }
-                tones[row * columns + column] = point.tone
-                labels[row * columns + column] = point.label
+        let area = points(u, v)
+        let half = halfWidth
+        tones.withUnsafeMutableBufferPointer { tones in
+            labels.withUnsafeMutableBufferPointer { labels in
+                for row in area.rows {
+                    for column in area.columns {
+                        let place = ((Double(column) + 0.5) * area.step - half, (Double(row) + 0.5) * area.step)
+                        guard let point = shader(place.0, place.1) else { continue }
+                        tones[row * columns + column] = point.tone
+                        labels[row * columns + column] = point.label
+                    }
+                }
             }
         }
     }
 
     /// Multiplies the colour of points by what `shader` returns; classes stay. For shadows.
+    @inline(__always)
     func shade(u: ClosedRange<Double>, v: ClosedRange<Double>, _ shader: (_ u: Double, _ v: Double) -> Double) {
-        let step = pixel / Double(Canvas.points)
-        let (left, right) = (index((u.lowerBound + halfWidth) / step, columns), index((u.upperBound + halfWidth) / step + 1, columns))
-        let (top, bottom) = (index(v.lowerBound / step, rows), index(v.upperBound / step + 1, rows))
-        guard left < right, top < bottom else { return }
-        for row in top..<bottom {
-            for column in left..<right {
-                tones[row * columns + column] *= shader((Double(column) + 0.5) * step - halfWidth, (Double(row) + 0.5) * step)
+        let area = points(u, v)
+        let half = halfWidth
+        tones.withUnsafeMutableBufferPointer { tones in
+            for row in area.rows {
+                for column in area.columns {
+                    tones[row * columns + column] *= shader((Double(column) + 0.5) * area.step - half, (Double(row) + 0.5) * area.step)
+                }
+            }
+        }
+    }
+
+    /// Fills the rows of pixels above `bottom`, with one colour a pixel: for what has no edges.
+    @inline(__always)
+    func fill(above bottom: Double, label: UInt8, _ shader: (_ u: Double, _ v: Double) -> Tone) {
+        let half = halfWidth
+        for y in 0..<min(size.height, index(bottom / pixel + 1, rows)) {
+            for x in 0..<size.width {
+                let tone = shader((Double(x) + 0.5) * pixel - half, (Double(y) + 0.5) * pixel)
+                for row in y * Canvas.points..<(y + 1) * Canvas.points {
+                    for column in x * Canvas.points..<(x + 1) * Canvas.points {
+                        tones[row * columns + column] = tone
+                        labels[row * columns + column] = label
+                    }
+                }
             }
         }
     }

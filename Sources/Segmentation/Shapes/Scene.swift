@@ -134,9 +134,7 @@ struct Scene {
 
     private mutating func paintSky() {
         let scene = self
-        canvas.paint(u: -scene.canvas.halfWidth...scene.canvas.halfWidth, v: 0...1) { u, v in
-            (scene.sky(u, v), ShapesClass.sky.rawValue)
-        }
+        canvas.fill(above: horizon, label: ShapesClass.sky.rawValue) { u, v in scene.sky(u, v) }
     }
 
     /// Far away woods, or far away houses where there are no trees.

@@ -125,13 +125,15 @@ extension Scene {
             }
             scene.paintFacing(x: x, z: z, width: -radius * 1.25...radius * 1.25, height: bottom - 0.3...top + 0.3) { across, up in
                 let height = (up - bottom) / (top - bottom)
+                let (a, b) = (across / radius, 2 * height - 1)
+                // Beyond what the roughest edge can reach.
+                if !conifer, a * a + b * b > 1.66 { return nil }
                 let rough = leaves.rough(across * 1.6, up * 1.6, octaves: 4)
                 let inside: Double
                 if conifer {
                     let layers = 0.82 + 0.18 * fraction(height * 5)
                     inside = (1 - height) * radius * layers / max(0.05, abs(across)) - 1 + (rough - 0.5)
                 } else {
-                    let (a, b) = (across / radius, 2 * height - 1)
                     inside = 1 - (a * a + b * b) + (rough - 0.5) * 1.3
                 }
                 // Gaps between the leaves show what is behind them.
