@@ -10,13 +10,24 @@ struct Taps {
     let indices: UnsafeMutablePointer<Int>
     let offsets: UnsafeMutablePointer<Int>
     let rows: UnsafeMutablePointer<Int>
+    /// For each kernel element its place in the list, or -1.
+    let slots: UnsafeMutablePointer<Int>
 
-    static func room(_ kernel: Int) -> Int { 3 * kernel }
+    static func room(_ kernel: Int) -> Int { 4 * kernel }
 
     init(_ memory: UnsafeMutablePointer<Int>, _ kernel: Int) {
         indices = memory
         offsets = memory + kernel
         rows = memory + 2 * kernel
+        slots = memory + 3 * kernel
+        for k in 0..<kernel { slots[k] = -1 }
+    }
+
+    @inline(always) mutating func append(_ index: Int, _ offset: Int) {
+        indices[count] = index
+        offsets[count] = offset
+        slots[index] = count
+        count += 1
     }
 }
 
@@ -53,9 +64,7 @@ public func denseForward(
     job.accumulate = accumulate
 
     if point {
-        taps.count = 1
-        taps.indices[0] = 0
-        taps.offsets[0] = 0
+        taps.append(0, 0)
         taps.rows[0] = 0
         job.inPlace = true
         job.relu = relu
@@ -67,7 +76,7 @@ public func denseForward(
         job.sourceChannelStride = inPlane
         job.taps = 1
         let packed = scratch(5, blocks * job.channels * tileRows)
-        packAllWeights(w, s.inChannels, 1, taps, job.channels, s.outChannels, packed, parallel)
+        packForTiles(weightsForward(s, w, taps), packed, parallel)
         job.weights = UnsafePointer(packed)
         run(job, parallel)
         return
@@ -86,10 +95,26 @@ public func denseForward(
     let packedSource = scratch(4, s.batch * job.sourceBatchStride + tileWidth)
     let packedWeights = scratch(5, blocks * job.channels * larger(1, taps.count) * tileRows)
     packPhases(s, planes, x, relu, packedSource, parallel)
-    packAllWeights(w, s.inChannels * kernel, kernel, taps, job.channels, s.outChannels, packedWeights, parallel)
+    packForTiles(weightsForward(s, w, taps), packedWeights, parallel)
     job.source = UnsafePointer(packedSource)
     job.weights = UnsafePointer(packedWeights)
     run(job, parallel)
+}
+
+/// Rows are output channels, channels those of the input.
+func weightsForward(_ s: trellis_conv, _ w: UnsafePointer<Float>, _ taps: Taps) -> WeightSource {
+    let kernel = s.kernelHeight * s.kernelWidth
+    return WeightSource(
+        w, rows: s.outChannels, rowStride: s.inChannels * kernel, channels: s.inChannels, channelStride: kernel, kernel: kernel,
+        slots: taps.slots, taps: taps.count)
+}
+
+/// Rows are input channels, channels those of the output.
+func weightsBack(_ s: trellis_conv, _ w: UnsafePointer<Float>, _ taps: Taps) -> WeightSource {
+    let kernel = s.kernelHeight * s.kernelWidth
+    return WeightSource(
+        w, rows: s.inChannels, rowStride: kernel, channels: s.outChannels, channelStride: s.inChannels * kernel, kernel: kernel,
+        slots: taps.slots, taps: taps.count)
 }
 
 /// Packed planes of a strided source: `phases` planes a channel, one for each residue of row and column that a tap meets.
@@ -141,10 +166,8 @@ func gatherForward(_ s: trellis_conv, _ taps: inout Taps) -> PhasePlanes {
             let (columnPhase, column) = forwardOffset(kx, s.strideWidth, s.padWidth, s.dilationWidth)
             guard meets(column, s.outWidth, width) else { continue }
             let phase = (rowPhase - lowRow) * planes.columnCount + columnPhase - lowColumn
-            taps.indices[taps.count] = ky * s.kernelWidth + kx
-            taps.offsets[taps.count] =
-                phase * planes.layout.channelStride + planes.layout.origin + row * planes.layout.rowStride + column
-            taps.count += 1
+            taps.append(
+                ky * s.kernelWidth + kx, phase * planes.layout.channelStride + planes.layout.origin + row * planes.layout.rowStride + column)
             n += 1
         }
         taps.rows[taps.count / n - 1] = row
@@ -181,21 +204,6 @@ func packChannel(
     }
 }
 
-/// Packs the weights of all blocks; element (row, channel, tap) lies at row * rowStride + channel * channelStride + tap index.
-func packAllWeights(
-    _ w: UnsafePointer<Float>, _ rowStride: Int, _ channelStride: Int, _ taps: Taps, _ channels: Int, _ rows: Int,
-    _ target: UnsafeMutablePointer<Float>, _ parallel: Parallel
-) {
-    let size = channels * taps.count * tileRows
-    let blocks = ceilDivide(rows, tileRows)
-    let each = larger(1, 32768 / larger(1, size))
-    parallel(ceilDivide(blocks, each)) { piece in
-        for block in piece * each..<smaller(blocks, (piece + 1) * each) {
-            packWeights(w, rowStride, channelStride, taps.indices, taps.count, channels, block, rows, target + block * size)
-        }
-    }
-}
-
 /// Gradient with respect to the input: for each residue of the destination pixel by the stride, the taps that reach it.
 public func denseInputGradient(
     _ s: trellis_conv, _ g: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
@@ -219,9 +227,7 @@ public func denseInputGradient(
 
     if kernel == 1 && s.strideHeight == 1 && s.strideWidth == 1 && s.padHeight == 0 && s.padWidth == 0 {
         var taps = Taps(memory, 1)
-        taps.count = 1
-        taps.indices[0] = 0
-        taps.offsets[0] = 0
+        taps.append(0, 0)
         taps.rows[0] = 0
         job.offsets = UnsafePointer(taps.offsets)
         job.tapRows = UnsafePointer(taps.rows)
@@ -233,7 +239,7 @@ public func denseInputGradient(
         job.sourceHeight = 1
         job.sourceBatchStride = s.outBatchStride
         job.sourceChannelStride = inPlane
-        packAllWeights(w, 1, s.inChannels, taps, job.channels, s.inChannels, packedWeights, parallel)
+        packForTiles(weightsBack(s, w, taps), packedWeights, parallel)
         run(job, parallel)
         return
     }
@@ -260,7 +266,7 @@ public func denseInputGradient(
             job.gridWidth = ceilDivide(s.inWidth - px, s.strideWidth)
             job.destination = dx + py * s.inWidth + px
             job.mask = mask.map { $0 + py * s.inWidth + px }
-            packAllWeights(w, kernel, s.inChannels * kernel, taps, job.channels, s.inChannels, packedWeights, parallel)
+            packForTiles(weightsBack(s, w, taps), packedWeights, parallel)
             run(job, parallel)
         }
     }
@@ -317,9 +323,7 @@ func gatherGradient(_ s: trellis_conv, _ planes: Planes, _ py: Int, _ px: Int, _
         var n = 0
         for kx in 0..<s.kernelWidth {
             guard let column = gradientOffset(kx, px, s.strideWidth, s.padWidth, s.dilationWidth, gridWidth, s.outWidth) else { continue }
-            taps.indices[taps.count] = ky * s.kernelWidth + kx
-            taps.offsets[taps.count] = planes.origin + row * planes.rowStride + column
-            taps.count += 1
+            taps.append(ky * s.kernelWidth + kx, planes.origin + row * planes.rowStride + column)
             n += 1
         }
         if n == 0 { return }

@@ -74,31 +74,3 @@ func packPlane(
         store(to + i, relu ? positive(v) : v, count - i)
     }
 }
-
-/// Packs the weights of destination channels `block * tileRows ..<` for all channels and the listed taps:
-/// result[(channel * taps + tap) * tileRows + row]. Rows beyond `rows` are zero.
-func packWeights(
-    _ weights: UnsafePointer<Float>, _ rowStride: Int, _ channelStride: Int, _ indices: UnsafePointer<Int>, _ taps: Int,
-    _ channels: Int, _ block: Int, _ rows: Int, _ result: UnsafeMutablePointer<Float>
-) {
-    let first = block * tileRows
-    let count = smaller(tileRows, rows - first)
-    for i in 0..<tileRows {
-        var to = result + i
-        if i >= count {
-            for _ in 0..<channels * taps {
-                to[0] = 0
-                to += tileRows
-            }
-            continue
-        }
-        var from = weights + (first + i) * rowStride
-        for _ in 0..<channels {
-            for t in 0..<taps {
-                to[0] = from[indices[t]]
-                to += tileRows
-            }
-            from += channelStride
-        }
-    }
-}

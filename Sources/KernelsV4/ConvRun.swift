@@ -79,7 +79,7 @@ func deliver(_ job: Job, _ tile: UnsafePointer<Float>, _ n: Int, _ start: Int, _
             var offset = n * job.batchStride + channel * job.channelStride + y * job.destinationRow + x * job.destinationColumn
             var from = tile + at
             for _ in 0..<rows {
-                deliverRow(job, from, offset, valid)
+                deliverRow(from, job.destination, job.mask, job.accumulate, job.destinationColumn, offset, valid)
                 offset += job.channelStride
                 from += tileWidth
             }
@@ -90,15 +90,19 @@ func deliver(_ job: Job, _ tile: UnsafePointer<Float>, _ n: Int, _ start: Int, _
     }
 }
 
+/// Writes `count` sums to destination + offset, `column` elements apart.
 @inline(always)
-private func deliverRow(_ job: Job, _ from: UnsafePointer<Float>, _ offset: Int, _ count: Int) {
-    let to = job.destination + offset
-    if job.destinationColumn != 1 {
+func deliverRow(
+    _ from: UnsafePointer<Float>, _ destination: UnsafeMutablePointer<Float>, _ mask: UnsafePointer<Float>?, _ accumulate: Bool,
+    _ column: Int, _ offset: Int, _ count: Int
+) {
+    let to = destination + offset
+    if column != 1 {
         for i in 0..<count {
-            let at = i * job.destinationColumn
+            let at = i * column
             var v = from[i]
-            if let mask = job.mask, !(mask[offset + at] > 0) { v = 0 }
-            to[at] = job.accumulate ? to[at] + v : v
+            if let mask, !(mask[offset + at] > 0) { v = 0 }
+            to[at] = accumulate ? to[at] + v : v
         }
         return
     }
@@ -106,8 +110,8 @@ private func deliverRow(_ job: Job, _ from: UnsafePointer<Float>, _ offset: Int,
     while i < count {
         let part = smaller(lanes, count - i)
         var v = load(from + i)
-        if let mask = job.mask { v = V.zero.replacing(with: v, where: load(mask + offset + i, part) .> V.zero) }
-        if job.accumulate { v += load(to + i, part) }
+        if let mask { v = V.zero.replacing(with: v, where: load(mask + offset + i, part) .> V.zero) }
+        if accumulate { v += load(to + i, part) }
         store(to + i, v, part)
         i += lanes
     }
