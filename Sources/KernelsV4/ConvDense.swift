@@ -51,7 +51,7 @@ public func denseForward(
     let kernel = s.kernelHeight * s.kernelWidth
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
     let point = kernel == 1 && s.strideHeight == 1 && s.strideWidth == 1 && s.padHeight == 0 && s.padWidth == 0
-    var taps = Taps(trellis_workspace(6, (Taps.room(kernel) + 1) * 8).assumingMemoryBound(to: Int.self), kernel)
+    var taps = Taps(tapMemory(kernel), kernel)
     let blocks = ceilDivide(s.outChannels, tileRows)
     var job = Job(
         source: x, taps: 0, offsets: UnsafePointer(taps.offsets), tapRows: UnsafePointer(taps.rows), weights: w, destination: y, bias: bias)
@@ -64,6 +64,7 @@ public func denseForward(
     job.accumulate = accumulate
 
     if point {
+        if pixelForward(s, x, w, bias, y, relu, accumulate, inPlane, 1, parallel) { return }
         taps.append(0, 0)
         taps.rows[0] = 0
         job.inPlace = true
@@ -83,6 +84,7 @@ public func denseForward(
     }
 
     let planes = gatherForward(s, &taps)
+    if pixelForward(s, x, w, bias, y, relu, accumulate, planes.layout.rowStride, taps.count, parallel) { return }
     job.gridHeight = s.outHeight
     job.gridWidth = s.outWidth
     job.destinationRow = s.outWidth
@@ -212,7 +214,7 @@ public func denseInputGradient(
     let kernel = s.kernelHeight * s.kernelWidth
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
     let blocks = ceilDivide(s.inChannels, tileRows)
-    let memory = trellis_workspace(6, (Taps.room(kernel) + 1) * 8).assumingMemoryBound(to: Int.self)
+    let memory = tapMemory(kernel)
     var job = Job(
         source: g, offsets: UnsafePointer(memory), tapRows: UnsafePointer(memory), weights: w, destination: dx, bias: nil)
     job.channels = s.outChannels
@@ -222,10 +224,11 @@ public func denseInputGradient(
     job.channelStride = inPlane
     job.accumulate = accumulate
     job.mask = mask
-    let packedWeights = scratch(5, blocks * job.channels * kernel * tileRows)
+    let packedWeights = scratch(5, larger(blocks * tileRows, ceilDivide(s.inChannels, blockLanes) * blockLanes) * job.channels * kernel)
     job.weights = UnsafePointer(packedWeights)
 
     if kernel == 1 && s.strideHeight == 1 && s.strideWidth == 1 && s.padHeight == 0 && s.padWidth == 0 {
+        if pixelGradient(s, g, w, dx, mask, accumulate, 0, 0, inPlane, 1, parallel) { return }
         var taps = Taps(memory, 1)
         taps.append(0, 0)
         taps.rows[0] = 0
@@ -252,12 +255,17 @@ public func denseInputGradient(
     job.destinationRow = s.inWidth * s.strideHeight
     job.destinationColumn = s.strideWidth
     let packedSource = scratch(4, s.batch * job.sourceBatchStride + tileWidth)
-    packGradient(s, planes, g, outPlane, packedSource, parallel)
     job.source = UnsafePointer(packedSource)
+    var packed = false
     for py in 0..<smaller(s.strideHeight, s.inHeight) {
         for px in 0..<smaller(s.strideWidth, s.inWidth) {
             var taps = Taps(memory, kernel)
             gatherGradient(s, planes, py, px, &taps)
+            if pixelGradient(s, g, w, dx, mask, accumulate, py, px, planes.rowStride, taps.count, parallel) { continue }
+            if !packed {
+                packGradient(s, planes, g, outPlane, packedSource, parallel)
+                packed = true
+            }
             job.offsets = UnsafePointer(taps.offsets)
             job.tapRows = UnsafePointer(taps.rows)
             job.taps = taps.count

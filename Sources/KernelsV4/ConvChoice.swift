@@ -1,0 +1,142 @@
+import CKernels
+
+// Which form of the tile a pass takes: decided by the shape alone.
+
+/// Cycles of the pixel-major form: whole tiles of pixels for each tap, and the loads, stores and bookkeeping of each tile.
+func pixelCost(_ job: PixelJob) -> Int {
+    let vectors = ceilDivide(job.rows, lanes)
+    var cycles = 0
+    for t in 0..<job.tapCount {
+        let tiles = ceilDivide(job.batch * job.taps[t].pixels, tilePixels)
+        cycles += tiles * (job.channels * tilePixels * vectors + (2 * tilePixels + 24) * ceilDivide(vectors, 2))
+    }
+    return cycles
+}
+
+/// Cycles of the form whose lanes are pixels: padding between rows is computed too, and whole tiles of rows.
+func tileCost(_ batch: Int, _ rows: Int, _ channels: Int, _ taps: Int, _ positions: Int) -> Int {
+    let tiles = ceilDivide(positions, tileWidth) * ceilDivide(rows, tileRows) * batch
+    return tiles * (channels * taps * tileRows * tileVectors + 2 * tileRows * tileVectors + 24)
+}
+
+/// The forward pass in pixel-major form. Returns false, having done nothing, where the other form is the cheaper one.
+func pixelForward(
+    _ s: trellis_conv, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
+    _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ rowStride: Int, _ count: Int, _ parallel: Parallel
+) -> Bool {
+    let kernel = s.kernelHeight * s.kernelWidth
+    let (list, slots) = room(kernel)
+    var job = PixelJob(source: x, taps: UnsafePointer(list), weights: w, destination: y)
+    job.sourceBatchStride = s.inBatchStride
+    job.sourceHeight = s.inHeight
+    job.sourceWidth = s.inWidth
+    job.channels = s.inChannels
+    job.strideHeight = s.strideHeight
+    job.strideWidth = s.strideWidth
+    job.batch = s.batch
+    job.rows = s.outChannels
+    job.gridHeight = s.outHeight
+    job.gridWidth = s.outWidth
+    job.batchStride = s.outBatchStride
+    job.channelStride = s.outHeight * s.outWidth
+    job.destinationRow = s.outWidth
+    job.bias = bias
+    job.accumulate = accumulate
+    for ky in 0..<s.kernelHeight {
+        for kx in 0..<s.kernelWidth {
+            let index = ky * s.kernelWidth + kx
+            slots[index] = -1
+            guard let tap = PixelTap(index, ky * s.dilationHeight - s.padHeight, kx * s.dilationWidth - s.padWidth, job) else { continue }
+            list[job.tapCount] = tap
+            slots[index] = job.tapCount
+            job.tapCount += 1
+        }
+    }
+    let positions = (s.outHeight - 1) * rowStride + s.outWidth
+    if pixelCost(job) >= tileCost(s.batch, s.outChannels, s.inChannels, count, positions) { return false }
+    if relu {
+        let image = s.inChannels * s.inHeight * s.inWidth
+        let copy = scratch(4, s.batch * image)
+        positiveImages(x, s.inBatchStride, copy, image, s.batch, parallel)
+        job.source = UnsafePointer(copy)
+        job.sourceBatchStride = image
+    }
+    let packed = scratch(5, ceilDivide(job.rows, blockLanes) * blockLanes * job.channels * larger(1, job.tapCount))
+    packForPixels(
+        WeightSource(
+            w, rows: s.outChannels, rowStride: s.inChannels * kernel, channels: s.inChannels, channelStride: kernel, kernel: kernel,
+            slots: slots, taps: job.tapCount), packed, parallel)
+    job.weights = UnsafePointer(packed)
+    run(job, parallel)
+    return true
+}
+
+/// Input gradient in pixel-major form for the destination pixels of one residue by the stride; false as above.
+func pixelGradient(
+    _ s: trellis_conv, _ g: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
+    _ mask: UnsafePointer<Float>?, _ accumulate: Bool, _ py: Int, _ px: Int, _ rowStride: Int, _ count: Int, _ parallel: Parallel
+) -> Bool {
+    let kernel = s.kernelHeight * s.kernelWidth, at = py * s.inWidth + px
+    let (list, slots) = room(kernel)
+    var job = PixelJob(source: g, taps: UnsafePointer(list), weights: w, destination: dx + at)
+    job.sourceBatchStride = s.outBatchStride
+    job.sourceHeight = s.outHeight
+    job.sourceWidth = s.outWidth
+    job.channels = s.outChannels
+    job.batch = s.batch
+    job.rows = s.inChannels
+    job.gridHeight = ceilDivide(s.inHeight - py, s.strideHeight)
+    job.gridWidth = ceilDivide(s.inWidth - px, s.strideWidth)
+    job.batchStride = s.inBatchStride
+    job.channelStride = s.inHeight * s.inWidth
+    job.destinationRow = s.inWidth * s.strideHeight
+    job.destinationColumn = s.strideWidth
+    job.mask = mask.map { $0 + at }
+    job.accumulate = accumulate
+    for ky in 0..<s.kernelHeight {
+        for kx in 0..<s.kernelWidth {
+            let index = ky * s.kernelWidth + kx
+            slots[index] = -1
+            guard
+                let row = gradientOffset(ky, py, s.strideHeight, s.padHeight, s.dilationHeight, job.gridHeight, s.outHeight),
+                let column = gradientOffset(kx, px, s.strideWidth, s.padWidth, s.dilationWidth, job.gridWidth, s.outWidth),
+                let tap = PixelTap(index, row, column, job)
+            else { continue }
+            list[job.tapCount] = tap
+            slots[index] = job.tapCount
+            job.tapCount += 1
+        }
+    }
+    let positions = (job.gridHeight - 1) * rowStride + job.gridWidth
+    if pixelCost(job) >= tileCost(s.batch, s.inChannels, s.outChannels, count, positions) { return false }
+    let packed = scratch(5, ceilDivide(job.rows, blockLanes) * blockLanes * job.channels * larger(1, job.tapCount))
+    packForPixels(
+        WeightSource(
+            w, rows: s.inChannels, rowStride: kernel, channels: s.outChannels, channelStride: s.inChannels * kernel, kernel: kernel,
+            slots: slots, taps: job.tapCount), packed, parallel)
+    job.weights = UnsafePointer(packed)
+    run(job, parallel)
+    return true
+}
+
+/// Memory for the lists of taps of both forms.
+func tapMemory(_ kernel: Int) -> UnsafeMutablePointer<Int> {
+    trellis_workspace(6, kernel * ((Taps.room(1) + 1) * 8 + MemoryLayout<PixelTap>.stride)).assumingMemoryBound(to: Int.self)
+}
+
+/// The part of it behind `Taps`: taps of a pixel job, and their places in the list.
+private func room(_ kernel: Int) -> (UnsafeMutablePointer<PixelTap>, UnsafeMutablePointer<Int>) {
+    let slots = tapMemory(kernel) + Taps.room(kernel)
+    return (UnsafeMutableRawPointer(slots + kernel).assumingMemoryBound(to: PixelTap.self), slots)
+}
+
+/// max(x, 0) of whole images, one behind the other.
+func positiveImages(
+    _ x: UnsafePointer<Float>, _ stride: Int, _ to: UnsafeMutablePointer<Float>, _ image: Int, _ batch: Int, _ parallel: Parallel
+) {
+    let part = 16384, parts = ceilDivide(image, part)
+    parallel(batch * parts) { piece in
+        let n = piece / parts, at = piece % parts * part
+        copyRow(x + n * stride + at, to + n * image + at, smaller(part, image - at), true)
+    }
+}
