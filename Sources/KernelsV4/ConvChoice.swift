@@ -8,7 +8,7 @@ func pixelCost(_ job: PixelJob) -> Int {
     var cycles = 0
     for t in 0..<job.tapCount {
         let tiles = ceilDivide(job.batch * job.taps[t].pixels, tilePixels)
-        cycles += tiles * (job.channels * tilePixels * vectors + (2 * tilePixels + 24) * ceilDivide(vectors, 2))
+        cycles += tiles * (job.channels * tilePixels * vectors * 9 / 8 + (2 * tilePixels + 24) * ceilDivide(vectors, 2))
     }
     return cycles
 }
@@ -19,14 +19,10 @@ func tileCost(_ batch: Int, _ rows: Int, _ channels: Int, _ taps: Int, _ positio
     return tiles * (channels * taps * tileRows * tileVectors + 2 * tileRows * tileVectors + 24)
 }
 
-/// The forward pass in pixel-major form. Returns false, having done nothing, where the other form is the cheaper one.
-func pixelForward(
-    _ s: trellis_conv, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
-    _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ rowStride: Int, _ count: Int, _ parallel: Parallel
-) -> Bool {
-    let kernel = s.kernelHeight * s.kernelWidth
-    let (list, slots) = room(kernel)
-    var job = PixelJob(source: x, taps: UnsafePointer(list), weights: w, destination: y)
+/// The grid of output pixels over the input, and the taps that meet it, in the calling thread's tap memory.
+func gridForward(_ s: trellis_conv, _ x: UnsafePointer<Float>, _ destination: UnsafeMutablePointer<Float>) -> PixelJob {
+    let (list, slots) = room(s.kernelHeight * s.kernelWidth)
+    var job = PixelJob(source: x, taps: UnsafePointer(list), slots: UnsafePointer(slots), weights: x, destination: destination)
     job.sourceBatchStride = s.inBatchStride
     job.sourceHeight = s.inHeight
     job.sourceWidth = s.inWidth
@@ -37,11 +33,6 @@ func pixelForward(
     job.rows = s.outChannels
     job.gridHeight = s.outHeight
     job.gridWidth = s.outWidth
-    job.batchStride = s.outBatchStride
-    job.channelStride = s.outHeight * s.outWidth
-    job.destinationRow = s.outWidth
-    job.bias = bias
-    job.accumulate = accumulate
     for ky in 0..<s.kernelHeight {
         for kx in 0..<s.kernelWidth {
             let index = ky * s.kernelWidth + kx
@@ -52,6 +43,21 @@ func pixelForward(
             job.tapCount += 1
         }
     }
+    return job
+}
+
+/// The forward pass in pixel-major form. Returns false, having done nothing, where the other form is the cheaper one.
+func pixelForward(
+    _ s: trellis_conv, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
+    _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ rowStride: Int, _ count: Int, _ parallel: Parallel
+) -> Bool {
+    let kernel = s.kernelHeight * s.kernelWidth
+    var job = gridForward(s, x, y)
+    job.batchStride = s.outBatchStride
+    job.channelStride = s.outHeight * s.outWidth
+    job.destinationRow = s.outWidth
+    job.bias = bias
+    job.accumulate = accumulate
     let positions = (s.outHeight - 1) * rowStride + s.outWidth
     if pixelCost(job) >= tileCost(s.batch, s.outChannels, s.inChannels, count, positions) { return false }
     if relu {
@@ -65,7 +71,7 @@ func pixelForward(
     packForPixels(
         WeightSource(
             w, rows: s.outChannels, rowStride: s.inChannels * kernel, channels: s.inChannels, channelStride: kernel, kernel: kernel,
-            slots: slots, taps: job.tapCount), packed, parallel)
+            slots: job.slots, taps: job.tapCount), packed, parallel)
     job.weights = UnsafePointer(packed)
     run(job, parallel)
     return true
@@ -78,7 +84,7 @@ func pixelGradient(
 ) -> Bool {
     let kernel = s.kernelHeight * s.kernelWidth, at = py * s.inWidth + px
     let (list, slots) = room(kernel)
-    var job = PixelJob(source: g, taps: UnsafePointer(list), weights: w, destination: dx + at)
+    var job = PixelJob(source: g, taps: UnsafePointer(list), slots: UnsafePointer(slots), weights: w, destination: dx + at)
     job.sourceBatchStride = s.outBatchStride
     job.sourceHeight = s.outHeight
     job.sourceWidth = s.outWidth
@@ -113,16 +119,19 @@ func pixelGradient(
     packForPixels(
         WeightSource(
             w, rows: s.inChannels, rowStride: kernel, channels: s.outChannels, channelStride: s.inChannels * kernel, kernel: kernel,
-            slots: slots, taps: job.tapCount), packed, parallel)
+            slots: job.slots, taps: job.tapCount), packed, parallel)
     job.weights = UnsafePointer(packed)
     run(job, parallel)
     return true
 }
 
-/// Memory for the lists of taps of both forms.
-func tapMemory(_ kernel: Int) -> UnsafeMutablePointer<Int> {
-    trellis_workspace(6, kernel * ((Taps.room(1) + 1) * 8 + MemoryLayout<PixelTap>.stride)).assumingMemoryBound(to: Int.self)
+/// Memory for the lists of taps of both forms, and behind them for `more` integers of the caller's.
+func tapMemory(_ kernel: Int, _ more: Int = 0) -> UnsafeMutablePointer<Int> {
+    trellis_workspace(6, (tapRoom(kernel) + more) * 8).assumingMemoryBound(to: Int.self)
 }
+
+/// Integers that the lists of taps take.
+func tapRoom(_ kernel: Int) -> Int { kernel * (Taps.room(1) + 1 + MemoryLayout<PixelTap>.stride / 8) }
 
 /// The part of it behind `Taps`: taps of a pixel job, and their places in the list.
 private func room(_ kernel: Int) -> (UnsafeMutablePointer<PixelTap>, UnsafeMutablePointer<Int>) {

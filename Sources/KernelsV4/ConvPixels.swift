@@ -15,7 +15,8 @@ import CKernels
 @inline(always) var blockLanes: Int { 2 * lanes }
 
 struct Pair {
-    var a, b: V
+    var a = V.zero, b = V.zero
+    @inline(always) init() {}
     @inline(always) init(_ p: UnsafePointer<Float>) {
         a = load(p)
         b = load(p + lanes)
@@ -141,6 +142,8 @@ struct PixelJob {
     var strideHeight = 1, strideWidth = 1
     var taps: UnsafePointer<PixelTap>
     var tapCount = 0
+    /// For each kernel element its place in the list, or -1.
+    var slots: UnsafePointer<Int>
     /// Packed [block][tap][channel][blockLanes].
     var weights: UnsafePointer<Float>
     var batch = 0, rows = 0, gridHeight = 0, gridWidth = 0

@@ -89,8 +89,8 @@ public func denseWeightGradient(
     let kernel = s.kernelHeight * s.kernelWidth
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
     let room = s.inChannels * kernel + dotColumns
-    let memory = trellis_workspace(6, (Taps.room(kernel) + 2 * room + 1) * 8).assumingMemoryBound(to: Int.self)
-    let offsets = memory + Taps.room(kernel), places = offsets + room
+    let memory = tapMemory(kernel, 2 * room)
+    let offsets = memory + tapRoom(kernel), places = offsets + room
     var job = DotJob(g: g, x: x, offsets: UnsafePointer(offsets), places: UnsafePointer(places), result: dw)
     job.rows = s.outChannels
     job.batch = s.batch
@@ -100,7 +100,9 @@ public func denseWeightGradient(
     job.gChannelStride = outPlane
     job.columns = s.inChannels
 
+    var taps = Taps(memory, kernel)
     if kernel == 1 && s.strideHeight == 1 && s.strideWidth == 1 && s.padHeight == 0 && s.padWidth == 0 {
+        if outerWeightGradient(s, x, g, dw, relu, accumulate, inPlane, 1, parallel) { return }
         for c in 0..<s.inChannels {
             offsets[c] = c * inPlane
             places[c] = c
@@ -114,8 +116,9 @@ public func denseWeightGradient(
         return
     }
 
-    var taps = Taps(memory, kernel)
     let planes = gatherForward(s, &taps)
+    let positions = (s.outHeight - 1) * planes.layout.rowStride + s.outWidth
+    if outerWeightGradient(s, x, g, dw, relu, accumulate, positions, taps.count, parallel) { return }
     let channel = planes.phases * planes.layout.channelStride
     job.columns = 0
     for c in 0..<s.inChannels {
@@ -131,7 +134,7 @@ public func denseWeightGradient(
 
     // The gradient in rows as far apart as the input's, zeros in the gaps: what the input has there does not count.
     let layout = gradientLike(planes.layout, s)
-    job.positions = (s.outHeight - 1) * layout.rowStride + s.outWidth
+    job.positions = positions
     job.xBatchStride = channel * s.inChannels
     job.gChannelStride = layout.channelStride
     job.gBatchStride = layout.channelStride * s.outChannels

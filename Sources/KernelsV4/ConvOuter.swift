@@ -1,0 +1,165 @@
+import CKernels
+
+// The weight gradient for small planes: lanes are output channels, eight input channels are broadcast, and the sums over the
+// pixels which a tap really meets stay in registers. Nothing is spent on padding, nor on adding up lanes at the end.
+
+/// The pixels of one tap: `batch` images of `rows` x `columns`, with the steps between them in input and packed gradient.
+private struct OuterWalk {
+    var batch = 0, rows = 0, columns = 0
+    var xBatch = 0, xRow = 0, xColumn = 0
+    var gBatch = 0, gRow = 0
+}
+
+/// result[i * stride ..< + blockLanes] = sum over pixels of x[channel i] * g, for `tilePixels` channels i. Of fewer
+/// (`last` + 1), the last is taken again.
+@inline(never)
+private func outerTile(
+    _ x: UnsafePointer<Float>, _ plane: Int, _ last: Int, _ g: UnsafePointer<Float>, _ walk: OuterWalk,
+    _ result: UnsafeMutablePointer<Float>, _ stride: Int
+) {
+    let x0 = x, x1 = x + smaller(1, last) * plane, x2 = x + smaller(2, last) * plane, x3 = x + smaller(3, last) * plane
+    #if KernelsV4
+    let x4 = x + smaller(4, last) * plane, x5 = x + smaller(5, last) * plane
+    let x6 = x + smaller(6, last) * plane, x7 = x + smaller(7, last) * plane
+    #endif
+    var p0 = Pair(), p1 = Pair(), p2 = Pair(), p3 = Pair()
+    #if KernelsV4
+    var p4 = Pair(), p5 = Pair(), p6 = Pair(), p7 = Pair()
+    #endif
+    for n in 0..<walk.batch {
+        for r in 0..<walk.rows {
+            var k = n * walk.xBatch + r * walk.xRow
+            var p = g + n * walk.gBatch + r * walk.gRow
+            let end = p + walk.columns * blockLanes
+            while p != end {
+                let u = load(p), v = load(p + lanes)
+                p0.add(x0[k], u, v)
+                p1.add(x1[k], u, v)
+                p2.add(x2[k], u, v)
+                p3.add(x3[k], u, v)
+                #if KernelsV4
+                p4.add(x4[k], u, v)
+                p5.add(x5[k], u, v)
+                p6.add(x6[k], u, v)
+                p7.add(x7[k], u, v)
+                #endif
+                k += walk.xColumn
+                p += blockLanes
+            }
+        }
+    }
+    p0.put(result)
+    p1.put(result + stride)
+    p2.put(result + 2 * stride)
+    p3.put(result + 3 * stride)
+    #if KernelsV4
+    p4.put(result + 4 * stride)
+    p5.put(result + 5 * stride)
+    p6.put(result + 6 * stride)
+    p7.put(result + 7 * stride)
+    #endif
+}
+
+/// A weight gradient in this form.
+struct OuterJob {
+    /// Shape of the pass: a grid over the output, its source the input.
+    var grid: PixelJob
+    /// Packed [block][image][pixel][blockLanes].
+    var gradient: UnsafePointer<Float>
+    var kernel = 0
+    var result: UnsafeMutablePointer<Float>
+    var accumulate = false
+}
+
+func outerCost(_ job: PixelJob) -> Int {
+    let tiles = ceilDivide(job.channels, tilePixels) * ceilDivide(job.rows, blockLanes)
+    var cycles = 0
+    for t in 0..<job.tapCount { cycles += job.batch * job.taps[t].pixels }
+    return tiles * (cycles * 2 * tilePixels * 17 / 16 + job.tapCount * 80 + job.tapCount * tilePixels * blockLanes / 2)
+}
+
+func dotCost(_ batch: Int, _ rows: Int, _ columns: Int, _ positions: Int) -> Int {
+    let tiles = ceilDivide(rows, dotRows) * ceilDivide(columns, dotColumns) * batch
+    return tiles * dotRows * dotColumns * (ceilDivide(positions, lanes) + 10 * ceilDivide(positions, 2048))
+}
+
+func run(_ job: OuterJob, _ parallel: Parallel) {
+    let blocks = ceilDivide(job.grid.rows, blockLanes), groups = ceilDivide(job.grid.channels, tilePixels)
+    var work = 0
+    for t in 0..<job.grid.tapCount { work += job.grid.batch * job.grid.taps[t].pixels }
+    work = larger(1, work * tilePixels * blockLanes)
+    let each = larger(1, smaller(pieceWork / work, ceilDivide(groups * blocks, 2)))
+    parallel(ceilDivide(blocks * groups, each)) { piece in
+        for i in piece * each..<smaller(blocks * groups, (piece + 1) * each) { runGroup(job, i / groups, i % groups * tilePixels) }
+    }
+}
+
+private func runGroup(_ job: OuterJob, _ block: Int, _ first: Int) {
+    let grid = job.grid, kernel = job.kernel
+    let memory = scratch(7, 2 * tilePixels * kernel * blockLanes)
+    let turned = memory + tilePixels * kernel * blockLanes
+    let pixels = grid.gridHeight * grid.gridWidth, plane = grid.sourceHeight * grid.sourceWidth
+    let channels = smaller(tilePixels, grid.channels - first)
+    if grid.tapCount < kernel { clear(memory, tilePixels * kernel * blockLanes) }
+    for t in 0..<grid.tapCount {
+        let tap = grid.taps[t]
+        var walk = OuterWalk()
+        walk.batch = grid.batch
+        walk.rows = tap.lastRow - tap.firstRow
+        walk.columns = tap.lastColumn - tap.firstColumn
+        walk.xBatch = grid.sourceBatchStride
+        walk.xRow = grid.strideHeight * grid.sourceWidth
+        walk.xColumn = grid.strideWidth
+        walk.gBatch = pixels * blockLanes
+        walk.gRow = grid.gridWidth * blockLanes
+        if walk.columns == grid.gridWidth && walk.xRow == walk.columns * walk.xColumn {
+            // Whole rows are one run.
+            walk.columns *= walk.rows
+            walk.rows = 1
+        }
+        let row = tap.firstRow * grid.strideHeight + tap.row, column = tap.firstColumn * grid.strideWidth + tap.column
+        outerTile(
+            grid.source + first * plane + row * grid.sourceWidth + column, plane, channels - 1,
+            job.gradient + (block * grid.batch * pixels + tap.firstRow * grid.gridWidth + tap.firstColumn) * blockLanes,
+            walk, memory + tap.index * blockLanes, kernel * blockLanes)
+    }
+    let rows = smaller(blockLanes, grid.rows - block * blockLanes), length = channels * kernel
+    let place = job.result + (block * blockLanes * grid.channels + first) * kernel, stride = grid.channels * kernel
+    if !job.accumulate {
+        transpose(memory, blockLanes, length, rows, place, stride)
+        return
+    }
+    transpose(memory, blockLanes, length, rows, turned, length)
+    for r in 0..<rows { deliverRow(turned + r * length, place, nil, true, 1, r * stride, length) }
+}
+
+/// The weight gradient in this form. Returns false, having done nothing, where dot products over planes are cheaper:
+/// `positions` is their length for one image, `count` the number of taps.
+func outerWeightGradient(
+    _ s: trellis_conv, _ x: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ dw: UnsafeMutablePointer<Float>,
+    _ relu: Bool, _ accumulate: Bool, _ positions: Int, _ count: Int, _ parallel: Parallel
+) -> Bool {
+    var grid = gridForward(s, x, dw)
+    if outerCost(grid) >= dotCost(s.batch, s.outChannels, s.inChannels * count, positions) { return false }
+    if relu {
+        let image = s.inChannels * s.inHeight * s.inWidth
+        let copy = scratch(4, s.batch * image)
+        positiveImages(x, s.inBatchStride, copy, image, s.batch, parallel)
+        grid.source = UnsafePointer(copy)
+        grid.sourceBatchStride = image
+    }
+    let pixels = s.outHeight * s.outWidth, strips = ceilDivide(s.outChannels, lanes), blocks = ceilDivide(s.outChannels, blockLanes)
+    let packed = scratch(5, blocks * s.batch * pixels * blockLanes)
+    let each = larger(1, 16384 / (lanes * pixels)), count = s.batch * blocks * 2
+    parallel(ceilDivide(count, each)) { piece in
+        for i in piece * each..<smaller(count, (piece + 1) * each) {
+            let n = i / (2 * blocks), strip = i % (2 * blocks)
+            let to = packed + ((strip / 2 * s.batch + n) * pixels) * blockLanes + strip % 2 * lanes
+            let rows = strip < strips ? smaller(lanes, s.outChannels - strip * lanes) : 0
+            if rows < lanes { for p in 0..<pixels { store(to + p * blockLanes, V.zero) } }
+            transpose(g + n * s.outBatchStride + strip * lanes * pixels, pixels, rows, pixels, to, blockLanes)
+        }
+    }
+    run(OuterJob(grid: grid, gradient: UnsafePointer(packed), kernel: s.kernelHeight * s.kernelWidth, result: dw, accumulate: accumulate), parallel)
+    return true
+}
