@@ -1,13 +1,33 @@
 #define _GNU_SOURCE
 #include "threads.h"
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 int trellis_cores(void) {
   cpu_set_t set;
   int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
   return count > 0 ? count : 1;
+}
+
+int trellis_current_core(void) { return sched_getcpu(); }
+
+/// What the process may use, as it was before any thread left a core.
+static cpu_set_t allowed;
+static pthread_once_t allowed_once = PTHREAD_ONCE_INIT;
+static void find_allowed(void) {
+  // The main thread's mask: workers change their own only.
+  if (sched_getaffinity(getpid(), sizeof allowed, &allowed) != 0) CPU_ZERO(&allowed);
+}
+
+void trellis_leave_core(int core) {
+  pthread_once(&allowed_once, find_allowed);
+  cpu_set_t others = allowed;
+  if (core < 0 || core >= CPU_SETSIZE) return;
+  CPU_CLR(core, &others);
+  if (CPU_COUNT(&others) > 0) sched_setaffinity(0, sizeof others, &others);
 }
 
 enum { slots = 8 };

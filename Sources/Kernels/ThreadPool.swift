@@ -51,6 +51,8 @@ final class Pool: @unchecked Sendable {
     /// not get a core delays nothing.
     private let finished = Atomic<Int>(0)
     private let busy = Atomic<Bool>(false)
+    /// The core that the caller of the last job ran on.
+    private let callerCore = Atomic<Int32>(-1)
     private let size: Atomic<Int>
     private let started = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
@@ -108,7 +110,7 @@ final class Pool: @unchecked Sendable {
         while finished.load(ordering: .acquiring) != count {
             spins += 1
             // Whoever has the last piece may be waiting for this very core.
-            if spins & 255 == 0 { sched_yield() } else { trellis_pause() }
+            if spins & 1023 == 0 { sched_yield() } else { trellis_pause() }
         }
     }
 
@@ -116,6 +118,7 @@ final class Pool: @unchecked Sendable {
     /// sleeper, or the sleeper sees the new job.
     private func announce() {
         let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
+        callerCore.store(trellis_current_core(), ordering: .relaxed)
         ticket.store(job << 32, ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 { bed.wakeAll() }
     }
@@ -195,18 +198,33 @@ final class Pool: @unchecked Sendable {
         trellis_workspace_free()
     }
 
-    /// Spins for about 200 us (2048 hints of 40 to 140 cycles, and a yield every 64 in case caller and worker share a
-    /// core), then sleeps. Returns the new job's number.
+    /// Spins for about 200 us (8192 hints of some 65 cycles, 140 on other makes), then sleeps. Returns the new job's number.
+    ///
+    /// A worker that shares the caller's core computes nothing, and the scheduler may leave it there for long, for a
+    /// spinning thread is never woken and placed anew: it moves away by itself. A yield every 20 us or so is for the case
+    /// that there is no other core; more often, and whatever else runs on a busy machine takes the core for milliseconds
+    /// each time.
     private func awaitJob(after job: UInt64) -> UInt64 {
-        for spin in 1...4096 {
+        leaveCallerCore()
+        for spin in 1...8192 {
             let now = ticket.load(ordering: .acquiring) >> 32
             if now != job || stopping.load(ordering: .relaxed) { return now }
-            if spin & 63 == 0 { sched_yield() } else { trellis_pause() }
+            if spin & 1023 == 0 {
+                leaveCallerCore()
+                sched_yield()
+            } else {
+                trellis_pause()
+            }
         }
         sleepers.add(1, ordering: .sequentiallyConsistent)
         bed.sleep { self.ticket.load(ordering: .sequentiallyConsistent) >> 32 == job }
         sleepers.subtract(1, ordering: .relaxed)
         return ticket.load(ordering: .acquiring) >> 32
+    }
+
+    private func leaveCallerCore() {
+        let core = callerCore.load(ordering: .relaxed)
+        if trellis_current_core() == core { trellis_leave_core(core) }
     }
 }
 

@@ -23,79 +23,79 @@ struct Operands {
     let stepA, stepB, stepC: Int
 }
 
-/// 1 where the comparison holds, else 0.
-@inline(always) private func one(_ mask: SIMDMask<VI>) -> V { V.zero.replacing(with: splat(1), where: mask) }
-
 private func runInstruction(_ opcode: Int32, _ o: Operands, _ n: Int) {
     switch opcode {
-    case 0: binary(o, n) { x, y in x + y }
-    case 1: binary(o, n) { x, y in x - y }
-    case 2: binary(o, n) { x, y in x * y }
-    case 3: binary(o, n) { x, y in x / y }
+    case 0: binary(o, n, Add.self)
+    case 1: binary(o, n, Subtract.self)
+    case 2: binary(o, n, Multiply.self)
+    case 3: binary(o, n, Divide.self)
     case 4: power(o, n)
-    case 5: binary(o, n) { x, y in larger(x, y) }
-    case 6: binary(o, n) { x, y in smaller(x, y) }
-    case 7: binary(o, n) { x, y in one(x .== y) }
-    case 8: binary(o, n) { x, y in one(x .!= y) }
-    case 9: binary(o, n) { x, y in one(x .< y) }
-    case 10: binary(o, n) { x, y in one(x .<= y) }
-    case 11: binary(o, n) { x, y in one(x .> y) }
-    case 12: binary(o, n) { x, y in one(x .>= y) }
-    case 13: unary(o, n) { x in -x }
-    case 14: unary(o, n) { x in magnitude(x) }
-    case 15: unary(o, n) { x in one(x .> V.zero) - one(x .< V.zero) }
-    case 16: unary(o, n) { x in exponential(x) }
-    case 17: unary(o, n) { x in logarithm(x) }
-    case 18: unary(o, n) { x in squareRoot(x) }
-    case 19: unary(o, n) { x in splat(1) / squareRoot(x) }
-    case 20: unary(o, n) { x in splat(1) / x }
-    case 21: unary(o, n) { x in x * x }
-    case 22: unary(o, n) { x in positive(x) }
-    case 23: unary(o, n) { x in logistic(x) }
-    case 24: unary(o, n) { x in hyperbolicTangent(x) }
-    case 25: unary(o, n) { x in one(x .> V.zero) }
+    case 5: binary(o, n, Larger.self)
+    case 6: binary(o, n, Smaller.self)
+    case 7: binary(o, n, Equal.self)
+    case 8: binary(o, n, NotEqual.self)
+    case 9: binary(o, n, Less.self)
+    case 10: binary(o, n, LessOrEqual.self)
+    case 11: binary(o, n, Greater.self)
+    case 12: binary(o, n, GreaterOrEqual.self)
+    case 13: unary(o, n, Negative.self)
+    case 14: unary(o, n, Magnitude.self)
+    case 15: unary(o, n, Sign.self)
+    case 16: unary(o, n, Exponential.self)
+    case 17: unary(o, n, Logarithm.self)
+    case 18: unary(o, n, SquareRoot.self)
+    case 19: unary(o, n, InverseRoot.self)
+    case 20: unary(o, n, Reciprocal.self)
+    case 21: unary(o, n, Square.self)
+    case 22: unary(o, n, Rectifier.self)
+    case 23: unary(o, n, Logistic.self)
+    case 24: unary(o, n, HyperbolicTangent.self)
+    case 25: unary(o, n, Step.self)
     case 26: trigonometric(o, n, cosine: false)
     case 27: trigonometric(o, n, cosine: true)
-    case 28: unary(o, n) { x in floor(x) }
-    case 29: unary(o, n) { x in ceil(x) }
-    case 30: unary(o, n) { x in roundEven(x) }
-    case 31: unary(o, n) { x in x }
-    case 32: ternary(o, n) { x, y, z in z.replacing(with: y, where: x .!= V.zero) }
-    case 33: ternary(o, n) { x, y, z in fma(z, x, y) }
+    case 28: unary(o, n, Floor.self)
+    case 29: unary(o, n, Ceiling.self)
+    case 30: unary(o, n, Round.self)
+    case 31: unary(o, n, Copy.self)
+    case 32: ternary(o, n, Select.self)
+    case 33: ternary(o, n, MultiplyAdd.self)
     default: break
     }
 }
 
-@inline(always) private func unary(_ o: Operands, _ n: Int, _ f: (V) -> V) {
+// One function for each operation.
+private func unary<Operation: UnaryOperation>(_ o: Operands, _ n: Int, _: Operation.Type) {
     var i = 0
     while i + lanes <= n {
-        store(o.d + i, f(load(o.a + (i & o.stepA))))
+        store(o.d + i, Operation.of(load(o.a + (i & o.stepA))))
         i += lanes
     }
-    if i < n { store(o.d + i, f(load(o.a + (i & o.stepA), n - i)), n - i) }
+    if i < n { store(o.d + i, Operation.of(load(o.a + (i & o.stepA), n - i)), n - i) }
 }
 
-@inline(always) private func binary(_ o: Operands, _ n: Int, _ f: (V, V) -> V) {
+private func binary<Operation: BinaryOperation>(_ o: Operands, _ n: Int, _: Operation.Type) {
     var i = 0
     while i + lanes <= n {
-        store(o.d + i, f(load(o.a + (i & o.stepA)), load(o.b + (i & o.stepB))))
+        store(o.d + i, Operation.of(load(o.a + (i & o.stepA)), load(o.b + (i & o.stepB))))
         i += lanes
     }
     if i < n {
-        store(o.d + i, f(load(o.a + (i & o.stepA), n - i), load(o.b + (i & o.stepB), n - i)), n - i)
+        store(o.d + i, Operation.of(load(o.a + (i & o.stepA), n - i), load(o.b + (i & o.stepB), n - i)), n - i)
     }
 }
 
-@inline(always) private func ternary(_ o: Operands, _ n: Int, _ f: (V, V, V) -> V) {
+private func ternary<Operation: TernaryOperation>(_ o: Operands, _ n: Int, _: Operation.Type) {
     var i = 0
     while i + lanes <= n {
-        store(o.d + i, f(load(o.a + (i & o.stepA)), load(o.b + (i & o.stepB)), load(o.c + (i & o.stepC))))
+        store(
+            o.d + i, Operation.of(load(o.a + (i & o.stepA)), load(o.b + (i & o.stepB)), load(o.c + (i & o.stepC))))
         i += lanes
     }
     if i < n {
         let m = n - i
         store(
-            o.d + i, f(load(o.a + (i & o.stepA), m), load(o.b + (i & o.stepB), m), load(o.c + (i & o.stepC), m)), m)
+            o.d + i,
+            Operation.of(load(o.a + (i & o.stepA), m), load(o.b + (i & o.stepB), m), load(o.c + (i & o.stepC), m)), m)
     }
 }
 
@@ -103,14 +103,14 @@ private func runInstruction(_ opcode: Int32, _ o: Operands, _ n: Int) {
 private func power(_ o: Operands, _ n: Int) {
     if o.stepB == 0 {
         switch o.b[0] {
-        case 0: return unary(o, n) { _ in splat(1) }
-        case 1: return unary(o, n) { $0 }
-        case 2: return unary(o, n) { $0 * $0 }
-        case 3: return unary(o, n) { $0 * $0 * $0 }
-        case 0.5: return unary(o, n) { squareRoot($0) }
-        case -0.5: return unary(o, n) { splat(1) / squareRoot($0) }
-        case -1: return unary(o, n) { splat(1) / $0 }
-        case -2: return unary(o, n) { splat(1) / ($0 * $0) }
+        case 0: return unary(o, n, One.self)
+        case 1: return unary(o, n, Copy.self)
+        case 2: return unary(o, n, Square.self)
+        case 3: return unary(o, n, Cube.self)
+        case 0.5: return unary(o, n, SquareRoot.self)
+        case -0.5: return unary(o, n, InverseRoot.self)
+        case -1: return unary(o, n, Reciprocal.self)
+        case -2: return unary(o, n, InverseSquare.self)
         default: break
         }
     }

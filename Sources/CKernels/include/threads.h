@@ -9,6 +9,12 @@ static inline __attribute__((always_inline)) void trellis_pause(void) { _mm_paus
 /// Number of cores that this process may use, at least 1.
 int trellis_cores(void);
 
+/// The core that this thread runs on at this moment.
+int trellis_current_core(void);
+
+/// Moves this thread off `core`, to any other one that the process may use; does nothing where there is no other.
+void trellis_leave_core(int core);
+
 /// `bytes` of this thread's scratch memory, 64-byte aligned, contents undefined: valid until this thread asks for the same
 /// `slot` (0 ... 3) again. It grows and is kept, so that a kernel pays for page faults once. Ends the process when there
 /// is no memory.
