@@ -12,10 +12,27 @@ public enum Matrix {
         a: UnsafePointer<Float>, lda: Int, b: UnsafePointer<Float>, ldb: Int, beta: Float = 0,
         c: UnsafeMutablePointer<Float>, ldc: Int
     ) {
-        switch InstructionSet.current {
-        case .v4: KernelsV4.referenceMultiply(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-        case .v3: KernelsV3.referenceMultiply(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
-        case .v2: KernelsV2.referenceMultiply(transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+        guard m > 0, n > 0 else { return }
+        // Our tile walks all of k for each of its results: past some hundred rows of b it leaves the caches' reach.
+        if k > 512 && m * n * k >= 1 << 24, let product = BLAS.product {
+            split(m, n) { row, rows, column, columns in
+                product(
+                    101, transposeA ? 112 : 111, transposeB ? 112 : 111, Int32(rows), Int32(columns), Int32(k), alpha,
+                    a + (transposeA ? row : row * lda), Int32(lda), b + (transposeB ? column * ldb : column), Int32(ldb), beta,
+                    c + row * ldc + column, Int32(ldc))
+            }
+            return
+        }
+        choose(KernelsV4.multiply, KernelsV3.multiply, KernelsV2.multiply)(
+            transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, ThreadPool.run)
+    }
+
+    /// Cuts a large product's result into strips along its longer side, by the shape alone.
+    private static func split(_ m: Int, _ n: Int, _ body: (Int, Int, Int, Int) -> Void) {
+        let byRows = m >= n, size = max(m, n), strip = max(96, (size / 8 + 47) / 48 * 48)
+        ThreadPool.run((size + strip - 1) / strip) { piece in
+            let first = piece * strip, count = min(strip, size - first)
+            if byRows { body(first, count, 0, n) } else { body(0, m, first, count) }
         }
     }
 
@@ -25,10 +42,16 @@ public enum Matrix {
         m: Int, n: Int, k: Int, alpha: Float = 1, a: UnsafePointer<Float>, lda: Int, b: UnsafePointer<Float>, ldb: Int,
         beta: Float = 0, c: UnsafeMutablePointer<Float>, ldc: Int
     ) {
-        for i in 0..<batch {
+        let one = { (i: Int) in
             multiply(
                 transposeA: transposeA, transposeB: transposeB, m: m, n: n, k: k, alpha: alpha, a: a + i * strideA, lda: lda,
                 b: b + i * strideB, ldb: ldb, beta: beta, c: c + i * strideC, ldc: ldc)
+        }
+        // Many small products go one to a piece (what they split themselves then runs in place); a few large ones split.
+        if batch >= 8 && strideC != 0 {
+            ThreadPool.run(batch, one)
+        } else {
+            for i in 0..<batch { one(i) }
         }
     }
 }

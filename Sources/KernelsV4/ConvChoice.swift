@@ -26,6 +26,7 @@ func gridForward(_ s: trellis_conv, _ x: UnsafePointer<Float>, _ destination: Un
     job.sourceBatchStride = s.inBatchStride
     job.sourceHeight = s.inHeight
     job.sourceWidth = s.inWidth
+    job.sourceChannel = s.inHeight * s.inWidth
     job.channels = s.inChannels
     job.strideHeight = s.strideHeight
     job.strideWidth = s.strideWidth
@@ -60,13 +61,7 @@ func pixelForward(
     job.accumulate = accumulate
     let positions = (s.outHeight - 1) * rowStride + s.outWidth
     if pixelCost(job) >= tileCost(s.batch, s.outChannels, s.inChannels, count, positions) { return false }
-    if relu {
-        let image = s.inChannels * s.inHeight * s.inWidth
-        let copy = scratch(4, s.batch * image)
-        positiveImages(x, s.inBatchStride, copy, image, s.batch, parallel)
-        job.source = UnsafePointer(copy)
-        job.sourceBatchStride = image
-    }
+    if relu || job.tapCount > 1 { turnSource(&job, relu, parallel) }
     let packed = scratch(5, ceilDivide(job.rows, blockLanes) * blockLanes * job.channels * larger(1, job.tapCount))
     packForPixels(
         WeightSource(
@@ -75,6 +70,24 @@ func pixelForward(
     job.weights = UnsafePointer(packed)
     run(job, parallel)
     return true
+}
+
+/// Copies the source to [image][pixel][channel], so that the channels of a pixel, which the inner loop runs over, are
+/// neighbours: planes of 21x21 with 64 channels were 1.3 times slower read in place.
+private func turnSource(_ job: inout PixelJob, _ relu: Bool, _ parallel: Parallel) {
+    let channels = job.channels, pixels = job.sourceHeight * job.sourceWidth, stride = job.sourceBatchStride
+    let source = job.source, to = scratch(4, job.batch * pixels * channels + lanes)
+    let part = larger(lanes, 16384 / channels / lanes * lanes), parts = ceilDivide(pixels, part)
+    parallel(job.batch * parts) { piece in
+        let n = piece / parts, first = piece % parts * part, count = smaller(part, pixels - first)
+        let place = to + (n * pixels + first) * channels
+        transpose(source + n * stride + first, pixels, channels, count, place, channels)
+        if relu { copyRow(place, place, count * channels, true) }
+    }
+    job.source = UnsafePointer(to)
+    job.sourceBatchStride = pixels * channels
+    job.sourcePixel = channels
+    job.sourceChannel = 1
 }
 
 /// Input gradient in pixel-major form for the destination pixels of one residue by the stride; false as above.
@@ -88,6 +101,7 @@ func pixelGradient(
     job.sourceBatchStride = s.outBatchStride
     job.sourceHeight = s.outHeight
     job.sourceWidth = s.outWidth
+    job.sourceChannel = s.outHeight * s.outWidth
     job.channels = s.outChannels
     job.batch = s.batch
     job.rows = s.inChannels
@@ -115,6 +129,7 @@ func pixelGradient(
     }
     let positions = (job.gridHeight - 1) * rowStride + job.gridWidth
     if pixelCost(job) >= tileCost(s.batch, s.inChannels, s.outChannels, count, positions) { return false }
+    if job.tapCount > 1 { turnSource(&job, false, parallel) }
     let packed = scratch(5, ceilDivide(job.rows, blockLanes) * blockLanes * job.channels * larger(1, job.tapCount))
     packForPixels(
         WeightSource(

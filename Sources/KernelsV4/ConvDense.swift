@@ -254,15 +254,19 @@ public func denseInputGradient(
     job.sourceBatchStride = planes.channelStride * s.outChannels
     job.destinationRow = s.inWidth * s.strideHeight
     job.destinationColumn = s.strideWidth
-    let packedSource = scratch(4, s.batch * job.sourceBatchStride + tileWidth)
-    job.source = UnsafePointer(packedSource)
+    // Both forms keep their copy of the source in the same scratch memory.
     var packed = false
     for py in 0..<smaller(s.strideHeight, s.inHeight) {
         for px in 0..<smaller(s.strideWidth, s.inWidth) {
             var taps = Taps(memory, kernel)
             gatherGradient(s, planes, py, px, &taps)
-            if pixelGradient(s, g, w, dx, mask, accumulate, py, px, planes.rowStride, taps.count, parallel) { continue }
+            if pixelGradient(s, g, w, dx, mask, accumulate, py, px, planes.rowStride, taps.count, parallel) {
+                packed = false
+                continue
+            }
             if !packed {
+                let packedSource = scratch(4, s.batch * job.sourceBatchStride + tileWidth)
+                job.source = UnsafePointer(packedSource)
                 packGradient(s, planes, g, outPlane, packedSource, parallel)
                 packed = true
             }

@@ -27,6 +27,15 @@ struct WeightSource {
     func each(_ first: Int, _ channelRange: Range<Int>, _ square: UnsafeMutablePointer<Float>, _ body: (Int, Int, UnsafePointer<Float>) -> Void) {
         let height = smaller(lanes, rows - first)
         if height < lanes { clear(square, lanes * lanes) }
+        if kernel == 1 && rowStride == 1 {
+            // The rows are neighbours already.
+            for channel in channelRange.lowerBound..<channelRange.upperBound {
+                let from = weights + channel * channelStride + first
+                if height < lanes { store(square, load(from, height), height) }
+                body(channel, 0, height < lanes ? UnsafePointer(square) : from)
+            }
+            return
+        }
         // Taps of one channel are neighbours in memory, and so are channels in the forward pass: one long row.
         let together = channelStride == kernel
         let runs = together ? 1 : channelRange.count, length = together ? channelRange.count * kernel : kernel

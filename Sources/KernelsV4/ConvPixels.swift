@@ -138,6 +138,8 @@ struct PixelTap {
 struct PixelJob {
     var source: UnsafePointer<Float>
     var sourceBatchStride = 0, sourceHeight = 0, sourceWidth = 0, channels = 0
+    /// Elements from one source pixel, and one channel, to the next: planes as they are, or pixel-major.
+    var sourcePixel = 1, sourceChannel = 0
     /// Source pixels between neighbouring grid pixels.
     var strideHeight = 1, strideWidth = 1
     var taps: UnsafePointer<PixelTap>
@@ -159,7 +161,9 @@ func run(_ job: PixelJob, _ parallel: Parallel) {
     var products = 0
     for t in 0..<job.tapCount { products += job.taps[t].pixels }
     let work = job.batch * products * job.channels * blockLanes
-    let bands = larger(1, smaller(work / pieceWork, smaller(rows, ceilDivide(64, blocks))))
+    // Every band has a ragged last tile for each tap, so bands are long, but at least two pieces of what is worth it.
+    let most = larger(blocks == 1 ? 2 : 1, rows * job.gridWidth / 128)
+    let bands = larger(1, smaller(smaller(work / pieceWork, most), smaller(rows, ceilDivide(64, blocks))))
     parallel(blocks * bands) { piece in
         let band = piece / blocks
         runBand(job, piece % blocks, band * rows / bands, (band + 1) * rows / bands)
@@ -179,7 +183,7 @@ private func runBand(_ job: PixelJob, _ block: Int, _ first: Int, _ last: Int) {
         store(sums + p * blockLanes + lanes, v)
     }
     let spare = pixels * blockLanes
-    let stride = job.sourceHeight * job.sourceWidth
+    let stride = job.sourceChannel, pixel = job.sourcePixel, next = job.strideWidth * pixel
     for t in 0..<job.tapCount {
         let tap = job.taps[t]
         let weights = job.weights + (block * job.tapCount + t) * job.channels * blockLanes
@@ -187,10 +191,10 @@ private func runBand(_ job: PixelJob, _ block: Int, _ first: Int, _ last: Int) {
         for r in first..<last {
             let n = r / job.gridHeight, y = r - n * job.gridHeight
             if y < tap.firstRow || y >= tap.lastRow { continue }
-            let line = n * job.sourceBatchStride + (y * job.strideHeight + tap.row) * job.sourceWidth + tap.column
+            let line = n * job.sourceBatchStride + ((y * job.strideHeight + tap.row) * job.sourceWidth + tap.column) * pixel
             let place = (r - first) * job.gridWidth
             for x in tap.firstColumn..<tap.lastColumn {
-                from[filled] = line + x * job.strideWidth
+                from[filled] = line + x * next
                 to[filled] = (place + x) * blockLanes
                 filled += 1
                 if filled == tilePixels {
