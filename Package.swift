@@ -46,6 +46,8 @@ let package = Package(
 
         // Times kernels for scripts/bench.
         .executableTarget(name: "trellis-bench", dependencies: ["Kernels"], path: "Sources/bench"),
+        // Times a search step for scripts/bench.
+        .executableTarget(name: "trellis-bench-search", dependencies: ["Search"], path: "Sources/bench-search"),
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], exclude: ["Golden"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], exclude: ["Files/Fixtures"]),

@@ -11,6 +11,7 @@ public final class Plan {
         let first: Int
         let operation: Operation
         let isFused: Bool
+        var label: String { operation.name + (isFused ? " (fused)" : "") }
     }
 
     private let steps: [Step]
@@ -116,7 +117,11 @@ public final class Plan {
         guard let base = table.baseAddress else { return [] }
         for step in steps {
             try checkInterrupt()
-            try step.launch(base + step.first)
+            guard let profile = PlanProfile.current else {
+                try step.launch(base + step.first)
+                continue
+            }
+            try profile.time(step.label) { try step.launch(base + step.first) }
         }
         let outputs = try results.map { layout, dtype, source -> Tensor in
             let output = Tensor(shape: layout.shape, dtype: dtype)
@@ -162,7 +167,7 @@ public final class Plan {
     /// Names and counts of the kernels a run launches, most frequent first.
     public var summary: [(name: String, count: Int)] {
         var counts: [String: Int] = [:]
-        for step in steps { counts[step.operation.name + (step.isFused ? " (fused)" : ""), default: 0] += 1 }
+        for step in steps { counts[step.label, default: 0] += 1 }
         return counts.map { ($0.key, $0.value) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
     }
 }
