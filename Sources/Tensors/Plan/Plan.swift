@@ -22,7 +22,8 @@ public final class Plan {
     private let table: UnsafeMutableBufferPointer<UnsafeMutableRawPointer>
     /// Places in the table that hold an address within run input i.
     private let inputPlaces: [(place: Int, input: Int, offset: Int)]
-    private let inputs: [Tensor]
+    /// Shapes and types of the inputs; the promises themselves would keep the whole recording alive.
+    private let inputs: [(shape: [Int], dtype: DType)]
     private let results: [(layout: TensorLayout, dtype: DType, source: ResultSource)]
     private let writes: [(target: Tensor, copy: Launch, from: ResultSource)]
     private let gradients: [(leaf: Tensor, buffer: Tensor, isCleared: Bool)]
@@ -80,7 +81,7 @@ public final class Plan {
         self.inputPlaces = inputPlaces
         self.arenaPlaces = arenaPlaces
         steps = builder.steps
-        self.inputs = inputs
+        self.inputs = inputs.map { ($0.shape, $0.dtype) }
         results = try outputs.map { output in
             let value = graph.find(output)
             return (graph.values[value].layout, output.dtype, try locate(value))
