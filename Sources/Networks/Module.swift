@@ -101,8 +101,22 @@ open class Module {
     }
 }
 
+/// The path of the module that is being computed, for errors that do not pass through `located` on their way out (those of a script).
+public enum ModulePath {
+    nonisolated(unsafe) public internal(set) static var current: [String] = []
+
+    /// The error with the whole path in front of its own.
+    public static func complete(_ error: TensorError) -> TensorError {
+        var error = error
+        error.path = (current + (error.path.isEmpty ? [] : [error.path])).joined(separator: ".")
+        return error
+    }
+}
+
 /// Runs `body` for the part of a module called `name`: an error in it is told with its path.
 public func located<T>(_ name: String, _ body: () throws -> T) throws -> T {
+    ModulePath.current.append(name)
+    defer { ModulePath.current.removeLast() }
     do {
         return try body()
     } catch var error as TensorError {

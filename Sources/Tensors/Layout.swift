@@ -1,3 +1,5 @@
+import Glibc
+
 /// Shape and strides (in elements) of a tensor's elements in its storage.
 public struct TensorLayout: Hashable, Sendable {
     public var shape: [Int]
@@ -51,6 +53,28 @@ public struct TensorLayout: Hashable, Sendable {
 }
 
 enum Shapes {
+    private static let memory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
+
+    /// - Throws: for a tensor that this machine's memory cannot hold, or with a size below 0.
+    @inline(__always)
+    static func check(_ shape: [Int], _ operation: String) throws {
+        var bytes = DType.byteCount
+        var fits = true
+        for size in shape {
+            let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
+            fits = fits && !overflow && size >= 0
+            bytes = product
+        }
+        if !fits || bytes > memory { throw tooLarge(shape, operation) }
+    }
+
+    private static func tooLarge(_ shape: [Int], _ operation: String) -> TensorError {
+        if shape.contains(where: { $0 < 0 }) { return TensorError(operation, "shape \(text(shape)) has a size below 0") }
+        let gigabytes = shape.reduce(Double(DType.byteCount)) { $0 * Double($1) } / 1e9
+        return TensorError(
+            operation, "a tensor \(text(shape)) would take \(Int(gigabytes.rounded(.up))) GB, this machine has \(memory / 1_000_000_000) GB of memory")
+    }
+
     static func text(_ shape: [Int]) -> String { "[" + shape.map(String.init).joined(separator: ", ") + "]" }
 
     /// The shape that two shapes broadcast to, as in NumPy; nil when they do not fit.

@@ -190,6 +190,9 @@ extension Operation {
                 "conv2d",
                 "input \(Shapes.text(x)) has \(x[1]) channels, weight \(Shapes.text(w)) with \(o.groups) group\(o.groups == 1 ? "" : "s") expects \(w[1] * o.groups)")
         }
+        guard min(o.strideHeight, o.strideWidth, o.dilationHeight, o.dilationWidth) > 0, min(o.padHeight, o.padWidth) >= 0 else {
+            throw TensorError("conv2d", "stride and dilation should be 1 or more and padding 0 or more")
+        }
         if inputs.count > 2, inputs[2].shape != [w[0]] {
             throw TensorError("conv2d", "bias \(Shapes.text(inputs[2].shape)) should be [\(w[0])]")
         }
@@ -204,6 +207,9 @@ extension Operation {
     }
 
     private func poolShape(_ x: [Int], _ o: PoolOptions) throws -> [Int] {
+        guard min(o.kernelHeight, o.kernelWidth, o.strideHeight, o.strideWidth) > 0, min(o.padHeight, o.padWidth) >= 0 else {
+            throw TensorError(name, "kernel and stride should be 1 or more and padding 0 or more")
+        }
         guard o.padHeight * 2 <= o.kernelHeight, o.padWidth * 2 <= o.kernelWidth else {
             throw TensorError(name, "padding \(o.padHeight), \(o.padWidth) is more than half of the \(o.kernelHeight)x\(o.kernelWidth) window")
         }

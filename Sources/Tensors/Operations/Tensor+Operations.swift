@@ -4,6 +4,7 @@ extension Operation {
 
     func apply(_ inputs: [Tensor]) throws -> Tensor {
         let (shape, dtype) = try result(of: inputs)
+        try Shapes.check(shape, name)
         if let recording = Recording.current { return try recording.record(self, inputs, shape, dtype) }
         try checkInterrupt()
         if let promise = inputs.first(where: \.isSymbolic) { _ = try promise.storage(for: name) }
@@ -57,18 +58,36 @@ extension Operation {
     }
 }
 
+extension UnaryFunction {
+    /// Whether integers go to integers.
+    fileprivate var keepsIntegers: Bool {
+        switch self {
+        case .neg, .abs, .sign, .square, .relu, .step, .floor, .ceil, .round: true
+        default: false
+        }
+    }
+}
+
+extension BinaryFunction {
+    /// Whether integers have fractions as results.
+    fileprivate var isFractional: Bool { self == .div || self == .pow }
+}
+
 // Arithmetic with broadcasting, as in NumPy.
 extension Tensor {
-    public func unary(_ f: UnaryFunction) throws -> Tensor { try Operation.unary(f)(self) }
+    public func unary(_ f: UnaryFunction) throws -> Tensor {
+        if dtype == .int32, !f.keepsIntegers { return try cast(.float32).unary(f) }
+        return try Operation.unary(f)(self)
+    }
 
     public func binary(_ f: BinaryFunction, _ other: Tensor) throws -> Tensor {
-        if dtype == other.dtype { return try Operation.binary(f)(self, other) }
+        if dtype == other.dtype, dtype == .float32 || !f.isFractional { return try Operation.binary(f)(self, other) }
         return try Operation.binary(f)(cast(.float32), other.cast(.float32))
     }
 
     /// With a number as the second operand, or as the first.
     public func scalar(_ f: BinaryFunction, _ value: Float, scalarFirst: Bool = false) throws -> Tensor {
-        if dtype == .int32, f == .div || f == .pow || value != value.rounded() {
+        if dtype == .int32, f.isFractional || Int32(exactly: value) == nil {
             return try cast(.float32).scalar(f, value, scalarFirst: scalarFirst)
         }
         return try Operation.scalar(f, value, scalarFirst: scalarFirst)(self)
@@ -175,8 +194,8 @@ extension Tensor {
         return try Operation.slice(starts: shape.map { _ in 0 }, sizes: shape, steps: shape.map { _ in 1 }).copyOut(self)
     }
 
-    /// int32 labels as 1 and 0 along a new dimension `axis`; `ignore` gives zeros.
-    func oneHot(classes: Int, axis: Int, ignore: Int32) throws -> Tensor {
+    /// int32 labels (from 0) as 1 and 0 along a new dimension `axis`; `ignore` gives zeros.
+    public func oneHot(classes: Int, axis: Int, ignore: Int32) throws -> Tensor {
         var shape = self.shape
         shape.insert(1, at: axis)
         let column = try Tensor(ints: (0..<classes).map(Int32.init)).reshape([classes] + [Int](repeating: 1, count: self.shape.count - axis))

@@ -29,6 +29,8 @@ public final class Compiled {
         let key = Key(
             shapes: arguments.map(\.shape), dtypes: arguments.map(\.dtype), mode: Compiled.modeGeneration, optimises: Plan.optimises, context: context)
         if let plan = plans[key] { return plan }
+        // Plans made before a switch between training and evaluation would never be met again.
+        plans = plans.filter { $0.key.mode == key.mode }
         let recording = Recording()
         let promises = arguments.map { recording.input($0.shape, $0.dtype) }
         let outputs = try recording.record { try body(promises) }
