@@ -2,5 +2,8 @@ extension Registry {
     /// Everything the host offers. A module is one line here and one file beside this one.
     public static let standard = Registry([
         TrellisModule.module,
+        TensorModule.module,
+        NNModule.module,
+        OptimModule.module,
     ])
 }

@@ -1,29 +1,62 @@
 import CKernels
 import CLua
+import Kernels
+import Tensors
 
 /// The host itself.
 enum TrellisModule {
     static let version = "0.1.0"
 
     static let module = LuaModule(
-        "trellis", summary: "The host itself: its version, its memory.", bindings: bindings,
+        "trellis", summary: "The host itself: compiled functions, threads, memory, version.", types: [CompiledFunction.objectType], bindings: bindings,
         constants: [
             Constant("version", .string, "Version of the host.") { $0.push(version) },
         ])
 
-    static let bindings = [
-        Binding(
-            module: "trellis", name: "memory", returns: [Returns(.table, "live, peak, lua, limit, objects, collections")],
-            summary: "Bytes that tensors and Lua hold, and when the next collection is due.",
-            detail: "`live` and `peak` count tensor storage, `lua` the interpreter's own heap, all in bytes. `objects` are the userdata "
-                + "alive. When storage passes `limit`, twice what was live after the last collection, garbage is collected.",
-            example: "print(trellis.memory().live)",
-            body: { call in
-                let record = clua_host_of(call.thread).pointee
-                return call.push([
-                    "live": Int(trellis_memory_live()), "peak": Int(trellis_memory_peak()), "lua": Int(clua_heap_bytes(call.thread)),
-                    "limit": Int(record.limit), "objects": Int(record.objects), "collections": Int(record.collections),
-                ])
-            }),
-    ]
+    static let bindings = [compile, TensorHistory.noGrad("trellis"), threads, memory]
+
+    private static let compile = Binding(
+        module: "trellis", name: "compile", parameters: [Argument("f", .function, "of tensors and plain values")], returns: [Returns(.object("compiled"))],
+        summary: "Makes a function run as a plan: recorded at its first call, fused, without Lua from then on.",
+        detail: "For the steps of a training loop. See the type `compiled` for what is fixed when it is recorded. An error in the function has the traceback of its own lines.",
+        example: """
+            local net = nn.linear(3, 2)
+            local sgd = optim.sgd(net:parameters(), {lr = 0.1})
+            local step = trellis.compile(function(x, y)
+              local loss = nn.mse_loss(net(x), y)
+              sgd:zero_grad(); loss:backward(); sgd:step()
+              return loss
+            end)
+            local x, y = tensor.randn(8, 3, {seed = 1}), tensor.zeros(8, 2)
+            local first = step(x, y):item()
+            for i = 1, 20 do step(x, y) end
+            print(step(x, y):item() < first)  --> true
+            """
+    ) { call in call.push(CompiledFunction(try call.get(1))) }
+
+    private static let threads = Binding(
+        module: "trellis", name: "threads", parameters: [Argument("count", .integer, optional: true, "from now on")], returns: [Returns(.integer, "in use")],
+        summary: "Number of threads that kernels run on; sets it when given.",
+        detail: "Results do not depend on it. At the start it is TRELLIS_THREADS or the number of cores.", example: "trellis.threads(1)\nprint(trellis.threads())  --> 1"
+    ) { call in
+        if let count: Int = try call.get(ifPresent: 1) {
+            guard (1...256).contains(count) else { throw call.bad(1, "1 to 256 threads expected, got \(count)") }
+            ThreadPool.threads = count
+        }
+        return call.push(ThreadPool.threads)
+    }
+
+    private static let memory = Binding(
+        module: "trellis", name: "memory", returns: [Returns(.table, "live, peak, lua, limit, objects, collections")],
+        summary: "Bytes that tensors and Lua hold, and when the next collection is due.",
+        detail: "`live` and `peak` count tensor storage, `lua` the interpreter's own heap, all in bytes. `objects` are the userdata "
+            + "alive. When storage passes `limit`, twice what was live after the last collection, garbage is collected.",
+        example: "print(trellis.memory().live)"
+    ) { call in
+        let record = clua_host_of(call.thread).pointee
+        return call.push([
+            "live": Int(trellis_memory_live()), "peak": Int(trellis_memory_peak()), "lua": Int(clua_heap_bytes(call.thread)),
+            "limit": Int(record.limit), "objects": Int(record.objects), "collections": Int(record.collections),
+        ])
+    }
 }

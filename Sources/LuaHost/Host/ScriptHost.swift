@@ -71,7 +71,7 @@ public final class ScriptHost {
         clua_push_table(L, 0, 4)
         for field in type.fields {
             guard let set = field.set else { continue }
-            let parameter = Argument("value", field.kind)
+            let parameter = Argument("value", field.kind, optional: field.optional)
             push(L, Binding(name: field.name, parameters: [parameter], summary: "", body: set), methodOf: type, style: CLUA_FIELD)
             Stack.rawSet(L, -2, field.name)
         }

@@ -8,14 +8,17 @@ public struct Field: @unchecked Sendable {
     public let name: String
     public let kind: Kind
     public let doc: String
+    /// Whether nil may be assigned, and read.
+    public let optional: Bool
     let get: Body
     let set: Body?
 
     /// `get` reads `call.this` and pushes one value; `set` reads argument 1.
-    public init(_ name: String, _ kind: Kind, _ doc: String = "", get: @escaping Body, set: Body? = nil) {
+    public init(_ name: String, _ kind: Kind, _ doc: String = "", optional: Bool = false, get: @escaping Body, set: Body? = nil) {
         self.name = name
         self.kind = kind
         self.doc = doc
+        self.optional = optional
         self.get = get
         self.set = set
     }

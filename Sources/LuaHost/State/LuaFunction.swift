@@ -41,7 +41,10 @@ public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
     /// Calls the function in protected mode and returns all its results.
     /// - Throws: `LuaError` with the error's value and traceback; let it pass and Lua gets the value unchanged.
     @discardableResult
-    public func call(_ arguments: any LuaPushable...) throws -> [LuaValue] {
+    public func call(_ arguments: any LuaPushable...) throws -> [LuaValue] { try call(all: arguments) }
+
+    /// The same with a list of arguments.
+    public func call(all arguments: [any LuaPushable]) throws -> [LuaValue] {
         try callRaw(arguments) { L, first, count in
             (0..<count).map { LuaValue.read(L, first + $0, depth: 0) }
         }

@@ -1,5 +1,7 @@
 import CKernels
 import CLua
+import Networks
+import Tensors
 
 /// A binding made ready for a host: its checks compiled, its name where C can read it.
 final class NativeFunction {
@@ -157,6 +159,10 @@ private func prepare(_ error: any Error, _ L: LuaThread) -> Int32 {
     lua_checkstack(L, 8)
     if trellis_interrupt_pending() || error is Interrupted { return Int32(CLUA_INTERRUPTED) }
     switch error {
+    case let error as TensorError:
+        // Inside a module's function that is written in Lua the path of the module outside would be lost.
+        Stack.push(L, "\(ModulePath.complete(error))")
+        return Int32(CLUA_MESSAGE)
     case let error as ArgumentError:
         Stack.push(L, error.message)
         clua_push_integer(L, Int64(error.index))

@@ -1,0 +1,147 @@
+import Networks
+import Tensors
+
+/// Losses, and layers as functions that take their weights as arguments.
+enum FunctionalBindings {
+    static let all: [Binding] = [crossEntropy, mse, l1] + functional
+
+    // MARK: Losses
+
+    private static let crossEntropy = Binding(
+        module: "nn", name: "cross_entropy", parameters: [Argument("logits", .tensor, "[N, classes, ...]"), Argument("labels", .tensor, "int32 [N, ...], class ids from 0")],
+        options: [
+            Option("ignore", .integer, default: 255, "label of what does not count"), Option("weights", .tensor, "one for each class"),
+        ], returns: Returns.tensor, summary: "Mean over the pixels of -log softmax(logits)[label].",
+        detail: "With weights w: Σ w[label]·loss / Σ w[label]. Pixels with the label `ignore` do not count; NaN when none does. Another label outside of the classes is an error.",
+        example: "local labels = tensor.full({4, 8, 8}, 1, {dtype = 'int32'})\nprint(string.format('%.4f', nn.cross_entropy(tensor.zeros(4, 2, 8, 8), labels):item()))  --> 0.6931"
+    ) { call in
+        let logits: Tensor = try call.get(1)
+        return call.push(try logits.crossEntropy(call.get(2), ignore: call.option("ignore"), weights: call.option(ifPresent: "weights")))
+    }
+
+    private static let mse = loss("mse_loss", "Mean of the squared differences.", "print(nn.mse_loss(tensor.ones(2), tensor.zeros(2)):item())  --> 1.0") {
+        try $0.unary(.square)
+    }
+    private static let l1 = loss("l1_loss", "Mean of the absolute differences.", "print(nn.l1_loss(tensor.ones(2), tensor.zeros(2)):item())  --> 1.0") {
+        try $0.unary(.abs)
+    }
+
+    private static func loss(_ name: String, _ summary: String, _ example: String, _ f: @escaping (Tensor) throws -> Tensor) -> Binding {
+        Binding(
+            module: "nn", name: name, parameters: [Argument("input", .tensor), Argument("target", .tensor, "of the same shape")], returns: Returns.tensor,
+            summary: summary, example: example
+        ) { call in
+            let x: Tensor = try call.get(1), y: Tensor = try call.get(2)
+            guard x.shape == y.shape else { throw call.bad(2, "shape \(Shape.text(x.shape)) expected, got \(Shape.text(y.shape))") }
+            return call.push(try f(x - y).mean())
+        }
+    }
+
+    // MARK: Layers as functions
+
+    private static let functional: [Binding] = [
+        conv2d, linear, batchNorm, maxPool, averagePool, resize, resize.alias("functional.interpolate"), dropout, classes,
+        plain("relu", .relu), plain("sigmoid", .sigmoid), plain("tanh", .tanh),
+    ]
+
+    private static func function(
+        _ name: String, _ parameters: [Argument], options: [Option] = [], _ summary: String, _ detail: String = "", example: String,
+        body: @escaping (Call) throws -> Tensor
+    ) -> Binding {
+        Binding(
+            module: "nn", name: "functional." + name, parameters: parameters, options: options, returns: Returns.tensor, summary: summary, detail: detail,
+            example: example, body: { call in call.push(try body(call)) })
+    }
+
+    private static let input = Argument("input", .tensor, "[N, C, H, W]")
+
+    private static func plain(_ name: String, _ f: UnaryFunction) -> Binding {
+        function(name, [Argument("input", .tensor)], "The same as `input:\(name)()`.", example: "print(nn.functional.\(name)(tensor.zeros(2)):size(1))  --> 2") { call in
+            try call.get(1, as: Tensor.self).unary(f)
+        }
+    }
+
+    private static let conv2d = function(
+        "conv2d", [input, Argument("weight", .tensor, "[out, in / groups, kh, kw]"), Argument("bias", .tensor, optional: true, "[out]")],
+        options: [LayerBindings.stride, LayerBindings.padding, LayerBindings.dilation, LayerBindings.groups], "Two-dimensional convolution.",
+        "[N, in, H, W] to [N, out, H', W'] with H' = (H + 2·padding - dilation·(kernel - 1) - 1) // stride + 1.",
+        example: "local y = nn.functional.conv2d(tensor.ones(1, 1, 3, 3), tensor.ones(1, 1, 3, 3), {padding = 1})\nprint(y[{1, 1, 2, 2}])  --> 9.0"
+    ) { call in
+        let options = try ConvOptions(
+            stride: call.pair("stride"), padding: call.pair("padding", least: 0), dilation: call.pair("dilation"), groups: call.option("groups"))
+        return try call.get(1, as: Tensor.self).conv2d(call.get(2), bias: call.get(ifPresent: 3), options)
+    }
+
+    private static let linear = function(
+        "linear", [Argument("input", .tensor, "[..., in]"), Argument("weight", .tensor, "[out, in]"), Argument("bias", .tensor, optional: true, "[out]")],
+        "input · weightᵀ + bias.", example: "print(nn.functional.linear(tensor.ones(2, 3), tensor.ones(4, 3))[1][1])  --> 3.0"
+    ) { call in
+        let weight: Tensor = try call.get(2)
+        guard weight.rank == 2 else { throw call.bad(2, "weight [out, in] expected, got \(Shape.text(weight.shape))") }
+        let product = try call.get(1, as: Tensor.self).matmul(weight.transpose(0, 1))
+        return try call.get(ifPresent: 3, as: Tensor.self).map { try product + $0 } ?? product
+    }
+
+    private static let batchNorm = function(
+        "batch_norm", [Argument("input", .tensor, "[N, C, ...]")],
+        options: [
+            Option("mean", .tensor, "[C], with variance: used instead of the batch's"), Option("variance", .tensor, "[C]"), Option("weight", .tensor, "[C]"),
+            Option("bias", .tensor, "[C]"), Option("eps", .number, default: 1e-5, "added to the variance"),
+        ], "(x - mean) / sqrt(variance + eps) · weight + bias per channel.", "By the batch's own statistics, or given ones. weight and bias come together.",
+        example: "print(nn.functional.batch_norm(tensor.randn(2, 3, 4, 4)):mean():abs():item() < 1e-5)  --> true"
+    ) { call in
+        let x: Tensor = try call.get(1)
+        let mean: Tensor? = try call.option(ifPresent: "mean"), variance: Tensor? = try call.option(ifPresent: "variance")
+        guard (mean == nil) == (variance == nil) else { throw call.badOption("mean", "mean and variance come together") }
+        let gamma: Tensor? = try call.option(ifPresent: "weight"), beta: Tensor? = try call.option(ifPresent: "bias")
+        guard (gamma == nil) == (beta == nil) else { throw call.badOption("weight", "weight and bias come together") }
+        let statistics = try mean.flatMap { m in try variance.map { try Tensor.stack([m, $0], 0) } }
+        return try x.batchNorm(statistics: statistics, gamma: gamma, beta: beta, epsilon: call.option("eps"))
+    }
+
+    private static let maxPool = function(
+        "max_pool2d", [input], options: [LayerBindings.window, LayerBindings.windowStride, LayerBindings.poolPadding], "Largest value of each window, per channel.",
+        example: "print(nn.functional.max_pool2d(tensor.ones(1, 1, 4, 4), {kernel = 2}):size(3))  --> 2"
+    ) { call in try call.get(1, as: Tensor.self).maxPool2d(LayerBindings.poolOptions(call)) }
+
+    private static let averagePool = function(
+        "avg_pool2d", [input],
+        options: [LayerBindings.window, LayerBindings.windowStride, LayerBindings.poolPadding, LayerBindings.countPadding], "Mean of each window, per channel.",
+        example: "print(nn.functional.avg_pool2d(tensor.ones(1, 1, 4, 4), {kernel = 2}):size(3))  --> 2"
+    ) { call in
+        try call.get(1, as: Tensor.self).averagePool2d(LayerBindings.poolOptions(call), countPadding: call.option("count_padding"))
+    }
+
+    private static let resize = function(
+        "resize", [input], options: LayerBindings.resizing, "Images in another size.", "[N, C, H, W] to [N, C, H', W'].",
+        example: "print(nn.functional.resize(tensor.ones(1, 1, 3, 3), {size = {5, 7}}):size(4))  --> 7"
+    ) { call in
+        let x: Tensor = try call.get(1)
+        guard x.rank == 4 else { throw call.bad(1, "[N, C, H, W] expected, got \(Shape.text(x.shape))") }
+        let target = try LayerBindings.resizeTarget(call)
+        let (height, width) = target.size ?? (Int(Double(x.shape[2]) * target.scale), Int(Double(x.shape[3]) * target.scale))
+        return try x.resize(LayerBindings.resizeMode(call), height: height, width: width)
+    }
+
+    private static let dropout = function(
+        "dropout", [Argument("input", .tensor), Argument("p", .number, default: 0.5, "probability of a zero, in [0, 1)")],
+        "Zeroes values at random and scales the rest by 1 / (1 - p).", example: "print(nn.functional.dropout(tensor.ones(3), 0):sum():item())  --> 3.0"
+    ) { call in try Layer.dropout(call.get(2))(call.get(1)) }
+
+    private static let classes = function(
+        "classes", [Argument("logits", .tensor, "[N, classes, ...]")], "The class of the largest score at each place, counted from 0 as labels are.",
+        "int32 [N, ...]. The same as logits:argmax(2) - 1.", example: "print(nn.functional.classes(tensor.from{{0, 9}, {9, 0}}):sum():item())  --> 1"
+    ) { call in
+        let x: Tensor = try call.get(1)
+        guard x.rank >= 2 else { throw call.bad(1, "[N, classes, ...] expected, got \(Shape.text(x.shape))") }
+        return try x.argmax(1).reshape([x.shape[0]] + x.shape.dropFirst(2))
+    }
+}
+
+enum NNModule {
+    static let module = LuaModule(
+        "nn", summary: "Layers, networks and losses.",
+        detail: "`nn.conv2d(...)` makes a layer with parameters of its own; `nn.functional.conv2d(x, weight, ...)` computes with a weight that is given. Losses such as "
+            + "`nn.cross_entropy` are functions. Activations are methods of tensors too: `x:relu()`. Images are [N, C, H, W].",
+        types: [Module.objectType, ParameterList.objectType], bindings: LayerBindings.all + FunctionalBindings.all)
+}

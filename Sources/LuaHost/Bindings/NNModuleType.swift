@@ -1,0 +1,189 @@
+import CLua
+import Networks
+import Tensors
+
+extension Module: LuaObject {
+    public static let objectType = ObjectType(
+        "module", of: Module.self, summary: "A layer or network: computes a tensor from a tensor and has named parameters.",
+        detail: "`net(x)` computes. Parameters are named by their path, counted from 1 in sequences: \"1.weight\". `net[1]` and `net.name` are the modules inside. "
+            + "Errors say in which module they happened.",
+        methods: ModuleMethods.all,
+        fields: [
+            Field("training", .boolean, "Whether it is in training mode; see train and eval.", of: { (m: Module) in m.isTraining }),
+            Field("kind", .string, "Name of the kind of layer.", of: { (m: Module) in m.kind }),
+        ],
+        metamethods: [
+            Binding(
+                name: "__call", parameters: [Argument("input", .any), Argument("more", .any, variadic: true)],
+                returns: [Returns(.tensor)], summary: "Computes the output.",
+                detail: "Modules written in Lua may take other arguments and return other values.", example: "print(nn.linear(2, 3)(tensor.zeros(4, 2)):size(2))  --> 3",
+                body: { call in try call.compute(call.this()) }),
+            Binding(name: "__len", parameters: [Argument("m", .any)], returns: [Returns(.integer)], summary: "Number of modules inside.") { call in
+                call.push(try call.get(1, as: Module.self).children.count)
+            },
+        ],
+        index: { call in
+            let module: Module = try call.this()
+            if let position = Stack.integer(call.thread, 2) {
+                if let child = module.children.first(where: { $0.name == String(position) }) { return call.push(child.module) }
+                return module.children.indices.contains(position - 1) ? call.push(module.children[position - 1].module) : call.pushNil()
+            }
+            return push(Stack.string(call.thread, 2) ?? "", of: module, call)
+        },
+        unique: true, describe: { $0.describe() })
+
+    /// Pushes the part of a module with a name, nil when there is none.
+    private static func push(_ name: String, of module: Module, _ call: Call) -> Int {
+        if let child = module.children.first(where: { $0.name == name }) { return call.push(child.module) }
+        if let own = (module.ownParameters + module.ownBuffers).first(where: { $0.name == name }) { return call.push(own.tensor) }
+        if let value = (module as? ScriptedModule)?.values[name] { return call.push(value) }
+        return call.pushNil()
+    }
+}
+
+extension Call {
+    /// Runs a module on the arguments of __call.
+    fileprivate func compute(_ module: Module) throws -> Int {
+        // A module that runs another one of its own in Lua is part of the path that errors give.
+        if let name = ScriptedModule.running.last?.name(of: module) { return try located(name) { try output(module) } }
+        return try output(module)
+    }
+
+    private func output(_ module: Module) throws -> Int {
+        if let scripted = module as? ScriptedModule { return try scripted.call(self) }
+        guard count == 1, let x = Tensor.read(thread, index(1)) else {
+            if count > 1 { throw HostError("\(module.kind): one tensor expected, got \(count) values") }
+            throw mismatch(index(1), expected: "tensor")
+        }
+        return push(try module(x))
+    }
+}
+
+/// Methods of every module.
+enum ModuleMethods {
+    static let all: [Binding] = [parameters, buffers, child, modules, train, eval, count, state, loadState, save, load, zeroGrad]
+
+    private static func method(
+        _ name: String, _ parameters: [Argument] = [], options: [Option] = [], returns: [Returns] = [], _ summary: String, _ detail: String = "",
+        example: String, body: @escaping Body
+    ) -> Binding {
+        Binding(
+            module: "module", name: name, parameters: parameters, options: options, returns: returns, summary: summary, detail: detail, example: example,
+            body: body)
+    }
+
+    private static let parameters = method(
+        "parameters", returns: [Returns(.object("parameters"))], "The trainable tensors of the whole tree, in order and by path.",
+        "What optimisers take.", example: "local net = nn.sequential{nn.linear(2, 3), nn.relu()}\nprint(#net:parameters(), net:parameters()['1.weight']:size(1))  --> 2\t3"
+    ) { call in call.push(ParameterList(try call.this(as: Module.self).parameters())) }
+
+    private static let buffers = method(
+        "buffers", returns: [Returns(.object("parameters"))], "Stored tensors that no optimiser changes, by path: running statistics.",
+        example: "print(nn.batch_norm(4):buffers()['running_var']:sum():item())  --> 4.0"
+    ) { call in call.push(ParameterList(try call.this(as: Module.self).buffers())) }
+
+    private static let child = method(
+        "child", [Argument("path", .union([.string, .integer]), "names joined by dots, counted from 1 in sequences")],
+        returns: [Returns(.object("module"))], "The module at a path.",
+        example: "local net = nn.sequential{nn.sequential{nn.relu()}}\nprint(net:child('1.1').kind)  --> relu"
+    ) { call in
+        var module: Module = try call.this()
+        let path = try Stack.integer(call.thread, call.index(1)).map { String($0) } ?? call.get(1, as: String.self)
+        var done: [String] = []
+        for name in path.split(separator: ".").map(String.init) {
+            guard let next = module.children.first(where: { $0.name == name }) else {
+                let names = module.children.map(\.name)
+                throw call.bad(1, "no module '\(name)' in \(done.isEmpty ? module.kind : done.joined(separator: ".")), there "
+                    + (names.isEmpty ? "are none" : "are \(names.joined(separator: ", "))"))
+            }
+            done.append(name)
+            module = next.module
+        }
+        return call.push(module)
+    }
+
+    private static let modules = method(
+        "children", returns: [Returns(.function)], "Walks the modules inside: for name, module in net:children() do.",
+        example: "for name, m in nn.sequential{nn.relu()}:children() do print(name, m.kind) end  --> 1\trelu"
+    ) { call in
+        let children = try call.this(as: Module.self).children
+        var next = 0
+        return call.push(function: "next") { call in
+            guard next < children.count else { return call.pushNil() }
+            next += 1
+            return call.push(children[next - 1].name) + call.push(children[next - 1].module)
+        }
+    }
+
+    private static let train = method(
+        "train", [Argument("on", .boolean, default: true)], returns: [Returns(.object("module"))], "Training mode, for the whole tree.",
+        "Batch norms use the batch's statistics and update the running ones, dropout drops. Modules start in it.",
+        example: "print(nn.dropout(0.5):train(false).training)  --> false"
+    ) { call in
+        try call.this(as: Module.self).train(call.get(1))
+        return call.pushThis()
+    }
+
+    private static let eval = method(
+        "eval", returns: [Returns(.object("module"))], "Evaluation mode, for the whole tree.", "Batch norms use their running statistics, dropout does nothing.",
+        example: "print(nn.batch_norm(2):eval().training)  --> false"
+    ) { call in
+        try call.this(as: Module.self).eval()
+        return call.pushThis()
+    }
+
+    private static let count = method(
+        "count", returns: [Returns(.table, "parameters, buffers: how many numbers; tensors: how many parameter tensors")], "How large the network is.",
+        example: "print(nn.linear(10, 5):count().parameters)  --> 55"
+    ) { call in
+        let module: Module = try call.this()
+        let parameters = module.parameters()
+        return call.push([
+            "parameters": parameters.reduce(0) { $0 + $1.tensor.count }, "tensors": parameters.count,
+            "buffers": module.buffers().reduce(0) { $0 + $1.tensor.count },
+        ])
+    }
+
+    private static let state = method(
+        "state", returns: [Returns(.table, "tensors by path")], "Copies of all parameters and buffers.", example: "print(nn.linear(2, 3):state().bias:size(1))  --> 3"
+    ) { call in
+        let copies = try GradientMode.disabled { try call.this(as: Module.self).state().map { ($0.name, try $0.tensor.clone()) } }
+        return call.push(Dictionary(copies, uniquingKeysWith: { $1 }))
+    }
+
+    private static let strict = Option("strict", .boolean, default: true, "names must agree exactly; false takes over those that are known")
+
+    private static let loadState = method(
+        "load_state", [Argument("state", .table, "tensors by path")], options: [strict], "Copies stored values in.", "Shapes must agree.",
+        example: "local a, b = nn.linear(2, 3), nn.linear(2, 3)\nb:load_state(a:state())\nprint(a.weight:equal(b.weight))  --> true"
+    ) { call in
+        guard let table = call.value(1).table else { throw call.bad(1, "table expected") }
+        let named = try NamedTensors.read(table) { call.bad(1, $0) }
+        try call.this(as: Module.self).load(Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), strict: call.option("strict"))
+        return 0
+    }
+
+    private static let save = method(
+        "save", [Argument("path", .string, "ends in .safetensors or .npz")], "Writes all parameters and buffers to a file, named by their paths.",
+        example: "nn.linear(2, 3):save('linear.safetensors')\nprint(tensor.load('linear.safetensors').weight:size(2))  --> 2"
+    ) { call in
+        try Tensor.save(call.this(as: Module.self).state(), to: call.get(1))
+        return 0
+    }
+
+    private static let load = method(
+        "load", [Argument("path", .string)], options: [strict], returns: [Returns(.object("module"))], "Reads what `save` wrote.",
+        example: "local net = nn.linear(2, 3)\nnet:save('net.safetensors')\nprint(nn.linear(2, 3):load('net.safetensors').weight:equal(net.weight))  --> true"
+    ) { call in
+        let (tensors, _) = try Tensor.load(call.get(1))
+        try call.this(as: Module.self).load(Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), strict: call.option("strict"))
+        return call.pushThis()
+    }
+
+    private static let zeroGrad = method(
+        "zero_grad", [], "Forgets the gradients of all parameters.", example: "nn.linear(2, 3):zero_grad()"
+    ) { call in
+        for (_, tensor) in try call.this(as: Module.self).parameters() { tensor.clearGradient() }
+        return 0
+    }
+}
