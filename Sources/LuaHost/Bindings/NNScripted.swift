@@ -1,4 +1,3 @@
-import CLua
 import Networks
 import Tensors
 
@@ -55,16 +54,7 @@ final class ScriptedModule: Module {
 
     /// From Lua: arguments and results pass through as they are.
     func call(_ call: Call) throws -> Int {
-        try entered {
-            let L = call.thread
-            let top = lua_gettop(L)
-            lua_checkstack(L, top + 8)
-            function.push(L)
-            if passesSelf { (self as Module).push(L) }
-            for i in stride(from: call.index(1), through: top, by: 1) { clua_push_copy(L, i) }
-            guard clua_pcall(L, top - call.index(1) + (passesSelf ? 2 : 1), LUA_MULTRET) == LUA_OK else { throw LuaError.take(L) }
-            return Int(lua_gettop(L) - top)
-        }
+        try entered { try call.pass(to: function, passesSelf ? self as Module : nil) }
     }
 
     private func entered<T>(_ body: () throws -> T) rethrows -> T {

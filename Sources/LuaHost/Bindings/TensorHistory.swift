@@ -21,8 +21,11 @@ enum TensorHistory {
         "The tensor has one element unless `gradient` is given. Gradients add up until `zero_grad`.",
         example: "local w = tensor.from({1, 2}, {requires_grad = true})\nw:pow(2):sum():backward()\nprint(w.grad[1], w.grad[2])  --> 2.0\t4.0"
     ) { call in
-        var targets: [Tensor]? = try call.option(ifPresent: "inputs", as: ParameterList.self)?.tensors
-        if targets == nil, call.hasOption("inputs") { targets = try call.option("inputs", as: [Tensor].self) }
+        let inputs: LuaValue? = try call.option(ifPresent: "inputs")
+        let targets = inputs?.object(as: ParameterList.self)?.tensors ?? inputs?.table?.list.compactMap { $0.object(as: Tensor.self) }
+        for target in targets ?? [] where !(target.requiresGrad && target.isLeaf) {
+            throw call.badOption("inputs", "leaves that require a gradient expected, got one of \(Shape.text(target.shape)) that does not")
+        }
         try call.this(as: Tensor.self).backward(gradient: call.option(ifPresent: "gradient"), with: targets, createGraph: call.option("create_graph"))
         return 0
     }
@@ -225,12 +228,16 @@ enum TensorHistory {
 
 extension Call {
     /// Calls argument 1 with the arguments after it and leaves all its results: values pass through untouched.
-    func forward() throws -> Int {
-        let first = index(1)
+    func forward() throws -> Int { try pass(to: get(1), skipping: 1) }
+
+    /// Calls a function with the arguments after the first few and leaves all its results.
+    func pass(to function: LuaFunction, _ leading: (any LuaPushable)? = nil, skipping: Int = 0) throws -> Int {
         let top = lua_gettop(thread)
-        lua_checkstack(thread, top + 4)
-        for i in first...top { clua_push_copy(thread, i) }
-        guard clua_pcall(thread, top - first, LUA_MULTRET) == LUA_OK else { throw LuaError.take(thread) }
+        lua_checkstack(thread, top + 8)
+        function.push(thread)
+        leading?.push(thread)
+        for i in stride(from: index(1 + skipping), through: top, by: 1) { clua_push_copy(thread, i) }
+        guard clua_pcall(thread, lua_gettop(thread) - top - 1, LUA_MULTRET) == LUA_OK else { throw LuaError.take(thread) }
         return Int(lua_gettop(thread) - top)
     }
 }

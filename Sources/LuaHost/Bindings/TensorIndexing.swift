@@ -42,7 +42,7 @@ enum TensorIndexing {
         case LUA_TUSERDATA:
             try assign(call, tensor, mask: call.object(1))
             return 0
-        case LUA_TSTRING: throw HostError("no field '\(Stack.string(L, 2) ?? "")' to set in a tensor")
+        case LUA_TSTRING: throw noField(Stack.string(L, 2) ?? "")
         default: throw HostError("a tensor is indexed by a number, a table or a mask, got \(call.typeName(1))")
         }
         if lua_type(L, 3) == LUA_TNUMBER, let index = element(items, tensor) {
@@ -54,6 +54,11 @@ enum TensorIndexing {
     }
 
     // MARK: Keys
+
+    private static func noField(_ name: String) -> HostError {
+        let isKnown = Tensor.objectType.fields.contains { $0.name == name }
+        return HostError(isKnown ? "field '\(name)' of a tensor can only be read" : "no field '\(name)' to set in a tensor")
+    }
 
     private static func integer(_ call: Call, _ index: Int32) throws -> Int {
         if let value = Stack.integer(call.thread, index) { return value }

@@ -58,6 +58,8 @@ public final class CompiledFunction: LuaObject {
     // MARK: Running
 
     private func run(_ call: Call) throws -> Int {
+        // Called while another function is compiled it becomes a part of that one.
+        if Recording.current != nil { return try call.pass(to: function) }
         var arguments = Slots()
         var values: [LuaValue] = []
         for i in stride(from: 1, through: call.count, by: 1) {

@@ -60,6 +60,15 @@ public indirect enum Kind: Hashable, Sendable {
         }
     }
 
+    /// Whether a table with names can be of this kind: lists have positions only.
+    var acceptsNames: Bool {
+        switch self {
+        case .any, .table: true
+        case .union(let kinds): kinds.contains(where: \.acceptsNames)
+        default: false
+        }
+    }
+
     /// Whether a table can be of this kind: such an argument is not taken for the options.
     var acceptsTable: Bool {
         switch self {

@@ -58,7 +58,10 @@ final class NativeFunction {
         if !variadic {
             if count == checks.count + 1 { return clua_is_none_or_nil(L, given) ? 0 : given }
             guard count <= checks.count, lua_type(L, given) == LUA_TTABLE else { return 0 }
-            return binding.parameters[count - 1].kind.acceptsTable ? 0 : given
+            let kind = binding.parameters[count - 1].kind
+            if !kind.acceptsTable { return given }
+            // In the place of a list that may be left out, names are options: x:sum{keep = true}.
+            return kind.acceptsNames || !hasNamesOnly(L, given) ? 0 : given
         }
         guard lua_type(L, given) == LUA_TTABLE else { return 0 }
         guard kind(count)?.acceptsTable == true else { return given }
@@ -67,6 +70,12 @@ final class NativeFunction {
         let isList = lua_rawgeti(L, given, 1) != LUA_TNIL
         clua_pop(L, 1)
         return isList || (count == 1 && lua_rawlen(L, given) == 0 && !hasFields(L, given)) ? 0 : given
+    }
+
+    private func hasNamesOnly(_ L: LuaThread, _ index: Int32) -> Bool {
+        lua_checkstack(L, 1)
+        defer { clua_pop(L, 1) }
+        return lua_rawgeti(L, index, 1) == LUA_TNIL && hasFields(L, index)
     }
 
     private func hasFields(_ L: LuaThread, _ index: Int32) -> Bool {

@@ -101,8 +101,9 @@ public enum Gradient {
                     "backward", "a value that the derivative of \(node.operation.name) needs was changed in place after it was used; change a clone() instead")
             }
         }
-        // A rule computes what its inputs ask for; inputs that lead nowhere are not asked.
-        let unasked = node.inputs.filter { $0.requiresGrad && !useful.contains(ObjectIdentifier($0)) }
+        // A rule computes what its inputs ask for; inputs that lead nowhere are not asked. When the derivatives are to be differentiated they are: what
+        // is computed from an input that seems to require nothing would have no history towards it.
+        let unasked = GradientMode.isEnabled ? [] : node.inputs.filter { $0.requiresGrad && !useful.contains(ObjectIdentifier($0)) }
         for input in unasked { input.requiresGrad = false }
         defer { for input in unasked { input.requiresGrad = true } }
         let parts = try node.operation.derivative(node.inputs, output, gradient)

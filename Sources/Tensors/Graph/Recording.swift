@@ -97,6 +97,17 @@ public final class Recording {
         if gradients.removeValue(forKey: ObjectIdentifier(leaf)) != nil { gradientOrder.removeAll { $0 == ObjectIdentifier(leaf) } }
     }
 
+    /// Lets go of everything once a plan is made of it, or will not be: tensors know their recording and the recording its tensors, so
+    /// that neither would ever be freed, nor the parameters they were computed from.
+    public func dismantle() {
+        tensors = []
+        assignments = []
+        gradients = [:]
+        gradientOrder = []
+        effects = []
+        known = [:]
+    }
+
     /// Does `effect` after each run of the graph.
     public func after(_ effect: @escaping () throws -> Void) { effects.append(effect) }
 }

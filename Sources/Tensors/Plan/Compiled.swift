@@ -32,6 +32,7 @@ public final class Compiled {
         // Plans made before a switch between training and evaluation would never be met again.
         plans = plans.filter { $0.key.mode == key.mode }
         let recording = Recording()
+        defer { recording.dismantle() }
         let promises = arguments.map { recording.input($0.shape, $0.dtype) }
         let outputs = try recording.record { try body(promises) }
         let plan = try Plan(recording, inputs: promises, outputs: outputs)

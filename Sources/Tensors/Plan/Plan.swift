@@ -28,6 +28,8 @@ public final class Plan {
     private let writes: [(target: Tensor, copy: Launch, from: ResultSource)]
     private let gradients: [(leaf: Tensor, buffer: Tensor, isCleared: Bool)]
     private let effects: [() throws -> Void]
+    /// What the addresses in the table point into: parameters, buffers and constants.
+    private let stored: [Tensor]
 
     /// Where a result is found after a run.
     private enum ResultSource {
@@ -96,6 +98,10 @@ public final class Plan {
         }
         gradients = zip(leafGradients, buffers).map { ($0.leaf, $1, recording.cleared.contains(ObjectIdentifier($0.leaf))) }
         effects = recording.effects
+        stored = graph.values.compactMap { value in
+            if case .stored(let tensor) = value.source { return tensor }
+            return nil
+        }
     }
 
     deinit { table.deallocate() }

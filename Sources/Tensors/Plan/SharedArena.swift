@@ -20,7 +20,7 @@ enum SharedArena {
             let left = (SharedArena.leases[bytes] ?? 1) - 1
             SharedArena.leases[bytes] = left == 0 ? nil : left
             let most = SharedArena.leases.keys.max() ?? 0
-            if let block = SharedArena.block, block.byteCount > 2 * most + (1 << 20) { SharedArena.block = nil }
+            if let block = SharedArena.block, SharedArena.leases.isEmpty || block.byteCount > 2 * most + (1 << 20) { SharedArena.block = nil }
         }
     }
 
