@@ -34,6 +34,9 @@ struct Row {
         case "conv5d1": convolution(5, 1, false)
         case "conv5d2": convolution(5, 2, false)
         case "batchnorm": normalisation()
+        case "maxpool", "avgpool": pooling()
+        case "up": resizing(2 * side - 1)
+        case "down": resizing((side + 1) / 2)
         default: nil
         }
     }
@@ -75,5 +78,25 @@ struct Row {
                 s, x, g, gBatchStride: stride, mean: mean, variance: variance, gamma: gamma, epsilon: 1e-5, sumG: a, sumGX: b,
                 output: y, outBatchStride: stride)
         }
+    }
+
+    private func pooling() -> () -> Void {
+        let s = PoolShape(
+            batch: 2, channels: channels, inHeight: side, inWidth: side, kernelHeight: 3, kernelWidth: 3, strideHeight: 1, strideWidth: 1,
+            padHeight: 1, padWidth: 1)
+        let count = 2 * channels * side * side, x = buffer(count), y = buffer(count), g = buffer(count)
+        switch (kind, pass) {
+        case ("maxpool", "forward"): return { Pooling.maxForward(s, x, y) }
+        case ("maxpool", _): return { Pooling.maxBackward(s, x, g, y) }
+        case (_, "forward"): return { Pooling.averageForward(s, x, y, countPadding: false) }
+        default: return { Pooling.averageBackward(s, g, y, countPadding: false) }
+        }
+    }
+
+    private func resizing(_ to: Int) -> () -> Void {
+        let s = ResizeShape(batch: 2, channels: channels, inHeight: side, inWidth: side, outHeight: to, outWidth: to)
+        let x = buffer(2 * channels * side * side), y = buffer(2 * channels * to * to)
+        if pass == "forward" { return { Resize.bilinear(s, x, y, alignCorners: true) } }
+        return { Resize.bilinearBackward(s, y, x, alignCorners: true) }
     }
 }
