@@ -47,10 +47,11 @@ func gridForward(_ s: trellis_conv, _ x: UnsafePointer<Float>, _ destination: Un
     return job
 }
 
-/// The forward pass in pixel-major form. Returns false, having done nothing, where the other form is the cheaper one.
+/// The forward pass in pixel-major form. Returns false, having done nothing, where the other form,
+/// with `positions` flat positions an image and `count` taps, is the cheaper one.
 func pixelForward(
     _ s: trellis_conv, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
-    _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ rowStride: Int, _ count: Int, _ parallel: Parallel
+    _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ positions: Int, _ count: Int, _ parallel: Parallel
 ) -> Bool {
     let kernel = s.kernelHeight * s.kernelWidth
     var job = gridForward(s, x, y)
@@ -59,7 +60,6 @@ func pixelForward(
     job.destinationRow = s.outWidth
     job.bias = bias
     job.accumulate = accumulate
-    let positions = (s.outHeight - 1) * rowStride + s.outWidth
     if pixelCost(job) >= tileCost(s.batch, s.outChannels, s.inChannels, count, positions) { return false }
     if relu || job.tapCount > 1 { turnSource(&job, relu, parallel) }
     let packed = scratch(5, ceilDivide(job.rows, blockLanes) * blockLanes * job.channels * larger(1, job.tapCount))
@@ -93,7 +93,7 @@ private func turnSource(_ job: inout PixelJob, _ relu: Bool, _ parallel: Paralle
 /// Input gradient in pixel-major form for the destination pixels of one residue by the stride; false as above.
 func pixelGradient(
     _ s: trellis_conv, _ g: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
-    _ mask: UnsafePointer<Float>?, _ accumulate: Bool, _ py: Int, _ px: Int, _ rowStride: Int, _ count: Int, _ parallel: Parallel
+    _ mask: UnsafePointer<Float>?, _ accumulate: Bool, _ py: Int, _ px: Int, _ positions: Int, _ count: Int, _ parallel: Parallel
 ) -> Bool {
     let kernel = s.kernelHeight * s.kernelWidth, at = py * s.inWidth + px
     let (list, slots) = room(kernel)
@@ -127,7 +127,6 @@ func pixelGradient(
             job.tapCount += 1
         }
     }
-    let positions = (job.gridHeight - 1) * rowStride + job.gridWidth
     if pixelCost(job) >= tileCost(s.batch, s.inChannels, s.outChannels, count, positions) { return false }
     if job.tapCount > 1 { turnSource(&job, false, parallel) }
     let packed = scratch(5, ceilDivide(job.rows, blockLanes) * blockLanes * job.channels * larger(1, job.tapCount))

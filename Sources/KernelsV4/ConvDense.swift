@@ -84,7 +84,7 @@ public func denseForward(
     }
 
     let planes = gatherForward(s, &taps)
-    if pixelForward(s, x, w, bias, y, relu, accumulate, planes.layout.rowStride, taps.count, parallel) { return }
+    if pixelForward(s, x, w, bias, y, relu, accumulate, (s.outHeight - 1) * planes.layout.rowStride + s.outWidth, taps.count, parallel) { return }
     job.gridHeight = s.outHeight
     job.gridWidth = s.outWidth
     job.destinationRow = s.outWidth
@@ -260,7 +260,9 @@ public func denseInputGradient(
         for px in 0..<smaller(s.strideWidth, s.inWidth) {
             var taps = Taps(memory, kernel)
             gatherGradient(s, planes, py, px, &taps)
-            if pixelGradient(s, g, w, dx, mask, accumulate, py, px, planes.rowStride, taps.count, parallel) {
+            job.gridHeight = ceilDivide(s.inHeight - py, s.strideHeight)
+            job.gridWidth = ceilDivide(s.inWidth - px, s.strideWidth)
+            if pixelGradient(s, g, w, dx, mask, accumulate, py, px, job.positions, taps.count, parallel) {
                 packed = false
                 continue
             }
@@ -274,8 +276,6 @@ public func denseInputGradient(
             job.tapRows = UnsafePointer(taps.rows)
             job.taps = taps.count
             job.tapsPerRow = taps.perRow
-            job.gridHeight = ceilDivide(s.inHeight - py, s.strideHeight)
-            job.gridWidth = ceilDivide(s.inWidth - px, s.strideWidth)
             job.destination = dx + py * s.inWidth + px
             job.mask = mask.map { $0 + py * s.inWidth + px }
             packForTiles(weightsBack(s, w, taps), packedWeights, parallel)
