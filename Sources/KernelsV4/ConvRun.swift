@@ -107,12 +107,18 @@ func deliverRow(
         return
     }
     var i = 0
-    while i < count {
-        let part = smaller(lanes, count - i)
+    while i + lanes <= count {
+        var v = load(from + i)
+        if let mask { v = V.zero.replacing(with: v, where: load(mask + offset + i) .> V.zero) }
+        if accumulate { v += load(to + i) }
+        store(to + i, v)
+        i += lanes
+    }
+    if i < count {
+        let part = count - i
         var v = load(from + i)
         if let mask { v = V.zero.replacing(with: v, where: load(mask + offset + i, part) .> V.zero) }
         if accumulate { v += load(to + i, part) }
         store(to + i, v, part)
-        i += lanes
     }
 }

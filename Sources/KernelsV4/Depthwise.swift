@@ -61,6 +61,12 @@ struct DepthwiseTarget {
 
     @inline(always) func put(_ at: Int, _ v: V, _ n: Int) {
         var v = v
+        if n == lanes {
+            if let mask { v = V.zero.replacing(with: v, where: load(mask + at) .> V.zero) }
+            if accumulate { v += load(to + at) }
+            store(to + at, v)
+            return
+        }
         if let mask { v = V.zero.replacing(with: v, where: load(mask + at, n) .> V.zero) }
         if accumulate { v += load(to + at, n) }
         store(to + at, v, n)

@@ -33,6 +33,10 @@ struct Row {
         case "conv3d2": convolution(3, 2, false)
         case "conv5d1": convolution(5, 1, false)
         case "conv5d2": convolution(5, 2, false)
+        case "stem": convolution(3, 1, false, from: 3, stride: 2)
+        case "stride2": convolution(3, 1, false, from: channels / 2, stride: 2)
+        case "aspp": convolution(3, 12, false, from: 4 * channels)
+        case "project": convolution(1, 1, false, from: 5 * channels)
         case "batchnorm": normalisation()
         case "maxpool", "avgpool": pooling()
         case "up": resizing(2 * side - 1)
@@ -41,12 +45,13 @@ struct Row {
         }
     }
 
-    private func convolution(_ k: Int, _ dilation: Int, _ depthwise: Bool) -> () -> Void {
-        let pad = dilation * (k / 2)
+    private func convolution(_ k: Int, _ dilation: Int, _ depthwise: Bool, from: Int? = nil, stride: Int = 1) -> () -> Void {
+        let pad = dilation * (k / 2), inChannels = from ?? channels
         let s = ConvShape(
-            batch: 2, inChannels: channels, inHeight: side, inWidth: side, outChannels: channels, kernelHeight: k, kernelWidth: k,
-            padHeight: pad, padWidth: pad, dilationHeight: dilation, dilationWidth: dilation, groups: depthwise ? channels : 1)
-        let count = 2 * channels * side * side, weights = channels * (depthwise ? 1 : channels) * k * k
+            batch: 2, inChannels: inChannels, inHeight: side, inWidth: side, outChannels: channels, kernelHeight: k, kernelWidth: k,
+            strideHeight: stride, strideWidth: stride, padHeight: pad, padWidth: pad, dilationHeight: dilation, dilationWidth: dilation,
+            groups: depthwise ? channels : 1)
+        let count = 2 * max(channels, inChannels) * side * side, weights = channels * (depthwise ? 1 : inChannels) * k * k
         let x = buffer(count), y = buffer(count), w = buffer(weights), v = buffer(weights)
         switch pass {
         case "forward": return { Convolution.forward(s, input: x, weight: w, output: y) }

@@ -147,6 +147,11 @@ final class ConvolutionTests: XCTestCase {
         for stride in [2, 3] { for k in [1, 3, 5] { for pad in [0, 1, 3] {
             variants(shape(2, 4, 11, 14, 6, k: k, stride: stride, pad: pad))
         }}}
+        // Channels enough for the form whose lanes are channels.
+        for (c, o) in [(24, 40), (16, 70), (33, 16)] {
+            variants(shape(2, c, 9, 8, o, k: 3, stride: 2))
+            variants(shape(2, c, 5, 7, o, k: 5, dilation: 2))
+        }
         var s = shape(2, 6, 9, 17, 10, k: 3)
         s.kernelWidth = 5
         s.strideHeight = 2

@@ -18,6 +18,11 @@ import torch.nn.functional as F
 ops = torch.ops.aten
 DEPTHWISE = {"dw3d1": (3, 1), "dw3d2": (3, 2), "dw5d1": (5, 1), "dw5d2": (5, 2)}
 DENSE = {"pointwise": (1, 1), "conv3d1": (3, 1), "conv3d2": (3, 2), "conv5d1": (5, 1), "conv5d2": (5, 2)}
+# Not of the default table: (kernel, dilation, stride, input channels of C output channels).
+OTHERS = {
+    "stem": (3, 1, 2, lambda c: 3), "stride2": (3, 1, 2, lambda c: c // 2), "aspp": (3, 12, 1, lambda c: 4 * c),
+    "project": (1, 1, 1, lambda c: 5 * c),
+}
 KINDS = [*DEPTHWISE, *DENSE, "batchnorm", "maxpool", "avgpool", "up", "down"]
 
 
@@ -25,15 +30,16 @@ def work(kind, channels, side, which):
     """The call to time, as Row.work in Sources/bench/Row.swift."""
     x = torch.randn(2, channels, side, side)
     forward = which == "forward"
-    if kind in DEPTHWISE or kind in DENSE:
-        k, d = DEPTHWISE.get(kind) or DENSE[kind]
-        groups = channels if kind in DEPTHWISE else 1
-        w = torch.randn(channels, channels // groups, k, k)
-        g, p = torch.randn_like(x), d * (k // 2)
+    if kind in DEPTHWISE or kind in DENSE or kind in OTHERS:
+        k, d, step, channels_in = OTHERS.get(kind) or (*(DEPTHWISE.get(kind) or DENSE[kind]), 1, lambda c: c)
+        groups, p = channels if kind in DEPTHWISE else 1, d * (k // 2)
+        x = torch.randn(2, channels_in(channels), side, side)
+        w = torch.randn(channels, channels_in(channels) // groups, k, k)
+        g = torch.randn_like(F.conv2d(x, w, None, step, p, d, groups))
         if forward:
-            return lambda: F.conv2d(x, w, None, 1, p, d, groups)
+            return lambda: F.conv2d(x, w, None, step, p, d, groups)
         masks = {"backward": [True, True, False], "input": [True, False, False], "weight": [False, True, False]}[which]
-        return lambda: ops.convolution_backward(g, x, w, None, [1, 1], [p, p], [d, d], False, [0, 0], groups, masks)
+        return lambda: ops.convolution_backward(g, x, w, None, [step, step], [p, p], [d, d], False, [0, 0], groups, masks)
     g = torch.randn_like(x)
     if kind == "batchnorm":
         gamma, beta = torch.randn(channels), torch.randn(channels)
@@ -72,7 +78,7 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench kernels", description=__doc__.splitlines()[0])
     parser.add_argument("--bench", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
-    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, metavar="CLASS", help="of " + " ".join(KINDS))
+    parser.add_argument("--only", nargs="+", choices=[*KINDS, *OTHERS], default=KINDS, metavar="CLASS", help="of " + " ".join([*KINDS, *OTHERS]))
     parser.add_argument("--channels", nargs="+", type=int, default=[8, 16, 32, 64])
     parser.add_argument("--sides", nargs="+", type=int, default=[11, 21, 41, 81])
     parser.add_argument("--passes", nargs="+", default=["forward", "backward"], help="of forward backward input weight")
