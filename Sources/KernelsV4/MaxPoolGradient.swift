@@ -4,6 +4,9 @@ import CKernels
 // in PyTorch. The place is found again from the input instead of being stored: first the best column within each row's
 // window, then the best row, which together are the first in scan order.
 
+/// The ring's slot after `slot`.
+@inline(always) private func following(_ slot: Int, _ pitch: Int, _ end: Int) -> Int { slot + pitch == end ? 0 : slot + pitch }
+
 /// Best value and best offset in the window, for each window of one input row: `best` and `code` rows of outWidth.
 @inline(always) private func rowWindows(
     _ s: trellis_pool, _ x: UnsafePointer<Float>, _ padded: UnsafeMutablePointer<Float>, _ wide: UnsafeMutablePointer<Float>,
@@ -15,32 +18,52 @@ import CKernels
         store(padded + s.padWidth + c, load(x + c, m), m)
         c += lanes
     }
-    let reach = (s.outWidth - 1) * s.strideWidth + 1
-    let strided = s.strideWidth > 1
-    let values = strided ? wide : best, codes = strided ? wideCode : code
-    var j = 0
-    while j < reach {
-        var v = load(padded + j)
-        var place = V.zero
-        var k = 1
-        while k < s.kernelWidth {
-            let u = load(padded + j + k)
-            let take = u .> v
-            v = v.replacing(with: u, where: take)
-            place = place.replacing(with: splat(Float(k)), where: take)
-            k += 1
+    if s.strideWidth == 2 {
+        var j = 0
+        while j < s.outWidth {
+            var v = evens(padded + 2 * j)
+            var place = V.zero
+            var k = 1
+            while k < s.kernelWidth {
+                let u = evens(padded + 2 * j + k)
+                let take = u .> v
+                v = maximum(v, u)
+                place = place.replacing(with: splat(Float(k)), where: take)
+                k += 1
+            }
+            let m = s.outWidth - j < lanes ? s.outWidth - j : lanes
+            store(best + j, v, m)
+            store(code + j, place, m)
+            j += lanes
         }
-        let m = reach - j < lanes ? reach - j : lanes
-        store(values + j, v, m)
-        store(codes + j, place, m)
-        j += lanes
-    }
-    if strided {
-        takeStrided(best, wide, s.strideWidth, s.outWidth)
-        takeStrided(code, wideCode, s.strideWidth, s.outWidth)
+    } else {
+        let reach = (s.outWidth - 1) * s.strideWidth + 1
+        let strided = s.strideWidth > 1
+        let values = strided ? wide : best, codes = strided ? wideCode : code
+        var j = 0
+        while j < reach {
+            var v = load(padded + j)
+            var place = V.zero
+            var k = 1
+            while k < s.kernelWidth {
+                let u = load(padded + j + k)
+                let take = u .> v
+                v = maximum(v, u)
+                place = place.replacing(with: splat(Float(k)), where: take)
+                k += 1
+            }
+            let m = reach - j < lanes ? reach - j : lanes
+            store(values + j, v, m)
+            store(codes + j, place, m)
+            j += lanes
+        }
+        if strided {
+            takeStrided(best, wide, s.strideWidth, s.outWidth)
+            takeStrided(code, wideCode, s.strideWidth, s.outWidth)
+        }
     }
     // Where all elements are -inf the padding came first; the first element within the plane counts.
-    j = 0
+    var j = 0
     while j < s.outWidth && j * s.strideWidth < s.padWidth {
         let least = Float(s.padWidth - j * s.strideWidth)
         if code[j] < least { code[j] = least }
@@ -53,12 +76,13 @@ public func maxPoolGradientPlane(
     _ s: UnsafePointer<trellis_pool>, _ x: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
     _ work: UnsafeMutablePointer<Float>, accumulate: Bool
 ) {
-    let p = s.pointee
+    let p = s.pointee, pitch = poolPitch(s)
     let all = p.inHeight &* p.inWidth
     let nan = containsNaN(x, all)
     if !nan && p.strideHeight == 1 && p.strideWidth == 1 {
-        return accumulate
-            ? denseGradient(p, x, g, dx, work, poolPitch(s), true) : denseGradient(p, x, g, dx, work, poolPitch(s), false)
+        return commonStride(p) == 1
+            ? denseGradient(threeByThree(p, 1), x, g, dx, work, pitch, accumulate)
+            : denseGradient(p, x, g, dx, work, pitch, accumulate)
     }
     if !accumulate {
         var i = 0
@@ -71,13 +95,22 @@ public func maxPoolGradientPlane(
         for i in 0..<p.outHeight {
             for j in 0..<p.outWidth { dx[slowPlace(p, x, i, j)] += g[i * p.outWidth + j] }
         }
-        return
+    } else if commonStride(p) == 2 {
+        scatterGradient(threeByThree(p, 2), x, g, dx, work, pitch)
+    } else {
+        scatterGradient(p, x, g, dx, work, pitch)
     }
-    let places = UnsafeMutableRawPointer(work + (3 * p.kernelHeight + 5) * poolPitch(s)).assumingMemoryBound(to: Int32.self)
+}
+
+@inline(always) private func scatterGradient(
+    _ s: trellis_pool, _ x: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
+    _ work: UnsafeMutablePointer<Float>, _ pitch: Int
+) {
+    let places = UnsafeMutableRawPointer(work + (3 * s.kernelHeight + 5) * pitch).assumingMemoryBound(to: Int32.self)
     var next = 0
-    for i in 0..<p.outHeight {
-        placeRow(p, x, i, &next, work, poolPitch(s), places)
-        for j in 0..<p.outWidth { dx[Int(places[j])] += g[i * p.outWidth + j] }
+    for i in 0..<s.outHeight {
+        placeRow(s, x, i, &next, work, pitch, places)
+        for j in 0..<s.outWidth { dx[Int(places[j])] += g[i * s.outWidth + j] }
     }
 }
 
@@ -121,7 +154,7 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
     return place
 }
 
-/// Scratch rows: 0 padded, 1 and 2 wide value and code, 3 free, then kernelHeight rows each of values and codes (a ring by
+/// Scratch rows: 0 padded, 1 and 2 wide value and code, 3 the lanes' numbers, then kernelHeight rows each of values and codes (a ring by
 /// input row). `next` is the first input row not yet in the ring.
 @inline(always) private func placeRow(
     _ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _ next: inout Int, _ work: UnsafeMutablePointer<Float>, _ pitch: Int,
@@ -129,6 +162,10 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
 ) {
     if i == 0 { fill(work, pitch, -.infinity) }
     let values = work + 4 * pitch, codes = values + s.kernelHeight * pitch
+    let laneNumbers = UnsafeMutableRawPointer(work + 3 * pitch).assumingMemoryBound(to: Int32.self)
+    if i == 0 {
+        for lane in 0..<lanes { laneNumbers[lane] = Int32(truncatingIfNeeded: lane) }
+    }
     let top = i * s.strideHeight - s.padHeight
     let first = top < 0 ? 0 : top
     let end = top + s.kernelHeight < s.inHeight ? top + s.kernelHeight : s.inHeight
@@ -138,25 +175,31 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
         rowWindows(s, x + next * s.inWidth, work, work + pitch, work + 2 * pitch, values + slot, codes + slot)
         next += 1
     }
+    let firstSlot = first % s.kernelHeight * pitch, ringEnd = s.kernelHeight * pitch
+    // Column j's window begins at j·stride - pad.
+    let lane = load(laneNumbers)
     var j = 0
     while j < s.outWidth {
-        var slot = first % s.kernelHeight * pitch + j
-        var v = load(values + slot)
-        var place = integer(load(codes + slot)) &+ VI(repeating: Int32(truncatingIfNeeded: first &* s.inWidth))
+        var slot = firstSlot
+        var v = load(values + slot + j)
+        var place = load(codes + slot + j)
+        var row = V.zero
         var r = first + 1
         while r < end {
-            slot = r % s.kernelHeight * pitch + j
-            let u = load(values + slot)
+            slot = following(slot, pitch, ringEnd)
+            let u = load(values + slot + j)
             let take = u .> v
-            v = v.replacing(with: u, where: take)
-            let here = integer(load(codes + slot)) &+ VI(repeating: Int32(truncatingIfNeeded: r &* s.inWidth))
-            place = place.replacing(with: here, where: take)
+            v = maximum(v, u)
+            place = place.replacing(with: load(codes + slot + j), where: take)
+            row = row.replacing(with: splat(Float(r - first)), where: take)
             r += 1
         }
-        store(places + j, place)
+        let left = Int32(truncatingIfNeeded: first &* s.inWidth &+ j &* s.strideWidth &- s.padWidth)
+        let columns = integer(place) &+ lane &* VI(repeating: Int32(truncatingIfNeeded: s.strideWidth))
+        let rows = integer(row) &* VI(repeating: Int32(truncatingIfNeeded: s.inWidth))
+        store(places + j, columns &+ rows &+ VI(repeating: left))
         j += lanes
     }
-    for j in 0..<s.outWidth { places[j] &+= Int32(truncatingIfNeeded: j &* s.strideWidth &- s.padWidth) }
 }
 
 /// Stride 1, where windows overlap so much that scattering would wait for its own stores: every element gathers from the
@@ -189,14 +232,18 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
             nextWindow += 1
         }
         let low = r + s.padHeight - height + 1
+        let firstWindow = low < 0 ? 0 : low
+        let firstSlot = firstWindow % height * pitch, ringEnd = height * pitch
         var j = 0
         while j < s.outWidth {
             let m = s.outWidth - j < lanes ? s.outWidth - j : lanes
             var v = V.zero
-            var i = low < 0 ? 0 : low
+            var i = firstWindow
+            var slot = firstSlot
             while i <= last {
-                let hit = load(rows + i % height * pitch + j) .== splat(Float(r - i + s.padHeight))
+                let hit = load(rows + slot + j) .== splat(Float(r - i + s.padHeight))
                 v += V.zero.replacing(with: load(g + i * s.outWidth + j, m), where: hit)
+                slot = following(slot, pitch, ringEnd)
                 i += 1
             }
             store(sums + margin + j, v, m)
@@ -226,15 +273,18 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
     _ s: trellis_pool, _ values: UnsafePointer<Float>, _ rows: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int,
     _ top: Int, _ pitch: Int
 ) {
+    let firstSlot = first % s.kernelHeight * pitch, ringEnd = s.kernelHeight * pitch
     var j = 0
     while j < s.outWidth {
-        var v = load(values + first % s.kernelHeight * pitch + j)
+        var slot = firstSlot
+        var v = load(values + slot + j)
         var place = splat(Float(first - top))
         var r = first + 1
         while r < end {
-            let u = load(values + r % s.kernelHeight * pitch + j)
+            slot = following(slot, pitch, ringEnd)
+            let u = load(values + slot + j)
             let take = u .> v
-            v = v.replacing(with: u, where: take)
+            v = maximum(v, u)
             place = place.replacing(with: splat(Float(r - top)), where: take)
             r += 1
         }

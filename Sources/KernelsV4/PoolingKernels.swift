@@ -11,6 +11,23 @@ import CKernels
 /// Scratch floats of the functions of this file.
 public func poolWork(_ s: UnsafePointer<trellis_pool>) -> Int { (3 * s.pointee.kernelHeight + 6) * poolPitch(s) }
 
+/// The shape with a 3 x 3 window and its strides known to the compiler, so that loops over the window unroll and remainders
+/// cost nothing.
+@inline(always) func threeByThree(_ s: trellis_pool, _ stride: Int) -> trellis_pool {
+    var known = s
+    known.kernelHeight = 3
+    known.kernelWidth = 3
+    known.strideHeight = stride
+    known.strideWidth = stride
+    return known
+}
+
+/// The stride if the window is 3 x 3 with stride 1 or 2 both ways, else 0.
+@inline(always) func commonStride(_ s: trellis_pool) -> Int {
+    guard s.kernelHeight == 3, s.kernelWidth == 3, s.strideHeight == s.strideWidth, s.strideWidth <= 2 else { return 0 }
+    return s.strideWidth
+}
+
 @inline(always) func fill(_ p: UnsafeMutablePointer<Float>, _ count: Int, _ value: Float) {
     var i = 0
     while i < count {
@@ -58,10 +75,12 @@ public func maxPoolPlane(
     _ s: UnsafePointer<trellis_pool>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
     _ work: UnsafeMutablePointer<Float>
 ) {
-    if containsNaN(x, s.pointee.inHeight &* s.pointee.inWidth) {
-        maxPoolLoop(s.pointee, x, y, work, poolPitch(s), true)
-    } else {
-        maxPoolLoop(s.pointee, x, y, work, poolPitch(s), false)
+    let p = s.pointee, pitch = poolPitch(s)
+    if containsNaN(x, p.inHeight &* p.inWidth) { return maxPoolLoop(p, x, y, work, pitch, true) }
+    switch commonStride(p) {
+    case 1: maxPoolLoop(threeByThree(p, 1), x, y, work, pitch, false)
+    case 2: maxPoolLoop(threeByThree(p, 2), x, y, work, pitch, false)
+    default: maxPoolLoop(p, x, y, work, pitch, false)
     }
 }
 
@@ -126,7 +145,12 @@ public func averagePoolPlane(
     _ s: UnsafePointer<trellis_pool>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
     _ work: UnsafeMutablePointer<Float>, countPadding: Bool
 ) {
-    averagePoolLoop(s.pointee, x, y, work, poolPitch(s), countPadding)
+    let p = s.pointee, pitch = poolPitch(s)
+    switch commonStride(p) {
+    case 1: averagePoolLoop(threeByThree(p, 1), x, y, work, pitch, countPadding)
+    case 2: averagePoolLoop(threeByThree(p, 2), x, y, work, pitch, countPadding)
+    default: averagePoolLoop(p, x, y, work, pitch, countPadding)
+    }
 }
 
 /// Columns of window j that lie within the plane.
@@ -189,10 +213,11 @@ public func averagePoolGradientPlane(
     _ s: UnsafePointer<trellis_pool>, _ g: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
     _ work: UnsafeMutablePointer<Float>, countPadding: Bool, accumulate: Bool
 ) {
-    if accumulate {
-        averageGradientLoop(s.pointee, g, dx, work, poolPitch(s), countPadding, true)
-    } else {
-        averageGradientLoop(s.pointee, g, dx, work, poolPitch(s), countPadding, false)
+    let p = s.pointee, pitch = poolPitch(s)
+    switch commonStride(p) {
+    case 1: averageGradientLoop(threeByThree(p, 1), g, dx, work, pitch, countPadding, accumulate)
+    case 2: averageGradientLoop(threeByThree(p, 2), g, dx, work, pitch, countPadding, accumulate)
+    default: averageGradientLoop(p, g, dx, work, pitch, countPadding, accumulate)
     }
 }
 

@@ -102,13 +102,17 @@ public func resizePlane(
         }
         return
     }
+    let firstSlot = start % r.taps * pitch, ringEnd = r.taps * pitch
     var j = 0
     while j < count {
         let m = count - j < lanes ? count - j : lanes
         var v = V.zero
+        var slot = firstSlot
         for k in 0..<r.taps {
             let weight = r.weight[k * r.pitch + i]
-            if weight != 0 { v = fma(v, splat(weight), load(ring + (start + k) % r.taps * pitch + j)) }
+            if weight != 0 { v = fma(v, splat(weight), load(ring + slot + j)) }
+            slot += pitch
+            if slot == ringEnd { slot = 0 }
         }
         if accumulate { v += load(out + j, m) }
         store(out + j, v, m)
