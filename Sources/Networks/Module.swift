@@ -5,7 +5,15 @@ import Tensors
 open class Module {
     public typealias Named = (name: String, tensor: Tensor)
 
-    public private(set) var isTraining = true
+    private var training = true
+    /// Whether the module is in training mode. A compiled function that reads it is recorded anew when it has changed.
+    public var isTraining: Bool {
+        if let recording = Recording.current {
+            let now = training
+            recording.depends { [weak self] in self?.training == now }
+        }
+        return training
+    }
 
     public init() {}
 
@@ -47,8 +55,8 @@ open class Module {
 
     /// Training mode: batch norms use the batch's statistics, dropout drops. Evaluation mode: neither.
     public func train(_ on: Bool = true) {
-        if isTraining != on { Compiled.modeGeneration += 1 }
-        isTraining = on
+        if training != on { Compiled.modeGeneration += 1 }
+        training = on
         for (_, child) in children { child.train(on) }
     }
 

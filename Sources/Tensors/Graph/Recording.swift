@@ -16,6 +16,8 @@ public final class Recording {
     private(set) var cleared = Set<ObjectIdentifier>()
     /// Things to do after the graph has run, in order: optimiser steps.
     private(set) var effects: [() throws -> Void] = []
+    /// What the recorded function read of the world besides tensors, as conditions under which its plan is still right.
+    private(set) var conditions: [() -> Bool] = []
     private var known: [Key: Tensor] = [:]
     private var randoms = 0
 
@@ -107,6 +109,9 @@ public final class Recording {
         effects = []
         known = [:]
     }
+
+    /// The recorded function depends on something that may change: its plan is used while `condition` holds.
+    public func depends(on condition: @escaping () -> Bool) { conditions.append(condition) }
 
     /// Does `effect` after each run of the graph.
     public func after(_ effect: @escaping () throws -> Void) { effects.append(effect) }

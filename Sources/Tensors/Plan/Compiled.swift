@@ -4,17 +4,36 @@
 /// at every call. What the function reads besides tensors is fixed when it is recorded.
 public final class Compiled {
     private let body: ([Tensor]) throws -> [Tensor]
-    private var plans: [Key: Plan] = [:]
+    private var plans: [Key: [Entry]] = [:]
 
     private struct Key: Hashable {
         let shapes: [[Int]]
         let dtypes: [DType]
-        let mode: Int
         let optimises: Bool
         let context: Int
     }
 
-    /// Counts switches between training and evaluation: plans made before a switch are not used after it.
+    /// A plan and what has to hold for it: the modes of the modules that it was recorded with.
+    private final class Entry {
+        let plan: Plan
+        private let conditions: [() -> Bool]
+        private var checked: Int
+
+        init(_ plan: Plan, _ conditions: [() -> Bool]) {
+            self.plan = plan
+            self.conditions = conditions
+            checked = Compiled.modeGeneration
+        }
+
+        func holds() -> Bool {
+            if checked == Compiled.modeGeneration { return true }
+            guard conditions.allSatisfy({ $0() }) else { return false }
+            checked = Compiled.modeGeneration
+            return true
+        }
+    }
+
+    /// Counts switches between training and evaluation: only after one are a plan's conditions looked at again.
     nonisolated(unsafe) public static var modeGeneration = 0
 
     public init(_ body: @escaping ([Tensor]) throws -> [Tensor]) { self.body = body }
@@ -26,19 +45,16 @@ public final class Compiled {
 
     /// The plan for arguments of these shapes, made when there is none yet.
     public func plan(for arguments: [Tensor], context: Int = 0) throws -> Plan {
-        let key = Key(
-            shapes: arguments.map(\.shape), dtypes: arguments.map(\.dtype), mode: Compiled.modeGeneration, optimises: Plan.optimises, context: context)
-        if let plan = plans[key] { return plan }
-        // Plans made before a switch between training and evaluation would never be met again.
-        plans = plans.filter { $0.key.mode == key.mode }
+        let key = Key(shapes: arguments.map(\.shape), dtypes: arguments.map(\.dtype), optimises: Plan.optimises, context: context)
+        if let entry = plans[key]?.first(where: { $0.holds() }) { return entry.plan }
         let recording = Recording()
         defer { recording.dismantle() }
         let promises = arguments.map { recording.input($0.shape, $0.dtype) }
         let outputs = try recording.record { try body(promises) }
         let plan = try Plan(recording, inputs: promises, outputs: outputs)
-        plans[key] = plan
+        plans[key, default: []].append(Entry(plan, recording.conditions))
         return plan
     }
 
-    public var planCount: Int { plans.count }
+    public var planCount: Int { plans.values.reduce(0) { $0 + $1.count } }
 }
