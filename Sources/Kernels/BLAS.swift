@@ -16,7 +16,9 @@ enum BLAS {
         if InstructionSet.current == .v4 { setenv("OPENBLAS_CORETYPE", "SkylakeX", 0) }
         // Its threads and ours would fight for the cores (2 x 20 us of our work took 146 us after a product on two of its).
         setenv("OPENBLAS_NUM_THREADS", "1", 0)
-        guard let library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL), let symbol = dlsym(library, "cblas_sgemm") else { return nil }
+        guard let library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL),
+            let symbol = dlsym(library, "cblas_sgemm")
+        else { return nil }
         if let setter = dlsym(library, "openblas_set_num_threads") {
             unsafeBitCast(setter, to: (@convention(c) (Int32) -> Void).self)(1)
         }

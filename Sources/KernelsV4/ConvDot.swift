@@ -31,11 +31,12 @@ struct DotColumn {
 }
 
 /// result[row * dotColumns + column] = sum over `count` positions of g[row * gStride + i] * x[offsets[column] + i].
-/// Of fewer than `dotRows` rows the last is taken again. With `exact`, nothing behind the last position is read; otherwise g is zero there and x readable and finite.
+/// Of fewer than `dotRows` rows the last is taken again. With `exact`, nothing behind the last position is read; otherwise g
+/// is zero there and x readable and finite.
 @inline(never)
 func dotTile(
-    _ g: UnsafePointer<Float>, _ gStride: Int, _ rows: Int, _ x: UnsafePointer<Float>, _ offsets: UnsafePointer<Int>, _ count: Int, _ exact: Bool,
-    _ relu: Bool, _ result: UnsafeMutablePointer<Float>
+    _ g: UnsafePointer<Float>, _ gStride: Int, _ rows: Int, _ x: UnsafePointer<Float>, _ offsets: UnsafePointer<Int>, _ count: Int,
+    _ exact: Bool, _ relu: Bool, _ result: UnsafeMutablePointer<Float>
 ) {
     var c0 = DotColumn(), c1 = DotColumn()
     #if KernelsV4

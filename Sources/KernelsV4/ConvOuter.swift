@@ -60,6 +60,55 @@ private func outerTile(
     #endif
 }
 
+/// The same for a last block of at most one vector of output channels; memory is laid out as for two.
+@inline(never)
+private func outerTileHalf(
+    _ x: UnsafePointer<Float>, _ plane: Int, _ last: Int, _ g: UnsafePointer<Float>, _ walk: OuterWalk,
+    _ result: UnsafeMutablePointer<Float>, _ stride: Int
+) {
+    let x0 = x, x1 = x + smaller(1, last) * plane, x2 = x + smaller(2, last) * plane, x3 = x + smaller(3, last) * plane
+    #if KernelsV4
+    let x4 = x + smaller(4, last) * plane, x5 = x + smaller(5, last) * plane
+    let x6 = x + smaller(6, last) * plane, x7 = x + smaller(7, last) * plane
+    #endif
+    var p0 = V.zero, p1 = V.zero, p2 = V.zero, p3 = V.zero
+    #if KernelsV4
+    var p4 = V.zero, p5 = V.zero, p6 = V.zero, p7 = V.zero
+    #endif
+    for n in 0..<walk.batch {
+        for r in 0..<walk.rows {
+            var k = n * walk.xBatch + r * walk.xRow
+            var p = g + n * walk.gBatch + r * walk.gRow
+            let end = p + walk.columns * blockLanes
+            while p != end {
+                let u = load(p)
+                p0 = fma(p0, V(repeating: x0[k]), u)
+                p1 = fma(p1, V(repeating: x1[k]), u)
+                p2 = fma(p2, V(repeating: x2[k]), u)
+                p3 = fma(p3, V(repeating: x3[k]), u)
+                #if KernelsV4
+                p4 = fma(p4, V(repeating: x4[k]), u)
+                p5 = fma(p5, V(repeating: x5[k]), u)
+                p6 = fma(p6, V(repeating: x6[k]), u)
+                p7 = fma(p7, V(repeating: x7[k]), u)
+                #endif
+                k += walk.xColumn
+                p += blockLanes
+            }
+        }
+    }
+    store(result, p0)
+    store(result + stride, p1)
+    store(result + 2 * stride, p2)
+    store(result + 3 * stride, p3)
+    #if KernelsV4
+    store(result + 4 * stride, p4)
+    store(result + 5 * stride, p5)
+    store(result + 6 * stride, p6)
+    store(result + 7 * stride, p7)
+    #endif
+}
+
 /// A weight gradient in this form.
 struct OuterJob {
     /// Shape of the pass: a grid over the output, its source the input.
@@ -72,10 +121,10 @@ struct OuterJob {
 }
 
 func outerCost(_ job: PixelJob) -> Int {
-    let tiles = ceilDivide(job.channels, tilePixels) * ceilDivide(job.rows, blockLanes)
-    var cycles = 0
-    for t in 0..<job.tapCount { cycles += job.batch * job.taps[t].pixels }
-    return tiles * (cycles * 2 * tilePixels * 17 / 16 + job.tapCount * 80 + job.tapCount * tilePixels * blockLanes / 2)
+    let vectors = ceilDivide(job.rows, lanes)
+    var pixels = 0
+    for t in 0..<job.tapCount { pixels += job.batch * job.taps[t].pixels }
+    return ceilDivide(job.channels, tilePixels) * (vectors * tilePixels * (pixels * 17 / 16 + job.tapCount * lanes / 2) + job.tapCount * 80)
 }
 
 func dotCost(_ batch: Int, _ rows: Int, _ columns: Int, _ positions: Int) -> Int {
@@ -99,7 +148,7 @@ private func runGroup(_ job: OuterJob, _ block: Int, _ first: Int) {
     let memory = scratch(7, 2 * tilePixels * kernel * blockLanes)
     let turned = memory + tilePixels * kernel * blockLanes
     let pixels = grid.gridHeight * grid.gridWidth, plane = grid.sourceHeight * grid.sourceWidth
-    let channels = smaller(tilePixels, grid.channels - first)
+    let channels = smaller(tilePixels, grid.channels - first), rows = smaller(blockLanes, grid.rows - block * blockLanes)
     if grid.tapCount < kernel { clear(memory, tilePixels * kernel * blockLanes) }
     for t in 0..<grid.tapCount {
         let tap = grid.taps[t]
@@ -118,12 +167,15 @@ private func runGroup(_ job: OuterJob, _ block: Int, _ first: Int) {
             walk.rows = 1
         }
         let row = tap.firstRow * grid.strideHeight + tap.row, column = tap.firstColumn * grid.strideWidth + tap.column
-        outerTile(
-            grid.source + first * plane + row * grid.sourceWidth + column, plane, channels - 1,
-            job.gradient + (block * grid.batch * pixels + tap.firstRow * grid.gridWidth + tap.firstColumn) * blockLanes,
-            walk, memory + tap.index * blockLanes, kernel * blockLanes)
+        let x = grid.source + first * plane + row * grid.sourceWidth + column
+        let g = job.gradient + (block * grid.batch * pixels + tap.firstRow * grid.gridWidth + tap.firstColumn) * blockLanes
+        if rows > lanes {
+            outerTile(x, plane, channels - 1, g, walk, memory + tap.index * blockLanes, kernel * blockLanes)
+        } else {
+            outerTileHalf(x, plane, channels - 1, g, walk, memory + tap.index * blockLanes, kernel * blockLanes)
+        }
     }
-    let rows = smaller(blockLanes, grid.rows - block * blockLanes), length = channels * kernel
+    let length = channels * kernel
     let place = job.result + (block * blockLanes * grid.channels + first) * kernel, stride = grid.channels * kernel
     if !job.accumulate {
         transpose(memory, blockLanes, length, rows, place, stride)
@@ -156,10 +208,12 @@ func outerWeightGradient(
             let n = i / (2 * blocks), strip = i % (2 * blocks)
             let to = packed + ((strip / 2 * s.batch + n) * pixels) * blockLanes + strip % 2 * lanes
             let rows = strip < strips ? smaller(lanes, s.outChannels - strip * lanes) : 0
+            if rows == 0 { continue }
             if rows < lanes { for p in 0..<pixels { store(to + p * blockLanes, V.zero) } }
             transpose(g + n * s.outBatchStride + strip * lanes * pixels, pixels, rows, pixels, to, blockLanes)
         }
     }
-    run(OuterJob(grid: grid, gradient: UnsafePointer(packed), kernel: s.kernelHeight * s.kernelWidth, result: dw, accumulate: accumulate), parallel)
+    let kernel = s.kernelHeight * s.kernelWidth
+    run(OuterJob(grid: grid, gradient: UnsafePointer(packed), kernel: kernel, result: dw, accumulate: accumulate), parallel)
     return true
 }

@@ -11,7 +11,10 @@ struct WeightSource {
     let slots: UnsafePointer<Int>
     var taps = 0
 
-    init(_ weights: UnsafePointer<Float>, rows: Int, rowStride: Int, channels: Int, channelStride: Int, kernel: Int, slots: UnsafePointer<Int>, taps: Int) {
+    init(
+        _ weights: UnsafePointer<Float>, rows: Int, rowStride: Int, channels: Int, channelStride: Int, kernel: Int,
+        slots: UnsafePointer<Int>, taps: Int
+    ) {
         self.weights = weights
         self.rows = rows
         self.rowStride = rowStride
@@ -24,7 +27,10 @@ struct WeightSource {
 
     /// Calls `body` with (channel, tap, `lanes` weights of the rows from `first` on, zero beyond the last).
     @inline(always)
-    func each(_ first: Int, _ channelRange: Range<Int>, _ square: UnsafeMutablePointer<Float>, _ body: (Int, Int, UnsafePointer<Float>) -> Void) {
+    func each(
+        _ first: Int, _ channelRange: Range<Int>, _ square: UnsafeMutablePointer<Float>,
+        _ body: (Int, Int, UnsafePointer<Float>) -> Void
+    ) {
         let height = smaller(lanes, rows - first)
         if height < lanes { clear(square, lanes * lanes) }
         if kernel == 1 && rowStride == 1 {

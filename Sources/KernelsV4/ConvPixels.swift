@@ -242,7 +242,8 @@ private func deliverBand(_ job: PixelJob, _ line: UnsafePointer<Float>, _ channe
         let lines = job.destinationColumn == 1 && job.destinationRow == job.gridWidth ? smaller(last - row, job.gridHeight - y) : 1
         let offset = n * job.batchStride + channel * job.channelStride + y * job.destinationRow
         deliverRow(
-            line + (row - first) * job.gridWidth, job.destination, job.mask, job.accumulate, job.destinationColumn, offset, lines * job.gridWidth)
+            line + (row - first) * job.gridWidth, job.destination, job.mask, job.accumulate, job.destinationColumn, offset,
+            lines * job.gridWidth)
         row += lines
     }
 }

@@ -2,8 +2,9 @@ import CKernels
 
 // Running a job: cutting the grid into pieces, tiles within a piece, and the way from a tile into the destination.
 
-/// Multiply-adds of a piece of work that is worth handing to another thread: some 10 microseconds.
-@inline(always) var pieceWork: Int { 1 << 19 }
+/// Multiply-adds of a piece of work that is worth handing to another thread: some 5 microseconds, ten times what the pool takes
+/// to hand it over.
+@inline(always) var pieceWork: Int { 1 << 18 }
 
 func run(_ job: Job, _ parallel: Parallel) {
     let blocks = ceilDivide(job.rows, tileRows)
@@ -45,7 +46,8 @@ private func runPiece(_ job: Job, _ n: Int, _ firstTile: Int, _ lastTile: Int, _
             row -= 1
         }
         // A tile within one row goes straight to its place.
-        let direct = count == tileWidth && x + tileWidth <= job.gridWidth && job.destinationColumn == 1 && job.mask == nil && !job.accumulate
+        let inRow = count == tileWidth && x + tileWidth <= job.gridWidth && job.destinationColumn == 1
+        let direct = inRow && job.mask == nil && !job.accumulate
         for block in firstBlock..<lastBlock {
             let channel = block * tileRows
             let rows = smaller(tileRows, job.rows - channel)

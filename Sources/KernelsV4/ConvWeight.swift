@@ -101,7 +101,7 @@ public func denseWeightGradient(
     job.columns = s.inChannels
 
     var taps = Taps(memory, kernel)
-    if kernel == 1 && s.strideHeight == 1 && s.strideWidth == 1 && s.padHeight == 0 && s.padWidth == 0 {
+    if isPoint(s) {
         if outerWeightGradient(s, x, g, dw, relu, accumulate, inPlane, 1, parallel) { return }
         for c in 0..<s.inChannels {
             offsets[c] = c * inPlane
@@ -141,7 +141,7 @@ public func denseWeightGradient(
     let packedX = scratch(4, s.batch * job.xBatchStride + tileWidth)
     let packedG = scratch(5, s.batch * job.gBatchStride)
     packPhases(s, planes, x, relu, packedX, parallel)
-    packGradient(s, layout, g, outPlane, packedG, parallel)
+    packGradient(s, layout, g, packedG, parallel)
     job.x = UnsafePointer(packedX)
     job.g = UnsafePointer(packedG)
     run(job, parallel)

@@ -109,9 +109,9 @@ func depthwisePlane(
 private func overrun(_ rowStride: Int, _ dilation: Int) -> Int { 4 * rowStride * dilation + 4 * lanes }
 
 /// Planes for a stride-1 pass whose taps start at `-top`, `-left`.
-private func layOut(_ height: Int, _ width: Int, _ gridHeight: Int, _ gridWidth: Int, _ top: Int, _ left: Int, _ spanHeight: Int, _ spanWidth: Int)
-    -> Planes
-{
+private func layOut(
+    _ height: Int, _ width: Int, _ gridHeight: Int, _ gridWidth: Int, _ top: Int, _ left: Int, _ spanHeight: Int, _ spanWidth: Int
+) -> Planes {
     Planes(
         height: height, width: width, gridHeight: gridHeight, gridWidth: gridWidth,
         minRow: -top, maxRow: spanHeight - top, minColumn: -left, maxColumn: spanWidth - left)
@@ -128,7 +128,7 @@ private func flipped(_ w: UnsafePointer<Float>, _ count: Int, _ to: UnsafeMutabl
 }
 
 /// Planes that a piece takes: enough for some microseconds.
-@inline(always) private func planesEach(_ plane: Int, _ kernel: Int) -> Int { larger(1, pieceWork / 8 / larger(1, plane * kernel)) }
+@inline(always) private func planesEach(_ plane: Int, _ kernel: Int) -> Int { larger(1, pieceWork / 4 / larger(1, plane * kernel)) }
 
 public func depthwiseForward(
     _ s: trellis_conv, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
@@ -213,7 +213,8 @@ public func depthwiseWeightGradient(
                 if s.kernelHeight == 3 {
                     dots3(source, layout.rowStride, s.outHeight, s.outWidth, s.dilationHeight, s.dilationWidth, plane, sums)
                 } else {
-                    dotsAny(s.kernelHeight, source, layout.rowStride, s.outHeight, s.outWidth, s.dilationHeight, s.dilationWidth, plane, sums)
+                    dotsAny(
+                        s.kernelHeight, source, layout.rowStride, s.outHeight, s.outWidth, s.dilationHeight, s.dilationWidth, plane, sums)
                 }
             }
             for i in 0..<kernel {

@@ -23,7 +23,10 @@ private func flatTile(
 }
 
 /// One plane of a job with one channel and one row.
-private func flatPlane(_ job: Job, _ taps: Taps, _ source: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: Float, _ tile: UnsafeMutablePointer<Float>) {
+private func flatPlane(
+    _ job: Job, _ taps: Taps, _ source: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: Float,
+    _ tile: UnsafeMutablePointer<Float>
+) {
     var start = 0
     while start < job.positions {
         let count = smaller(4 * lanes, job.positions - start)
@@ -33,17 +36,18 @@ private func flatPlane(_ job: Job, _ taps: Taps, _ source: UnsafePointer<Float>,
     }
 }
 
-@inline(always) private func planesEach(_ plane: Int, _ kernel: Int) -> Int { larger(1, pieceWork / 16 / larger(1, plane * kernel)) }
+@inline(always) private func planesEach(_ plane: Int, _ kernel: Int) -> Int { larger(1, pieceWork / 8 / larger(1, plane * kernel)) }
 
 func flatForward(
     _ s: trellis_conv, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
     _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ parallel: Parallel
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, count = s.batch * s.inChannels, outPlane = s.outHeight * s.outWidth
-    var list = Taps(trellis_workspace(6, (Taps.room(kernel) + 1) * 8).assumingMemoryBound(to: Int.self), kernel)
+    var list = Taps(tapMemory(kernel), kernel)
     let planes = gatherForward(s, &list)
     let taps = list
-    var pattern = Job(source: x, offsets: UnsafePointer(taps.offsets), tapRows: UnsafePointer(taps.rows), weights: w, destination: y, bias: nil)
+    var pattern = Job(
+        source: x, offsets: UnsafePointer(taps.offsets), tapRows: UnsafePointer(taps.rows), weights: w, destination: y, bias: nil)
     pattern.gridHeight = s.outHeight
     pattern.gridWidth = s.outWidth
     pattern.rowStride = planes.layout.rowStride
@@ -69,7 +73,7 @@ func flatInputGradient(
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, count = s.batch * s.inChannels
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
-    let memory = trellis_workspace(6, (Taps.room(kernel) + 1) * 8).assumingMemoryBound(to: Int.self)
+    let memory = tapMemory(kernel)
     let layout = layOutGradient(s)
     var pattern = Job(source: g, offsets: UnsafePointer(memory), tapRows: UnsafePointer(memory), weights: w, destination: dx, bias: nil)
     pattern.rowStride = layout.rowStride
@@ -106,7 +110,7 @@ func flatWeightGradient(
     _ relu: Bool, _ accumulate: Bool, _ parallel: Parallel
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, outPlane = s.outHeight * s.outWidth
-    var list = Taps(trellis_workspace(6, (Taps.room(kernel) + 1) * 8).assumingMemoryBound(to: Int.self), kernel)
+    var list = Taps(tapMemory(kernel), kernel)
     let planes = gatherForward(s, &list)
     let taps = list, each = planesEach(outPlane * s.batch, kernel)
     let layout = gradientLike(planes.layout, s)

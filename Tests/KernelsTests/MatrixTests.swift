@@ -19,7 +19,8 @@ final class MatrixTests: XCTestCase {
                 ThreadPool.threads = t
                 var c = c0
                 Matrix.multiply(
-                    transposeA: ta, transposeB: tb, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: &c, ldc: ldc)
+                    transposeA: ta, transposeB: tb, m: m, n: n, k: k, alpha: alpha, a: a, lda: lda, b: b, ldb: ldb, beta: beta, c: &c,
+                    ldc: ldc)
                 let what = "\(m)x\(n)x\(k) \(ta) \(tb) alpha \(alpha) beta \(beta) level \(level) threads \(t)"
                 if let first {
                     XCTAssertEqual(first, c.map(\.bitPattern), "differs by threads: \(what)")
@@ -32,7 +33,8 @@ final class MatrixTests: XCTestCase {
                         var sum = j < n ? Double(beta) * Double(c0[i * ldc + j]) : Double(c0[i * ldc + j]), size = abs(sum) + 1
                         if j < n {
                             for l in 0..<k {
-                                let p = Double(alpha) * Double(ta ? a[l * lda + i] : a[i * lda + l]) * Double(tb ? b[j * ldb + l] : b[l * ldb + j])
+                                let left = ta ? a[l * lda + i] : a[i * lda + l], right = tb ? b[j * ldb + l] : b[l * ldb + j]
+                                let p = Double(alpha) * Double(left) * Double(right)
                                 sum += p
                                 size += abs(p)
                             }

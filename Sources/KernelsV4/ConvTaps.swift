@@ -1,6 +1,6 @@
 import CKernels
 
-// Forward pass and input gradient of dense convolutions (one group), both as jobs over packed planes.
+// Which taps a pass has, where in packed planes they lie, and the packing of all planes.
 
 /// The taps of one job: which kernel element, and where in the source.
 struct Taps {
@@ -43,65 +43,6 @@ func forwardOffset(_ k: Int, _ stride: Int, _ pad: Int, _ dilation: Int) -> (pha
 
 /// Whether an element at `offset` meets any of `size` source rows from a grid of `grid` rows.
 @inline(always) func meets(_ offset: Int, _ grid: Int, _ size: Int) -> Bool { offset + grid - 1 >= 0 && offset < size }
-
-public func denseForward(
-    _ s: trellis_conv, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
-    _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ parallel: Parallel
-) {
-    let kernel = s.kernelHeight * s.kernelWidth
-    let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
-    let point = kernel == 1 && s.strideHeight == 1 && s.strideWidth == 1 && s.padHeight == 0 && s.padWidth == 0
-    var taps = Taps(tapMemory(kernel), kernel)
-    let blocks = ceilDivide(s.outChannels, tileRows)
-    var job = Job(
-        source: x, taps: 0, offsets: UnsafePointer(taps.offsets), tapRows: UnsafePointer(taps.rows), weights: w, destination: y, bias: bias)
-    job.channels = s.inChannels
-    job.batch = s.batch
-    job.rows = s.outChannels
-    job.destination = y
-    job.batchStride = s.outBatchStride
-    job.channelStride = outPlane
-    job.accumulate = accumulate
-
-    if point {
-        if pixelForward(s, x, w, bias, y, relu, accumulate, inPlane, 1, parallel) { return }
-        taps.append(0, 0)
-        taps.rows[0] = 0
-        job.inPlace = true
-        job.relu = relu
-        job.gridHeight = 1
-        job.gridWidth = inPlane
-        job.rowStride = inPlane
-        job.sourceHeight = 1
-        job.sourceBatchStride = s.inBatchStride
-        job.sourceChannelStride = inPlane
-        job.taps = 1
-        let packed = scratch(5, blocks * job.channels * tileRows)
-        packForTiles(weightsForward(s, w, taps), packed, parallel)
-        job.weights = UnsafePointer(packed)
-        run(job, parallel)
-        return
-    }
-
-    let planes = gatherForward(s, &taps)
-    if pixelForward(s, x, w, bias, y, relu, accumulate, (s.outHeight - 1) * planes.layout.rowStride + s.outWidth, taps.count, parallel) { return }
-    job.gridHeight = s.outHeight
-    job.gridWidth = s.outWidth
-    job.destinationRow = s.outWidth
-    job.rowStride = planes.layout.rowStride
-    job.sourceHeight = planes.layout.height
-    job.sourceChannelStride = planes.phases * planes.layout.channelStride
-    job.sourceBatchStride = job.sourceChannelStride * s.inChannels
-    job.taps = taps.count
-    job.tapsPerRow = taps.perRow
-    let packedSource = scratch(4, s.batch * job.sourceBatchStride + tileWidth)
-    let packedWeights = scratch(5, blocks * job.channels * larger(1, taps.count) * tileRows)
-    packPhases(s, planes, x, relu, packedSource, parallel)
-    packForTiles(weightsForward(s, w, taps), packedWeights, parallel)
-    job.source = UnsafePointer(packedSource)
-    job.weights = UnsafePointer(packedWeights)
-    run(job, parallel)
-}
 
 /// Rows are output channels, channels those of the input.
 func weightsForward(_ s: trellis_conv, _ w: UnsafePointer<Float>, _ taps: Taps) -> WeightSource {
@@ -169,7 +110,8 @@ func gatherForward(_ s: trellis_conv, _ taps: inout Taps) -> PhasePlanes {
             guard meets(column, s.outWidth, width) else { continue }
             let phase = (rowPhase - lowRow) * planes.columnCount + columnPhase - lowColumn
             taps.append(
-                ky * s.kernelWidth + kx, phase * planes.layout.channelStride + planes.layout.origin + row * planes.layout.rowStride + column)
+                ky * s.kernelWidth + kx,
+                phase * planes.layout.channelStride + planes.layout.origin + row * planes.layout.rowStride + column)
             n += 1
         }
         taps.rows[taps.count / n - 1] = row
@@ -206,94 +148,18 @@ func packChannel(
     }
 }
 
-/// Gradient with respect to the input: for each residue of the destination pixel by the stride, the taps that reach it.
-public func denseInputGradient(
-    _ s: trellis_conv, _ g: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
-    _ mask: UnsafePointer<Float>?, _ accumulate: Bool, _ parallel: Parallel
-) {
-    let kernel = s.kernelHeight * s.kernelWidth
-    let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
-    let blocks = ceilDivide(s.inChannels, tileRows)
-    let memory = tapMemory(kernel)
-    var job = Job(
-        source: g, offsets: UnsafePointer(memory), tapRows: UnsafePointer(memory), weights: w, destination: dx, bias: nil)
-    job.channels = s.outChannels
-    job.batch = s.batch
-    job.rows = s.inChannels
-    job.batchStride = s.inBatchStride
-    job.channelStride = inPlane
-    job.accumulate = accumulate
-    job.mask = mask
-    let packedWeights = scratch(5, larger(blocks * tileRows, ceilDivide(s.inChannels, blockLanes) * blockLanes) * job.channels * kernel)
-    job.weights = UnsafePointer(packedWeights)
-
-    if kernel == 1 && s.strideHeight == 1 && s.strideWidth == 1 && s.padHeight == 0 && s.padWidth == 0 {
-        if pixelGradient(s, g, w, dx, mask, accumulate, 0, 0, inPlane, 1, parallel) { return }
-        var taps = Taps(memory, 1)
-        taps.append(0, 0)
-        taps.rows[0] = 0
-        job.offsets = UnsafePointer(taps.offsets)
-        job.tapRows = UnsafePointer(taps.rows)
-        job.taps = 1
-        job.inPlace = true
-        job.gridHeight = 1
-        job.gridWidth = inPlane
-        job.rowStride = inPlane
-        job.sourceHeight = 1
-        job.sourceBatchStride = s.outBatchStride
-        job.sourceChannelStride = inPlane
-        packForTiles(weightsBack(s, w, taps), packedWeights, parallel)
-        run(job, parallel)
-        return
-    }
-
-    let planes = layOutGradient(s)
-    job.rowStride = planes.rowStride
-    job.sourceHeight = s.outHeight
-    job.sourceChannelStride = planes.channelStride
-    job.sourceBatchStride = planes.channelStride * s.outChannels
-    job.destinationRow = s.inWidth * s.strideHeight
-    job.destinationColumn = s.strideWidth
-    // Both forms keep their copy of the source in the same scratch memory.
-    var packed = false
-    for py in 0..<smaller(s.strideHeight, s.inHeight) {
-        for px in 0..<smaller(s.strideWidth, s.inWidth) {
-            var taps = Taps(memory, kernel)
-            gatherGradient(s, planes, py, px, &taps)
-            job.gridHeight = ceilDivide(s.inHeight - py, s.strideHeight)
-            job.gridWidth = ceilDivide(s.inWidth - px, s.strideWidth)
-            if pixelGradient(s, g, w, dx, mask, accumulate, py, px, job.positions, taps.count, parallel) {
-                packed = false
-                continue
-            }
-            if !packed {
-                let packedSource = scratch(4, s.batch * job.sourceBatchStride + tileWidth)
-                job.source = UnsafePointer(packedSource)
-                packGradient(s, planes, g, outPlane, packedSource, parallel)
-                packed = true
-            }
-            job.offsets = UnsafePointer(taps.offsets)
-            job.tapRows = UnsafePointer(taps.rows)
-            job.taps = taps.count
-            job.tapsPerRow = taps.perRow
-            job.destination = dx + py * s.inWidth + px
-            job.mask = mask.map { $0 + py * s.inWidth + px }
-            packForTiles(weightsBack(s, w, taps), packedWeights, parallel)
-            run(job, parallel)
-        }
-    }
-}
-
+/// Packs all images and channels of the output's gradient.
 func packGradient(
-    _ s: trellis_conv, _ planes: Planes, _ g: UnsafePointer<Float>, _ outPlane: Int, _ target: UnsafeMutablePointer<Float>, _ parallel: Parallel
+    _ s: trellis_conv, _ planes: Planes, _ g: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ parallel: Parallel
 ) {
+    let outPlane = s.outHeight * s.outWidth
     let each = larger(1, 65536 / planes.channelStride)
     let count = s.batch * s.outChannels
     parallel(ceilDivide(count, each)) { piece in
         for i in piece * each..<smaller(count, (piece + 1) * each) {
             packPlane(
-                planes, g + i / s.outChannels * s.outBatchStride + i % s.outChannels * outPlane, s.outWidth, 1, s.outHeight, s.outWidth, false,
-                target + i * planes.channelStride)
+                planes, g + i / s.outChannels * s.outBatchStride + i % s.outChannels * outPlane, s.outWidth, 1, s.outHeight, s.outWidth,
+                false, target + i * planes.channelStride)
         }
     }
 }
@@ -306,6 +172,7 @@ func gradientOffset(_ k: Int, _ phase: Int, _ stride: Int, _ pad: Int, _ dilatio
     return q * stride == r && meets(q, grid, size) ? q : nil
 }
 
+/// Planes of the output's gradient for the taps of all residues.
 func layOutGradient(_ s: trellis_conv) -> Planes {
     var minRow = 0, maxRow = 0, minColumn = 0, maxColumn = 0
     let gridHeight = ceilDivide(s.inHeight, s.strideHeight), gridWidth = ceilDivide(s.inWidth, s.strideWidth)
@@ -328,6 +195,7 @@ func layOutGradient(_ s: trellis_conv) -> Planes {
         minRow: minRow, maxRow: maxRow, minColumn: minColumn, maxColumn: maxColumn)
 }
 
+/// Lists the taps that reach destination pixels of residue (py, px).
 func gatherGradient(_ s: trellis_conv, _ planes: Planes, _ py: Int, _ px: Int, _ taps: inout Taps) {
     let gridHeight = ceilDivide(s.inHeight, s.strideHeight), gridWidth = ceilDivide(s.inWidth, s.strideWidth)
     for ky in 0..<s.kernelHeight {
