@@ -5,5 +5,9 @@ extension Registry {
         TensorModule.module,
         NNModule.module,
         OptimModule.module,
+        DataModule.module,
+        MetricsModule.module,
+        CheckpointModule.module,
+        ProgressModule.module,
     ])
 }

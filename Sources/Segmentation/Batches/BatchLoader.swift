@@ -14,6 +14,14 @@ public final class BatchLoader: @unchecked Sendable {
         public var seed: UInt64
         public var images: Int
         public var size: Int
+
+        public init(epoch: Int, batch: Int, seed: UInt64, images: Int, size: Int) {
+            self.epoch = epoch
+            self.batch = batch
+            self.seed = seed
+            self.images = images
+            self.size = size
+        }
     }
 
     private let maker: BatchMaker

@@ -1,0 +1,95 @@
+import Segmentation
+
+enum DataModule {
+    static let module = LuaModule(
+        "data", summary: "Images with the class of each pixel: CamVid, any folder, generated scenes; batches.",
+        detail: "Class numbers stay as the data set has them, from 0; 255 is a pixel that does not count.",
+        types: [DataSetObject.objectType, LoaderObject.objectType], bindings: [camvid, folder, shapes])
+
+    private static let scale = Option("scale", .number, default: 1, "fraction of the size, above 0 and at most 1")
+    private static let cache = Option("cache", .integer, default: 1024, "MiB of decoded images that are kept in memory; 0 keeps none")
+    private static let check = Option("check", .boolean, default: true, "read all labels once, to find wrong ones now")
+    private static let set = [Returns(.object("data_set"))]
+
+    /// The set as the options want it.
+    private static func finish(_ call: Call, _ base: any DataSet) throws -> Int {
+        let megabytes: Int = try call.option("cache")
+        guard (0...1 << 24).contains(megabytes) else { throw call.badOption("cache", "0 or more MiB expected, got \(megabytes)") }
+        var set = base
+        if call.hasOption("scale") { set = try set.scaled(call.option("scale")) }
+        if megabytes > 0 { set = set.cached(bytes: megabytes << 20) }
+        let object = DataSetObject(set)
+        if try call.option(ifPresent: "check") ?? !(base is Shapes) { _ = try object.inspected() }
+        return call.push(object)
+    }
+
+    private static let camvid = Binding(
+        module: "data", name: "camvid",
+        parameters: [
+            Argument("directory", .string, "has train, trainannot, val, valannot, test, testannot"),
+            Argument("split", .choice(["train", "val", "test"]), default: "train"),
+        ],
+        options: [scale, cache, check], returns: set, summary: "CamVid (Brostow et al., 2009) in the layout of SegNet's authors.",
+        detail: "360x480, 11 classes; label 11 is read as 255.",
+        example: "print(select(2, pcall(data.camvid, 'nowhere', 'train')):match('nowhere') ~= nil)  --> true"
+    ) { call in try finish(call, CamVid(call.get(1), split: call.get(2))) }
+
+    private static let folder = Binding(
+        module: "data", name: "folder",
+        options: [
+            Option("images", .string, required: true, "directory of PNG or JPEG images, with its subdirectories"),
+            Option("labels", .string, required: true, "directory of PNG label images of the same names"),
+            Option("classes", .union([.integer, .list(.any)]), required: true, "number, names, or {name, {red, green, blue}} each"),
+            Option("ignore", .union([.integer, .list(.integer)]), "labels that count nowhere, besides 255"),
+            Option("image_suffix", .string, default: "", "what names of images have before the ending, as _leftImg8bit"),
+            Option("label_suffix", .string, default: "", "the same of label images"),
+            Option("by_colour", .boolean, default: false, "label images are RGB in the classes' colours"),
+            Option("name", .string, default: "folder", "for messages"), scale, cache, check,
+        ],
+        returns: set, summary: "Any images with label images: pairs by name in two directories.",
+        detail: "Labels are class numbers (palette or grey), or colours. Files that do not pair up, labels outside of the classes and images of another "
+            + "size than their labels are errors here, with the file's name.",
+        example: "print(pcall(data.folder, {images = 'nowhere', labels = 'nowhere', classes = 2}))"
+    ) { call in
+        let ignored = try call.option(ifPresent: "ignore", as: [Int].self) ?? []
+        guard ignored.allSatisfy({ (0...65535).contains($0) }) else { throw call.badOption("ignore", "labels of 0 to 65535 expected") }
+        return try finish(
+            call,
+            Folder(
+                name: call.option("name"), images: call.option("images"), labels: call.option("labels"), imageSuffix: call.option("image_suffix"),
+                labelSuffix: call.option("label_suffix"), classes: classes(call), ignored: Set(ignored.map { UInt16($0) }),
+                byColour: call.option("by_colour")))
+    }
+
+    private static func classes(_ call: Call) throws -> [ClassInfo] {
+        let given: LuaValue = try call.option("classes")
+        if let count = given.integer {
+            guard (1...255).contains(count) else { throw call.badOption("classes", "1 to 255 expected, got \(count)") }
+            return ClassInfo.numbered(count)
+        }
+        return try (given.table?.list ?? []).enumerated().map { index, item in
+            if let name = item.string { return ClassInfo(name, .palette(index + 1)) }
+            let colour = (item.table?[2].table ?? item.table?["colour"].table)?.list.compactMap(\.integer) ?? []
+            guard let name = (item.table?[1] ?? .nil).string ?? (item.table?["name"] ?? .nil).string, colour.count == 3,
+                colour.allSatisfy({ (0...255).contains($0) })
+            else { throw call.badOption("classes", "class \(index + 1): a name or {name, {red, green, blue}} expected, got \(item.source)") }
+            return ClassInfo(name, Colour(UInt8(colour[0]), UInt8(colour[1]), UInt8(colour[2])))
+        }
+    }
+
+    private static let shapes = Binding(
+        module: "data", name: "shapes",
+        options: [
+            Option("images", .integer, default: 64, "number of scenes"), Option("size", Kind.integers, default: [96, 128], "height and width, at least 16"),
+            Option("classes", .integer, default: 5, "2 to \(Shapes.maximumClasses)"), Option("seed", .integer, default: 0, "decides every pixel"), cache,
+        ],
+        returns: set, summary: "Generated street scenes, which need no download.",
+        detail: "Classes cannot be told by colour alone: texture, place and context decide; things hide each other, shrink with distance, and poles and wires are a "
+            + "pixel wide.",
+        example: "print(data.shapes{images = 4, size = {32, 48}, classes = 5, seed = 3})  --> shapes: 4 images, 5 classes, the first 32x48"
+    ) { call in
+        let (height, width) = try call.pair("size")
+        return try finish(
+            call, Shapes(images: call.option("images"), size: Size(height: height, width: width), classes: call.option("classes"), seed: call.option("seed")))
+    }
+}

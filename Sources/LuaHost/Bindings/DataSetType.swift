@@ -1,0 +1,210 @@
+import Segmentation
+import Tensors
+
+/// A data set as Lua holds it.
+public final class DataSetObject: LuaObject {
+    public let base: any DataSet
+    /// Class counts, once they were asked for: every label has to be read for them.
+    private var summary: DataSummary?
+
+    init(_ base: any DataSet) { self.base = base }
+
+    /// Reads all labels once; Ctrl-C gets through between two files.
+    func inspected() throws -> DataSummary {
+        if let summary { return summary }
+        let found = try base.inspect()
+        try checkInterrupt()
+        summary = found
+        return found
+    }
+
+    /// Index (from 0) of sample `i` of Lua, negative from the end.
+    func index(_ i: Int) throws -> Int {
+        let at = i < 0 ? base.count + i : i - 1
+        guard i != 0, (0..<base.count).contains(at) else { throw HostError("sample \(i) is outside of 1 to \(base.count) of \(base.name)") }
+        return at
+    }
+
+    public static let objectType = ObjectType(
+        "data_set", of: DataSetObject.self, summary: "Images with the class of each pixel.",
+        detail: "`#set` is the number of samples. Class numbers count from 0 as label images have them, 255 where a pixel does not count; "
+            + "`set.names[1]` is class 0. Samples are made or decoded when asked for.",
+        methods: DataSetMethods.all,
+        fields: [
+            Field("name", .string, "What it is called in messages.", of: { (s: DataSetObject) in s.base.name }),
+            Field("classes", .integer, "Number of classes.", of: { (s: DataSetObject) in s.base.classes.count }),
+            Field("names", .list(.string), "Names of the classes; the first is class 0.", of: { (s: DataSetObject) in s.base.classes.map(\.name) }),
+            Field(
+                "colours", .list(.list(.integer)), "Colours of the classes, {red, green, blue} of 0 to 255.",
+                of: { (s: DataSetObject) in s.base.classes.map { [Int($0.colour.red), Int($0.colour.green), Int($0.colour.blue)] } }),
+        ],
+        metamethods: [
+            Binding(name: "__len", parameters: [Argument("set", .any)], returns: [Returns(.integer)], summary: "Number of samples.") { call in
+                call.push(try call.get(1, as: DataSetObject.self).base.count)
+            },
+        ],
+        unique: true, describe: { set in
+            let size = set.base.count > 0 ? try set.base.size(0) : nil
+            return set.base.description + (size.map { ", the first \($0)" } ?? "")
+        })
+}
+
+enum DataSetMethods {
+    static let all = [split, sample, size, source, frequencies, weights, subset, scaled, check, batches]
+
+    private static let shapes = "local set = data.shapes{images = 8, size = {32, 48}, classes = 4, seed = 1}\n"
+
+    private static func method(
+        _ name: String, _ parameters: [Argument] = [], options: [Option] = [], returns: [Returns] = [], _ summary: String, _ detail: String = "",
+        example: String, body: @escaping Body
+    ) -> Binding {
+        Binding(
+            module: "data_set", name: name, parameters: parameters, options: options, returns: returns, summary: summary, detail: detail,
+            example: shapes + example, body: body)
+    }
+
+    private static let number = Argument("i", .integer, "number of the sample, from 1")
+
+    private static let split = method(
+        "split", [Argument("fraction", .number, default: 0.5, "share of the first part, between 0 and 1")],
+        options: [Option("seed", .integer, default: 0, "decides which samples go where")],
+        returns: [Returns(.object("data_set")), Returns(.object("data_set"))], "Two parts without a common image that together are the whole.",
+        "The split depends on the seed alone. An error when either part would be empty.", example: "local a, b = set:split(0.5, {seed = 4})\nprint(#a, #b)  --> 4\t4"
+    ) { call in
+        let (first, second) = try call.this(as: DataSetObject.self).base.split(call.get(1), seed: call.option("seed"))
+        return call.push(DataSetObject(first)) + call.push(DataSetObject(second))
+    }
+
+    private static let sample = method(
+        "sample", [number], returns: [Returns(.tensor, "[3, height, width], values 0 to 1"), Returns(.tensor, "[height, width] int32")],
+        "An image and its labels as they are: neither cut nor normalised.",
+        example: "local image, labels = set:sample(1)\nprint(image:size(1), labels.dtype, labels:size(1), labels:size(2))  --> 3\tint32\t32\t48"
+    ) { call in
+        let set: DataSetObject = try call.this()
+        let sample = try set.base.sample(set.index(call.get(1)))
+        let size = sample.image.size
+        var planes = [Float](repeating: 0, count: 3 * size.count)
+        for i in 0..<size.count {
+            for channel in 0..<3 { planes[channel * size.count + i] = Float(sample.image.pixels[3 * i + channel]) / 255 }
+        }
+        return call.push(try Tensor(planes, shape: [3, size.height, size.width]))
+            + call.push(try Tensor(ints: sample.labels.values.map(Int32.init), shape: [size.height, size.width]))
+    }
+
+    private static let size = method(
+        "size", [number], returns: [Returns(.integer, "height"), Returns(.integer, "width")], "Height and width of a sample, from the file's header.",
+        example: "print(set:size(1))  --> 32\t48"
+    ) { call in
+        let set: DataSetObject = try call.this()
+        let size = try set.base.size(set.index(call.get(1)))
+        return call.push(size.height) + call.push(size.width)
+    }
+
+    private static let source = method(
+        "source", [number], returns: [Returns(.string)], "What a sample comes from: the file, or generator and number.",
+        example: "print(set:source(2))  --> shapes (seed 1) image 2"
+    ) { call in
+        let set: DataSetObject = try call.this()
+        return call.push(try set.base.source(set.index(call.get(1))))
+    }
+
+    private static let frequencies = method(
+        "frequencies", returns: [Returns(.list(.number))], "Share of each class among the pixels that have one.", "Reads all labels the first time.",
+        example: "local sum = 0\nfor _, f in ipairs(set:frequencies()) do sum = sum + f end\nprint(math.abs(sum - 1) < 1e-12)  --> true"
+    ) { call in call.push(try call.this(as: DataSetObject.self).inspected().frequencies) }
+
+    private static let weights = method(
+        "weights", returns: [Returns(.tensor, "[classes]")], "Weights of the classes for a loss: the median frequency over the class's own.",
+        "Eigen and Fergus, 2015; mean 1 over the classes that occur, 0 for others.", example: "print(set:weights().count)  --> 4"
+    ) { call in call.push(try Tensor(call.this(as: DataSetObject.self).inspected().balancedWeights)) }
+
+    private static let subset = method(
+        "subset", [Argument("first", .union([.integer, .list(.integer)]), "number of a sample, or a list of numbers"), Argument("last", .integer, optional: true)],
+        returns: [Returns(.object("data_set"))], "Some of the samples.", example: "print(#set:subset(3, 5), #set:subset{1, 8})  --> 3\t2"
+    ) { call in
+        let set: DataSetObject = try call.this()
+        let given = try call.get(1, as: [Int].self)
+        var indices = try given.map { try set.index($0) }
+        if call.has(2) {
+            let last = try set.index(call.get(2))
+            guard let first = indices.first, indices.count == 1, first <= last else { throw call.bad(2, "a last sample not before the first expected") }
+            indices = Array(first...last)
+        }
+        guard !indices.isEmpty else { throw call.bad(1, "at least one sample expected") }
+        return call.push(DataSetObject(try Subset(set.base, indices)))
+    }
+
+    private static let scaled = method(
+        "scaled", [Argument("factor", .number, "above 0, at most 1")], returns: [Returns(.object("data_set"))], "The set at a fraction of its size.",
+        "Images are averaged over areas, labels taken from the nearest pixel.", example: "print(set:scaled(0.5):size(1))  --> 16\t24"
+    ) { call in call.push(DataSetObject(try call.this(as: DataSetObject.self).base.scaled(call.get(1)))) }
+
+    private static let check = method(
+        "check", returns: [Returns(.object("data_set"))], "Reads all labels once: finds labels outside of the classes and images of another size than their labels.",
+        "Returns the set. The error says which file and which value.", example: "print(#set:check())  --> 8"
+    ) { call in
+        _ = try call.this(as: DataSetObject.self).inspected()
+        return call.pushThis()
+    }
+
+    private static let batches = method(
+        "batches",
+        options: [
+            Option("size", .integer, required: true, "images in a batch"), Option("seed", .integer, default: 0, "decides order and augmentation"),
+            Option("crop", Kind.integers, "height and width cut out at random; none takes whole images, which then need one size"),
+            Option("scale", .union([.number, .list(.number)]), "resize by a random factor of this range, {least, most}"),
+            Option("flip", .boolean, default: false, "mirror left and right at random"),
+            Option("jitter", .number, default: 0, "random brightness, contrast, saturation by a factor of 1 ± jitter"),
+            Option("pad", .boolean, default: false, "fill up with the mean colour where the image is smaller than the crop, labels 255"),
+            Option("shuffle", .boolean, default: true, "a new order in each epoch"),
+            Option("drop_last", .boolean, default: true, "leave out what fills no batch"),
+            Option("ahead", .integer, default: 3, "batches prepared in the background; 0: none, no thread"),
+        ] + DataNormalisation.options,
+        returns: [Returns(.object("loader"))], "Batches without end, prepared on a background thread.",
+        "Batch k of epoch e depends on the set, the settings and the seed alone. A crop larger than an image, or batches larger than the set, are errors "
+            + "here, before any work.",
+        example: "local loader = set:batches{size = 2, seed = 6, crop = {16, 24}, flip = true}\nlocal images, labels = loader:next()\n"
+            + "print(images:size(1), images:size(4), labels:size(3), loader.per_epoch)  --> 2\t24\t24\t4"
+    ) { call in
+        let augmentation = try augmentation(call)
+        let loader = try BatchLoader(
+            call.this(as: DataSetObject.self).base, size: call.option("size"), augmentation: augmentation, seed: call.option("seed"),
+            shuffle: call.option("shuffle"), dropLast: call.option("drop_last"), ahead: call.option("ahead"))
+        return call.push(LoaderObject(loader))
+    }
+
+    private static func augmentation(_ call: Call) throws -> Augmentation {
+        var crop: Size?
+        if let (height, width) = try call.pair(ifPresent: "crop") { crop = Size(height: height, width: width) }
+        var scale = 1.0...1.0
+        if let given: LuaValue = try call.option(ifPresent: "scale") {
+            let ends = given.number.map { [$0, $0] } ?? given.table?.list.compactMap(\.number) ?? []
+            guard ends.count == 2, ends[0] <= ends[1], ends.allSatisfy(\.isFinite) else {
+                throw call.badOption("scale", "a factor or {least, most} expected, got \(given.source)")
+            }
+            scale = ends[0]...ends[1]
+        }
+        return Augmentation(
+            crop: crop, scale: scale, flip: try call.option("flip"), jitter: try call.option("jitter"), pad: try call.option("pad"),
+            normalisation: try DataNormalisation.read(call))
+    }
+}
+
+/// The options `normalise`, `mean` and `std`.
+enum DataNormalisation {
+    static let options = [
+        Option("normalise", .boolean, default: true, "(value - mean) / std for each channel, values 0 to 1; false leaves 0 to 1"),
+        Option("mean", .list(.number), "of red, green, blue; ImageNet's when not given"), Option("std", .list(.number), "the same of the deviations"),
+    ]
+
+    static func read(_ call: Call) throws -> Normalisation {
+        guard try call.option("normalise") else { return Normalisation(mean: [0, 0, 0], deviation: [1, 1, 1]) }
+        func channels(_ name: String, _ standard: [Float]) throws -> [Float] {
+            guard let given: [Float] = try call.option(ifPresent: name) else { return standard }
+            guard given.count == 3 else { throw call.badOption(name, "3 numbers expected, got \(given.count)") }
+            return given
+        }
+        return Normalisation(
+            mean: try channels("mean", Normalisation.imageNet.mean), deviation: try channels("std", Normalisation.imageNet.deviation))
+    }
+}

@@ -1,0 +1,202 @@
+import Networks
+import Segmentation
+import Tensors
+
+/// A confusion matrix as Lua holds it.
+public final class ConfusionObject: LuaObject {
+    public private(set) var matrix: ConfusionMatrix
+    public let names: [String]
+    public let ignore: Int32
+
+    init(classes: Int, names: [String] = [], ignore: Int32 = 255) {
+        matrix = ConfusionMatrix(classes: classes)
+        self.names = names
+        self.ignore = ignore
+    }
+
+    /// Counts scores [N, C, H, W] or predictions [N, H, W] against labels [N, H, W]; one image may come without N.
+    func add(_ given: Tensor, _ labels: Tensor) throws {
+        guard labels.dtype == .int32 else { throw DataError("expected int32 labels, got \(labels.dtype)", remedy: "labels:to('int32')") }
+        var predictions = given
+        if given.rank == labels.rank + 1 {
+            let axis = given.rank - 3
+            guard axis >= 0, given.shape[axis] == matrix.classes else {
+                throw DataError("expected scores of \(matrix.classes) classes, got \(given.shape)", remedy: "count with the number of classes of the scores")
+            }
+            predictions = try GradientMode.disabled { try given.detach().argmax(axis) }
+        }
+        guard predictions.shape == labels.shape else {
+            throw DataError("expected predictions \(labels.shape) as the labels, got \(predictions.shape)", remedy: "resize the scores to the labels")
+        }
+        let found = try predictions.ints(), truth = try labels.ints()
+        try matrix.add(labels: truth, predictions: found, count: truth.count, ignore: ignore)
+    }
+
+    func merge(_ other: ConfusionObject) throws { try matrix.merge(other.matrix) }
+
+    public static let objectType = ObjectType(
+        "confusion", of: ConfusionObject.self, summary: "Counts of pixels by label and prediction: the source of all metrics of segmentation.",
+        methods: [addBinding, iou, classAccuracy, mergeBinding, counts],
+        fields: [
+            Field(
+                "miou", .number, "Mean intersection over union of the classes that are labelled or predicted somewhere; NaN before anything is counted.",
+                of: { (c: ConfusionObject) in c.matrix.meanIoU }),
+            Field("accuracy", .number, "Share of pixels predicted as labelled.", of: { (c: ConfusionObject) in c.matrix.pixelAccuracy }),
+            Field("mean_accuracy", .number, "Mean over the labelled classes of their accuracy.", of: { (c: ConfusionObject) in c.matrix.meanAccuracy }),
+            Field("total", .integer, "Pixels counted.", of: { (c: ConfusionObject) in Int(c.matrix.total) }),
+            Field("classes", .integer, "Number of classes.", of: { (c: ConfusionObject) in c.matrix.classes }),
+            Field("names", .list(.string), "Names of the classes, if they are known.", of: { (c: ConfusionObject) in c.names }),
+        ],
+        unique: true, describe: { $0.matrix.table($0.names) })
+
+    private static let start = "local c = metrics.confusion(3)\nc:add(tensor.from({0, 1, 2, 2}, {dtype = 'int32'}), tensor.from({0, 1, 1, 255}, {dtype = 'int32'}))\n"
+
+    private static let addBinding = Binding(
+        module: "confusion", name: "add",
+        parameters: [
+            Argument("predictions", .tensor, "scores [N, classes, H, W], or class numbers [N, H, W]"), Argument("labels", .tensor, "int32 [N, H, W]"),
+        ],
+        returns: [Returns(.object("confusion"))], summary: "Counts pixels; those with the ignore label are left out.",
+        detail: "A label or prediction that is no class is an error.", example: start + "print(c.total)  --> 3"
+    ) { call in
+        try call.this(as: ConfusionObject.self).add(call.get(1), call.get(2))
+        return call.pushThis()
+    }
+
+    private static let iou = Binding(
+        module: "confusion", name: "iou", returns: [Returns(.list(.number))],
+        summary: "Intersection over union of each class, the first for class 0; NaN for a class that occurs nowhere.", example: start + "print(c:iou()[1], c:iou()[2])  --> 1.0\t0.5"
+    ) { call in
+        let matrix = try call.this(as: ConfusionObject.self).matrix
+        return call.push((0..<matrix.classes).map { matrix.iou($0) ?? .nan })
+    }
+
+    private static let classAccuracy = Binding(
+        module: "confusion", name: "class_accuracy", returns: [Returns(.list(.number))],
+        summary: "Share of each class's pixels that were predicted as it; NaN where no pixel is labelled so.", example: start + "print(c:class_accuracy()[2])  --> 0.5"
+    ) { call in
+        let matrix = try call.this(as: ConfusionObject.self).matrix
+        return call.push((0..<matrix.classes).map { matrix.accuracy($0) ?? .nan })
+    }
+
+    private static let mergeBinding = Binding(
+        module: "confusion", name: "merge", parameters: [Argument("other", .object("confusion"))], returns: [Returns(.object("confusion"))],
+        summary: "Adds the counts of another matrix.", example: start + "print(metrics.confusion(3):merge(c):merge(c).total)  --> 6"
+    ) { call in
+        try call.this(as: ConfusionObject.self).merge(call.get(1))
+        return call.pushThis()
+    }
+
+    private static let counts = Binding(
+        module: "confusion", name: "counts", returns: [Returns(.list(.list(.integer)))], summary: "The matrix: a row for each label, a column for each prediction.",
+        example: start + "print(c:counts()[2][3])  --> 1"
+    ) { call in
+        let matrix = try call.this(as: ConfusionObject.self).matrix
+        return call.push((0..<matrix.classes).map { label in (0..<matrix.classes).map { Int(matrix[label, $0]) } })
+    }
+}
+
+enum MetricsModule {
+    static let module = LuaModule(
+        "metrics", summary: "How good a segmentation is: confusion matrix, IoU, accuracy.", types: [ConfusionObject.objectType], bindings: [confusion, evaluate])
+
+    private static let confusion = Binding(
+        module: "metrics", name: "confusion", parameters: [Argument("classes", .union([.integer, .list(.string)]), "their number, or their names")],
+        options: [Option("ignore", .integer, default: 255, "label that does not count")], returns: [Returns(.object("confusion"))],
+        summary: "An empty confusion matrix.", example: "print(metrics.confusion{'sky', 'road'}.classes)  --> 2"
+    ) { call in
+        let ignore = try ignoreLabel(call)
+        if let names: [String] = call.value(1).table?.list.compactMap(\.string), !names.isEmpty {
+            return call.push(ConfusionObject(classes: names.count, names: names, ignore: ignore))
+        }
+        let classes: Int = try call.get(1)
+        guard (1...4096).contains(classes) else { throw call.bad(1, "1 to 4096 classes expected, got \(classes)") }
+        return call.push(ConfusionObject(classes: classes, ignore: ignore))
+    }
+
+    static func ignoreLabel(_ call: Call) throws -> Int32 {
+        let value: Int = try call.option("ignore")
+        guard let label = Int32(exactly: value) else { throw call.badOption("ignore", "a label expected, got \(value)") }
+        return label
+    }
+
+    private static let evaluate = Binding(
+        module: "metrics", name: "evaluate",
+        parameters: [
+            Argument("model", .object("module"), "computes scores [N, classes, H, W] from images"),
+            Argument("data", .union([.object("data_set"), .object("loader")]), "a loader gives what is left of its epoch"),
+        ],
+        options: [
+            Option("batch", .integer, default: 4, "images at once, where their sizes agree"), Option("ignore", .integer, default: 255, "label that does not count"),
+            Option("each", .function, "called after each batch with the images done and their number in all"),
+        ] + DataNormalisation.options,
+        returns: [Returns(.object("confusion"))], summary: "Counts what a model predicts on whole images.",
+        detail: "In evaluation mode, without history, as a plan; afterwards every part of the model is in the mode it was in. Images may differ in size.",
+        example: "local set = data.shapes{images = 4, size = {16, 24}, classes = 3, seed = 1}\n"
+            + "print(metrics.evaluate(nn.conv2d(3, 3, {kernel = 1}), set, {batch = 2}).total)  --> 1536"
+    ) { call in
+        let model: Module = try call.get(1)
+        let each: LuaFunction? = try call.option(ifPresent: "each")
+        let ignore = try ignoreLabel(call)
+        let size: Int = try call.option("batch")
+        guard size > 0 else { throw call.badOption("batch", "1 image or more expected, got \(size)") }
+        if let set = DataSetObject.read(call.thread, call.index(2)) {
+            let loader = LoaderObject(try Evaluation.loader(set.base, size, DataNormalisation.read(call)))
+            defer { loader.close() }
+            return call.push(try Evaluation.run(model, loader, ignore: ignore, each))
+        }
+        return call.push(try Evaluation.run(model, call.get(2), ignore: ignore, each))
+    }
+}
+
+/// Inference over a data set.
+enum Evaluation {
+    /// Whole images in order; one at a time when their sizes differ.
+    static func loader(_ set: any DataSet, _ size: Int, _ normalisation: Normalisation) throws -> BatchLoader {
+        let first = set.count > 0 ? try set.size(0) : nil
+        let uniform = try (0..<set.count).allSatisfy { try set.size($0) == first }
+        return try BatchLoader(
+            set, size: uniform ? size : 1, augmentation: Augmentation(normalisation: normalisation), seed: 0, shuffle: false, dropLast: false, ahead: 2)
+    }
+
+    /// Counts the rest of a loader's epoch.
+    static func run(_ model: Module, _ loader: LoaderObject, ignore: Int32, _ each: LuaFunction?) throws -> ConfusionObject {
+        let classes = try loader.open().data.classes
+        let result = ConfusionObject(classes: classes.count, names: classes.map(\.name), ignore: ignore)
+        let epoch = try loader.open().state.epoch
+        let total = try loader.open().data.count
+        var done = 0
+        try Inference.run(model) { scores in
+            while try loader.open().state.epoch == epoch {
+                let (images, labels) = try loader.next()
+                try result.add(scores(images), labels)
+                done += images.shape[0]
+                try each?.call(done, total)
+            }
+        }
+        return result
+    }
+}
+
+/// A model in evaluation mode for a while.
+enum Inference {
+    /// Plans made during it. Its own count of modes: the plans of training before it stay valid after it, and are not made anew each epoch.
+    private static let generation = Int.min
+
+    /// Runs `body` with a function from images to scores; every part of the model is put back into the mode it was in.
+    static func run<T>(_ model: Module, _ body: ((Tensor) throws -> Tensor) throws -> T) throws -> T {
+        let training = modules(of: model).map { ($0, $0.isTraining) }
+        let before = Compiled.modeGeneration
+        model.eval()
+        Compiled.modeGeneration = generation
+        defer {
+            // Parents first: setting one sets all below it.
+            for (module, on) in training where module.isTraining != on { module.train(on) }
+            Compiled.modeGeneration = before
+        }
+        let compiled = Compiled { inputs in [try GradientMode.disabled { try model(inputs[0]) }] }
+        return try body { images in try compiled([images])[0] }
+    }
+
+    private static func modules(of module: Module) -> [Module] { [module] + module.children.flatMap { modules(of: $0.module) } }
+}

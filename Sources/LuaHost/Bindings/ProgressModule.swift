@@ -1,0 +1,178 @@
+import Glibc
+
+/// A line on stderr that says how far a long job is: one line drawn over again on a terminal, now and then a plain line elsewhere.
+public final class ProgressBar: LuaObject {
+    private let total: Int
+    private let label: String
+    private let isTerminal: Bool
+    private let start = ProgressBar.now
+    /// What was done before the start, of a resumed job: it says nothing about the rate.
+    private let offset: Int
+    private var done: Int
+    private var fields: [(name: String, value: LuaValue)] = []
+    private var drawn = -Double.infinity
+    private var nextShare = 0.1
+    private var finished = false
+
+    init(total: Int, label: String, done: Int) {
+        self.total = total
+        self.label = label
+        self.done = done
+        offset = done
+        let dumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
+        isTerminal = isatty(2) == 1 && !dumb
+    }
+
+    private static var now: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
+
+    func update(_ done: Int, _ fields: [(name: String, value: LuaValue)]) {
+        guard !finished else { return }
+        self.done = max(0, done)
+        if !fields.isEmpty { self.fields = fields }
+        let time = ProgressBar.now
+        if isTerminal {
+            // Ten times a second are enough for an eye.
+            if time - drawn >= 0.1 { draw(time) }
+        } else if share >= nextShare, time - drawn >= 10 {
+            draw(time)
+            nextShare = (share * 10).rounded(.down) / 10 + 0.1
+        }
+    }
+
+    /// The last state, and the end of the line.
+    func finish() {
+        guard !finished else { return }
+        finished = true
+        let text = line(ProgressBar.now, width: isTerminal ? columns : 200, final: true)
+        write(isTerminal ? "\r\u{1B}[K" + text + "\n" : text + "\n")
+    }
+
+    /// Takes the line away, to print something else above it.
+    func clear() {
+        if isTerminal, !finished { write("\r\u{1B}[K") }
+        drawn = -.infinity
+    }
+
+    private func draw(_ time: Double) {
+        drawn = time
+        write(isTerminal ? "\r\u{1B}[K" + line(time, width: columns, final: false) : line(time, width: 200, final: false) + "\n")
+    }
+
+    private var share: Double { total > 0 ? min(1, Double(done) / Double(total)) : 1 }
+
+    /// `label 12/80 ━━━━──── loss 1.234  3.1/s  0:12 left`
+    func line(_ time: Double, width: Int, final: Bool) -> String {
+        var head = (label.isEmpty ? "" : label + " ") + "\(done)/\(total)"
+        var tail = fields.map { "  " + ($0.name.isEmpty ? "" : $0.name + " ") + ProgressBar.text($0.value) }.joined()
+        let elapsed = time - start
+        let steps = Double(done - offset)
+        if elapsed > 0, steps > 0 {
+            let rate = steps / elapsed
+            tail += rate >= 1 ? "  \(ProgressBar.text(.number(rate)))/s" : "  \(ProgressBar.text(.number(1 / rate))) s each"
+            tail += final ? "  took \(ProgressBar.clock(elapsed))" : "  \(ProgressBar.clock(Double(total - done) / rate)) left"
+        }
+        if isTerminal {
+            let room = min(30, width - 2 - head.count - tail.count)
+            if room >= 8 {
+                let full = Int((share * Double(room)).rounded(.down))
+                head += " " + String(repeating: "━", count: full) + String(repeating: "─", count: room - full)
+            }
+        } else {
+            head += " (\(Int((share * 100).rounded(.down)))%)"
+        }
+        return String((head + tail).prefix(max(20, width - 1)))
+    }
+
+    /// Numbers with three significant digits or so, anything else as it is.
+    static func text(_ value: LuaValue) -> String {
+        guard case .number(let x) = value, x.isFinite else { return value.string ?? value.source }
+        let size = abs(x)
+        if size >= 1e6 || (size > 0 && size < 1e-4) { return "\(Float(x))" }
+        let decimals = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 4
+        let unit = [1.0, 10, 100, 1000, 10000][decimals]
+        let scaled = Int((size * unit).rounded())
+        let whole = "\(x < 0 ? "-" : "")\(scaled / Int(unit))"
+        guard decimals > 0 else { return whole }
+        let rest = "\(scaled % Int(unit))"
+        return whole + "." + String(repeating: "0", count: decimals - rest.count) + rest
+    }
+
+    /// Seconds as 0:07, 12:30 or 1:02:03.
+    static func clock(_ seconds: Double) -> String {
+        guard seconds.isFinite, seconds < 1e9 else { return "?" }
+        let s = Int(max(0, seconds).rounded())
+        func two(_ n: Int) -> String { n < 10 ? "0\(n)" : "\(n)" }
+        return s >= 3600 ? "\(s / 3600):\(two(s / 60 % 60)):\(two(s % 60))" : "\(s / 60):\(two(s % 60))"
+    }
+
+    private var columns: Int {
+        var size = winsize()
+        return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    }
+
+    private func write(_ text: String) {
+        // What Lua has printed comes first.
+        fflush(nil)
+        var text = text
+        text.withUTF8 { _ = Glibc.write(2, $0.baseAddress, $0.count) }
+    }
+
+    public static let objectType = ObjectType(
+        "progress_bar", of: ProgressBar.self, summary: "How far a long job is, on stderr.", methods: [updateBinding, finishBinding, clearBinding],
+        fields: [
+            Field("done", .integer, "Steps done.", of: { (b: ProgressBar) in b.done }), Field("total", .integer, "Steps in all.", of: { (b: ProgressBar) in b.total }),
+        ],
+        unique: true, describe: { "progress \($0.done) of \($0.total)" })
+
+    private static let updateBinding = Binding(
+        module: "progress_bar", name: "update",
+        parameters: [Argument("done", .integer, "steps done so far"), Argument("fields", .table, optional: true, "what to show: {loss = 1.2} or, in order, {{\"loss\", 1.2}}")],
+        summary: "Says how far the job is; draws only as often as is of use.",
+        example: "local bar = progress.bar{total = 3}\nfor i = 1, 3 do bar:update(i, {loss = 1 / i}) end\nprint(bar.done)  --> 3"
+    ) { call in
+        let table = call.value(2).table ?? LuaTable()
+        let listed = table.list.compactMap { item in item.table?[1].string.map { (name: $0, value: item.table?[2] ?? .nil) } }
+        let named = table.fields.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
+        try call.this(as: ProgressBar.self).update(call.get(1), listed + named)
+        return 0
+    }
+
+    private static let finishBinding = Binding(
+        module: "progress_bar", name: "finish", summary: "Shows the last state and ends the line.", example: "progress.bar{total = 1}:finish()"
+    ) { call in
+        try call.this(as: ProgressBar.self).finish()
+        return 0
+    }
+
+    private static let clearBinding = Binding(
+        module: "progress_bar", name: "clear", summary: "Takes the line away so that something can be printed; the next update draws it again.",
+        example: "progress.bar{total = 1}:clear()"
+    ) { call in
+        try call.this(as: ProgressBar.self).clear()
+        return 0
+    }
+}
+
+enum ProgressModule {
+    static let module = LuaModule(
+        "progress", summary: "How far a long job is, on stderr.", types: [ProgressBar.objectType],
+        bindings: [
+            Binding(
+                module: "progress", name: "bar",
+                options: [
+                    Option("total", .integer, required: true, "steps in all"), Option("label", .string, default: "", "what stands in front"),
+                    Option("done", .integer, default: 0, "steps that were done before, of a resumed job"),
+                ],
+                returns: [Returns(.object("progress_bar"))], summary: "A progress bar: one line on a terminal, now and then a plain line elsewhere.",
+                example: "local bar = progress.bar{total = 10, label = 'epoch 1'}\nprint(bar)  --> progress 0 of 10"
+            ) { call in
+                let total: Int = try call.option("total")
+                guard total >= 0 else { throw call.badOption("total", "0 or more expected, got \(total)") }
+                return call.push(ProgressBar(total: total, label: try call.option("label"), done: try call.option("done")))
+            },
+        ])
+}
