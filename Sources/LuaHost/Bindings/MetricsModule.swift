@@ -23,7 +23,8 @@ public final class ConfusionObject: LuaObject {
             guard axis >= 0, given.shape[axis] == matrix.classes else {
                 throw DataError("expected scores of \(matrix.classes) classes, got \(given.shape)", remedy: "count with the number of classes of the scores")
             }
-            predictions = try GradientMode.disabled { try given.detach().argmax(axis) }
+            let shape = Array(given.shape[..<axis] + given.shape[(axis + 1)...])
+            predictions = try GradientMode.disabled { try given.detach().argmax(axis).reshape(shape) }
         }
         guard predictions.shape == labels.shape else {
             throw DataError("expected predictions \(labels.shape) as the labels, got \(predictions.shape)", remedy: "resize the scores to the labels")

@@ -9,5 +9,6 @@ extension Registry {
         MetricsModule.module,
         CheckpointModule.module,
         ProgressModule.module,
+        PlotModule.module,
     ])
 }

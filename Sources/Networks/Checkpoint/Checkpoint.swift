@@ -131,7 +131,7 @@ public struct Checkpoint {
 extension CheckpointPart {
     /// - Throws: when this part was taken from another kind of object.
     public func require(_ kind: String) throws {
-        guard self.kind == kind else { throw CheckpointError("the checkpoint has a \(self.kind) under this name, not a \(kind)") }
+        guard self.kind == kind else { throw CheckpointError("the checkpoint has another kind of object under this name: \(self.kind) there, \(kind) here") }
     }
 
     /// - Throws: when names or shapes are not those of `own`.
