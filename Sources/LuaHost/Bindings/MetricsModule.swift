@@ -181,19 +181,13 @@ enum Evaluation {
 
 /// A model in evaluation mode for a while.
 enum Inference {
-    /// Plans made during it. Its own count of modes: the plans of training before it stay valid after it, and are not made anew each epoch.
-    private static let generation = Int.min
-
     /// Runs `body` with a function from images to scores; every part of the model is put back into the mode it was in.
     static func run<T>(_ model: Module, _ body: ((Tensor) throws -> Tensor) throws -> T) throws -> T {
         let training = modules(of: model).map { ($0, $0.isTraining) }
-        let before = Compiled.modeGeneration
         model.eval()
-        Compiled.modeGeneration = generation
         defer {
             // Parents first: setting one sets all below it.
             for (module, on) in training where module.isTraining != on { module.train(on) }
-            Compiled.modeGeneration = before
         }
         let compiled = Compiled { inputs in [try GradientMode.disabled { try model(inputs[0]) }] }
         return try body { images in try compiled([images])[0] }
