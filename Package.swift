@@ -38,7 +38,8 @@ let package = Package(
         .target(name: "Search", dependencies: ["Networks"]),
 
         // The host: the only part that knows Lua.
-        .target(name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"]),
+        .target(
+            name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"], linkerSettings: [.linkedLibrary("readline")]),
         .target(
             name: "LuaHost",
             dependencies: ["CLua", "CLuaSystem", "CReadline", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search"]),

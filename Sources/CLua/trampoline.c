@@ -274,6 +274,11 @@ void clua_make_type(lua_State *L, const void *type, const char *name) {
   lua_settop(L, methods - 1);
 }
 
+void clua_write(const char *bytes, size_t count, bool is_error) {
+  if (is_error) fflush(stdout);
+  if (count) fwrite(bytes, 1, count, is_error ? stderr : stdout);
+}
+
 // MARK: - Opening and closing
 
 /// Running out of memory raises, which must not happen under a Swift frame: there it ends the process with a message.
@@ -354,3 +359,5 @@ void clua_close(lua_State *L) {
   lua_close(L);
   free(host);
 }
+
+const char *clua_release_text(void) { return LUA_RELEASE; }

@@ -1,1 +1,4 @@
+import Glibc
 import LuaHost
+
+exit(Runner.main(CommandLine.arguments))

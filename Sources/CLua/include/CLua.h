@@ -134,6 +134,8 @@ void clua_raw_set(lua_State *L, int index, const char *name, size_t count);
 const char *clua_type_name(lua_State *L, int index);
 int64_t clua_heap_bytes(lua_State *L);
 void clua_collect(lua_State *L);
+/// Writes to C's stdout, or after flushing that to stderr: Lua's print uses the same streams.
+void clua_write(const char *bytes, size_t count, bool is_error);
 
 // MARK: - Protected calls
 
@@ -171,3 +173,25 @@ bool clua_is_interrupt(lua_State *L, int index);
 void clua_track_coroutines(lua_State *L);
 /// Replaces load, loadfile, dofile and require's search of Lua files by versions that take text only.
 void clua_text_only(lua_State *L);
+
+// MARK: - Lines from a terminal
+
+enum { CLUA_COMPLETE_NOTHING = 0, CLUA_COMPLETE_FILES = 1 };
+/// Adds candidates for the word line[start..<end] by clua_add_candidate, or says that file names are wanted. `start` -1: only the
+/// question whether they are. Must not call Lua.
+typedef int (*clua_completer)(const char *line, int start, int end);
+void clua_add_candidate(const char *text);
+
+void clua_line_setup(const char *name, clua_completer completer, bool to_stderr);
+typedef enum { CLUA_LINE_READ, CLUA_LINE_END, CLUA_LINE_INTERRUPTED } clua_line;
+/// Reads one line into malloc'ed memory. Ctrl-C gives the line up.
+clua_line clua_read_line(const char *prompt, char **text);
+/// Reads the history file, creating it for this user alone.
+void clua_history_open(const char *path);
+/// Adds an entry of one or more lines, to the file too if there is a path; a repetition of the last entry is left out.
+void clua_history_add(const char *text, const char *path);
+
+/// "Lua 5.4.4".
+const char *clua_release_text(void);
+/// Readline's version: "8.2".
+const char *clua_line_editor_version(void);

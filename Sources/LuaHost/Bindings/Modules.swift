@@ -10,5 +10,6 @@ extension Registry {
         CheckpointModule.module,
         ProgressModule.module,
         PlotModule.module,
+        HelpModule.module,
     ])
 }

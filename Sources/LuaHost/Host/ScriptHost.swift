@@ -108,6 +108,15 @@ public final class ScriptHost {
             setNested(L, binding.name)
         }
         if !module.constants.isEmpty { installConstants(L, module.constants) }
+        if let call = module.call {
+            // The table called is the first argument of __call; the body does not see it.
+            if lua_getmetatable(L, -1) == 0 { clua_push_table(L, 0, 1) }
+            let function = NativeFunction(call, skipping: 1, registry: registry)
+            functions.append(function)
+            clua_push_function(L, Unmanaged.passUnretained(function).toOpaque(), function.cName, Int32(CLUA_CALLABLE))
+            Stack.rawSet(L, -2, "__call")
+            lua_setmetatable(L, -2)
+        }
         clua_push_globals(L)
         clua_push_copy(L, -2)
         Stack.rawSet(L, -2, module.name)

@@ -128,10 +128,12 @@ public struct LuaModule: Sendable {
     public let types: [ObjectType]
     public let bindings: [Binding]
     public let constants: [Constant]
+    /// What calling the module does: `help(x)`.
+    public let call: Binding?
 
     public init(
         _ name: String, summary: String, detail: String = "", types: [ObjectType] = [], bindings: [Binding] = [],
-        constants: [Constant] = []
+        constants: [Constant] = [], call: Binding? = nil
     ) {
         self.name = name
         self.summary = summary
@@ -139,5 +141,6 @@ public struct LuaModule: Sendable {
         self.types = types
         self.bindings = bindings
         self.constants = constants
+        self.call = call
     }
 }

@@ -16,9 +16,10 @@ final class NativeFunction {
     private let optionChecks: [String: Check]
     private let takesOptions: Bool
 
-    init(_ binding: Binding, methodOf type: ObjectType? = nil, registry: Registry) {
+    /// - Parameter skipping: stack slots before the first argument, when there is no type to check them against.
+    init(_ binding: Binding, methodOf type: ObjectType? = nil, skipping: Int32 = 0, registry: Registry) {
         self.binding = binding
-        base = type == nil ? 0 : 1
+        base = type == nil ? skipping : 1
         cName = duplicate(binding.name)
         selfCheck = type.map { Check(.object($0.name), optional: false, registry: registry) }
         checks = binding.parameters.map { Check($0.kind, optional: $0.optional && !$0.variadic, registry: registry) }

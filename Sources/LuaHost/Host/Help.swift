@@ -1,0 +1,217 @@
+import CLua
+
+/// help(x), help "name", help.search "word": read from the registry.
+enum HelpModule {
+    static let module = LuaModule(
+        "help", summary: "What things are: help(x), help \"tensor.zeros\", help.search \"word\".",
+        bindings: [
+            Binding(
+                module: "help", name: "search", parameters: [Argument("word", .string, "any part of a name or a description")],
+                summary: "Lists what has a word in its name or description.", example: "help.search \"softmax\"",
+                body: { call in
+                    Terminal.out(Help(ScriptHost.of(call.thread)).search(try call.get(1)))
+                    return 0
+                }),
+        ],
+        call: Binding(
+            module: "help", name: "help", parameters: [Argument("x", .any, optional: true, "a value, or a name in quotes")],
+            summary: "Prints what a function, a type, a module or an option is.",
+            body: { call in
+                let help = Help(ScriptHost.of(call.thread))
+                Terminal.out(call.has(1) ? help.about(call.thread, call.index(1)) : help.overview)
+                return 0
+            }))
+}
+
+/// The texts of help, for prompt, notebook and script alike.
+struct Help {
+    private let registry: Registry
+
+    init(_ host: ScriptHost) { registry = host.registry }
+
+    /// What help() says.
+    var overview: String {
+        let width = registry.modules.map(\.name.count).max() ?? 0
+        let list = registry.modules.map { "  " + pad($0.name, width) + "  " + $0.summary + "\n" }.joined()
+        return """
+            Modules, each a global table:
+            \(list)
+            help(tensor) lists a module, help(tensor.zeros) or help "tensor.zeros" tells about a function,
+            help(x) about any value, help.search "word" finds what has a word in it. At the prompt: ? tensor.zeros
+            Lua itself: https://www.lua.org/manual/5.4/
+
+            """
+    }
+
+    // MARK: Values
+
+    /// About the value at `index`; a string is a name.
+    func about(_ L: LuaThread, _ index: Int32) -> String {
+        switch lua_type(L, index) {
+        case LUA_TSTRING: return about(name: Stack.string(L, index) ?? "")
+        case LUA_TUSERDATA:
+            guard let box = clua_to_any_box(L, index) else { return "A userdata of another library (\(Stack.typeName(L, index))).\n" }
+            return text(ObjectType.of(box))
+        case LUA_TFUNCTION: return aboutFunction(L, index)
+        case LUA_TTABLE:
+            if let module = registry.modules.first(where: { isModule(L, index, $0) }) { return text(module) }
+            return "A table.\n"
+        default: return "A \(Stack.typeName(L, index)): \(Stack.display(L, index))\n"
+        }
+    }
+
+    private func isModule(_ L: LuaThread, _ index: Int32, _ module: LuaModule) -> Bool {
+        let address = lua_topointer(L, index)
+        Stack.rawGet(L, clua_registry(), LUA_LOADED_TABLE)
+        Stack.rawGet(L, -1, module.name)
+        defer { clua_pop(L, 2) }
+        return lua_topointer(L, -1) == address
+    }
+
+    private func aboutFunction(_ L: LuaThread, _ index: Int32) -> String {
+        if let function = NativeFunction.at(L, index) { return text(function.binding, method: function.base == 1) }
+        guard lua_iscfunction(L, index) == 0 else {
+            return "A function of Lua's library or of a C module: https://www.lua.org/manual/5.4/\n"
+        }
+        var record = lua_Debug()
+        clua_push_copy(L, index)
+        lua_getinfo(L, ">Su", &record)
+        let arguments = record.nparams == 1 ? "1 argument" : "\(record.nparams) arguments"
+        let place = withUnsafeBytes(of: &record.short_src) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return "A function of \(arguments)\(record.isvararg != 0 ? " or more" : ""), defined in \(place), line \(record.linedefined).\n"
+    }
+
+    // MARK: Names
+
+    /// About "tensor", "tensor.zeros", "tensor:backward", "zeros".
+    func about(name: String) -> String {
+        let found = lookUp(name.trimmingSpaces)
+        if !found.isEmpty { return found.joined(separator: "\n") }
+        let result = search(name)
+        if !result.hasPrefix("Nothing") { return "No '\(name)' here. " + result }
+        let near = nearest(name, among: allNames)
+        return "Nothing is known of '\(name)'" + (near.map { "; did you mean '\($0)'?" } ?? ".") + " help() lists the modules.\n"
+    }
+
+    private var allNames: [String] {
+        registry.modules.flatMap { module in [module.name] + module.bindings.map { module.name + "." + $0.name } }
+            + registry.allTypes.flatMap { type in [type.name] + type.methods.map { type.name + ":" + $0.name } }
+    }
+
+    private func lookUp(_ name: String) -> [String] {
+        var found: [String] = []
+        if let module = registry.module(name) { found.append(text(module)) }
+        if let type = registry.type(name) { found.append(text(type)) }
+        for module in registry.modules {
+            for binding in module.bindings where module.name + "." + binding.name == name { found.append(text(binding)) }
+            for constant in module.constants where module.name + "." + constant.name == name {
+                found.append("\(name): \(constant.kind.words)\n    \(constant.summary)\n")
+            }
+        }
+        for type in registry.allTypes where found.isEmpty || name.contains(":") {
+            for method in type.methods where type.name + ":" + method.name == name || type.name + "." + method.name == name {
+                found.append(text(method, method: true, of: type))
+            }
+            for field in type.fields where type.name + "." + field.name == name { found.append(text(field, of: type)) }
+        }
+        if !found.isEmpty || name.contains(".") || name.contains(":") { return found }
+        for module in registry.modules {
+            for binding in module.bindings where binding.name == name { found.append(text(binding)) }
+        }
+        for type in registry.allTypes {
+            for method in type.methods where method.name == name { found.append(text(method, method: true, of: type)) }
+            for field in type.fields where field.name == name { found.append(text(field, of: type)) }
+        }
+        return found
+    }
+
+    /// One line for each function, method or field with the word in its name or description.
+    func search(_ word: String) -> String {
+        let needle = word.lowercased()
+        func has(_ texts: String...) -> Bool { texts.contains { $0.lowercased().contains(needle) } }
+        var hits: [(String, String)] = []
+        for module in registry.modules {
+            for binding in module.bindings {
+                let options = binding.options.map { $0.name + " " + $0.doc }.joined(separator: " ")
+                if has(module.name + "." + binding.name, binding.summary, binding.detail, options) {
+                    hits.append((module.name + "." + binding.name, binding.summary))
+                }
+            }
+            for constant in module.constants where has(module.name + "." + constant.name, constant.summary) {
+                hits.append((module.name + "." + constant.name, constant.summary))
+            }
+        }
+        for type in registry.allTypes {
+            for method in type.methods where has(type.name + ":" + method.name, method.summary, method.detail) {
+                hits.append((type.name + ":" + method.name, method.summary))
+            }
+            for field in type.fields where has(type.name + "." + field.name, field.doc) { hits.append((type.name + "." + field.name, field.doc)) }
+        }
+        guard !hits.isEmpty else { return "Nothing has '\(word)' in its name or description.\n" }
+        let width = min(hits.map(\.0.count).max() ?? 0, 32)
+        return "With '\(word)':\n" + hits.map { "  " + pad($0.0, width) + "  " + $0.1 + "\n" }.joined()
+    }
+
+    // MARK: Texts
+
+    private func text(_ module: LuaModule) -> String {
+        var rows = module.bindings.map { ($0.signature, $0.summary) }
+        rows += module.constants.map { ($0.name, $0.summary) }
+        let types = module.types.map { "  type " + $0.name + ": " + $0.summary + "\n" }.joined()
+        return module.name + ": " + module.summary + "\n" + indented(module.detail) + table(rows) + types
+    }
+
+    private func text(_ type: ObjectType) -> String {
+        let fields = type.fields.map { (".\($0.name)", $0.doc.isEmpty ? $0.kind.words : $0.doc) }
+        let methods = type.methods.map { (":" + $0.signature, $0.summary) }
+        return "type " + type.name + ": " + type.summary + "\n" + indented(type.detail) + table(fields + methods)
+    }
+
+    private func text(_ field: Field, of type: ObjectType) -> String {
+        "\(type.name).\(field.name): \(field.kind.words)\(field.set == nil ? ", read only" : "")\n    \(field.doc)\n"
+    }
+
+    func text(_ binding: Binding, method: Bool = false, of type: ObjectType? = nil) -> String {
+        let owner = type?.name ?? binding.module
+        var text = owner.isEmpty ? binding.signature : owner + (method ? ":" : ".") + binding.signature
+        text += "\n" + indented(binding.summary)
+        let parameters = binding.parameters.map { parameter in
+            (parameter.name, describe(parameter.kind, default: parameter.default, parameter.doc))
+        }
+        let options = binding.options.map { option in
+            ("  " + option.name, describe(option.kind, default: option.default, option.doc, required: option.required))
+        }
+        let returns = binding.returns.map { ("returns", $0.kind.words + ($0.optional ? " or nil" : "") + ($0.doc.isEmpty ? "" : ": " + $0.doc)) }
+        text += table(parameters + (options.isEmpty ? [] : [("options", "a table of")] + options) + returns)
+        if !binding.detail.isEmpty { text += indented(binding.detail) }
+        if !binding.example.isEmpty { text += "  Example:\n" + indented(binding.example) }
+        return text
+    }
+
+    private func describe(_ kind: Kind, default value: LuaValue?, _ doc: String, required: Bool = false) -> String {
+        kind.words + (value.map { ", \($0.source) if left out" } ?? "") + (required ? ", required" : "") + (doc.isEmpty ? "" : ": " + doc)
+    }
+
+    private func table(_ rows: [(String, String)]) -> String {
+        let width = min(rows.map(\.0.count).max() ?? 0, 28)
+        return rows.map { row in
+            let gap = row.0.count > width ? "\n" + String(repeating: " ", count: width + 4) : "  "
+            return "  " + pad(row.0, width) + gap + row.1 + "\n"
+        }.joined()
+    }
+
+    private func indented(_ text: String) -> String {
+        text.isEmpty ? "" : text.split(separator: "\n", omittingEmptySubsequences: false).map { "    " + $0 + "\n" }.joined()
+    }
+}
+
+func pad(_ text: String, _ width: Int) -> String { text + String(repeating: " ", count: max(0, width - text.count)) }
+
+extension StringProtocol {
+    var trimmingSpaces: String {
+        var text = Substring(self)
+        while text.first?.isWhitespace == true { text.removeFirst() }
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return String(text)
+    }
+}

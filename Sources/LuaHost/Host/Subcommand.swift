@@ -1,0 +1,69 @@
+import Glibc
+
+/// What `trellis WORD` does when WORD is no script.
+enum Subcommand {
+    /// The exit status, or nil when the command line is none of these. A file of that name beside us is a script all the same
+    /// if written ./doctor.
+    static func run(_ arguments: [String], _ registry: Registry) -> Int32? {
+        guard arguments.count > 1 else { return nil }
+        let rest = Array(arguments.dropFirst(2))
+        switch arguments[1] {
+        case "stubs": return stubs(rest, registry)
+        case "reference": return noArguments("reference", rest) ?? print(Reference(registry).markdown)
+        case "doctor": return noArguments("doctor", rest) ?? print(Doctor.report)
+        default: return nil
+        }
+    }
+
+    private static func print(_ text: String) -> Int32 {
+        Terminal.out(text)
+        return 0
+    }
+
+    private static func noArguments(_ name: String, _ rest: [String]) -> Int32? {
+        if rest.isEmpty { return nil }
+        Terminal.error("trellis: usage: trellis \(name)\n")
+        return 2
+    }
+
+    private static func stubs(_ rest: [String], _ registry: Registry) -> Int32 {
+        guard rest.count == 1, !rest[0].hasPrefix("-") else {
+            Terminal.error("trellis: usage: trellis stubs DIR\n")
+            return 2
+        }
+        do {
+            for line in try Stubs(registry).write(to: rest[0]) { Terminal.out(line + "\n") }
+            return 0
+        } catch {
+            Terminal.error("trellis: \(error)\n")
+            return 1
+        }
+    }
+}
+
+/// Small files, written beside their place and renamed.
+enum TextFile {
+    /// - Throws: `HostError` with the path and the system's reason.
+    static func write(_ text: String, to path: String) throws {
+        let temporary = "\(path).\(getpid()).tmp"
+        guard let file = fopen(temporary, "w") else { throw failure("cannot write", temporary) }
+        let bytes = Array(text.utf8)
+        let written = fwrite(bytes, 1, bytes.count, file)
+        let synced = fflush(file) == 0 && fsync(fileno(file)) == 0
+        guard fclose(file) == 0, synced, written == bytes.count, rename(temporary, path) == 0 else {
+            let error = failure("cannot write", path)
+            unlink(temporary)
+            throw error
+        }
+    }
+
+    static func makeFolder(_ path: String) throws {
+        if mkdir(path, 0o777) != 0, errno != EEXIST { throw failure("cannot make the folder", path) }
+    }
+
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+    private static func failure(_ what: String, _ path: String) -> HostError {
+        HostError("\(what) \(path): \(String(cString: strerror(errno)))")
+    }
+}

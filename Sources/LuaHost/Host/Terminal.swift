@@ -1,0 +1,32 @@
+import CLua
+import Glibc
+
+/// Where text goes. C's streams, so that what Lua prints and what the host prints stay in order.
+public enum Terminal {
+    public static func out(_ text: String) { write(text, isError: false) }
+    public static func error(_ text: String) { write(text, isError: true) }
+
+    private static func write(_ text: String, isError: Bool) {
+        var text = text
+        text.withUTF8 { utf8 in
+            utf8.withMemoryRebound(to: CChar.self) { clua_write($0.baseAddress, $0.count, isError) }
+        }
+    }
+
+    static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+
+    /// Whether text to `descriptor` may carry colours: a terminal that has them, and no NO_COLOR (https://no-color.org).
+    static func hasColour(_ descriptor: Int32) -> Bool {
+        guard isTerminal(descriptor), (environment("NO_COLOR") ?? "").isEmpty else { return false }
+        return environment("TERM").map { $0 != "dumb" } ?? false
+    }
+
+    static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    /// Columns of the terminal: asked of it, else COLUMNS, else 80.
+    static var width: Int {
+        var size = winsize()
+        if ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
+        return environment("COLUMNS").flatMap { Int($0) } ?? 80
+    }
+}
