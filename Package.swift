@@ -56,7 +56,7 @@ let package = Package(
         .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"], exclude: ["Fixtures"]),
         .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
         .testTarget(name: "SearchTests", dependencies: ["Search"]),
-        .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"]),
+        .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "trellis"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -200,7 +200,40 @@ static int coroutine_close(lua_State *L) {
   return failed ? lua_error(L) : lua_gettop(L) - 1;
 }
 
-void clua_track_coroutines(lua_State *L) {
+// MARK: - xpcall
+
+/// An error raised in a hook finds hooks off while its handler runs, so a script's handler that loops could not be stopped: an
+/// interrupt passes it by. Upvalue: the script's handler.
+static int guarded_handler(lua_State *L) {
+  if (trellis_interrupt_pending()) return 1;
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, 1);
+  return 1;
+}
+
+static int xpcall_end(lua_State *L, int status, lua_KContext extra) {
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - (int)extra;
+  lua_pushboolean(L, false);
+  lua_pushvalue(L, -2);
+  return 2;
+}
+
+static int guarded_xpcall(lua_State *L) {
+  int count = lua_gettop(L);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  lua_pushvalue(L, 2);
+  lua_pushcclosure(L, guarded_handler, 1);
+  lua_replace(L, 2);
+  lua_pushboolean(L, true);  // the first result
+  lua_pushvalue(L, 1);
+  lua_rotate(L, 3, 2);  // below the arguments
+  return xpcall_end(L, lua_pcallk(L, count - 2, LUA_MULTRET, 2, 2, xpcall_end), 2);
+}
+
+void clua_make_interruptible(lua_State *L) {
+  lua_pushcfunction(L, guarded_xpcall);
+  lua_setglobal(L, "xpcall");
   lua_createtable(L, 0, 0);
   lua_createtable(L, 0, 3);
   lua_pushcfunction(L, interrupt_text);

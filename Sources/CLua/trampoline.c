@@ -47,6 +47,10 @@ static int argument_error(lua_State *L) {
       return raise_message(L);
     }
   }
+  if (style >= CLUA_FIELD && argument == 1) {  // the object itself: it has been freed
+    lua_settop(L, -2);
+    return raise_message(L);
+  }
   switch (style) {
     case CLUA_OPERATOR: lua_pushfstring(L, "bad operand #%d to '%s' (%s)", argument, name, message); break;
     case CLUA_FIELD: lua_pushfstring(L, "bad value for field '%s' (%s)", name, message); break;
@@ -322,7 +326,7 @@ static int open_libraries(lua_State *L) {
     lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   }
   luaL_openlibs(L);
-  clua_track_coroutines(L);
+  clua_make_interruptible(L);
   clua_text_only(L);
   lua_createtable(L, 0, 0);  // userdata by object, weak
   lua_createtable(L, 0, 1);

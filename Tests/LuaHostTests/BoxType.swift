@@ -91,7 +91,7 @@ enum BoxModule {
                 return call.push(kernel) + call.push(try call.get(ifPresent: 3, as: Box.self) != nil)
             }),
         Binding(
-            module: "boxes", name: "map", parameters: [Argument("f", .function), Argument("x", .any)], summary: "Calls f(x).",
+            module: "boxes", name: "map", parameters: [Argument("f", .function), Argument("x", .any, optional: true)], summary: "Calls f(x).",
             body: { call in
                 let held = Box(shape: [1])
                 let results = try call.get(1, as: LuaFunction.self).call(call.value(2))

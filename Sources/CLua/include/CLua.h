@@ -61,8 +61,8 @@ enum {
   CLUA_FUNCTION = 0,
   CLUA_OPERATOR = 1,  ///< arguments are operands
   CLUA_CALLABLE = 2,  ///< what __call runs: the value called is not an argument
-  // The next two are called by the __index and __newindex of this library: the user's line is one level further down.
-  CLUA_FIELD = 3,     ///< reads or sets the field it is named after
+  // The next two are called by functions of this library or of Lua's: the user's line is one level further down.
+  CLUA_FIELD = 3,     ///< reads or sets the field it is named after, or is __tostring
   CLUA_KEY = 4,       ///< reads or sets any other key
 };
 /// As clua_push_function, with `context` a retained object that the function owns.
@@ -169,8 +169,9 @@ bool clua_run_end(lua_State *L);
 void clua_push_interrupt(lua_State *L);
 /// Whether the value at `index` is that value.
 bool clua_is_interrupt(lua_State *L, int index);
-/// Replaces coroutine.resume, wrap and close by versions that know which threads run.
-void clua_track_coroutines(lua_State *L);
+/// Replaces coroutine.resume, wrap and close by versions that know which threads run, and xpcall by one whose handler cannot hold an
+/// interrupt.
+void clua_make_interruptible(lua_State *L);
 /// Replaces load, loadfile, dofile and require's search of Lua files by versions that take text only.
 void clua_text_only(lua_State *L);
 

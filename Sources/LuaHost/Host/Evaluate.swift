@@ -115,21 +115,23 @@ extension ScriptHost {
     private func compile(_ L: LuaThread, _ source: String, _ name: String, _ options: EvaluationOptions) -> Compilation {
         let source = withoutShebang(source)
         // As an expression first: `f` alone is one, and `f()` has results worth showing. Nothing runs to find out.
-        if options.returnsExpression, tryLoad(L, "return " + source, name) { return .ready(keepsLocals: false) }
-        guard load(L, source, name) else {
-            let error = LuaError.take(L, traceback: false)
-            return isIncomplete(error.message) ? .incomplete : .failed(error)
+        var incomplete = false
+        if options.returnsExpression {
+            if load(L, "return " + source, name) { return .ready(keepsLocals: false) }
+            incomplete = isIncomplete(LuaError.take(L, traceback: false).message)
         }
-        let plainIndex = lua_gettop(L)
+        let plainIndex = lua_gettop(L) + 1
+        let failure = load(L, source, name) ? nil : LuaError.take(L, traceback: false)
         // A leading semicolon lest the call continue the text's last expression. After a final `return` this is no Lua: no keeping.
         let keeper = options.keepsLocals && source.utf8.count < 1 << 20 && source.contains("local") ? "\n;(...)()" : ""
         if options.returnsExpression, let split = trailingExpression(L, source, name) {
             let head = source[..<split], tail = source[split...]
             if tryLoad(L, head + (keeper.isEmpty ? "" : ";(...)() ") + "return " + tail, name) {
-                clua_remove(L, plainIndex)
+                if failure == nil { clua_remove(L, plainIndex) }
                 return .ready(keepsLocals: !keeper.isEmpty)
             }
         }
+        if let failure { return incomplete || isIncomplete(failure.message) ? .incomplete : .failed(failure) }
         if !keeper.isEmpty, tryLoad(L, source + keeper, name) {
             clua_remove(L, plainIndex)
             return .ready(keepsLocals: true)

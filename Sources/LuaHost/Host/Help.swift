@@ -184,7 +184,7 @@ struct Help {
         let returns = binding.returns.map { ("returns", $0.kind.words + ($0.optional ? " or nil" : "") + ($0.doc.isEmpty ? "" : ": " + $0.doc)) }
         text += table(parameters + (options.isEmpty ? [] : [("options", "a table of")] + options) + returns)
         if !binding.detail.isEmpty { text += indented(binding.detail) }
-        if !binding.example.isEmpty { text += "  Example:\n" + indented(binding.example) }
+        if !binding.example.isEmpty { text += "  Example:\n" + verbatim(binding.example) }
         return text
     }
 
@@ -200,8 +200,26 @@ struct Help {
         }.joined()
     }
 
-    private func indented(_ text: String) -> String {
+    private func verbatim(_ text: String) -> String {
         text.isEmpty ? "" : text.split(separator: "\n", omittingEmptySubsequences: false).map { "    " + $0 + "\n" }.joined()
+    }
+
+    /// Paragraphs broken at spaces to the terminal's width.
+    private func indented(_ text: String) -> String {
+        let width = max(20, min(Terminal.width, 100) - 4)
+        return text.isEmpty ? "" : text.split(separator: "\n", omittingEmptySubsequences: false).map { wrap($0, width) }.joined()
+    }
+
+    private func wrap(_ paragraph: Substring, _ width: Int) -> String {
+        var text = "", line = ""
+        for word in paragraph.split(separator: " ", omittingEmptySubsequences: false) {
+            if !line.isEmpty, line.count + 1 + word.count > width {
+                text += "    " + line + "\n"
+                line = ""
+            }
+            line += (line.isEmpty ? "" : " ") + word
+        }
+        return text + "    " + line + "\n"
     }
 }
 

@@ -103,7 +103,7 @@ public final class Prompt {
             if pending == text { report("unfinished: \(text.split(separator: "\n").last ?? "")", nil) }
             return false
         case .failed(let error): report(error.message, error.traceback.flatMap(userFrames))
-        case .interrupted: report("interrupted", nil)
+        case .interrupted: report((Terminal.isTerminal(2) ? "\n" : "") + "interrupted", nil)  // the terminal has echoed ^C
         }
         entry += 1
         return true
@@ -169,6 +169,8 @@ public final class Prompt {
     /// The traceback without the entry itself; nothing if no function of the user's is left.
     private func userFrames(_ traceback: String) -> String? {
         var lines = traceback.split(separator: "\n").map(String.init)
+        // An expression runs as `return f()`, a tail call.
+        if lines.last == "\t(...tail calls...)" { lines.removeLast() }
         if let last = lines.last, last.hasSuffix("in main chunk"), last.hasPrefix("\t[\(entry + 1)]:") { lines.removeLast() }
         return lines.dropFirst().contains { !$0.hasPrefix("\t[C]:") } ? lines.joined(separator: "\n") : nil
     }

@@ -89,7 +89,7 @@ public final class ScriptHost {
             }
             Stack.rawSet(L, -2, metamethod.name)
         }
-        push(L, Binding(name: "tostring", summary: "", body: type.describe), methodOf: type)
+        push(L, Binding(name: "tostring", summary: "", body: type.describe), methodOf: type, style: CLUA_FIELD)
         Stack.rawSet(L, -2, "__tostring")
         clua_make_type(L, type.tag, type.name)
     }

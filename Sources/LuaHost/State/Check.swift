@@ -106,6 +106,7 @@ struct Check {
 
     func missing(_ call: Call, _ index: Int32) -> any Error {
         // When the options stand where the argument should be, what was got is that table.
+        if kind == .any { return ArgumentError(index: index, message: "value expected") }
         let got = call.optionsIndex == index ? Stack.typeName(call.thread, index) : "no value"
         return ArgumentError(index: index, message: "\(kind.words) expected, got \(got)")
     }

@@ -1,0 +1,113 @@
+import Foundation
+import XCTest
+
+@testable import LuaHost
+
+/// Scripts, options, pipes and exit codes, with the real binary.
+final class RunnerTests: XCTestCase {
+    func testExitCodes() throws {
+        XCTAssertEqual(try Program.run(["-e", "x = 1"]).status, 0)
+        XCTAssertEqual(try Program.run(["-e", "os.exit(7)"]).status, 7)
+        XCTAssertEqual(try Program.run(["-e", "os.exit(true, true)"]).status, 0)
+        XCTAssertEqual(try Program.run(["-e", "os.exit(false)"]).status, 1)
+        XCTAssertEqual(try Program.run(["-e", "error('x')"]).status, 1)
+        XCTAssertEqual(try Program.run(["-e", "x = = 1"]).status, 1)
+        XCTAssertEqual(try Program.run(["-l", "no_such_module"]).status, 1)
+        XCTAssertEqual(try Program.run(["no_such_script.lua"]).status, 1)
+        XCTAssertEqual(try Program.run(["-x"]).status, 2)
+        XCTAssertEqual(try Program.run(["-e"]).status, 2)
+        XCTAssertEqual(try Program.run(["stubs"]).status, 2)
+        XCTAssertEqual(try Program.run(["--help"]).status, 0)
+    }
+
+    func testErrorsGoToStandardError() throws {
+        let script = try Program.temporaryFile("#!/usr/bin/env trellis\nlocal function f() error('boom') end\nf()\n", suffix: ".lua")
+        let result = try Program.run([script.path])
+        XCTAssertEqual(result.output, "")
+        XCTAssertEqual(
+            result.error,
+            """
+            trellis: \(script.path):2: boom
+            stack traceback:
+            \t[C]: in function 'error'
+            \t\(script.path):2: in local 'f'
+            \t\(script.path):3: in main chunk
+
+            """.replacing(script.path, with: shortened(script.path)))
+        let broken = try Program.run(["-e", "x = = 1"])
+        XCTAssertEqual(broken.error, "trellis: (command line):1: unexpected symbol near '='\n")
+        XCTAssertEqual(try Program.run(["-e", "error({})"]).error.split(separator: "\n").first, "trellis: (error object is a table value)")
+    }
+
+    /// Lua cuts long paths in messages to 60 characters.
+    private func shortened(_ path: String) -> String { path.utf8.count < 60 ? path : "..." + path.suffix(56) }
+
+    func testOptionsAsLuaHasThem() throws {
+        let script = try Program.temporaryFile("print(#arg, arg[0] ~= nil, arg[1], arg[-1], ...)", suffix: ".lua").path
+        XCTAssertEqual(try Program.run(["-e", "a = 1", script, "x", "-y"]).output, "2\ttrue\tx\ta = 1\tx\t-y\n")
+        XCTAssertEqual(try Program.run(["-ea=3", "-e", "print(a)"]).output, "3\n")
+        XCTAssertEqual(try Program.run(["-l", "m=string", "-e", "print(m.rep('x', 3))"]).output, "xxx\n")
+        XCTAssertEqual(try Program.run(["-lmath", "-e", "print(math.pi > 3)"]).output, "true\n")
+        XCTAssertEqual(try Program.run(["-", "q"], input: "print(..., arg[0])").output, "q\t-\n")
+        XCTAssertEqual(try Program.run([], input: "#!shebang\nprint('piped', ...)").output, "piped\n")
+        XCTAssertEqual(try Program.run(["-v"]).output, "Trellis \(TrellisModule.version), \(luaRelease)\n")
+        XCTAssertEqual(try Program.run(["-e", "warn('w')"]).error, "")
+        XCTAssertEqual(try Program.run(["-W", "-e", "warn('w')"]).error, "warning: w\n")
+        XCTAssertEqual(try Program.run(["-e", "print(1)"], environment: ["LUA_INIT": "print(0)"]).output, "0\n1\n")
+        XCTAssertEqual(try Program.run(["-E", "-e", "print(1)"], environment: ["LUA_INIT": "print(0)"]).output, "1\n")
+        XCTAssertEqual(try Program.run(["--", script]).output, "0\ttrue\tnil\t--\n")
+    }
+
+    func testPipedPromptHasNoPrompt() throws {
+        let result = try Program.run(["-i"], input: "1 + 1\nfor i = 1, 2 do\nprint(i)\nend\nerror('x', 0)\n'done'\n")
+        XCTAssertEqual(result.output, "2\n1\n2\ndone\n")
+        XCTAssertEqual(result.error, "x\n")
+    }
+
+    func testRequireBesideScript() throws {
+        let folder = try Program.temporaryFolder()
+        try "return {value = 42}".write(toFile: folder + "/part.lua", atomically: false, encoding: .utf8)
+        try "print(require('part').value)".write(toFile: folder + "/main.lua", atomically: false, encoding: .utf8)
+        XCTAssertEqual(try Program.run([folder + "/main.lua"], folder: "/").output, "42\n")
+    }
+
+    func testOnlyTextIsLoaded() throws {
+        let folder = try Program.temporaryFolder()
+        let path = folder + "/binary.lua"
+        let source = """
+            local code = string.dump(function() return 1 end)
+            local f = io.open('\(path)', 'wb') f:write(code) f:close()
+            print(select(2, load(code)))
+            print(select(2, load(code, 'x', 'b')))
+            print(select(2, loadfile('\(path)')))
+            print(select(2, pcall(dofile, '\(path)')))
+            package.path = '\(folder)/?.lua'
+            print((select(2, pcall(require, 'binary')):gsub('.*\\t', '')))
+            print(load('return ...', 'n', 't', {})(5), load(function() return nil end) ~= nil)
+            """
+        let lines = try Program.run(["-e", source]).output.split(separator: "\n")
+        XCTAssertEqual(lines.count, 6)
+        for line in lines.prefix(5) { XCTAssertTrue(line.contains("attempt to load a binary chunk (mode is 't')"), String(line)) }
+        XCTAssertEqual(lines.last, "5\ttrue")
+    }
+
+    func testStubsAreLua() throws {
+        let folder = try Program.temporaryFolder()
+        XCTAssertEqual(try Program.run(["stubs", folder]).status, 0)
+        XCTAssertEqual(try Program.run(["-e", "assert(loadfile('\(folder)/library/trellis.lua'))()"]).error, "")
+        XCTAssertEqual(try Program.run(["-e", "assert(loadfile('\(folder)/.luacheckrc', 't', {stds = {}}))()"]).error, "")
+        let json = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: folder + "/.luarc.json"))) as? [String: Any]
+        XCTAssertEqual(json?["workspace.library"] as? [String], ["library"])
+        XCTAssertTrue(try Program.run(["stubs", folder]).output.contains("left \(folder)/.luarc.json as it is"))
+        XCTAssertTrue(try Program.run(["reference"]).output.hasPrefix("# Reference\n"))
+        XCTAssertTrue(try Program.run(["doctor"]).output.contains("instructions"))
+        XCTAssertEqual(try Program.run(["stubs", "/proc/no"]).status, 1)
+    }
+
+    func testStateIsClosedAtTheEnd() throws {
+        let source = "setmetatable({}, {__gc = function() print('collected') end})"
+        XCTAssertEqual(try Program.run(["-e", source]).output, "collected\n")
+        XCTAssertEqual(try Program.run(["-e", source + " os.exit(0, true)"]).output, "collected\n")
+        XCTAssertEqual(try Program.run(["-e", source + " os.exit(0)"]).output, "")
+    }
+}
