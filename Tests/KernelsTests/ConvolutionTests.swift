@@ -161,6 +161,14 @@ final class ConvolutionTests: XCTestCase {
         variants(s)
     }
 
+    func testEdges() {
+        // A kernel that does not fit leaves no output and zero gradients; one that only meets padding leaves the bias.
+        check(shape(1, 2, 2, 2, 3, k: 5, pad: 0), bias: true)
+        check(shape(1, 20, 2, 2, 20, k: 5, pad: 0), accumulate: true)
+        check(shape(1, 2, 2, 2, 3, k: 1, stride: 7, pad: 3), bias: true)
+        check(shape(1, 1, 1, 1, 1, k: 1))
+    }
+
     func testGroups() {
         variants(shape(2, 8, 9, 9, 12, k: 3, groups: 4))
         variants(shape(2, 6, 7, 7, 12, k: 3, stride: 2, groups: 6))
