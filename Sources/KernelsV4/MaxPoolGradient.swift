@@ -2,22 +2,41 @@ import CKernels
 
 // The gradient of max pooling goes to the first maximum of each window in scan order (the last NaN, if there is one), as
 // in PyTorch. The place is found again from the input instead of being stored: first the best column within each row's
-// window, then the best row, which together are the first in scan order.
+// window, then the best row, which together are the first in scan order. Finding it again costs about 25 vector operations of
+// the 55 that a vector of elements takes (stride 1, 3 x 3): on one core of a Zen 4 under load 0.8 to 1 ns an element, where
+// PyTorch, which stores an index of 8 bytes an element in its 20 to 100 times slower forward pass, takes 0.7.
 
 /// The ring's slot after `slot`.
 @inline(always) private func following(_ slot: Int, _ pitch: Int, _ end: Int) -> Int { slot + pitch == end ? 0 : slot + pitch }
 
-/// Best value and best offset in the window, for each window of one input row: `best` and `code` rows of outWidth.
-@inline(always) private func rowWindows(
-    _ s: trellis_pool, _ x: UnsafePointer<Float>, _ padded: UnsafeMutablePointer<Float>, _ wide: UnsafeMutablePointer<Float>,
-    _ wideCode: UnsafeMutablePointer<Float>, _ best: UnsafeMutablePointer<Float>, _ code: UnsafeMutablePointer<Float>
+/// Scratch rows: 0 and 1 padded input rows in turn, 2 and 3 windows at stride 1 (2 in the dense gradient: a row that matches
+/// nothing), 4 and 5 sums (4 also the lanes' numbers), 6 places, then rings of kernelHeight + 1 rows each: best values, best offsets, best rows.
+@inline(always) private func ringRows(_ s: trellis_pool) -> Int { s.kernelHeight + 1 }
+@inline(always) private func ring(
+    _ s: trellis_pool, _ work: UnsafeMutablePointer<Float>, _ pitch: Int, _ which: Int
+) -> UnsafeMutablePointer<Float> { work + (7 + which * ringRows(s)) * pitch }
+
+/// Input row `row` into its padded row.
+@inline(always) private func padRow(
+    _ s: trellis_pool, _ x: UnsafePointer<Float>, _ row: Int, _ work: UnsafeMutablePointer<Float>, _ pitch: Int
 ) {
+    let padded = work + (row & 1) * pitch + s.padWidth, source = x + row * s.inWidth
     var c = 0
     while c < s.inWidth {
-        let m = s.inWidth - c < lanes ? s.inWidth - c : lanes
-        store(padded + s.padWidth + c, load(x + c, m), m)
+        storeUpTo(padded + c, loadUpTo(source + c, s.inWidth - c), s.inWidth - c)
         c += lanes
     }
+}
+
+/// Best value and best offset in the window, for each window of input row `row`: `best` and `code` rows of outWidth, written
+/// a vector beyond. The row after it is padded first: a row that was stored just now cannot be loaded at another alignment
+/// without a stall.
+@inline(always) private func rowWindows(
+    _ s: trellis_pool, _ x: UnsafePointer<Float>, _ row: Int, _ work: UnsafeMutablePointer<Float>, _ pitch: Int,
+    _ best: UnsafeMutablePointer<Float>, _ code: UnsafeMutablePointer<Float>
+) {
+    if row + 1 < s.inHeight { padRow(s, x, row + 1, work, pitch) }
+    let padded = work + (row & 1) * pitch, wide = work + 2 * pitch, wideCode = work + 3 * pitch
     if s.strideWidth == 2 {
         var j = 0
         while j < s.outWidth {
@@ -31,9 +50,8 @@ import CKernels
                 place = place.replacing(with: splat(Float(k)), where: take)
                 k += 1
             }
-            let m = s.outWidth - j < lanes ? s.outWidth - j : lanes
-            store(best + j, v, m)
-            store(code + j, place, m)
+            store(best + j, v)
+            store(code + j, place)
             j += lanes
         }
     } else {
@@ -52,9 +70,8 @@ import CKernels
                 place = place.replacing(with: splat(Float(k)), where: take)
                 k += 1
             }
-            let m = reach - j < lanes ? reach - j : lanes
-            store(values + j, v, m)
-            store(codes + j, place, m)
+            store(values + j, v)
+            store(codes + j, place)
             j += lanes
         }
         if strided {
@@ -106,7 +123,7 @@ public func maxPoolGradientPlane(
     _ s: trellis_pool, _ x: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
     _ work: UnsafeMutablePointer<Float>, _ pitch: Int
 ) {
-    let places = UnsafeMutableRawPointer(work + (3 * s.kernelHeight + 5) * pitch).assumingMemoryBound(to: Int32.self)
+    let places = UnsafeMutableRawPointer(work + 6 * pitch).assumingMemoryBound(to: Int32.self)
     var next = 0
     for i in 0..<s.outHeight {
         placeRow(s, x, i, &next, work, pitch, places)
@@ -126,7 +143,7 @@ public func maxPoolPickPlane(
         }
         return
     }
-    let places = UnsafeMutableRawPointer(work + (3 * p.kernelHeight + 5) * poolPitch(s)).assumingMemoryBound(to: Int32.self)
+    let places = UnsafeMutableRawPointer(work + 6 * poolPitch(s)).assumingMemoryBound(to: Int32.self)
     var next = 0
     for i in 0..<p.outHeight {
         placeRow(p, x, i, &next, work, poolPitch(s), places)
@@ -154,50 +171,65 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
     return place
 }
 
-/// Scratch rows: 0 padded, 1 and 2 wide value and code, 3 the lanes' numbers, then kernelHeight rows each of values and codes (a ring by
-/// input row). `next` is the first input row not yet in the ring.
+/// The places of one row of windows. `next` is the first input row not yet in the rings.
 @inline(always) private func placeRow(
     _ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _ next: inout Int, _ work: UnsafeMutablePointer<Float>, _ pitch: Int,
     _ places: UnsafeMutablePointer<Int32>
 ) {
-    if i == 0 { fill(work, pitch, -.infinity) }
-    let values = work + 4 * pitch, codes = values + s.kernelHeight * pitch
-    let laneNumbers = UnsafeMutableRawPointer(work + 3 * pitch).assumingMemoryBound(to: Int32.self)
+    let values = ring(s, work, pitch, 0), codes = ring(s, work, pitch, 1)
+    let laneNumbers = UnsafeMutableRawPointer(work + 4 * pitch).assumingMemoryBound(to: Int32.self)
     if i == 0 {
+        fill(work, 2 * pitch, -.infinity)
         for lane in 0..<lanes { laneNumbers[lane] = Int32(truncatingIfNeeded: lane) }
+        padRow(s, x, 0, work, pitch)
     }
     let top = i * s.strideHeight - s.padHeight
     let first = top < 0 ? 0 : top
     let end = top + s.kernelHeight < s.inHeight ? top + s.kernelHeight : s.inHeight
-    if next < first { next = first }
+    if next < first {
+        // Rows between windows are in none.
+        next = first
+        padRow(s, x, next, work, pitch)
+    }
     while next < end {
-        let slot = next % s.kernelHeight * pitch
-        rowWindows(s, x + next * s.inWidth, work, work + pitch, work + 2 * pitch, values + slot, codes + slot)
+        let slot = next % ringRows(s) * pitch
+        rowWindows(s, x, next, work, pitch, values + slot, codes + slot)
         next += 1
     }
-    let firstSlot = first % s.kernelHeight * pitch, ringEnd = s.kernelHeight * pitch
     // Column j's window begins at j·stride - pad.
-    let lane = load(laneNumbers)
+    let lane = load(laneNumbers) &* VI(repeating: Int32(truncatingIfNeeded: s.strideWidth))
+    let rowLength = VI(repeating: Int32(truncatingIfNeeded: s.inWidth))
     var j = 0
     while j < s.outWidth {
-        var slot = firstSlot
+        var slot = first % ringRows(s) * pitch
         var v = load(values + slot + j)
         var place = load(codes + slot + j)
         var row = V.zero
-        var r = first + 1
-        while r < end {
-            slot = following(slot, pitch, ringEnd)
-            let u = load(values + slot + j)
-            let take = u .> v
-            v = maximum(v, u)
-            place = place.replacing(with: load(codes + slot + j), where: take)
-            row = row.replacing(with: splat(Float(r - first)), where: take)
-            r += 1
+        if s.kernelHeight == 3 {
+            // The rows below the plane's end are replaced by its last, which is never better than itself.
+            for k in 1...2 {
+                let r = first + k < end ? first + k : end - 1
+                slot = r % ringRows(s) * pitch
+                let u = load(values + slot + j)
+                let take = u .> v
+                v = maximum(v, u)
+                place = place.replacing(with: load(codes + slot + j), where: take)
+                row = row.replacing(with: splat(Float(k)), where: take)
+            }
+        } else {
+            var r = first + 1
+            while r < end {
+                slot = following(slot, pitch, ringRows(s) * pitch)
+                let u = load(values + slot + j)
+                let take = u .> v
+                v = maximum(v, u)
+                place = place.replacing(with: load(codes + slot + j), where: take)
+                row = row.replacing(with: splat(Float(r - first)), where: take)
+                r += 1
+            }
         }
         let left = Int32(truncatingIfNeeded: first &* s.inWidth &+ j &* s.strideWidth &- s.padWidth)
-        let columns = integer(place) &+ lane &* VI(repeating: Int32(truncatingIfNeeded: s.strideWidth))
-        let rows = integer(row) &* VI(repeating: Int32(truncatingIfNeeded: s.inWidth))
-        store(places + j, columns &+ rows &+ VI(repeating: left))
+        store(places + j, integer(place) &+ lane &+ integer(row) &* rowLength &+ VI(repeating: left))
         j += lanes
     }
 }
@@ -208,63 +240,93 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
     _ s: trellis_pool, _ x: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
     _ work: UnsafeMutablePointer<Float>, _ pitch: Int, _ accumulate: Bool
 ) {
-    let height = s.kernelHeight, margin = s.kernelWidth
-    let values = work + 4 * pitch, codes = values + height * pitch, rows = codes + height * pitch
-    let sums = work + 3 * pitch
-    fill(work, pitch, -.infinity)
-    fill(sums, pitch, 0)
-    // Beyond the row's windows no code matches.
-    fill(codes, height * pitch, -1)
+    let height = s.kernelHeight, margin = s.kernelWidth, count = ringRows(s)
+    let values = ring(s, work, pitch, 0), codes = ring(s, work, pitch, 1), rows = ring(s, work, pitch, 2)
+    fill(work, 2 * pitch, -.infinity)
+    fill(work + 4 * pitch, 2 * pitch, 0)
+    // Before the row's first window no code matches.
+    fill(codes, count * pitch, -1)
+    fill(work + 2 * pitch, pitch, -1)
+    padRow(s, x, 0, work, pitch)
     var nextRow = 0, nextWindow = 0
-    for r in 0..<s.inHeight {
-        let last = r + s.padHeight < s.outHeight ? r + s.padHeight : s.outHeight - 1
-        while nextWindow <= last {
-            let top = nextWindow - s.padHeight
-            let first = top < 0 ? 0 : top
-            let end = top + height < s.inHeight ? top + height : s.inHeight
-            while nextRow < end {
-                let slot = nextRow % height * pitch
-                rowWindows(
-                    s, x + nextRow * s.inWidth, work, work + pitch, work + 2 * pitch, values + slot, codes + slot + margin)
-                nextRow += 1
+    for r in 0...s.inHeight {
+        if r < s.inHeight {
+            let last = r + s.padHeight < s.outHeight ? r + s.padHeight : s.outHeight - 1
+            while nextWindow <= last {
+                let top = nextWindow - s.padHeight
+                let first = top < 0 ? 0 : top
+                let end = top + height < s.inHeight ? top + height : s.inHeight
+                while nextRow < end {
+                    let slot = nextRow % count * pitch, code = codes + slot + margin
+                    rowWindows(s, x, nextRow, work, pitch, values + slot, code)
+                    // Nor behind its last.
+                    for beyond in 0..<(s.kernelWidth + lanes - 1) / lanes + 1 {
+                        store(code + s.outWidth + beyond * lanes, splat(-1))
+                    }
+                    nextRow += 1
+                }
+                bestRows(s, values, rows + nextWindow % count * pitch, first, end, top, pitch)
+                nextWindow += 1
             }
-            bestRows(s, values, rows + nextWindow % height * pitch, first, end, top, pitch)
-            nextWindow += 1
-        }
-        let low = r + s.padHeight - height + 1
-        let firstWindow = low < 0 ? 0 : low
-        let firstSlot = firstWindow % height * pitch, ringEnd = height * pitch
-        var j = 0
-        while j < s.outWidth {
-            let m = s.outWidth - j < lanes ? s.outWidth - j : lanes
-            var v = V.zero
-            var i = firstWindow
-            var slot = firstSlot
-            while i <= last {
-                let hit = load(rows + slot + j) .== splat(Float(r - i + s.padHeight))
-                v += V.zero.replacing(with: load(g + i * s.outWidth + j, m), where: hit)
-                slot = following(slot, pitch, ringEnd)
-                i += 1
+            let sums = work + (4 + (r & 1)) * pitch + margin
+            if height == 3 {
+                sumThreeRows(s, g, rows, work + 2 * pitch, sums, r, pitch)
+            } else {
+                sumRows(s, g, rows, sums, r, last, pitch)
             }
-            store(sums + margin + j, v, m)
-            j += lanes
         }
-        let code = codes + r % height * pitch + margin, sum = sums + margin
-        let out = dx + r * s.inWidth
+        // One row behind, for the sums of this one were stored just now.
+        guard r > 0 else { continue }
+        let code = codes + (r - 1) % count * pitch + margin, sum = work + (4 + ((r - 1) & 1)) * pitch + margin
+        let out = dx + (r - 1) * s.inWidth
         var c = 0
-        while c < s.inWidth {
-            let m = s.inWidth - c < lanes ? s.inWidth - c : lanes
-            var v = V.zero
-            if accumulate { v = load(out + c, m) }
-            var k = 0
-            while k < s.kernelWidth {
-                let at = c + s.padWidth - k
-                v += V.zero.replacing(with: load(sum + at), where: load(code + at) .== splat(Float(k)))
-                k += 1
-            }
-            store(out + c, v, m)
+        while c + lanes <= s.inWidth {
+            let v = chosen(s, sum + c, code + c)
+            store(out + c, accumulate ? load(out + c) + v : v)
             c += lanes
         }
+        if c < s.inWidth {
+            let m = s.inWidth - c
+            let v = chosen(s, sum + c, code + c)
+            store(out + c, accumulate ? load(out + c, m) + v : v, m)
+        }
+    }
+}
+
+/// One vector of the sum over the windows along the row that chose each element.
+@inline(always) private func chosen(_ s: trellis_pool, _ sum: UnsafePointer<Float>, _ code: UnsafePointer<Float>) -> V {
+    var v = V.zero
+    var k = 0
+    while k < s.kernelWidth {
+        let at = s.padWidth - k
+        v += V.zero.replacing(with: load(sum + at), where: load(code + at) .== splat(Float(k)))
+        k += 1
+    }
+    return v
+}
+
+/// Σ g of the windows whose best row is input row r, for each window's column.
+@inline(always) private func sumRows(
+    _ s: trellis_pool, _ g: UnsafePointer<Float>, _ rows: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>, _ r: Int,
+    _ last: Int, _ pitch: Int
+) {
+    let low = r + s.padHeight - s.kernelHeight + 1
+    let firstWindow = low < 0 ? 0 : low
+    let firstSlot = firstWindow % ringRows(s) * pitch, ringEnd = ringRows(s) * pitch
+    var j = 0
+    while j < s.outWidth {
+        var v = V.zero
+        var i = firstWindow
+        var slot = firstSlot
+        while i <= last {
+            let hit = load(rows + slot + j) .== splat(Float(r - i + s.padHeight))
+            v += V.zero.replacing(with: loadUpTo(g + i * s.outWidth + j, s.outWidth - j), where: hit)
+            slot = following(slot, pitch, ringEnd)
+            i += 1
+        }
+        // Beyond the last window g was loaded as zeros.
+        store(sums + j, v)
+        j += lanes
     }
 }
 
@@ -273,7 +335,23 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
     _ s: trellis_pool, _ values: UnsafePointer<Float>, _ rows: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int,
     _ top: Int, _ pitch: Int
 ) {
-    let firstSlot = first % s.kernelHeight * pitch, ringEnd = s.kernelHeight * pitch
+    let count = ringRows(s)
+    if s.kernelHeight == 3 {
+        // A row that does not exist is replaced by its neighbour; the least row is the first that exists.
+        let least = splat(Float(first - top))
+        let a = values + first % count * pitch
+        let b = values + (top + 1) % count * pitch
+        let c = values + (end - 1) % count * pitch
+        var j = 0
+        while j < s.outWidth {
+            let u = load(a + j), v = load(b + j), w = load(c + j)
+            let middle = V.zero.replacing(with: splat(1), where: v .> u)
+            store(rows + j, maximum(least, middle.replacing(with: splat(2), where: w .> maximum(u, v))))
+            j += lanes
+        }
+        return
+    }
+    let firstSlot = first % count * pitch, ringEnd = count * pitch
     var j = 0
     while j < s.outWidth {
         var slot = firstSlot
@@ -290,5 +368,35 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
         }
         store(rows + j, place)
         j += lanes
+    }
+}
+
+/// One vector of the sum over three rows of windows: those whose best row is 2, 1 and 0.
+@inline(always) private func threeRows(
+    _ at: Int, _ r2: UnsafePointer<Float>, _ r1: UnsafePointer<Float>, _ r0: UnsafePointer<Float>, _ g2: V, _ g1: V, _ g0: V
+) -> V {
+    let a = V.zero.replacing(with: g2, where: load(r2 + at) .== splat(2))
+    let b = V.zero.replacing(with: g1, where: load(r1 + at) .== splat(1))
+    return (a + b) + V.zero.replacing(with: g0, where: load(r0 + at) .== V.zero)
+}
+
+@inline(always) private func sumThreeRows(
+    _ s: trellis_pool, _ g: UnsafePointer<Float>, _ rows: UnsafePointer<Float>, _ nothing: UnsafePointer<Float>,
+    _ sums: UnsafeMutablePointer<Float>, _ r: Int, _ pitch: Int
+) {
+    let i = r + s.padHeight, count = ringRows(s), width = s.outWidth
+    // Windows above the first or below the last match nothing; any row of g will do for them.
+    let has2 = i - 2 >= 0 && i - 2 < s.outHeight, has1 = i - 1 >= 0 && i - 1 < s.outHeight, has0 = i < s.outHeight
+    let r2 = has2 ? rows + (i - 2) % count * pitch : nothing, r1 = has1 ? rows + (i - 1) % count * pitch : nothing
+    let r0 = has0 ? rows + i % count * pitch : nothing
+    let g2 = has2 ? g + (i - 2) * width : g, g1 = has1 ? g + (i - 1) * width : g, g0 = has0 ? g + i * width : g
+    var j = 0
+    while j + lanes <= width {
+        store(sums + j, threeRows(j, r2, r1, r0, load(g2 + j), load(g1 + j), load(g0 + j)))
+        j += lanes
+    }
+    if j < width {
+        let m = width - j
+        store(sums + j, threeRows(j, r2, r1, r0, load(g2 + j, m), load(g1 + j, m), load(g0 + j, m)))
     }
 }

@@ -9,7 +9,7 @@ import CKernels
 }
 
 /// Scratch floats of the functions of this file.
-public func poolWork(_ s: UnsafePointer<trellis_pool>) -> Int { (3 * s.pointee.kernelHeight + 6) * poolPitch(s) }
+public func poolWork(_ s: UnsafePointer<trellis_pool>) -> Int { (3 * s.pointee.kernelHeight + 10) * poolPitch(s) }
 
 /// The shape with a 3 x 3 window and its strides known to the compiler, so that loops over the window unroll and remainders
 /// cost nothing.
@@ -90,31 +90,67 @@ public func maxPoolPlane(
     _ s: trellis_pool, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ work: UnsafeMutablePointer<Float>,
     _ pitch: Int, _ nan: Bool
 ) {
-    let width = s.inWidth, t = work, h = work + pitch
-    fill(t, pitch, -.infinity)
-    for i in 0..<s.outHeight {
-        let top = i * s.strideHeight - s.padHeight
-        let first = top < 0 ? 0 : top
-        let end = top + s.kernelHeight < s.inHeight ? top + s.kernelHeight : s.inHeight
-        var c = 0
-        while c < width {
-            let m = width - c < lanes ? width - c : lanes
-            var v = load(x + first * width + c, m)
-            var r = first + 1
-            while r < end {
-                v = upper(v, load(x + r * width + c, m), nan)
-                r += 1
-            }
-            store(t + s.padWidth + c, v, m)
-            c += lanes
-        }
-        let out = y + i * s.outWidth
+    // Two rows in turn: a row that was stored just now cannot be loaded at another alignment without a stall, so windows
+    // are taken from the row before it.
+    let h = work + 2 * pitch
+    fill(work, 2 * pitch, -.infinity)
+    for i in 0...s.outHeight {
+        if i < s.outHeight { maxRows(s, x, i, work + (i & 1) * pitch + s.padWidth, nan) }
+        guard i > 0 else { continue }
+        let t = work + ((i - 1) & 1) * pitch, out = y + (i - 1) * s.outWidth
         if s.strideWidth == 1 {
             maxWindows(t, out, s.outWidth, s.kernelWidth, nan, slack: false)
+        } else if s.strideWidth == 2 {
+            maxEvenWindows(t, out, s.outWidth, s.kernelWidth, nan)
         } else {
             maxWindows(t, h, (s.outWidth - 1) * s.strideWidth + 1, s.kernelWidth, nan, slack: true)
             takeStrided(out, h, s.strideWidth, s.outWidth)
         }
+    }
+}
+
+/// The largest of each column over the rows of windows' row i.
+@inline(always) private func maxRows(
+    _ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _ t: UnsafeMutablePointer<Float>, _ nan: Bool
+) {
+    let top = i * s.strideHeight - s.padHeight
+    let first = top < 0 ? 0 : top
+    let end = top + s.kernelHeight < s.inHeight ? top + s.kernelHeight : s.inHeight
+    var c = 0
+    if s.kernelHeight == 3 {
+        // A row outside the plane is replaced by one within the window, which changes no maximum.
+        let a = x + first * s.inWidth, b = x + (first + 1 < end ? first + 1 : first) * s.inWidth, d = x + (end - 1) * s.inWidth
+        while c + lanes <= s.inWidth {
+            store(t + c, upper(upper(load(a + c), load(b + c), nan), load(d + c), nan))
+            c += lanes
+        }
+    }
+    while c < s.inWidth {
+        let m = s.inWidth - c
+        var v = loadUpTo(x + first * s.inWidth + c, m)
+        var r = first + 1
+        while r < end {
+            v = upper(v, loadUpTo(x + r * s.inWidth + c, m), nan)
+            r += 1
+        }
+        storeUpTo(t + c, v, m)
+        c += lanes
+    }
+}
+
+@inline(always) private func maxEvenWindows(
+    _ t: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ count: Int, _ window: Int, _ nan: Bool
+) {
+    var j = 0
+    while j < count {
+        var v = evens(t + 2 * j)
+        var k = 1
+        while k < window {
+            v = upper(v, evens(t + 2 * j + k), nan)
+            k += 1
+        }
+        storeUpTo(out + j, v, count - j)
+        j += lanes
     }
 }
 

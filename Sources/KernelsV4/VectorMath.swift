@@ -60,6 +60,12 @@ typealias VI = SIMD4<Int32>
 @inline(always) func anyNaN(_ a: V, _ b: V) -> Bool { trellis_has_nan4(a, b) }
 #endif
 
+/// The first `n` elements, or a whole vector where there are as many: a branch that is predicted costs less than a mask.
+@inline(always) func loadUpTo(_ p: UnsafePointer<Float>, _ n: Int) -> V { n >= lanes ? load(p) : load(p, n) }
+@inline(always) func storeUpTo(_ p: UnsafeMutablePointer<Float>, _ v: V, _ n: Int) {
+    if n >= lanes { store(p, v) } else { store(p, v, n) }
+}
+
 @inline(always) func splat(_ x: Float) -> V { V(repeating: x) }
 
 @inline(always) func bits(_ v: V) -> VI { unsafeBitCast(v, to: VI.self) }
