@@ -6,8 +6,12 @@ open class Module {
     public typealias Named = (name: String, tensor: Tensor)
 
     private var training = true
+    /// The mode that `inMode` gives to all.
+    nonisolated(unsafe) private static var forced: Bool?
+
     /// Whether the module is in training mode. A compiled function that reads it is recorded anew when it has changed.
     public var isTraining: Bool {
+        if let forced = Module.forced { return forced }
         if let recording = Recording.current {
             let now = training
             recording.depends { [weak self] in self?.training == now }
@@ -61,6 +65,14 @@ open class Module {
     }
 
     public func eval() { train(false) }
+
+    /// Runs `body` with every module in a mode, whatever its own: for a plan that has one mode for good.
+    public static func inMode<T>(training: Bool, _ body: () throws -> T) rethrows -> T {
+        let before = forced
+        forced = training
+        defer { forced = before }
+        return try body()
+    }
 
     /// Copies stored values in; names and shapes must agree.
     public func load(_ values: [String: Tensor], strict: Bool = true) throws {

@@ -5,6 +5,7 @@ extension Registry {
         TensorModule.module,
         NNModule.module,
         OptimModule.module,
+        NASModule.module,
         DataModule.module,
         MetricsModule.module,
         CheckpointModule.module,

@@ -6,6 +6,8 @@ import Tensors
 public final class Supernet: Module {
     public let space: TrellisSpace
     public let classes: Int
+    /// What its initial weights came from.
+    public let seed: UInt64
     /// Logits of the operators, [edges, operators]; all cells share them.
     public let alpha: Tensor
     /// Logits of the arrows, [layers, levels, moves].
@@ -19,7 +21,8 @@ public final class Supernet: Module {
     private var steps: [ObjectIdentifier: Compiled] = [:]
     /// Optimisers that `steps` knows: alive as long as their plans.
     private var kept: [Optimiser] = []
-    private var inference: Compiled?
+    /// By mode and whether they end in the classes.
+    private var inferences: [Int: Compiled] = [:]
     private let betaMask: Tensor
 
     /// - Parameters:
@@ -29,6 +32,7 @@ public final class Supernet: Module {
         guard classes >= 2 else { throw TensorError("supernet", "classes should be 2 or more, got \(classes)") }
         self.space = space
         self.classes = classes
+        self.seed = seed
         let before = (RandomState.global.seed, RandomState.global.draws)
         RandomState.global.seed = seed
         RandomState.global.draws = 0
@@ -159,9 +163,10 @@ extension Supernet {
         for (name, tensor) in optimiser.parameters where !own.contains(ObjectIdentifier(tensor)) {
             throw TensorError("step", "the optimiser's parameter \(name) is not this supernet's")
         }
+        // A step trains, so it uses the batch's statistics whatever the mode; evaluation in between leaves its plan as it is.
         let compiled = Compiled { [unowned self, unowned optimiser] inputs in
             optimiser.zeroGrad()
-            let loss = try loss(inputs[0], inputs[1])
+            let loss = try Module.inMode(training: true) { try self.loss(inputs[0], inputs[1]) }
             try loss.backward(with: targets)
             return [loss]
         }
@@ -170,10 +175,27 @@ extension Supernet {
         return compiled
     }
 
-    /// Class scores through a plan, without a history.
-    public func scores(_ images: Tensor) throws -> Tensor {
-        let compiled = inference ?? Compiled { [unowned self] inputs in [try GradientMode.disabled { try forward(inputs[0]) }] }
-        inference = compiled
-        return try compiled([images])[0]
+    /// Class scores [N, classes, H, W] through a plan, without a history.
+    /// - Parameter training: by the batch's statistics (which move the running ones) or by the running ones; nil for the present mode.
+    public func scores(_ images: Tensor, training: Bool? = nil) throws -> Tensor {
+        try inference(training ?? isTraining, classify: false)([images])[0]
+    }
+
+    /// The class with the highest score of each pixel, int32 [N, H, W] from 0, through a plan.
+    public func predict(_ images: Tensor, training: Bool = false) throws -> Tensor {
+        try inference(training, classify: true)([images])[0]
+    }
+
+    private func inference(_ training: Bool, classify: Bool) -> Compiled {
+        let key = (training ? 1 : 0) + (classify ? 2 : 0)
+        if let known = inferences[key] { return known }
+        let compiled = Compiled { [unowned self] inputs in
+            try GradientMode.disabled {
+                let scores = try Module.inMode(training: training) { try forward(inputs[0]) }
+                return [classify ? try scores.argmax(1) : scores]
+            }
+        }
+        inferences[key] = compiled
+        return compiled
     }
 }

@@ -1,0 +1,176 @@
+import CLua
+import Networks
+import Search
+import Segmentation
+import Tensors
+
+/// A supernet as Lua holds it.
+public final class SupernetObject: LuaObject {
+    public let net: Supernet
+    init(_ net: Supernet) { self.net = net }
+
+    public static let objectType = ObjectType(
+        "supernet", of: SupernetObject.self, summary: "The network that holds every architecture of a space at once.",
+        detail: """
+            Alternate steps of the weights and of alpha and beta, then `decode`. `supernet(images)` computes scores with a history for derivatives, operation by operation; \
+            `step`, `scores` and `predict` run as plans, recorded once for each size of batch. `supernet.module` is the module that nn's functions take.
+            """,
+        methods: SupernetMethods.all,
+        fields: [
+            Field("space", .object("space"), "Its space.", of: { (s: SupernetObject) in SpaceObject(s.net.space) }),
+            Field("classes", .integer, "Number of classes.", of: { (s: SupernetObject) in s.net.classes }),
+            Field("seed", .integer, "What its initial weights came from.", of: { (s: SupernetObject) in s.net.seed }),
+            Field("ignore", .integer, "Label of pixels that do not count.", of: { (s: SupernetObject) in s.net.ignore }),
+            Field("training", .boolean, "Whether calls use the batch's statistics; see train and eval.", of: { (s: SupernetObject) in s.net.isTraining }),
+            Field("module", .object("module"), "The same network as a module.", of: { (s: SupernetObject) in s.net as Module }),
+        ],
+        metamethods: [
+            Binding(
+                name: "__call", parameters: [Argument("images", .tensor, "[N, 3, H, W]")], returns: Returns.tensor, summary: "Class scores [N, classes, H, W].",
+                detail: "With a history, operation by operation; `supernet:scores` is the fast way when no derivative is wanted.",
+                example: SupernetMethods.tiny + "print(table.concat(supernet(tensor.zeros(1, 3, 16, 16)).shape, ' '))  --> 1 3 16 16",
+                body: { call in call.push(try call.this(as: SupernetObject.self).net(call.get(1))) }),
+        ],
+        unique: true, describe: { $0.net.summary })
+}
+
+extension Supernet {
+    /// Counts the predictions of a batch, by the running statistics.
+    /// - Parameters:
+    ///   - images: [N, 3, H, W]; labels: int32 [N, H, W].
+    public func evaluate(_ images: Tensor, _ labels: Tensor, into matrix: inout ConfusionMatrix) throws {
+        guard images.rank == 4, labels.shape == [images.shape[0], images.shape[2], images.shape[3]] else {
+            throw TensorError("evaluate", "labels \(labels.shape) do not fit images \(images.shape): expected [N, H, W] of [N, 3, H, W]")
+        }
+        try matrix.add(labels: labels.ints(), predictions: predict(images).ints(), count: labels.count, ignore: ignore)
+    }
+}
+
+/// Methods of supernets: training.
+enum SupernetMethods {
+    static let all: [Binding] = training + reading + SupernetStateMethods.all
+
+    static let tiny = """
+        local space = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {'skip_connect', 'sep_conv_3x3'}}}
+        local supernet = space:supernet{classes = 3, seed = 1}
+
+        """
+
+    static func method(
+        _ name: String, _ parameters: [Argument] = [], options: [Option] = [], returns: [Returns] = [], _ summary: String, _ detail: String = "",
+        example: String, body: @escaping Body
+    ) -> Binding {
+        Binding(
+            module: "supernet", name: name, parameters: parameters, options: options, returns: returns, summary: summary, detail: detail,
+            example: tiny + example, body: body)
+    }
+
+    private static let images = Argument("images", .tensor, "[N, 3, H, W]")
+    private static let labels = Argument("labels", .tensor, "int32 [N, H, W], classes from 0")
+
+    private static let training: [Binding] = [
+        method(
+            "weights", returns: [Returns(.object("parameters"))], "What SGD trains: all parameters but alpha and beta.",
+            example: "print(supernet:weights():names()[1])  --> stem.1.conv.weight"
+        ) { call in call.push(ParameterList(try call.this(as: SupernetObject.self).net.weights())) },
+        method(
+            "architecture", returns: [Returns(.object("parameters"))], "What Adam trains: alpha [edges, operators] and beta [layers, strides, moves], as logits.",
+            "Moves: to the finer stride, same, to the coarser. Entries of beta without an arrow do not matter.",
+            example: "print(table.concat(supernet:architecture():names(), ' '))  --> alpha beta"
+        ) { call in call.push(ParameterList(try call.this(as: SupernetObject.self).net.architecture())) },
+        method(
+            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its architecture"), images, labels], returns: [Returns(.tensor, "the loss before the step")],
+            "One step on a batch: loss, derivatives of the optimiser's parameters only, update.",
+            """
+            The computation is written down at the first step with an optimiser and a size of batch and runs as a plan from then on, without Lua. Batch norms use the batch's \
+            statistics and move the running ones. The loss is the pixel cross entropy, mean over pixels whose label is not `ignore`. First order: a step of the architecture \
+            computes no derivatives of weights, and the other way round.
+            """,
+            example: """
+                local sgd = optim.sgd(supernet:weights(), {lr = 0.025, momentum = 0.9})
+                local images, labels = tensor.randn(2, 3, 16, 16, {seed = 1}), tensor.full({2, 16, 16}, 1, {dtype = 'int32'})
+                local first = supernet:step(sgd, images, labels):item()
+                for i = 1, 5 do supernet:step(sgd, images, labels) end
+                print(supernet:step(sgd, images, labels):item() < first)  --> true
+                """
+        ) { call in
+            let net = try call.this(as: SupernetObject.self).net
+            return call.push(try net.step(call.object(1, as: Optimiser.self), call.get(2), call.get(3)))
+        },
+        method(
+            "loss", [images, labels], returns: [Returns(.tensor)], "Pixel cross entropy of a batch, with a history for derivatives.", "What `step` minimises, operation by operation.",
+            example: "local loss = supernet:loss(tensor.zeros(1, 3, 16, 16), tensor.zeros(1, 16, 16, {dtype = 'int32'}))\nloss:backward()\nprint(supernet:alpha{raw = true}.grad ~= nil)  --> true"
+        ) { call in
+            let net = try call.this(as: SupernetObject.self).net
+            return call.push(try net.loss(call.get(1), call.get(2)))
+        },
+        method(
+            "gradients", [Argument("optimiser", .object("optimiser")), images, labels], returns: [Returns(.tensor, "the loss")],
+            "What `step` computes without the update: leaves the gradients at the optimiser's parameters.",
+            example: """
+                local adam = optim.adam(supernet:architecture())
+                supernet:gradients(adam, tensor.randn(1, 3, 16, 16), tensor.zeros(1, 16, 16, {dtype = 'int32'}))
+                print(#supernet:alpha{raw = true}.grad.shape)  --> 2
+                """
+        ) { call in
+            let net = try call.this(as: SupernetObject.self).net
+            return call.push(try net.gradients(call.object(1, as: Optimiser.self), call.get(2), call.get(3)))
+        },
+        method(
+            "scores", [images], options: [Option("training", .boolean, default: false, "by the batch's statistics, which then move the running ones")],
+            returns: [Returns(.tensor, "[N, classes, H, W]")], "Class scores as a plan, without a history, by the running statistics.",
+            example: "print(table.concat(supernet:scores(tensor.zeros(1, 3, 16, 16)).shape, ' '))  --> 1 3 16 16"
+        ) { call in call.push(try call.this(as: SupernetObject.self).net.scores(call.get(1), training: call.option("training"))) },
+        method(
+            "predict", [images], returns: [Returns(.tensor, "int32 [N, H, W], classes from 0")], "The class of each pixel, as a plan, by the running statistics.",
+            example: "print(supernet:predict(tensor.zeros(1, 3, 16, 16)).dtype)  --> int32"
+        ) { call in call.push(try call.this(as: SupernetObject.self).net.predict(call.get(1))) },
+    ]
+
+    private static let raw = Option("raw", .boolean, default: false, "the parameter itself, before the softmax")
+
+    private static let reading: [Binding] = [
+        method(
+            "alpha", options: [raw], returns: [Returns(.tensor, "[edges, operators]")], "softmax(alpha): the weight of each operator on each edge.",
+            "Rows sum to 1. Edges (block, state) in the order (1,1) (1,2) (2,1) ...; columns as the cell's operators.",
+            example: "print(string.format('%.3f', supernet:alpha():sum(2)[1]:item()))  --> 1.000"
+        ) { call in
+            let net = try call.this(as: SupernetObject.self).net
+            return call.push(try call.option("raw") ? net.alpha : GradientMode.disabled { try net.operatorProbabilities() })
+        },
+        method(
+            "beta", options: [raw], returns: [Returns(.tensor, "[layers, strides, moves]")], "softmax(beta): the probability of each arrow among those that leave its node.",
+            "Auto-DeepLab, eq. 7; 0 where there is no arrow. Moves: to the finer stride, same, to the coarser. What nas.viterbi takes.",
+            example: "print(string.format('%.3f', supernet:beta()[1][1]:sum():item()))  --> 1.000"
+        ) { call in
+            let net = try call.this(as: SupernetObject.self).net
+            return call.push(try call.option("raw") ? net.beta : GradientMode.disabled { try net.arrowProbabilities() })
+        },
+        method(
+            "entropy", returns: [Returns(.table, "alpha, beta: mean entropy in nats; alpha_relative, beta_relative: 1 undecided, 0 decided")], "How undecided alpha and beta are.",
+            example: "print(string.format('%.2f', supernet:entropy().alpha_relative))  --> 1.00"
+        ) { call in
+            let (alpha, beta) = try call.this(as: SupernetObject.self).net.entropy()
+            return call.push([
+                "alpha": alpha.mean, "beta": beta.mean, "alpha_relative": alpha.relative, "beta_relative": beta.relative,
+            ])
+        },
+        method(
+            "decode",
+            options: [
+                Option("data", .string, "what it was found on, for its provenance"), Option("date", .string, "when, for its provenance"),
+                Option("name", .string, "a name of its own"),
+            ], returns: [Returns(.object("architecture"))], "The strongest architecture.",
+            """
+            Auto-DeepLab, section 3.4: the path of the largest product of betas by Viterbi (of equals the lower stride first); for each block the two states whose strongest \
+            operator other than 'none' is strongest, with that operator. The seed is part of its provenance.
+            """,
+            example: "local found = supernet:decode{data = 'nothing'}\nprint(#found.path, found.provenance.seed)  --> 2\t1"
+        ) { call in
+            let net = try call.this(as: SupernetObject.self).net
+            var found = try net.decode(Provenance(date: call.option(ifPresent: "date"), data: call.option(ifPresent: "data")))
+            found.name = try call.option(ifPresent: "name")
+            return call.push(ArchitectureObject(found))
+        },
+    ]
+}

@@ -1,0 +1,50 @@
+/// What a computation needs, counted without doing it.
+public struct Work: Hashable, Sendable {
+    /// Shape of the result.
+    public var shape: [Int]
+    /// Multiply-adds of convolutions and matrix products: the field's usual count.
+    public var multiplyAdds: Int
+    /// Floats that its operations make and a backward pass reads again; views and what only a ReLU reads of a batch norm are not among them.
+    public var activations: Int
+}
+
+extension Recording {
+    /// Writes down what `body` does with an input of this shape and counts it; nothing is computed, whatever the size.
+    public static func measure(_ shape: [Int], _ body: (Tensor) throws -> Tensor) throws -> Work {
+        let recording = Recording()
+        defer { recording.dismantle() }
+        let input = recording.input(shape, .float32)
+        let output = try recording.record { try body(input) }
+        return recording.work(output)
+    }
+
+    private func work(_ output: Tensor) -> Work {
+        var work = Work(shape: output.shape, multiplyAdds: 0, activations: 0)
+        var readers: [ObjectIdentifier: [Operation]] = [:]
+        for tensor in tensors {
+            for input in tensor.node?.inputs ?? [] { readers[ObjectIdentifier(input), default: []].append(tensor.node?.operation ?? .detach) }
+        }
+        for tensor in tensors {
+            guard let node = tensor.node else { continue }
+            work.multiplyAdds += Recording.multiplyAdds(node, tensor)
+            if Recording.isKept(node.operation, readers[ObjectIdentifier(tensor)] ?? []) { work.activations += tensor.count }
+        }
+        return work
+    }
+
+    private static func multiplyAdds(_ node: Node, _ output: Tensor) -> Int {
+        switch node.operation {
+        case .conv2d: output.count * (node.inputs[1].count / max(node.inputs[1].shape[0], 1))
+        case .matmul(let transposeA, _): output.count * (node.inputs[0].shape.dropLast(transposeA ? 1 : 0).last ?? 1)
+        default: 0
+        }
+    }
+
+    private static func isKept(_ operation: Operation, _ readers: [Operation]) -> Bool {
+        switch operation {
+        case .reshape, .broadcast, .permute, .slice, .detach, .moments, .runningStatistics: false
+        case .batchNorm: readers.isEmpty || !readers.allSatisfy { $0 == .unary(.relu) }
+        default: true
+        }
+    }
+}
