@@ -117,4 +117,4 @@ for _, worst in ipairs(order) do
     (verbose or not ok) and "  " .. worst.name or ""))
 end
 print("errors are shares of the largest absolute value of each tensor; float32 itself allows no less than about 3e-3 for gradients here (--help)")
-os.exit(fine and 0 or 1)
+if not fine then os.exit(1) end

@@ -133,7 +133,7 @@ enum SupernetMethods {
         method(
             "alpha", options: [raw], returns: [Returns(.tensor, "[edges, operators]")], "softmax(alpha): the weight of each operator on each edge.",
             "Rows sum to 1. Edges (block, state) in the order (1,1) (1,2) (2,1) ...; columns as the cell's operators.",
-            example: "print(string.format('%.3f', supernet:alpha():sum(2)[1]:item()))  --> 1.000"
+            example: "print(string.format('%.3f', supernet:alpha():sum(2)[1]))  --> 1.000"
         ) { call in
             let net = try call.this(as: SupernetObject.self).net
             return call.push(try call.option("raw") ? net.alpha : GradientMode.disabled { try net.operatorProbabilities() })

@@ -192,7 +192,7 @@ extension Supernet {
         let compiled = Compiled { [unowned self] inputs in
             try GradientMode.disabled {
                 let scores = try Module.inMode(training: training) { try forward(inputs[0]) }
-                return [classify ? try scores.argmax(1) : scores]
+                return [classify ? try scores.argmax(1).reshape([scores.shape[0], scores.shape[2], scores.shape[3]]) : scores]
             }
         }
         inferences[key] = compiled

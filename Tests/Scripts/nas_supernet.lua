@@ -1,0 +1,95 @@
+-- Supernets through Lua.
+local space = nas.trellis{layers = 3, filters = 2, strides = {4, 8, 16}, cell = nas.cell{blocks = 2, operators = {"none", "max_pool_3x3", "skip_connect", "sep_conv_3x3"}}}
+local supernet = space:supernet{classes = 3, seed = 5}
+same({supernet.classes, supernet.seed, supernet.ignore, supernet.training}, {3, 5, 255, true})
+same(supernet:alpha().shape, {5, 4})
+same(supernet:beta().shape, {3, 3, 3})
+assert(supernet:alpha{raw = true}.requires_grad and not supernet:alpha().requires_grad)
+
+-- Probabilities of the arrows that leave a node sum to 1, others are 0.
+local beta = supernet:beta()
+local outgoing = {}
+for _, arrow in ipairs(space.arrows) do outgoing[arrow.layer .. " " .. arrow.from] = true end
+for l = 1, 3 do
+  for s, stride in ipairs(space.strides) do near(beta[l][s]:sum(), outgoing[l .. " " .. stride] and 1 or 0) end
+end
+same(beta[{1, 1, 1}], 0.0)
+
+-- Steps
+local images, labels = tensor.randn(2, 3, 32, 24, {seed = 1}), tensor.randint(0, 2, {2, 32, 24}, {seed = 2})
+local sgd = optim.sgd(supernet:weights(), {lr = 0.025, momentum = 0.9, weight_decay = 3e-4, clip = 5})
+local adam = optim.adam(supernet:architecture(), {lr = 3e-3, weight_decay = 1e-3})
+local function snapshot(list)
+  local copy = {}
+  for name, t in pairs(list) do copy[name] = t:detach():clone() end
+  return copy
+end
+local function changed(list, copy)
+  local n = 0
+  for name, t in pairs(list) do if not t:detach():equal(copy[name]) then n = n + 1 end end
+  return n
+end
+local weights, architecture = snapshot(supernet:weights()), snapshot(supernet:architecture())
+local loss = supernet:step(sgd, images, labels)
+assert(loss:item() > 0.5 and loss:item() < 3, loss)
+same(changed(supernet:architecture(), architecture), 0)
+same(changed(supernet:weights(), weights), #supernet:weights())
+weights = snapshot(supernet:weights())
+supernet:step(adam, images, labels)
+same(changed(supernet:weights(), weights), 0)
+same(changed(supernet:architecture(), architecture), 2)
+fails("is not this supernet's", function() supernet:step(optim.sgd(nn.linear(2, 3):parameters(), {lr = 1}), images, labels) end)
+fails("expects images [N, 3, H, W]", function() supernet:step(sgd, tensor.zeros(2, 1, 8, 8), labels) end)
+fails("label", function() supernet:step(sgd, images, labels + 7) end)
+
+-- Evaluation between steps compiles nothing anew.
+local function arena() return supernet:plan(sgd, images, labels).kernels end
+local kernels = arena()
+local scores = supernet:scores(images)
+same(scores.shape, {2, 3, 32, 24})
+supernet:eval()
+assert((supernet(images) - scores):abs():max():item() < 1e-4)
+supernet:train()
+same(supernet:predict(images), nn.functional.classes(scores))
+same(arena(), kernels)
+
+-- The eager loss is what a step minimises.
+near(supernet:loss(images, labels), supernet:gradients(adam, images, labels), 1e-4)
+
+-- Decoding
+local found = supernet:decode{data = "noise", date = "2026-11-23", name = "mine"}
+same({found.name, found.provenance.data, found.provenance.date, found.provenance.seed}, {"mine", "noise", "2026-11-23", 5})
+assert(found:fits(space) and found.score < 0 and #found.strengths == 4)
+local states, score = nas.viterbi(supernet:beta())
+local path = {}
+for i, state in ipairs(states) do path[i] = space.strides[state] end
+same(path, found.path)
+near(score, found.score, 1e-5)
+for _, block in ipairs(found.cell) do for _, branch in ipairs(block) do assert(branch.operator ~= "none") end end
+local entropy = supernet:entropy()
+assert(entropy.alpha_relative > 0.99 and entropy.alpha_relative <= 1 and entropy.beta > 0.6)
+
+-- Files
+supernet:save("supernet.safetensors")
+local other = space:supernet{classes = 3, seed = 6}
+assert(not other:alpha():equal(supernet:alpha()))
+same(other:load("supernet.safetensors"):scores(images), supernet:scores(images))
+other = space:supernet{classes = 3, seed = 6}
+other:load_state(supernet:state())
+same(other:scores(images), supernet:scores(images))
+fails("supernet.safetensors: classes: expected 4, got 3", function() space:supernet{classes = 4}:load("supernet.safetensors") end)
+local smaller = nas.trellis{layers = 2, filters = 2, strides = {4, 8, 16}, cell = space.cell}
+fails("the file is of another search space", function() smaller:supernet{classes = 3}:load("supernet.safetensors") end)
+tensor.save("wrong.safetensors", {a = tensor.zeros(3)})
+fails("wrong.safetensors: expected all", function() smaller:supernet{classes = 3}:load("wrong.safetensors") end)
+fails("missing.safetensors", function() smaller:supernet{classes = 3}:load("missing.safetensors") end)
+
+-- Printing is short, whatever the size.
+local text = tostring(nas.trellis{layers = 6, cell = nas.cell{blocks = 2}, filters = 2}:supernet{classes = 3})
+local _, lines = text:gsub("\n", "")
+assert(lines < 20 and text:find("layer 6: stride 4 8 16 32", 1, true), text)
+same(supernet:child("nodes.2.8").kind, "node")
+same(supernet:count().architecture, 20 + 27)
+same(supernet.module:count().parameters, supernet:count().parameters + 47)
+fails("classes should be 2 or more", function() space:supernet{classes = 1} end)
+fails("classes", function() space:supernet{} end)

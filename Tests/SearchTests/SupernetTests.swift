@@ -1,0 +1,219 @@
+import Kernels
+import Networks
+import Tensors
+import XCTest
+
+@testable import Search
+
+/// What holds for every supernet, whatever its space.
+final class SupernetTests: XCTestCase {
+    /// A space, a batch for it, and supernets of the same seed.
+    private struct Case {
+        let name: String
+        let space: TrellisSpace
+        var height = 33
+        var width = 24
+        var batch = 2
+
+        func net(seed: UInt64 = 1) throws -> Supernet { try Supernet(space, classes: 3, seed: seed) }
+
+        func images(_ seed: UInt64 = 1) throws -> Tensor {
+            try Tensor.random(.normal(mean: 0, deviation: 1), [batch, 3, height, width], from: RandomState(seed: seed))
+        }
+
+        /// Classes 0 to 2 and some pixels that do not count.
+        func labels(_ seed: UInt64 = 2) throws -> Tensor {
+            let values = try Tensor.random(.uniform(low: 0, high: 3.3), [batch, height, width], from: RandomState(seed: seed)).floats()
+            return try Tensor(values.map { $0 >= 3 ? 255 : Int32($0) }.map(Float.init), shape: [batch, height, width]).cast(.int32)
+        }
+    }
+
+    private static let small = ["none", "max_pool_3x3", "skip_connect", "sep_conv_3x3"]
+
+    private func space(
+        layers: Int = 3, strides: [Int] = [4, 8, 16, 32], blocks: Int = 2, operators: [String] = SupernetTests.small, _ change: (inout SpaceOptions) -> Void = { _ in },
+        mask: (Int, Int, Int) -> Bool = { _, _, _ in true }
+    ) throws -> TrellisSpace {
+        var options = SpaceOptions()
+        change(&options)
+        return try TrellisSpace(
+            layers: layers, strides: strides, filters: 2, cell: CellSpace(blocks: blocks, operators: operators), options: options, arrows: mask)
+    }
+
+    private func cases() throws -> [Case] {
+        [
+            Case(name: "plain", space: try space(layers: 4)),
+            Case(name: "a mask", space: try space(layers: 4, mask: { layer, from, to in !(layer == 4 && to == 4) && !(layer == 3 && from == to && to == 8) })),
+            Case(name: "a mask without two-backs", space: try space(layers: 3, mask: { _, from, to in to > from || to == 32 })),
+            Case(name: "two strides from 8", space: try space(strides: [8, 16]), height: 40, width: 40),
+            Case(name: "three strides from 2", space: try space(strides: [2, 4, 8]), height: 15, width: 18),
+            Case(name: "one layer", space: try space(layers: 1)),
+            Case(name: "one block", space: try space(blocks: 1)),
+            Case(name: "one stride", space: try space(strides: [4])),
+            Case(name: "operators by arrow", space: try space { $0.operatorSets = .arrow }),
+            Case(name: "stem of three", space: try space { $0.stem = .three }),
+            Case(name: "bilinear, affine", space: try space { $0.down = .bilinear; $0.affine = true; $0.stemWidth = 5; $0.headWidth = 3; $0.headReach = 8 }),
+            Case(name: "one picture", space: try space(layers: 2, strides: [4, 8]), height: 16, width: 16, batch: 1),
+            // The coarsest node is 1x1: its channels have one value, and the running statistics are used.
+            Case(name: "one value", space: try space(layers: 3), height: 32, width: 30, batch: 1),
+            Case(name: "every operator", space: try space(layers: 2, strides: [4, 8], blocks: 1, operators: StandardOperator.allCases.map(\.rawValue))),
+        ]
+    }
+
+    private func optimisers(_ net: Supernet) throws -> (weights: Optimiser, architecture: Optimiser) {
+        (
+            try Optimiser(.sgd, [ParameterGroup(net.weights(), rate: 0.025, weightDecay: 3e-4, momentum: 0.9)], clip: 5),
+            try Optimiser(.adam, [ParameterGroup(net.architecture(), rate: 3e-3, weightDecay: 1e-3)])
+        )
+    }
+
+    private func values(_ list: [Module.Named]) throws -> [[Float]] { try list.map { try $0.tensor.floats() } }
+
+    func testShapesStepsAndDecodingOfEverySpace() throws {
+        for test in try cases() {
+            let net = try test.net()
+            let (images, labels) = (try test.images(), try test.labels())
+            XCTAssertEqual(try net.scores(images).shape, [test.batch, 3, test.height, test.width], test.name)
+            XCTAssertEqual(try net.predict(images).shape, [test.batch, test.height, test.width], test.name)
+            let (sgd, adam) = try optimisers(net)
+            let (weights, architecture) = (try values(net.weights()), try values(net.architecture()))
+
+            let loss = try net.step(sgd, images, labels).item()
+            XCTAssertTrue(loss.isFinite && loss > 0, test.name)
+            XCTAssertEqual(try values(net.architecture()), architecture, "\(test.name): a weight step changed the architecture")
+            let moved = try values(net.weights())
+            for ((name, _), (before, after)) in zip(net.weights(), zip(weights, moved)) { XCTAssertNotEqual(before, after, "\(test.name): \(name) stayed") }
+
+            try net.step(adam, images, labels)
+            XCTAssertEqual(try values(net.weights()), moved, "\(test.name): an architecture step changed weights")
+            // softmax over a single arrow or operator has no derivative; weight decay moves it all the same.
+            XCTAssertNotEqual(try values(net.architecture())[0], architecture[0], test.name)
+
+            let found = try net.decode()
+            XCTAssertNoThrow(try found.validate(in: test.space), test.name)
+            XCTAssertFalse(found.cell.branches.contains { $0.operation == OperatorCatalogue.none }, test.name)
+            XCTAssertEqual(found.provenance.seed, 1)
+        }
+    }
+
+    func testOutgoingBetaSumsToOne() throws {
+        for test in try cases() {
+            let net = try test.net()
+            try GradientMode.disabled { try net.beta.assign(Tensor.random(.normal(mean: 0, deviation: 2), net.beta.shape, from: RandomState(seed: 3))) }
+            let p = try net.arrowProbabilities().floats()
+            for node in test.space.nodes where node.layer < test.space.layers {
+                let sum = test.space.outgoing(node).reduce(Float(0)) { $0 + p[test.space.betaIndex(of: $1)] }
+                XCTAssertEqual(sum, 1, accuracy: 1e-6, "\(test.name): \(node)")
+            }
+            for (i, exists) in test.space.betaMask.enumerated() where !exists { XCTAssertEqual(p[i], 0) }
+            for row in try net.operatorProbabilities().sum([1]).floats() { XCTAssertEqual(row, 1, accuracy: 1e-6) }
+        }
+    }
+
+    func testEveryArchitectureParameterOfAnExistingArrowGetsAGradient() throws {
+        for test in try cases() where test.name != "one value" {
+            let net = try test.net()
+            let (_, adam) = try optimisers(net)
+            _ = try net.gradients(adam, test.images(), test.labels())
+            let alpha = try XCTUnwrap(net.alpha.grad).floats(), beta = try XCTUnwrap(net.beta.grad).floats()
+            let hasBack = test.space.nodes.contains { $0.layer > 0 && test.space.hasTwoBack($0) }
+            for (row, edge) in test.space.cell.edges.enumerated() where hasBack || edge.state > 1 {
+                for k in test.space.cell.operators.indices {
+                    XCTAssertNotEqual(alpha[row * test.space.cell.operators.count + k], 0, "\(test.name): alpha of \(edge), \(test.space.cell.operators[k])")
+                }
+            }
+            for arrow in test.space.arrows where test.space.outgoing(arrow.source).count > 1 {
+                XCTAssertNotEqual(beta[test.space.betaIndex(of: arrow)], 0, "\(test.name): beta of \(arrow)")
+            }
+            for (i, exists) in test.space.betaMask.enumerated() where !exists { XCTAssertEqual(beta[i], 0, test.name) }
+        }
+    }
+
+    /// Decoded by hand from made-up tables: `none` strongest everywhere.
+    func testNoneIsNeverDecoded() throws {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            let net = try Case(name: "", space: space(layers: 4)).net()
+            try GradientMode.disabled {
+                try net.alpha.assign(Tensor.random(.normal(mean: 0, deviation: 2), net.alpha.shape, from: RandomState(seed: seed)))
+                try net.alpha.slice(starts: [0, 0], sizes: [net.alpha.shape[0], 1]).assign(Tensor.full([], 9))
+                try net.beta.assign(Tensor.random(.normal(mean: 0, deviation: 2), net.beta.shape, from: RandomState(seed: seed + 100)))
+            }
+            let found = try net.decode()
+            XCTAssertFalse(found.cell.branches.contains { $0.operation == "none" })
+            let p = try net.arrowProbabilities().floats().map(Double.init)
+            let best = try Viterbi.best(TransitionTable(shape: net.space.betaShape, values: p))
+            XCTAssertEqual(best.states.map { net.space.strides[$0] }, found.path)
+        }
+    }
+
+    /// What a run leaves: loss, parameters and running statistics after two steps of each kind, then scores of both modes.
+    private func run(_ test: Case, seed: UInt64) throws -> [String: [Float]] {
+        let net = try test.net(seed: seed)
+        let (sgd, adam) = try optimisers(net)
+        var result: [String: [Float]] = [:]
+        for i in 0..<2 as Range<UInt64> {
+            let (images, labels) = (try test.images(seed + i), try test.labels(seed + i + 50))
+            result["loss \(i)"] = try net.step(sgd, images, labels).floats()
+            result["architecture loss \(i)"] = try net.step(adam, images, labels).floats()
+        }
+        for (name, tensor) in net.state() { result[name] = try tensor.floats() }
+        result["scores"] = try net.scores(test.images(seed), training: false).floats()
+        return result
+    }
+
+    func testStepsAreTheSameOnAnyNumberOfThreads() throws {
+        let before = ThreadPool.threads
+        defer { ThreadPool.threads = before }
+        for test in try cases().prefix(4) {
+            ThreadPool.threads = 1
+            let one = try run(test, seed: 4)
+            ThreadPool.threads = 2
+            let two = try run(test, seed: 4)
+            XCTAssertEqual(one.keys.sorted(), two.keys.sorted())
+            for (name, values) in one { XCTAssertEqual(values.map(\.bitPattern), two[name]?.map(\.bitPattern), "\(test.name): \(name)") }
+        }
+    }
+
+    /// The oracle: the same graph without the optimising passes.
+    func testPlansAgreeWithTheirOracle() throws {
+        defer { Plan.optimises = true }
+        for seed in 1...20 as ClosedRange<UInt64> {
+            let test = try randomCase(seed)
+            print("space of seed \(seed): \(test.name)")
+            Plan.optimises = true
+            let fast = try run(test, seed: seed)
+            Plan.optimises = false
+            let plain = try run(test, seed: seed)
+            XCTAssertEqual(fast.keys.sorted(), plain.keys.sorted())
+            for (name, values) in fast {
+                let expected = try XCTUnwrap(plain[name])
+                let scale = max(expected.reduce(0) { max($0, abs($1)) }, 1e-3)
+                let error = zip(values, expected).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) } / scale
+                XCTAssertLessThan(error, 2e-3, "seed \(seed), \(test.name): \(name)")
+            }
+        }
+    }
+
+    private func randomCase(_ seed: UInt64) throws -> Case {
+        var generator = SplitMix64(seed: seed)
+        func pick<T>(_ values: [T]) -> T { values[SplitMix64.below(values.count, using: &generator)] }
+        let operators = ["none"] + StandardOperator.allCases.map(\.rawValue).filter { $0 != "none" && pick([true, false, false]) }
+        let layers = pick([1, 2, 3, 4]), strides = pick([[4, 8, 16, 32], [4, 8], [2, 4, 8], [8, 16], [4]]), blocks = pick([1, 2, 3])
+        let mask = randomMask(seed: seed, percent: 80)
+        let build = { (mask: (Int, Int, Int) -> Bool) in
+            try self.space(layers: layers, strides: strides, blocks: blocks, operators: operators.count > 1 ? operators : operators + ["skip_connect"], {
+                $0.stem = pick([.two, .three])
+                $0.down = pick([.conv, .bilinear])
+                $0.operatorSets = pick([.node, .arrow])
+                $0.affine = pick([true, false])
+            }, mask: mask)
+        }
+        // A mask may cut every path.
+        let space = try (try? build(mask)) ?? build { _, _, _ in true }
+        let last = strides[strides.count - 1]
+        let (height, width, batch) = (last * pick([1, 2]) + pick([0, 1, 7]), last * 2 + pick([0, 3]), pick([1, 2, 3]))
+        let name = "\(layers) layers, strides \(strides), \(blocks) blocks of \(space.cell.operators), \(space.options.stem), \(space.options.down), "
+            + "\(space.options.operatorSets), \(batch)x\(height)x\(width), \(space.arrows.count) arrows"
+        return Case(name: name, space: space, height: height, width: width, batch: batch)
+    }
+}
