@@ -6,8 +6,8 @@ Builds the space that the file's metadata describes (layers, blocks, filters, cl
 compares scores, losses, the gradient norm, every gradient, and the parameters after a step of each kind. Prints the largest error of each
 group, as a share of the tensor's largest absolute value, and exits with 1 when one is out of bounds.
 
---bound           for scores, the first loss, the gradient norm and the weights after their step
---gradient-bound  for gradients, and for the loss and the architecture after them
+--bound           for scores, the first loss, and the weights after their step
+--gradient-bound  for gradients, their norm, and the loss and the architecture after them
 --verbose         the worst tensor of each group too
 
 Why two bounds: gradients pass backwards through batch norms over as few as 2 and 8 values (the coarsest stride of a small picture), which
@@ -100,7 +100,7 @@ note("loss", "--bound", "loss.A", supernet:gradients(adam, imagesA, labelsA), go
 compare("gradients of alpha and beta", "--gradient-bound", "grad.", supernet:architecture(), gradient)
 note("loss", "--bound", "loss.A", supernet:step(sgd, imagesA, labelsA), golden["loss.A"])
 compare("gradients of weights", "--gradient-bound", "grad.", supernet:weights(), gradient)
-note("gradient norm", "--bound", "grad_norm.A", tensor.from{sgd.gradient_norm}, golden["grad_norm.A"])
+note("gradient norm", "--gradient-bound", "grad_norm.A", tensor.from{sgd.gradient_norm}, golden["grad_norm.A"])
 compare("weights after their step", "--bound", "after_weight_step.", supernet:weights(), itself)
 note("loss after it", "--gradient-bound", "loss.B", supernet:step(adam, imagesB, labelsB), golden["loss.B"])
 compare("alpha and beta after their step", "--gradient-bound", "after_arch_step.", supernet:architecture(), itself)

@@ -16,6 +16,7 @@ final class NASTests: ScriptTestCase {
             guard access(NASTests.golden + name, R_OK) == 0 else { throw XCTSkip("no \(name)") }
             let scripting = try Scripting()
             defer { scripting.host.close() }
+            XCTAssertNil(scripting.run("arg = {'\(NASTests.golden + name)'}"))
             switch scripting.host.runFile(NASTests.root + "scripts/golden.lua", arguments: [NASTests.golden + name]) {
             case .done: break
             case .failed(let error): XCTFail("\(error.message)\n\(error.traceback ?? "")")

@@ -186,6 +186,9 @@ final class SupernetTests: XCTestCase {
             let plain = try run(test, seed: seed)
             XCTAssertEqual(fast.keys.sorted(), plain.keys.sorted())
             for (name, values) in fast {
+                // With one picture the mean of a channel over its pixels, which batch norm has just made 0, is rounding alone: so is which side
+                // of the pool branch's ReLU it falls on, and that decides the derivative of the bias.
+                if test.batch == 1, name.hasSuffix("pool.bn.bias") { continue }
                 let expected = try XCTUnwrap(plain[name])
                 let scale = max(expected.reduce(0) { max($0, abs($1)) }, 1e-3)
                 let error = zip(values, expected).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) } / scale
