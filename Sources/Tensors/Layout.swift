@@ -56,16 +56,26 @@ enum Shapes {
     private static let memory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
 
     /// - Throws: for a tensor that this machine's memory cannot hold, or with a size below 0.
-    @inline(__always)
     static func check(_ shape: [Int], _ operation: String) throws {
+        if !fits(shape) { throw tooLarge(shape, operation) }
+    }
+
+    /// The same for the result of an operation; its name is put together only when it is needed.
+    @inline(__always)
+    static func check(_ shape: [Int], _ operation: Operation) throws {
+        if !fits(shape) { throw tooLarge(shape, operation.name) }
+    }
+
+    @inline(__always)
+    private static func fits(_ shape: [Int]) -> Bool {
         var bytes = DType.byteCount
-        var fits = true
+        var sizesFit = true
         for size in shape {
             let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
-            fits = fits && !overflow && size >= 0
+            sizesFit = sizesFit && !overflow && size >= 0
             bytes = product
         }
-        if !fits || bytes > memory { throw tooLarge(shape, operation) }
+        return sizesFit && bytes <= memory
     }
 
     private static func tooLarge(_ shape: [Int], _ operation: String) -> TensorError {

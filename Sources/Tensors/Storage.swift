@@ -44,7 +44,36 @@ enum BlockCache {
     nonisolated(unsafe) private static var cached = 0
     nonisolated(unsafe) private static var lock = pthread_mutex_t()
 
+    /// Blocks of up to this size are kept by multiples of 64 bytes, each linked to the next by its first word: aligned memory of a few
+    /// bytes costs malloc more than all else that a small tensor needs.
+    private static let small = 1024
+    private static let mostSmall = 4096
+    nonisolated(unsafe) private static let heads = UnsafeMutablePointer<(first: UnsafeMutableRawPointer?, count: Int)>.filled(small / 64)
+
+    private static func takeSmall(_ bytes: Int) -> UnsafeMutableRawPointer {
+        let size = (bytes + 63) / 64
+        pthread_mutex_lock(&lock)
+        let head = heads + (size - 1)
+        let block = head.pointee.first
+        if let block { head.pointee = (block.load(as: UnsafeMutableRawPointer?.self), head.pointee.count - 1) }
+        pthread_mutex_unlock(&lock)
+        return block ?? UnsafeMutableRawPointer.allocate(byteCount: size * 64, alignment: 64)
+    }
+
+    private static func giveSmall(_ block: UnsafeMutableRawPointer, _ bytes: Int) {
+        let head = heads + ((bytes + 63) / 64 - 1)
+        pthread_mutex_lock(&lock)
+        let isKept = head.pointee.count < mostSmall
+        if isKept {
+            block.storeBytes(of: head.pointee.first, as: UnsafeMutableRawPointer?.self)
+            head.pointee = (block, head.pointee.count + 1)
+        }
+        pthread_mutex_unlock(&lock)
+        if !isKept { block.deallocate() }
+    }
+
     static func take(_ bytes: Int) -> UnsafeMutableRawPointer {
+        if bytes <= small { return takeSmall(bytes) }
         if bytes >= smallest {
             pthread_mutex_lock(&lock)
             let block = blocks[bytes]?.popLast()
@@ -56,6 +85,7 @@ enum BlockCache {
     }
 
     static func give(_ block: UnsafeMutableRawPointer, _ bytes: Int) {
+        if bytes <= small { return giveSmall(block, bytes) }
         if bytes >= smallest, bytes <= limit / 4 {
             pthread_mutex_lock(&lock)
             if cached + bytes > limit {
@@ -69,6 +99,14 @@ enum BlockCache {
             return
         }
         block.deallocate()
+    }
+}
+
+extension UnsafeMutablePointer where Pointee == (first: UnsafeMutableRawPointer?, count: Int) {
+    fileprivate static func filled(_ count: Int) -> Self {
+        let memory = allocate(capacity: count)
+        memory.initialize(repeating: (nil, 0), count: count)
+        return memory
     }
 }
 

@@ -54,11 +54,11 @@ public final class Tensor: @unchecked Sendable {
 
     /// The numbers' memory.
     /// - Throws: for a freed tensor, and for a promise, whose value is not known while a plan is recorded.
-    public func storage(for operation: String = "tensor") throws -> Storage {
+    public func storage(for operation: @autoclosure () -> String = "tensor") throws -> Storage {
         if let memory { return memory }
-        if isFreed { throw TensorError(operation, "tensor used after free") }
+        if isFreed { throw TensorError(operation(), "tensor used after free") }
         throw TensorError(
-            operation,
+            operation(),
             "the value of a tensor is not known while a function is being compiled; return it from the compiled function and read it there")
     }
 
@@ -74,8 +74,8 @@ public final class Tensor: @unchecked Sendable {
     var freed: Bool { isFreed }
 
     /// Address of the first element.
-    func pointer(for operation: String = "tensor") throws -> UnsafeMutableRawPointer {
-        try storage(for: operation).pointer + offset * DType.byteCount
+    func pointer(for operation: @autoclosure () -> String = "tensor") throws -> UnsafeMutableRawPointer {
+        try storage(for: operation()).pointer + offset * DType.byteCount
     }
 
     /// A tensor over the same memory with another layout.

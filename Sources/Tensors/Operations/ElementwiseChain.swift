@@ -88,7 +88,7 @@ struct ElementwiseChain {
 }
 
 extension UnaryFunction {
-    fileprivate var opcode: ElementwiseProgram.Opcode {
+    var opcode: ElementwiseProgram.Opcode {
         switch self {
         case .neg: .neg
         case .abs: .abs
@@ -113,7 +113,7 @@ extension UnaryFunction {
 }
 
 extension BinaryFunction {
-    fileprivate var opcode: ElementwiseProgram.Opcode {
+    var opcode: ElementwiseProgram.Opcode {
         switch self {
         case .add: .add
         case .sub: .sub
