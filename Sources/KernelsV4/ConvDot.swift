@@ -38,13 +38,11 @@ func dotTile(
     _ g: UnsafePointer<Float>, _ gStride: Int, _ rows: Int, _ x: UnsafePointer<Float>, _ offsets: UnsafePointer<Int>, _ count: Int,
     _ exact: Bool, _ relu: Bool, _ result: UnsafeMutablePointer<Float>
 ) {
+    let g0 = g, g1 = g + smaller(1, rows - 1) * gStride, g2 = g + smaller(2, rows - 1) * gStride, g3 = g + smaller(3, rows - 1) * gStride
+    let x0 = x + offsets[0], x1 = x + offsets[1]
     var c0 = DotColumn(), c1 = DotColumn()
     #if KernelsV4
     var c2 = DotColumn(), c3 = DotColumn(), c4 = DotColumn(), c5 = DotColumn()
-    #endif
-    let g0 = g, g1 = g + smaller(1, rows - 1) * gStride, g2 = g + smaller(2, rows - 1) * gStride, g3 = g + smaller(3, rows - 1) * gStride
-    let x0 = x + offsets[0], x1 = x + offsets[1]
-    #if KernelsV4
     let x2 = x + offsets[2], x3 = x + offsets[3], x4 = x + offsets[4], x5 = x + offsets[5]
     #endif
     var i = 0

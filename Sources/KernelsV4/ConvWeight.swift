@@ -98,16 +98,12 @@ public func denseWeightGradient(
     job.resultRow = s.inChannels * kernel
     job.gBatchStride = s.outBatchStride
     job.gChannelStride = outPlane
-    job.columns = s.inChannels
 
     var taps = Taps(memory, kernel)
     if isPoint(s) {
         if outerWeightGradient(s, x, g, dw, relu, accumulate, inPlane, 1, parallel) { return }
-        for c in 0..<s.inChannels {
-            offsets[c] = c * inPlane
-            places[c] = c
-        }
-        for c in s.inChannels..<room { offsets[c] = 0 }
+        taps.append(0, 0)
+        job.columns = listColumns(s.inChannels, inPlane, kernel, taps, offsets, places)
         job.exact = true
         job.relu = relu
         job.positions = inPlane
@@ -120,15 +116,7 @@ public func denseWeightGradient(
     let positions = (s.outHeight - 1) * planes.layout.rowStride + s.outWidth
     if outerWeightGradient(s, x, g, dw, relu, accumulate, positions, taps.count, parallel) { return }
     let channel = planes.phases * planes.layout.channelStride
-    job.columns = 0
-    for c in 0..<s.inChannels {
-        for t in 0..<taps.count {
-            offsets[job.columns] = c * channel + taps.offsets[t]
-            places[job.columns] = c * kernel + taps.indices[t]
-            job.columns += 1
-        }
-    }
-    for c in job.columns..<room { offsets[c] = taps.count > 0 ? taps.offsets[0] : 0 }
+    job.columns = listColumns(s.inChannels, channel, kernel, taps, offsets, places)
     if taps.count < kernel && !accumulate { clear(dw, s.outChannels * s.inChannels * kernel) }
     if taps.count == 0 { return }
 
@@ -145,6 +133,24 @@ public func denseWeightGradient(
     job.x = UnsafePointer(packedX)
     job.g = UnsafePointer(packedG)
     run(job, parallel)
+}
+
+/// Lists the columns (channel, tap) of a weight gradient: offset in the packed source and place in the result of a row. A last
+/// tile's missing columns take the first tap again.
+private func listColumns(
+    _ channels: Int, _ channelStride: Int, _ kernel: Int, _ taps: Taps, _ offsets: UnsafeMutablePointer<Int>,
+    _ places: UnsafeMutablePointer<Int>
+) -> Int {
+    var columns = 0
+    for c in 0..<channels {
+        for t in 0..<taps.count {
+            offsets[columns] = c * channelStride + taps.offsets[t]
+            places[columns] = c * kernel + taps.indices[t]
+            columns += 1
+        }
+    }
+    for i in 0..<dotColumns { offsets[columns + i] = taps.count > 0 ? taps.offsets[0] : 0 }
+    return columns
 }
 
 /// Planes for the output's gradient, rows as far apart as in the input's `like`, zeros in the gaps.
