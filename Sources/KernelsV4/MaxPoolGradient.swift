@@ -10,7 +10,8 @@ import CKernels
 @inline(always) private func following(_ slot: Int, _ pitch: Int, _ end: Int) -> Int { slot + pitch == end ? 0 : slot + pitch }
 
 /// Scratch rows: 0 and 1 padded input rows in turn, 2 and 3 windows at stride 1 (2 in the dense gradient: a row that matches
-/// nothing), 4 and 5 sums (4 also the lanes' numbers), 6 places, then rings of kernelHeight + 1 rows each: best values, best offsets, best rows.
+/// nothing), 4 and 5 sums (4 also the lanes' numbers), 6 places, then rings of kernelHeight + 1 rows each: best values, best
+/// offsets, best rows.
 @inline(always) private func ringRows(_ s: trellis_pool) -> Int { s.kernelHeight + 1 }
 @inline(always) private func ring(
     _ s: trellis_pool, _ work: UnsafeMutablePointer<Float>, _ pitch: Int, _ which: Int
