@@ -43,6 +43,12 @@ extension LoaderObject: Checkpointable {
     }
 }
 
+/// A supernet's state is its module's.
+extension SupernetObject: Checkpointable {
+    public func checkpointPart() throws -> CheckpointPart { try net.checkpointPart() }
+    public func restoration(of part: CheckpointPart) throws -> () throws -> Void { try net.restoration(of: part) }
+}
+
 enum CheckpointModule {
     static let module = LuaModule(
         "checkpoint", summary: "Saves and continues runs, bit for bit.",

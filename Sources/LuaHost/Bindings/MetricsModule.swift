@@ -124,7 +124,7 @@ enum MetricsModule {
     private static let evaluate = Binding(
         module: "metrics", name: "evaluate",
         parameters: [
-            Argument("model", .object("module"), "computes scores [N, classes, H, W] from images"),
+            Argument("model", .union([.object("module"), .object("supernet")]), "computes scores [N, classes, H, W] from images"),
             Argument("data", .union([.object("data_set"), .object("loader")]), "a loader gives what is left of its epoch"),
         ],
         options: [
@@ -136,7 +136,8 @@ enum MetricsModule {
         example: "local set = data.shapes{images = 4, size = {16, 24}, classes = 3, seed = 1}\n"
             + "print(metrics.evaluate(nn.conv2d(3, 3, {kernel = 1}), set, {batch = 2}).total)  --> 1536"
     ) { call in
-        let model: Module = try call.get(1)
+        let model: Module
+        if let supernet = SupernetObject.read(call.thread, call.index(1)) { model = supernet.net } else { model = try call.get(1) }
         let each: LuaFunction? = try call.option(ifPresent: "each")
         let ignore = try ignoreLabel(call)
         let size: Int = try call.option("batch")

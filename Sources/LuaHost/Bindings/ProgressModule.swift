@@ -53,7 +53,8 @@ public final class ProgressBar: LuaObject {
 
     /// Takes the line away, to print something else above it.
     func clear() {
-        if isTerminal, !finished { write("\r\u{1B}[K") }
+        guard isTerminal, !finished else { return }
+        write("\r\u{1B}[K")
         drawn = -.infinity
     }
 

@@ -1,0 +1,126 @@
+-- Options of a command line, for the main jobs: `--name value`, `--name=value`, `--flag`.
+--
+--   local options = require("options").parse(arg, "what the script does", {
+--     {"epochs", 20, "passes over the data"},               -- a number; 20 is the default
+--     {"data", "shapes", "where images come from", {"shapes", "camvid"}},   -- one of some words
+--     {"crop", "64x96", "height x width", "size"},          -- {64, 96}; one number stands for both
+--     {"resume", false, "continues"},                       -- a flag
+--     {"dir", nil, "directory", "string"},                  -- no default
+--   })
+--
+-- `options.given` says which ones were on the command line; `--help` prints them all and exits.
+local M = {}
+
+local function fail(message)
+  io.stderr:write("error: ", message, " (--help lists the options)\n")
+  os.exit(2)
+end
+
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do row[j] = j end
+  for i = 1, #a do
+    local corner = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local above = row[j]
+      row[j] = math.min(above + 1, row[j - 1] + 1, corner + (a:byte(i) == b:byte(j) and 0 or 1))
+      corner = above
+    end
+  end
+  return row[#b]
+end
+
+local function nearest(name, rows)
+  local best, least
+  for _, row in ipairs(rows) do
+    local d = distance(name, row[1])
+    if d <= math.max(1, #name // 3) and (not least or d < least) then best, least = row[1], d end
+  end
+  return best
+end
+
+local function kind(row)
+  if row[4] then return row[4] end
+  return math.type(row[2]) or type(row[2])
+end
+
+--- The value of an option from its text.
+function M.read(row, text)
+  local wanted = kind(row)
+  if type(wanted) == "table" then
+    for _, word in ipairs(wanted) do if word == text then return text end end
+    fail(("--%s is one of %s, got '%s'"):format(row[1], table.concat(wanted, ", "), text))
+  elseif wanted == "integer" then
+    return math.tointeger(tonumber(text)) or fail(("--%s is an integer, got '%s'"):format(row[1], text))
+  elseif wanted == "float" then
+    local x = tonumber(text)
+    return x and x + 0.0 or fail(("--%s is a number, got '%s'"):format(row[1], text))
+  elseif wanted == "size" then
+    local h, w = text:match("^(%d+)x(%d+)$")
+    h = h or text:match("^%d+$")
+    if not h then fail(("--%s is a size such as 64x96, got '%s'"):format(row[1], text)) end
+    return {math.tointeger(h), math.tointeger(w or h)}
+  elseif wanted == "integers" or wanted == "list" then
+    local list = {}
+    for item in text:gmatch("[^, ]+") do
+      list[#list + 1] = wanted == "list" and item or math.tointeger(tonumber(item)) or fail(("--%s is a list of integers, got '%s'"):format(row[1], text))
+    end
+    return list
+  end
+  return text
+end
+
+local function help(script, summary, rows)
+  local lines = {summary, "", "usage: trellis " .. script .. " [options]", ""}
+  local width = 0
+  for _, row in ipairs(rows) do width = math.max(width, #row[1]) end
+  for _, row in ipairs(rows) do
+    local words = type(row[4]) == "table" and " (" .. table.concat(row[4], ", ") .. ")" or ""
+    local default = row[2] ~= nil and row[2] ~= false and "  [" .. tostring(row[2]) .. "]" or ""
+    lines[#lines + 1] = ("  --%s%s  %s%s%s"):format(row[1], (" "):rep(width - #row[1]), row[3], words, default)
+  end
+  print(table.concat(lines, "\n"))
+end
+
+--- Reads `arguments`; dashes in names become underscores.
+function M.parse(arguments, summary, rows)
+  local options, given, byName = {}, {}, {}
+  for _, row in ipairs(rows) do
+    byName[row[1]] = row
+    local default = row[2]
+    if default ~= nil then options[row[1]:gsub("-", "_")] = type(default) == "string" and kind(row) ~= "string" and M.read(row, default) or default end
+  end
+  local i = 1
+  while i <= #arguments do
+    local word = arguments[i]
+    local name, value = word:match("^%-%-([^=]+)=?(.*)$")
+    if word == "-h" or name == "help" then
+      help(arguments[0] or "script.lua", summary, rows)
+      os.exit(0)
+    end
+    local row = name and byName[name]
+    if not row then
+      local near = name and nearest(name, rows)
+      fail(("unknown option '%s'%s"):format(word, near and ", did you mean '--" .. near .. "'?" or ""))
+    end
+    local key = name:gsub("-", "_")
+    if type(row[2]) == "boolean" then
+      if word:find("=", 1, true) then fail("--" .. name .. " takes no value") end
+      options[key] = not row[2]
+    else
+      if not word:find("=", 1, true) then
+        i = i + 1
+        value = arguments[i]
+        if not value then fail("--" .. name .. " needs a value") end
+      end
+      options[key] = M.read(row, value)
+    end
+    given[key] = true
+    i = i + 1
+  end
+  options.given = given
+  return options
+end
+
+return M

@@ -1,0 +1,222 @@
+-- Searches an architecture on images: Auto-DeepLab's search (Liu et al., CVPR 2019), every part of it an option.
+--
+--   scripts/trellis scripts/search.lua                        on the built-in scenes, a few minutes
+--   scripts/trellis scripts/search.lua --data camvid --dir DIR --scale 0.5
+--   scripts/trellis scripts/search.lua --out search --resume  goes on after a kill, bit for bit
+--
+-- Leaves in its directory: checkpoint.safetensors (after every epoch), log.csv, architecture.json, and pictures of the trellis with its
+-- beta, the cell, alpha, the curves and some segmented images, each as SVG and PNG.
+local parse = require("options").parse
+
+local options = parse(arg, "Searches an architecture for segmentation.", {
+  {"data", "shapes", "where images come from", {"shapes", "camvid", "folder"}},
+  {"dir", nil, "directory of camvid, or of a folder with images/ and labels/", "string"},
+  {"images", 96, "scenes of shapes to train with; a quarter as many more validate"},
+  {"size", "96x128", "height x width of shapes", "size"},
+  {"classes", 6, "classes of shapes or of a folder"},
+  {"scale", 1.0, "fraction of the size that images are read at"},
+  {"validation", 0.2, "share of a folder that validates"},
+  {"layers", 6, "L"},
+  {"strides", "4,8,16,32", "from the finest to the coarsest", "integers"},
+  {"blocks", 3, "B, blocks of a cell"},
+  {"filters", 4, "F, channels of a block at the finest stride"},
+  {"operators", "none,max_pool_3x3,skip_connect,sep_conv_3x3,atrous_conv_3x3", "candidates of the cell", "list"},
+  {"crop", "64x96", "height x width of training crops", "size"},
+  {"batch", 4, "images in a batch"},
+  {"epochs", 20, "passes over half of the training images"},
+  {"arch-from", 0, "alpha and beta are trained after this many epochs; 0: after a quarter of them"},
+  {"lr", 0.05, "learning rate of the weights at the start"},
+  {"lr-end", 0.001, "and at the end, along a cosine"},
+  {"weight-decay", 3e-4, "of the weights"},
+  {"clip", 5.0, "largest norm of the weights' gradient"},
+  {"arch-lr", 0.01, "learning rate of alpha and beta"},
+  {"arch-weight-decay", 1e-3, "of alpha and beta"},
+  {"seed", 1, "decides everything that is random"},
+  {"threads", 0, "0: as many as the machine has; results do not depend on it"},
+  {"out", nil, "directory for results; the first free of search, search-2, ...", "string"},
+  {"resume", false, "continues the run in --out (or the last one) from its last epoch"},
+})
+if options.threads > 0 then trellis.threads(options.threads) end
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+-- Where the results go, and what a run before left there.
+local out = options.out
+if not out then
+  local n, last = 1, nil
+  out = "search"
+  while exists(out .. "/checkpoint.safetensors") do
+    n, last = n + 1, out
+    out = "search-" .. n
+  end
+  if options.resume then out = last or error("there is no run to resume in search, search-2, ...; name its directory with --out", 0) end
+end
+local checkpointPath = out .. "/checkpoint.safetensors"
+local before
+if options.resume then
+  if exists(checkpointPath) then
+    before = checkpoint.load(checkpointPath)
+  else
+    print("no checkpoint in " .. out .. " yet: from the beginning")
+  end
+elseif exists(checkpointPath) then
+  error(out .. " holds a run already: --resume continues it, another --out starts a new one", 0)
+end
+
+-- What the result depends on. A resumed run has the options of the first; one that is given and differs is an error.
+local settings = {}
+for name, value in pairs(options) do
+  if name ~= "out" and name ~= "resume" and name ~= "threads" and name ~= "given" then settings[name] = value end
+end
+local function text(x) return type(x) == "table" and table.concat(x, ",") or tostring(x) end
+if before then
+  for name, value in pairs(settings) do
+    if options.given[name] and text(value) ~= text(before.settings[name]) then
+      error(("--%s is %s, the run in %s has %s; leave it out to resume"):format(name:gsub("_", "-"), text(value), out, text(before.settings[name])), 0)
+    end
+  end
+  settings = before.settings
+end
+local o = settings
+
+-- Images: two disjoint halves for training, others for validation.
+local function load()
+  if o.data == "shapes" then
+    local function scenes(images, seed) return data.shapes{images = images, size = o.size, classes = o.classes, seed = seed} end
+    return scenes(o.images, o.seed), scenes(math.max(4, o.images // 4), o.seed + 1000003)
+  end
+  local dir = o.dir or error("--dir names the directory of the images", 0)
+  if o.data == "camvid" then return data.camvid(dir, "train", {scale = o.scale}), data.camvid(dir, "val", {scale = o.scale}) end
+  local all = data.folder{images = dir .. "/images", labels = dir .. "/labels", classes = o.classes, scale = o.scale}
+  local validation, train = all:split(o.validation, {seed = o.seed + 2})
+  return train, validation
+end
+local train, validation = load()
+local A, B = train:split(0.5, {seed = o.seed})
+local a = A:batches{size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true}
+local b = B:batches{size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true}
+
+-- The space, and the network that holds all of it.
+local space = nas.trellis{layers = o.layers, strides = o.strides, filters = o.filters, cell = nas.cell{blocks = o.blocks, operators = o.operators}}
+local supernet = space:supernet{classes = train.classes, seed = o.seed}
+tensor.manual_seed(o.seed)
+local sgd = optim.sgd(supernet:weights(), {lr = o.lr, momentum = 0.9, weight_decay = o.weight_decay, clip = o.clip})
+local adam = optim.adam(supernet:architecture(), {lr = o.arch_lr, betas = {0.9, 0.999}, weight_decay = o.arch_weight_decay})
+local archFrom = o.arch_from > 0 and o.arch_from or o.epochs // 4
+local steps = a.per_epoch
+local rate = optim.cosine{from = o.lr, to = o.lr_end, steps = o.epochs * steps}
+
+local done, log = 0, {}
+if before then
+  checkpoint.load(checkpointPath, {supernet = supernet, sgd = sgd, adam = adam, a = a, b = b})
+  done, log = before.epoch, before.log
+end
+assert(os.execute("mkdir -p '" .. out:gsub("'", "'\\''") .. "'"))
+
+if not before then
+  print(space)
+  print(train, validation)
+  print(("halves of %d and %d images; %d steps an epoch, %d epochs; alpha and beta from epoch %d; results in %s"):format(
+    #A, #B, steps, o.epochs, archFrom + 1, out))
+else
+  print(("%s: %d of %d epochs are done"):format(out, done, o.epochs))
+end
+
+-- The log has no times in it: it is the same however often the run was interrupted.
+local columns = {"epoch", "lr", "loss", "arch_loss", "miou", "accuracy", "alpha_entropy", "beta_entropy", "skip_share", "path_log_probability", "path"}
+local function writeLog()
+  local lines = {table.concat(columns, ",")}
+  for _, row in ipairs(log) do
+    local cells = {}
+    for i, name in ipairs(columns) do
+      local x = row[name]
+      cells[i] = math.type(x) == "float" and (x ~= x and "" or ("%.6g"):format(x)) or tostring(x)
+    end
+    lines[#lines + 1] = table.concat(cells, ",")
+  end
+  local path = out .. "/log.csv"
+  local file = assert(io.open(path .. ".part", "w"))
+  assert(file:write(table.concat(lines, "\n"), "\n"))
+  assert(file:close())
+  assert(os.rename(path .. ".part", path))
+end
+
+-- The search: weights on A, then alpha and beta on B, first order.
+local warned = false
+local bar = progress.bar{total = o.epochs * steps, done = done * steps, label = "search"}
+for epoch = done + 1, o.epochs do
+  local start = os.time()
+  local losses, archLosses, archSteps = 0.0, 0.0, 0
+  for step = 1, steps do
+    local global = (epoch - 1) * steps + step
+    sgd.lr = rate(global)
+    local loss = supernet:step(sgd, a:next()):item()
+    losses = losses + loss
+    if epoch > archFrom then
+      archLosses, archSteps = archLosses + supernet:step(adam, b:next()):item(), archSteps + 1
+    end
+    bar:update(global, {{"loss", loss}, {"mIoU", #log > 0 and log[#log].miou or "-"}})
+  end
+
+  local confusion = metrics.evaluate(supernet, validation, {batch = o.batch})
+  local found, entropy = supernet:decode(), supernet:entropy()
+  log[#log + 1] = {
+    epoch = epoch, lr = sgd.lr, loss = losses / steps, arch_loss = archSteps > 0 and archLosses / archSteps or 0 / 0, miou = confusion.miou,
+    accuracy = confusion.accuracy, alpha_entropy = entropy.alpha_relative, beta_entropy = entropy.beta_relative, skip_share = found.skip_share,
+    path_log_probability = found.score, path = table.concat(found.path, " "),
+  }
+  -- First the checkpoint, which holds the log too, then the log: a kill between the two loses nothing.
+  checkpoint.save(checkpointPath, {supernet = supernet, sgd = sgd, adam = adam, a = a, b = b, epoch = epoch, log = log, settings = settings})
+  writeLog()
+  bar:clear()
+  local row = log[#log]
+  print(("epoch %d/%d  loss %.3f  val mIoU %.1f %%  accuracy %.1f %%  path %s  entropy alpha %.3f beta %.3f  skip %.0f %%  %d s"):format(
+    epoch, o.epochs, row.loss, 100 * row.miou, 100 * row.accuracy, row.path, row.alpha_entropy, row.beta_entropy, 100 * row.skip_share,
+    os.time() - start))
+  -- Before anything is decided, noise picks the operators; later say it once, when it begins.
+  local collapsed = found.warning ~= nil and entropy.alpha_relative < 0.995
+  if collapsed and not warned then print("warning: " .. found.warning) end
+  warned = collapsed
+end
+bar:update(o.epochs * steps, {{"mIoU", #log > 0 and log[#log].miou or "-"}})
+bar:finish()
+a:close()
+b:close()
+
+-- What it found.
+writeLog()
+local found = supernet:decode{data = o.data == "shapes" and "shapes" or o.data .. " " .. o.dir}
+found:save(out .. "/architecture.json")
+print(found)
+print(metrics.evaluate(supernet, validation, {batch = o.batch}))
+
+local function both(figure, name) figure:save(out .. "/" .. name .. ".svg"):save(out .. "/" .. name .. ".png") end
+local function column(name)
+  local values = {}
+  for i, row in ipairs(log) do values[i] = row[name] end
+  return values
+end
+both(plot.trellis(supernet, {title = "trellis: beta and the decoded path"}), "trellis")
+both(plot.cell(found, {title = "cell"}), "cell")
+both(plot.alpha(supernet, {title = "alpha"}), "alpha")
+both(plot.grid{
+  plot.curves({{"weights, half A", column("loss")}, {"architecture, half B", column("arch_loss")}}, {title = "loss", x_label = "epoch"}),
+  plot.curves({{"mIoU", column("miou")}, {"accuracy", column("accuracy")}}, {title = "validation", x_label = "epoch", y_range = {0, 1}}),
+  plot.curves({{"alpha", column("alpha_entropy")}, {"beta", column("beta_entropy")}}, {title = "relative entropy", x_label = "epoch"}),
+}, "curves")
+
+-- A few images with their labels and what the supernet sees.
+local pictures = {}
+for i = 1, math.min(4, #validation) do
+  local image, labels = validation:sample(i)
+  local batch = validation:subset{i}:batches{size = 1, shuffle = false, ahead = 0}:next()
+  pictures[#pictures + 1] = {image = image, caption = "image " .. i}
+  pictures[#pictures + 1] = {image = image, labels = labels, caption = "truth"}
+  pictures[#pictures + 1] = {image = image, labels = supernet:predict(batch)[1], caption = "supernet"}
+end
+both(plot.images(pictures, {set = validation, columns = 3, title = "validation"}), "images")
+print("results in " .. out .. ": architecture.json, log.csv, trellis, cell, alpha, curves, images (.svg, .png)")
