@@ -47,6 +47,8 @@ let package = Package(
 
         // Times kernels for scripts/bench.
         .executableTarget(name: "trellis-bench", dependencies: ["Kernels"], path: "Sources/bench"),
+        // Times calls from Lua for scripts/bench.
+        .executableTarget(name: "trellis-bench-host", dependencies: ["LuaHost"], path: "Sources/bench-host"),
         // Times a search step for scripts/bench.
         .executableTarget(name: "trellis-bench-search", dependencies: ["Search"], path: "Sources/bench-search"),
 

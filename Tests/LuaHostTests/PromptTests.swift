@@ -151,7 +151,7 @@ final class PromptTests: XCTestCase {
         completes("help \"trellis.mem", to: "help \"trellis.memory")
         let folder = try Program.temporaryFolder()
         _ = FileManager.default.createFile(atPath: folder + "/weights.npz", contents: nil)
-        completes("f = io.open('\(folder)/wei", to: "f = io.open('\(folder)/weights.npz")
+        completes("f = io.open('\(folder)/wei", to: "f = io.open('\(folder)/weights.npz'")
         completes("-- trellis.mem", to: "-- trellis.mem")
     }
 
