@@ -1,3 +1,4 @@
+import Foundation
 import XCTest
 
 @testable import LuaHost
@@ -23,6 +24,24 @@ final class NASTests: ScriptTestCase {
             default: XCTFail("it did not end")
             }
         }
+    }
+
+    /// The tour of the design up to what the search found: as it stands when TRELLIS_TOUR is set (minutes), else with a few steps.
+    func testTour() throws {
+        let path = NASTests.root + "../shared/acceptance/tour.lua"
+        guard let bytes = FileManager.default.contents(atPath: path), let text = String(bytes: bytes, encoding: .utf8) else { throw XCTSkip("no \(path)") }
+        let part = try XCTUnwrap(text.range(of: "-- the derived network")).lowerBound
+        var source = String(text[..<part])
+        if getenv("TRELLIS_TOUR") == nil {
+            source = source.replacingOccurrences(of: "step = 1, 80 do", with: "step = 1, 3 do").replacingOccurrences(of: "step > 40", with: "step > 2")
+        }
+        let scripting = try Scripting()
+        defer { scripting.host.close() }
+        let (lines, error) = scripting.output(of: source)
+        print(lines.joined(separator: "\n"))
+        XCTAssertNil(error)
+        XCTAssertTrue(lines.contains { $0.hasPrefix("195\t9000000\t") })
+        XCTAssertTrue(files(".").contains("found.json"))
     }
 
     /// Every option of the Swift space can be set from Lua, and its errors are told by the name that Lua uses.

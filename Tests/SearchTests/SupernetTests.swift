@@ -1,3 +1,4 @@
+import Foundation
 import Kernels
 import Networks
 import Tensors
@@ -143,6 +144,67 @@ final class SupernetTests: XCTestCase {
             let p = try net.arrowProbabilities().floats().map(Double.init)
             let best = try Viterbi.best(TransitionTable(shape: net.space.betaShape, values: p))
             XCTAssertEqual(best.states.map { net.space.strides[$0] }, found.path)
+        }
+    }
+
+    func testOptimisersThatNobodyHoldsAreForgotten() throws {
+        let test = Case(name: "", space: try space(layers: 1))
+        let net = try test.net()
+        weak var first: Optimiser?
+        var held: Optimiser?
+        for i in 0..<3 {
+            let (sgd, adam) = try optimisers(net)
+            try net.step(sgd, test.images(), test.labels())
+            try net.step(adam, test.images(), test.labels())
+            if i == 0 { (first, held) = (sgd, adam) }
+        }
+        XCTAssertNil(first)
+        let steps = try XCTUnwrap(held).steps
+        try net.step(XCTUnwrap(held), test.images(), test.labels())
+        XCTAssertEqual(held?.steps, steps + 1)
+    }
+
+    /// Evaluation in between leaves a step's plan as it is, and steps train whatever the mode.
+    func testEvaluationDoesNotDisturbSteps() throws {
+        let test = Case(name: "", space: try space(layers: 2))
+        let (plain, disturbed) = (try test.net(), try test.net())
+        var plans: [ObjectIdentifier] = []
+        let (a, b) = (try optimisers(plain).weights, try optimisers(disturbed).weights)
+        for i in 1...3 as ClosedRange<UInt64> {
+            let (images, labels) = (try test.images(i), try test.labels(i))
+            let expected = try plain.step(a, images, labels).floats()
+            disturbed.train(i != 2)
+            XCTAssertEqual(try disturbed.step(b, images, labels).floats(), expected)
+            _ = try disturbed.predict(images)
+            _ = try disturbed.scores(images, training: false)
+            plans.append(ObjectIdentifier(try disturbed.stepPlan(b, images, labels)))
+        }
+        XCTAssertEqual(Set(plans).count, 1)
+        XCTAssertEqual(try values(plain.state()), try values(disturbed.state()))
+    }
+
+    func testFilesKeepEverythingAndAreCheckedAgainstTheSpace() throws {
+        let path = NSTemporaryDirectory() + "supernet-\(getpid()).safetensors"
+        defer { unlink(path) }
+        let test = Case(name: "", space: try space(layers: 2))
+        let net = try test.net()
+        try net.step(optimisers(net).weights, test.images(), test.labels())
+        try net.save(to: path)
+        let other = try test.net(seed: 9)
+        try other.load(path)
+        XCTAssertEqual(try values(other.state()), try values(net.state()))
+        let changes: [(String, TrellisSpace)] = [
+            ("layers", try space(layers: 3)), ("strides", try space(layers: 2, strides: [8, 16])), ("blocks", try space(layers: 2, blocks: 1)),
+            ("operators", try space(layers: 2, operators: ["none", "max_pool_3x3", "skip_connect", "sep_conv_5x5"])),
+            ("stem", try space(layers: 2) { $0.stem = .three }), ("down", try space(layers: 2) { $0.down = .bilinear }),
+            ("arrows", try space(layers: 2, mask: { layer, from, to in layer == 1 || to == 4 })), ("affine", try space(layers: 2) { $0.affine = true }),
+        ]
+        for (what, space) in changes {
+            let wrong = try Supernet(space, classes: 3, seed: 2)
+            let before = try values(wrong.state())
+            let error = spaceError { try wrong.load(path) }
+            XCTAssertEqual(error?.kind, .misfit, what)
+            XCTAssertEqual(try values(wrong.state()), before, what)
         }
     }
 

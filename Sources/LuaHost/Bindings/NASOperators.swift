@@ -7,6 +7,9 @@ enum ScriptOperators {
     /// The ten and the scripts' own.
     nonisolated(unsafe) static var catalogue = OperatorCatalogue.standard
 
+    /// Names that scripts have defined, be they new or the library's.
+    nonisolated(unsafe) private static var defined = Set<String>()
+
     static let binding = Binding(
         module: "nas", name: "operator",
         parameters: [
@@ -49,11 +52,12 @@ enum ScriptOperators {
         try check(name, channels: channels, build)
         try catalogue.add(name, cost: CustomCost(Costs(build).cost))
         OperatorRegistry.shared.add(name, build)
+        defined.insert(name)
     }
 
     /// Builds scripts' operators at the widths of a space, so that mistakes show before anything is done.
     static func check(_ space: TrellisSpace) throws {
-        for name in space.cell.operators where StandardOperator(rawValue: name) == nil {
+        for name in space.cell.operators where defined.contains(name) {
             for level in 0..<space.levels {
                 try check(name, channels: space.blockChannels(level: level)) { try OperatorRegistry.shared.make(name, $0) }
             }

@@ -92,6 +92,8 @@ public final class Supernet: Module {
         var outputs: [TrellisNode: Tensor] = [TrellisNode(layer: 0, level: 0): h]
         let sizes = levelSizes(h)
         for node in nodes {
+            // Writing down a large supernet takes seconds.
+            try checkInterrupt()
             let (layer, level) = (node.node.layer, node.node.level)
             let beta = try space.incoming(node.node).map { try arrows.element([$0.layer - 1, $0.from, $0.move.rawValue]) }
             outputs[node.node] = try located("nodes.\(layer).\(space.strides[level])") {
@@ -158,6 +160,7 @@ extension Supernet {
 
     private func plan(_ optimiser: Optimiser) throws -> Compiled {
         if let known = steps[ObjectIdentifier(optimiser)] { return known }
+        forgetAbandonedOptimisers()
         let targets = optimiser.parameters.map(\.tensor)
         let own = Set(parameters().map { ObjectIdentifier($0.tensor) })
         for (name, tensor) in optimiser.parameters where !own.contains(ObjectIdentifier(tensor)) {
@@ -173,6 +176,14 @@ extension Supernet {
         steps[ObjectIdentifier(optimiser)] = compiled
         kept.append(optimiser)
         return compiled
+    }
+
+    /// An optimiser that nobody else holds will not be met again; its plans own as much memory as the weights.
+    private func forgetAbandonedOptimisers() {
+        for i in kept.indices.reversed() where isKnownUniquelyReferenced(&kept[i]) {
+            steps[ObjectIdentifier(kept[i])] = nil
+            kept.remove(at: i)
+        }
     }
 
     /// Class scores [N, classes, H, W] through a plan, without a history.
