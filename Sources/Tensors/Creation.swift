@@ -55,12 +55,16 @@ extension Tensor {
     /// The numbers in row-major order.
     public func floats() throws -> [Float] {
         let source = try cast(.float32).detach().contiguous()
-        return Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Float.self), count: count))
+        return try withExtendedLifetime(source) {
+            Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Float.self), count: count))
+        }
     }
 
     public func ints() throws -> [Int32] {
         let source = try cast(.int32).contiguous()
-        return Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Int32.self), count: count))
+        return try withExtendedLifetime(source) {
+            Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Int32.self), count: count))
+        }
     }
 
     /// The one number of a tensor with one element.
@@ -94,9 +98,11 @@ extension Tensor {
         let memory = try storage(for: "assign")
         if try source.storage() === memory { source = try source.clone() }
         let (sizes, strides) = Collapse.dimensions(shape, [source.layout.strides, layout.strides])
-        Layout.copyStrided(
-            shape: sizes, src: try source.pointer().assumingMemoryBound(to: Float.self), srcStrides: strides[0],
-            dst: try pointer().assumingMemoryBound(to: Float.self), dstStrides: strides[1])
+        try withExtendedLifetime(source) {
+            Layout.copyStrided(
+                shape: sizes, src: try source.pointer().assumingMemoryBound(to: Float.self), srcStrides: strides[0],
+                dst: try pointer().assumingMemoryBound(to: Float.self), dstStrides: strides[1])
+        }
         memory.version += 1
     }
 

@@ -24,8 +24,11 @@ extension Operation {
         let launch = try kernel(inputs.map { Operand($0.layout, $0.dtype) }, Operand(output.layout, dtype))
         var pointers = try inputs.map { try $0.pointer(for: name) }
         pointers.append(try output.pointer())
-        try pointers.withUnsafeMutableBufferPointer { buffer in
-            if let base = buffer.baseAddress { try launch(base) }
+        // Contiguous copies have no other owner: without this they may be freed, and their memory reused, before the kernel runs.
+        try withExtendedLifetime(inputs) {
+            try pointers.withUnsafeMutableBufferPointer { buffer in
+                if let base = buffer.baseAddress { try launch(base) }
+            }
         }
         return output
     }
