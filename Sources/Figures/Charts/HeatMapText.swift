@@ -21,8 +21,9 @@ struct HeatMapText {
         let numbers = map.values.map { $0.map(written) }
         let widest = (numbers.joined().map(\.columns).max() ?? 1) + (style.hasColour ? 2 : 1)
         let room = style.width - gutter - 1
-        // Numbers where they fit, else two columns of colour or shade a cell, else as many as the width allows.
-        let cell = widest * map.width <= room ? widest : 2 * map.width <= room ? 2 : 1
+        // Numbers where they fit and are wanted, else two columns of colour or shade a cell, else as many as the width allows.
+        let writes = map.writesValues != false && widest * map.width <= room
+        let cell = writes ? widest : 2 * map.width <= room ? 2 : 1
         let shown = min(map.width, room / cell)
         var grid = TextGrid(width: style.width)
         let top = header(&grid, gutter, cell, shown)
@@ -30,7 +31,7 @@ struct HeatMapText {
             grid.write(style.fitted(names[row], gutter).indented(gutter), 0, top + row)
             for column in 0..<shown {
                 let x = gutter + 1 + column * cell
-                let number = cell == widest ? numbers[row][column] : nil
+                let number = writes ? numbers[row][column] : nil
                 cellText(line[column], number, map.marked.contains([row, column]), x, top + row, cell, &grid)
             }
         }
