@@ -1,7 +1,8 @@
 import CKernels
 
-// Vector forms of the elementary functions. The polynomials are minimax fits of our own; the errors
-// given are the bounds that the tests hold every level to, over samples of every exponent. Infinities, NaN, zeros and subnormal numbers come out as IEEE 754 has them.
+// Vector forms of the elementary functions. The polynomials are minimax fits of our own; the errors given are
+// the bounds that the tests hold every level to, over samples of every exponent. Infinities, NaN, zeros and subnormal
+// numbers come out as IEEE 754 has them.
 
 /// exp(x), within 1.5 units in the last place: 2^n · e^r with |r| <= ln 2 / 2.
 @inline(always) func exponential(_ x: V) -> V {
