@@ -101,9 +101,10 @@ final class Pool: @unchecked Sendable {
     }
 
     private func share(_ count: Int, _ pointer: UnsafeRawPointer) {
+        close()
         finished.store(0, ordering: .relaxed)
-        body.store(pointer, ordering: .relaxed)
-        pieces.store(count, ordering: .relaxed)
+        body.store(pointer, ordering: .releasing)
+        pieces.store(count, ordering: .releasing)
         announce()
         takePieces()
         var spins = 0
@@ -112,6 +113,14 @@ final class Pool: @unchecked Sendable {
             // Whoever has the last piece may be waiting for this very core.
             if spins & 1023 == 0 { sched_yield() } else { trellis_pause() }
         }
+    }
+
+    /// Ends the last job before its body and count are overwritten, under a number of its own. Else a worker that still holds the last
+    /// ticket of a short job would find that a longer one has such a piece, and take it: it would be computed twice, and the count of finished
+    /// pieces would never be met. Who reads the new body or count has to fail the exchange, hence release here and acquire there.
+    private func close() {
+        let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
+        ticket.store(job << 32 | 0xffff_ffff, ordering: .sequentiallyConsistent)
     }
 
     /// Opens the next job and wakes who sleeps. Sequentially consistent against `sleep`: either this thread sees the
@@ -129,7 +138,7 @@ final class Pool: @unchecked Sendable {
         var seen = ticket.load(ordering: .acquiring)
         while true {
             let piece = Int(seen & 0xffff_ffff)
-            guard piece < pieces.load(ordering: .relaxed), let pointer = body.load(ordering: .relaxed) else { return }
+            guard piece < pieces.load(ordering: .acquiring), let pointer = body.load(ordering: .acquiring) else { return }
             let (taken, now) = ticket.compareExchange(
                 expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
             guard taken else {
@@ -179,6 +188,7 @@ final class Pool: @unchecked Sendable {
 
     private func stopWorkers() {
         stopping.store(true, ordering: .sequentiallyConsistent)
+        close()
         body.store(nil, ordering: .relaxed)
         pieces.store(0, ordering: .relaxed)
         announce()
