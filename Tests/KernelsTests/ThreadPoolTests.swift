@@ -23,6 +23,24 @@ final class ThreadPoolTests: XCTestCase {
         }
     }
 
+    /// Short jobs followed by long ones: a worker late with the last ticket of a short job must not take a piece of the long one. (It once
+    /// did, in one of some 240,000 rounds.)
+    func testShortAndLongJobsInTurn() {
+        let before = ThreadPool.threads
+        ThreadPool.threads = 3
+        defer { ThreadPool.threads = before }
+        let hits = UnsafeMutablePointer<Int32>.allocate(capacity: 64)
+        defer { hits.deallocate() }
+        for round in 0..<150_000 {
+            let count = round % 2 == 0 ? 2 + round % 3 : 60
+            hits.initialize(repeating: 0, count: 64)
+            ThreadPool.run(count) { hits[$0] += 1 }
+            for piece in 0..<count where hits[piece] != 1 {
+                return XCTFail("round \(round): piece \(piece) of \(count) ran \(hits[piece]) times")
+            }
+        }
+    }
+
     func testNestedRunsAreSerialAndInOrder() {
         ThreadPool.threads = 2
         let total = Atomic<Int>(0)
