@@ -32,7 +32,9 @@ extension Tensor: CustomStringConvertible {
 
     private func block(_ prefix: [Int], _ format: NumberFormat, _ edge: Int) -> String {
         let depth = rank - prefix.count
-        if depth == 1 { return " " + Tensor.indices(shape[rank - 1], edge).map { $0.map { format.one(self, prefix + [$0]) } ?? "..." }.joined(separator: " ") }
+        if depth == 1 {
+            return format.folded(Tensor.indices(shape[rank - 1], edge).map { $0.map { format.one(self, prefix + [$0]) } ?? "..." })
+        }
         let parts = Tensor.indices(shape[prefix.count], edge).map { index -> String in
             guard let index else { return depth == 2 ? " ..." : "..." }
             let inner = block(prefix + [index], format, edge)
@@ -80,6 +82,15 @@ private struct NumberFormat {
         let whole = largest < 1 ? 1 : Int(log10(largest)) + 1
         width = max(special, scientific ? digits + 7 : isInteger ? whole + 1 : whole + digits + 2)
         if parts.first?.rank == 0 { width = 0 }
+    }
+
+    /// A row of numbers in lines of at most 80 characters, all but the first indented by two more.
+    func folded(_ numbers: [String]) -> String {
+        let perLine = max(1, (80 - 3) / (width + 1))
+        let lines = stride(from: 0, to: max(numbers.count, 1), by: perLine).map { first in
+            numbers[first..<min(first + perLine, numbers.count)].joined(separator: " ")
+        }
+        return " " + lines.joined(separator: "\n   ")
     }
 
     func one(_ tensor: Tensor, _ index: [Int]) -> String {

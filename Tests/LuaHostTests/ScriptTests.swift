@@ -44,6 +44,7 @@ final class ScriptTests: ScriptTestCase {
             let before = trellis_memory_live()
             let scripting = try Scripting()
             XCTAssertNil(scripting.run(ScriptTests.prelude))
+            XCTAssertNil(scripting.run("scripts = '\(folder)'"))
             switch scripting.host.runFile(folder + "/" + script, arguments: []) {
             case .done: break
             case .failed(let error): XCTFail("\(error.message)\n\(error.traceback ?? "")")

@@ -99,3 +99,13 @@ assert(tensor.memory().peak >= before + 4000)
 same(tostring(tensor.from(0.25)), 'tensor(0.250000)')
 assert(tostring(tensor.zeros(2, 3)):find('tensor float32 [2, 3]', 1, true))
 assert(#tostring(tensor.zeros(1000, 1000)) < 2000)
+
+-- Dropped tensors are collected before they fill the memory.
+tensor.memory{reset_peak = true}
+for i = 1, 1000 do local dropped = tensor.zeros(1024, 1024) end
+assert(tensor.memory().peak < 600e6, tensor.memory().peak)
+
+-- Long rows are folded.
+for line in (tostring(tensor.randn(3, 40, {seed = 1})) .. '\n' .. tostring(tensor.arange(100))):gmatch('[^\n]+') do
+  assert(#line <= 80, line)
+end
