@@ -8,21 +8,19 @@ final class Box: LuaObject {
     init() { Box.alive += 1 }
     deinit { Box.alive -= 1 }
 
+    private static let operand: Kind = .union([.object("box"), .number])
+
     static let objectType = ObjectType(
         "box", of: Box.self, summary: "Nothing.",
         methods: [
-            Binding(module: "box", name: "add", parameters: [Argument("other", .object("box"))], returns: [Returns(.object("box"))], summary: "A new one.") {
-                call in
+            Binding(module: "box", name: "add", parameters: [Argument("other", .object("box"))], summary: "A new one.") { call in
                 let _: Box = try call.this(), _: Box = try call.get(1)
                 return call.push(Box())
             },
             Binding(module: "box", name: "fail", summary: "Throws.") { _ in throw HostError("no") },
         ],
         metamethods: [
-            Binding(
-                name: "__add", parameters: [Argument("a", .union([.object("box"), .number])), Argument("b", .union([.object("box"), .number]))],
-                summary: "A new one."
-            ) { call in
+            Binding(name: "__add", parameters: [Argument("a", operand), Argument("b", operand)], summary: "A new one.") { call in
                 let _: Box = try call.get(1), _: Box = try call.get(2)
                 return call.push(Box())
             },
@@ -35,14 +33,16 @@ let boxes = LuaModule(
     bindings: [
         Binding(module: "boxes", name: "new", summary: "A box.") { call in call.push(Box()) },
         Binding(module: "boxes", name: "nothing", summary: "Does nothing.") { _ in 0 },
-        Binding(module: "boxes", name: "with", parameters: [Argument("x", .number)], options: [Option("k", .integer, default: 1)], summary: "Reads an option.") {
-            call in call.push(try call.option("k", as: Int.self))
-        },
+        Binding(
+            module: "boxes", name: "with", parameters: [Argument("x", .number)], options: [Option("k", .integer, default: 1)],
+            summary: "Reads an option."
+        ) { call in call.push(try call.option("k", as: Int.self)) },
     ])
 
 /// Nanoseconds for each of `count` rounds of a loop body; the empty loop is taken off by the caller.
 func time(_ host: ScriptHost, _ body: String, _ count: Int) -> Double {
-    let source = "local a, b, nothing, with, abs = boxes.new(), boxes.new(), boxes.nothing, boxes.with, math.abs for i = 1, \(count) do \(body) end"
+    let locals = "local a, b, nothing, with, abs = boxes.new(), boxes.new(), boxes.nothing, boxes.with, math.abs"
+    let source = "\(locals) for i = 1, \(count) do \(body) end"
     var start = timespec(), end = timespec()
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start)
     if case .failed(let error) = host.evaluate(source, name: "=bench") {

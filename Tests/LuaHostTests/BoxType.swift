@@ -72,7 +72,8 @@ enum BoxModule {
         Binding(
             module: "boxes", name: "new", parameters: [Argument("sizes", Kind.integers, variadic: true, "size of each dimension")],
             options: [
-                Option("value", .number, default: 0, "the number in it"), Option("dtype", .choice(["float32", "int32"]), default: "float32"),
+                Option("value", .number, default: 0, "the number in it"),
+                Option("dtype", .choice(["float32", "int32"]), default: "float32"),
                 Option("seed", .integer), Option("kernel", .union([.integer, .list(.integer)]), default: 3),
             ],
             returns: [Returns(.object("box"), "the box")], summary: "Makes a box of some shape.",
@@ -84,14 +85,17 @@ enum BoxModule {
             module: "boxes", name: "conv", parameters: [
                 Argument("input", .object("box")), Argument("weight", .object("box")), Argument("bias", .object("box"), optional: true),
             ],
-            options: [Option("kernel", .integer, default: 3), Option("padding", .integer, default: 0), Option("groups", .integer, default: 1)],
+            options: [
+                Option("kernel", .integer, default: 3), Option("padding", .integer, default: 0), Option("groups", .integer, default: 1),
+            ],
             summary: "Checks its arguments.",
             body: { call in
                 let kernel: Int = try call.option("kernel")
                 return call.push(kernel) + call.push(try call.get(ifPresent: 3, as: Box.self) != nil)
             }),
         Binding(
-            module: "boxes", name: "map", parameters: [Argument("f", .function), Argument("x", .any, optional: true)], summary: "Calls f(x).",
+            module: "boxes", name: "map", parameters: [Argument("f", .function), Argument("x", .any, optional: true)],
+            summary: "Calls f(x).",
             body: { call in
                 let held = Box(shape: [1])
                 let results = try call.get(1, as: LuaFunction.self).call(call.value(2))

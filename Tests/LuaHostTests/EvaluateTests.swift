@@ -7,7 +7,10 @@ final class EvaluateTests: XCTestCase {
     private func outcome(_ source: String) throws -> String {
         let host = try TestHost()
         var values: [String] = []
-        switch host.host.evaluate(source, name: "=[1]", results: { L, first, count in values = (0..<count).map { Stack.display(L, first + $0) } }) {
+        let outcome = host.host.evaluate(source, name: "=[1]") { L, first, count in
+            values = (0..<count).map { Stack.display(L, first + $0) }
+        }
+        switch outcome {
         case .done: return values.joined(separator: " ")
         case .incomplete: return "<more>"
         case .failed(let error): return error.message
@@ -16,7 +19,9 @@ final class EvaluateTests: XCTestCase {
     }
 
     func testIncompleteInput() throws {
-        for source in ["for i = 1, 2 do", "x = [[abc", "f(", "1 +", "--[[", "t = {1,", "function f()", "if x then", "x =", "return function("] {
+        for source in [
+            "for i = 1, 2 do", "x = [[abc", "f(", "1 +", "--[[", "t = {1,", "function f()", "if x then", "x =", "return function(",
+        ] {
             XCTAssertEqual(try outcome(source), "<more>", source)
         }
         XCTAssertEqual(try outcome("x = 'abc"), "[1]:1: unfinished string near <eof>")

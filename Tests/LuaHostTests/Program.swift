@@ -16,7 +16,9 @@ enum Program {
         let error: String
     }
 
-    static func run(_ arguments: [String], input: String = "", environment: [String: String] = [:], folder: String? = nil) throws -> Result {
+    static func run(
+        _ arguments: [String], input: String = "", environment: [String: String] = [:], folder: String? = nil
+    ) throws -> Result {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
@@ -59,7 +61,8 @@ final class TerminalSession {
         // posix_openpt and its kin are hidden from Swift; these are the calls that they make.
         master = open("/dev/ptmx", O_RDWR | O_NOCTTY)
         var locked: Int32 = 0, number: Int32 = -1
-        guard master >= 0, ioctl(master, 0x4004_5431 /* TIOCSPTLCK */, &locked) == 0, ioctl(master, 0x8004_5430 /* TIOCGPTN */, &number) == 0
+        guard master >= 0, ioctl(master, 0x4004_5431 /* TIOCSPTLCK */, &locked) == 0,
+            ioctl(master, 0x8004_5430 /* TIOCGPTN */, &number) == 0
         else { throw POSIXError(.EIO) }
         let name = "/dev/pts/\(number)"
         var actions = posix_spawn_file_actions_t()

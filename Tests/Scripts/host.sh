@@ -35,11 +35,14 @@ check "20,000 dropped tensors of 4 MB stay under 600 MB (they took ${memory:-?})
 check "an error is 1" exits 1 "$trellis" -e 'error("x")'
 check "wrong usage is 2" exits 2 "$trellis" --nonsense
 check "os.exit decides" exits 7 "$trellis" -e 'os.exit(7, true)'
-check "an interrupted script is 130" exits 130 timeout --preserve-status -s INT 1 "$trellis" -e 'while true do pcall(function() while true do end end) end'
-check "an interrupted step is 130" exits 130 timeout --preserve-status -s INT 1 "$trellis" -e 'local x = tensor.ones(64, 64) while true do x = x:matmul(x) * 0 end'
+interrupted() { exits 130 timeout --preserve-status -s INT 1 "$trellis" -e "$1"; }
+check "an interrupted script is 130" interrupted 'while true do pcall(function() while true do end end) end'
+check "an interrupted step is 130" interrupted 'local x = tensor.ones(64, 64) while true do x = x:matmul(x) * 0 end'
 check "standard input is a script" test "$(echo 'print(1 + 1)' | "$trellis")" = 2
 check "no colour, prompt or banner in a pipe" test "$(printf '1 + 1\n"x"\n' | "$trellis" -i 2>&1)" = $'2\nx'
 check "a closed pipe ends quietly" test "$("$trellis" -e 'for i = 1, 1e6 do print(i) end' 2>&1 | head -n 1)" = 1
-check "definitions are Lua" "$trellis" -e 'local d = os.tmpname() os.remove(d) assert(os.execute(arg[0] .. " stubs " .. d .. " > /dev/null")) assert(loadfile(d .. "/library/trellis.lua"))()
-    os.execute("rm -r " .. d)'
+folder=$(mktemp -d)
+check "definitions are written" exits 0 "$trellis" stubs "$folder"
+check "definitions are Lua" exits 0 "$trellis" "$folder/library/trellis.lua"
+rm -r "$folder"
 exit $status

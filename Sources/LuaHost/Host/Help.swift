@@ -145,7 +145,9 @@ struct Help {
             for method in type.methods where has(type.name + ":" + method.name, method.summary, method.detail) {
                 hits.append((type.name + ":" + method.name, method.summary))
             }
-            for field in type.fields where has(type.name + "." + field.name, field.doc) { hits.append((type.name + "." + field.name, field.doc)) }
+            for field in type.fields where has(type.name + "." + field.name, field.doc) {
+                hits.append((type.name + "." + field.name, field.doc))
+            }
         }
         guard !hits.isEmpty else { return "Nothing has '\(word)' in its name or description.\n" }
         let width = min(hits.map(\.0.count).max() ?? 0, 32)
@@ -181,7 +183,9 @@ struct Help {
         let options = binding.options.map { option in
             ("  " + option.name, describe(option.kind, default: option.default, option.doc, required: option.required))
         }
-        let returns = binding.returns.map { ("returns", $0.kind.words + ($0.optional ? " or nil" : "") + ($0.doc.isEmpty ? "" : ": " + $0.doc)) }
+        let returns = binding.returns.map { result in
+            ("returns", result.kind.words + (result.optional ? " or nil" : "") + (result.doc.isEmpty ? "" : ": " + result.doc))
+        }
         text += table(parameters + (options.isEmpty ? [] : [("options", "a table of")] + options) + returns)
         if !binding.detail.isEmpty { text += indented(binding.detail) }
         if !binding.example.isEmpty { text += "  Example:\n" + verbatim(binding.example) }
@@ -196,7 +200,9 @@ struct Help {
         let width = min(rows.map(\.0.count).max() ?? 0, 28)
         return rows.map { row in
             let gap = row.0.count > width ? "\n" + String(repeating: " ", count: width + 4) : "  "
-            return "  " + pad(row.0, width) + gap + row.1 + "\n"
+            let room = max(24, min(Terminal.width, 110) - width - 4)
+            let lines = broken(row.1[...], room).joined(separator: "\n" + String(repeating: " ", count: width + 4))
+            return "  " + pad(row.0, width) + gap + lines + "\n"
         }.joined()
     }
 
@@ -207,19 +213,20 @@ struct Help {
     /// Paragraphs broken at spaces to the terminal's width.
     private func indented(_ text: String) -> String {
         let width = max(20, min(Terminal.width, 100) - 4)
-        return text.isEmpty ? "" : text.split(separator: "\n", omittingEmptySubsequences: false).map { wrap($0, width) }.joined()
+        return text.isEmpty ? "" : text.split(separator: "\n", omittingEmptySubsequences: false)
+            .flatMap { broken($0, width) }.map { "    " + $0 + "\n" }.joined()
     }
 
-    private func wrap(_ paragraph: Substring, _ width: Int) -> String {
-        var text = "", line = ""
+    private func broken(_ paragraph: Substring, _ width: Int) -> [String] {
+        var lines: [String] = [], line = ""
         for word in paragraph.split(separator: " ", omittingEmptySubsequences: false) {
             if !line.isEmpty, line.count + 1 + word.count > width {
-                text += "    " + line + "\n"
+                lines.append(line)
                 line = ""
             }
             line += (line.isEmpty ? "" : " ") + word
         }
-        return text + "    " + line + "\n"
+        return lines + [line]
     }
 }
 

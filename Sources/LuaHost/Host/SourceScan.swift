@@ -122,7 +122,9 @@ struct SourceScan {
     /// The function whose options the table around `position` is, and the position of that table's brace.
     func optionsCallee(around position: Int) -> (chain: [Step], brace: Int)? {
         guard let brace = open.last(where: { $0 < position }), bytes[brace] == UInt8(ascii: "{") else { return nil }
-        if let before = lastBefore(brace), let chain = chain(endingAt: before + 1), !keywords.contains(chain[0].name) { return (chain, brace) }
+        if let before = lastBefore(brace), let chain = chain(endingAt: before + 1), !keywords.contains(chain[0].name) {
+            return (chain, brace)
+        }
         guard let index = open.lastIndex(of: brace), index > 0, bytes[open[index - 1]] == UInt8(ascii: "("),
             let before = lastBefore(open[index - 1]), let chain = chain(endingAt: before + 1)
         else { return nil }

@@ -39,8 +39,10 @@ struct Stubs {
     private var luacheck: String {
         var text = "-- The host's globals, for luacheck.\nstds.trellis = {read_globals = {\n"
         for module in registry.modules {
-            let names = Set((module.bindings.map(\.name) + module.constants.map(\.name)).map { $0.split(separator: ".").first.map(String.init) ?? $0 })
-            text += "  \(module.name) = {fields = {" + names.sorted().map { "\($0) = {other_fields = true}" }.joined(separator: ", ") + "}},\n"
+            let all = module.bindings.map(\.name) + module.constants.map(\.name)
+            let names = Set(all.map { $0.split(separator: ".").first.map(String.init) ?? $0 })
+            let fields = names.sorted().map { "\($0) = {other_fields = true}" }.joined(separator: ", ")
+            text += "  \(module.name) = {fields = {\(fields)}},\n"
         }
         return text + "}}\nstd = \"lua54+trellis\"\n"
     }
@@ -113,7 +115,8 @@ struct Stubs {
         for parameter in binding.parameters {
             let name = parameter.variadic ? "..." : safe(parameter.name)
             names.append(name)
-            text += "---@param \(name)\(parameter.optional && !parameter.variadic ? "?" : "") \(parameter.kind.annotation) \(oneLine(parameter.doc))\n"
+            let mark = parameter.optional && !parameter.variadic ? "?" : ""
+            text += "---@param \(name)\(mark) \(parameter.kind.annotation) \(oneLine(parameter.doc))\n"
         }
         // A table may follow a variable number of arguments, which no annotation can say.
         if !binding.options.isEmpty, names.last != "..." {

@@ -1,5 +1,20 @@
 import CLua
 
+/// What of a check nearly every argument passes or fails by: plain bits, so that looking at it counts no references.
+struct FastCheck {
+    /// Bit `type + 1` for each Lua type that needs no further look.
+    fileprivate let types: UInt32
+    /// The first userdata type that is accepted.
+    fileprivate let tag: UnsafeRawPointer?
+
+    /// True when the argument is right; false when only the whole check can tell.
+    @inline(__always)
+    func accepts(_ L: LuaThread, _ index: Int32) -> Bool {
+        if let tag, let box = clua_to_box(L, index, tag) { return box.pointee.object != nil }
+        return types & (1 << UInt32(truncatingIfNeeded: lua_type(L, index) + 1)) != 0
+    }
+}
+
 /// A kind compiled for speed: a set of Lua types, the tags of our userdata, and whether there is more to look at.
 struct Check {
     private let kind: Kind
@@ -7,7 +22,6 @@ struct Check {
     /// Bit `type + 1` for each Lua type that may be accepted.
     private let types: UInt32
     private let tags: [UnsafeRawPointer]
-    private let tag: UnsafeRawPointer?
     private let anyUserdata: Bool
     private let deep: Bool
 
@@ -46,12 +60,14 @@ struct Check {
         add(kind)
         self.types = types
         self.tags = tags
-        self.tag = tags.first
         self.anyUserdata = anyUserdata
         self.deep = deep
     }
 
-    @inline(__always)
+    var fast: FastCheck {
+        FastCheck(types: deep ? types & 0b11 : types & ~(1 << UInt32(LUA_TUSERDATA + 1)), tag: tags.first)
+    }
+
     func accepts(_ L: LuaThread, _ index: Int32) -> Bool {
         let type = lua_type(L, index)
         guard types & (1 << UInt32(truncatingIfNeeded: type + 1)) != 0 else { return false }
@@ -59,12 +75,8 @@ struct Check {
         return !deep || type <= 0 || matches(L, index, kind)
     }
 
-    @inline(__always)
     private func acceptsUserdata(_ L: LuaThread, _ index: Int32) -> Bool {
         if anyUserdata { return clua_to_any_box(L, index).map { $0.pointee.object != nil } ?? true }
-        guard let tag else { return false }
-        if let box = clua_to_box(L, index, tag) { return box.pointee.object != nil }
-        guard tags.count > 1 else { return false }
         return tags.contains { tag in clua_to_box(L, index, tag).map { $0.pointee.object != nil } ?? false }
     }
 

@@ -9,28 +9,41 @@ final class NativeFunction {
     /// 1 for methods: self stands before the arguments.
     let base: Int32
     let cName: UnsafeMutablePointer<CChar>
+    private let body: Body
     private let selfCheck: Check?
     private let checks: [Check]
+    /// The fast part of self's check, if there is one, and of each parameter's.
+    private let fastSelf: FastCheck?
+    private let fastChecks: UnsafeMutableBufferPointer<FastCheck>
     private let variadic: Bool
     private let required: Int
     private let optionChecks: [String: Check]
+    private let requiredOptions: [Option]
     private let takesOptions: Bool
 
     /// - Parameter skipping: stack slots before the first argument, when there is no type to check them against.
     init(_ binding: Binding, methodOf type: ObjectType? = nil, skipping: Int32 = 0, registry: Registry) {
         self.binding = binding
+        body = binding.body
         base = type == nil ? skipping : 1
         cName = duplicate(binding.name)
         selfCheck = type.map { Check(.object($0.name), optional: false, registry: registry) }
         checks = binding.parameters.map { Check($0.kind, optional: $0.optional && !$0.variadic, registry: registry) }
+        fastSelf = selfCheck?.fast
+        fastChecks = .allocate(capacity: checks.count)
+        for (position, check) in checks.enumerated() { fastChecks.initializeElement(at: position, to: check.fast) }
         variadic = binding.parameters.last?.variadic ?? false
         required = binding.parameters.count(where: { !$0.optional })
+        requiredOptions = binding.options.filter(\.required)
         takesOptions = !binding.options.isEmpty
         optionChecks = Dictionary(
             binding.options.map { ($0.name, Check($0.kind, optional: false, registry: registry)) }, uniquingKeysWith: { $1 })
     }
 
-    deinit { cName.deallocate() }
+    deinit {
+        cName.deallocate()
+        fastChecks.deallocate()
+    }
 
     func kind(_ argument: Int) -> Kind? {
         let parameters = binding.parameters
@@ -49,7 +62,7 @@ final class NativeFunction {
         let count = Int(given - base) - (options > 0 ? 1 : 0)
         let call = Call(thread: L, function: self, count: max(count, 0), optionsIndex: options)
         try check(call)
-        return try binding.body(call)
+        return try body(call)
     }
 
     /// Which argument is the options table: the one after all parameters, or a last table that no parameter there can mean.
@@ -90,16 +103,13 @@ final class NativeFunction {
     @inline(__always)
     private func check(_ call: Call) throws {
         let L = call.thread
-        if let selfCheck, !selfCheck.accepts(L, 1) { throw selfCheck.failure(call, 1) }
-        let count = checks.count
+        if let fastSelf, !fastSelf.accepts(L, 1) { try checkSelf(call) }
+        let count = fastChecks.count
         var position = 0
         while position < count {
             let index = Int32(truncatingIfNeeded: position + 1) + base
             // The options are not an argument of the last parameter that was left out.
-            let missing = position >= call.count
-            if missing ? !checks[position].optional && !(variadic && position == count - 1) : !checks[position].accepts(L, index) {
-                throw missing ? checks[position].missing(call, index) : checks[position].failure(call, index)
-            }
+            if position >= call.count || !fastChecks[position].accepts(L, index) { try checkSlowly(call, position, index) }
             position += 1
         }
         if variadic, let last = checks.last {
@@ -108,6 +118,21 @@ final class NativeFunction {
             }
         }
         if takesOptions { try checkOptions(call) }
+    }
+
+    @inline(never)
+    private func checkSelf(_ call: Call) throws {
+        if let selfCheck, !selfCheck.accepts(call.thread, 1) { throw selfCheck.failure(call, 1) }
+    }
+
+    @inline(never)
+    private func checkSlowly(_ call: Call, _ position: Int, _ index: Int32) throws {
+        let check = checks[position]
+        if position >= call.count {
+            if !check.optional, !(variadic && position == checks.count - 1) { throw check.missing(call, index) }
+        } else if !check.accepts(call.thread, index) {
+            throw check.failure(call, index)
+        }
     }
 
     private func checkOptions(_ call: Call) throws {
@@ -122,7 +147,7 @@ final class NativeFunction {
                 if !check.accepts(L, -1) { throw call.badOption(name, check.message(call, lua_gettop(L))) }
             }
         }
-        for option in binding.options where option.required && !call.hasOption(option.name) {
+        for option in requiredOptions where !call.hasOption(option.name) {
             throw call.badOption(option.name, "\(option.kind.words) expected, got nothing")
         }
     }
