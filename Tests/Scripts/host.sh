@@ -20,7 +20,7 @@ exits() {
     [ "$code" = "$expected" ]
 }
 
-swift build -c release --product trellis-bench-host >/dev/null 2>&1 || { echo "failed: building trellis-bench-host" >&2; exit 1; }
+swift build -c release --static-swift-stdlib --product trellis-bench-host >/dev/null 2>&1 || { echo "failed: building trellis-bench-host" >&2; exit 1; }
 report=$(.build/release/trellis-bench-host) || { echo "failed: objects are left: $report" >&2; status=1; }
 check "ten million calls leave no object" grep -q '^10000000 calls and 1000000 errors later: 0 objects left' <<<"$report"
 
