@@ -68,6 +68,24 @@ final class ThreadPoolTests: XCTestCase {
         XCTAssertEqual(total.load(ordering: .relaxed), 3 * 50_040)
     }
 
+    /// A worker that comes late to a small job must not take a piece of the larger one that is about to be announced.
+    func testLargerJobsRightAfterSmallerOnes() {
+        for threads in [2, 3] {
+            ThreadPool.threads = threads
+            let counts = UnsafeMutablePointer<Int32>.allocate(capacity: 64)
+            defer { counts.deallocate() }
+            var wrong = 0
+            for round in 0..<150_000 {
+                let pieces = [2, 3, 5, 16][round & 3]
+                counts.update(repeating: 0, count: 64)
+                nonisolated(unsafe) let counts = counts
+                ThreadPool.run(pieces) { counts[$0] += 1 }
+                for i in 0..<pieces where counts[i] != 1 { wrong += 1 }
+            }
+            XCTAssertEqual(wrong, 0, "pieces not run exactly once with \(threads) threads")
+        }
+    }
+
     func testRunsFromSeveralThreadsAtOnce() {
         ThreadPool.threads = 2
         let total = Atomic<Int>(0)
