@@ -9,10 +9,10 @@ work=$(mktemp -d)
 mounted=
 trap '[ -n "$mounted" ] && umount "$work/small"; rm -rf "$work"' EXIT
 
-search() {
-    "$trellis" scripts/search.lua --images 16 --size 32x32 --classes 3 --layers 3 --strides 4,8 --blocks 1 --filters 2 \
-        --operators none,skip_connect,sep_conv_3x3 --crop 24 --batch 2 --epochs 3 --arch-from 1 --threads 1 "$@"
-}
+space=(--images 16 --size 32x32 --classes 3 --layers 3 --strides 4,8 --blocks 1 --filters 2
+    --operators none,skip_connect,sep_conv_3x3 --crop 24 --batch 2 --epochs 3 --arch-from 1 --threads 1)
+
+search() { "$trellis" scripts/search.lua "${space[@]}" "$@"; }
 
 fail() {
     echo "full-disk: $1"
@@ -34,7 +34,8 @@ if mount -t tmpfs -o "size=$((size * 3 / 2))" tmpfs "$work/small" 2>/dev/null; t
     how="a tmpfs of $((size * 3 / 2)) bytes"
 else
     # After one epoch, files may not grow beyond half a checkpoint.
-    search --out "$work/run" >"$work/log.txt" 2>&1 &
+    # Not the function: the kill has to meet the program and not a shell around it.
+    "$trellis" scripts/search.lua "${space[@]}" --out "$work/run" >"$work/log.txt" 2>&1 &
     process=$!
     until [ -e "$work/run/checkpoint.safetensors" ] || ! kill -0 $process 2>/dev/null; do sleep 0.02; done
     kill -KILL $process 2>/dev/null
