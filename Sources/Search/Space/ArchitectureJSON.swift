@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// Architectures as text: JSON with its members in a fixed order, so that equal architectures give equal files.
 ///
@@ -93,31 +94,11 @@ extension Architecture {
 
     /// Writes beside the file, syncs and renames: a file of that name is the old one or the new one, never half of one.
     public func save(to path: String) throws {
-        func fail(_ what: String) -> SpaceError {
-            let reason = String(cString: strerror(errno))
-            return SpaceError(
-                .format, at: path, expected: "to \(what)", got: reason, remedy: "the file of that name, if any, is as it was")
-        }
-        let beside = "\(path).\(getpid()).tmp"
-        let descriptor = open(beside, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-        guard descriptor >= 0 else { throw fail("create \(beside)") }
-        let bytes = Array(json.utf8)
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress.map { $0 + written }, bytes.count - written) }
-            guard count > 0 else {
-                let error = fail("write \(bytes.count) bytes")
-                close(descriptor)
-                unlink(beside)
-                throw error
-            }
-            written += count
-        }
-        let synced = fsync(descriptor) == 0
-        guard close(descriptor) == 0, synced, rename(beside, path) == 0 else {
-            let error = fail("sync and rename")
-            unlink(beside)
-            throw error
+        do {
+            try AtomicFile.write(json.utf8, to: path)
+        } catch {
+            throw SpaceError(
+                .format, at: path, expected: "to write it", got: error.problem, remedy: "the file of that name, if any, is as it was")
         }
     }
 }

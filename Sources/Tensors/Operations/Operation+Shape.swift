@@ -5,11 +5,10 @@ extension Operation {
         switch self {
         case .unary, .scalar:
             return (x, inputs[0].dtype)
-        case .binary(let function):
+        case .binary:
             guard let shape = Shapes.broadcast(x, inputs[1].shape) else {
                 throw TensorError(name, "shapes \(Shapes.text(x)) and \(Shapes.text(inputs[1].shape)) do not broadcast: sizes must be equal or 1")
             }
-            _ = function
             return (shape, inputs[0].dtype)
         case .select:
             guard let ab = Shapes.broadcast(inputs[1].shape, inputs[2].shape), let shape = Shapes.broadcast(x, ab) else {
