@@ -66,6 +66,12 @@ open class Module {
 
     public func eval() { train(false) }
 
+    /// Tells the tree how much of a training run is done (0 to 1): regularisation on a schedule, such as drop path, follows it. A trainer calls
+    /// it before each step; a module that overrides it changes stored tensors only, so that recorded plans stay right.
+    open func advance(to share: Double) throws {
+        for (_, child) in children { try child.advance(to: share) }
+    }
+
     /// Runs `body` with every module in a mode, whatever its own: for a plan that has one mode for good.
     public static func inMode<T>(training: Bool, _ body: () throws -> T) rethrows -> T {
         let before = forced
@@ -118,30 +124,6 @@ open class Module {
             i -= 3
         }
         return String(digits)
-    }
-}
-
-/// The path of the module that is being computed, for errors that do not pass through `located` on their way out (those of a script).
-public enum ModulePath {
-    nonisolated(unsafe) public internal(set) static var current: [String] = []
-
-    /// The error with the whole path in front of its own.
-    public static func complete(_ error: TensorError) -> TensorError {
-        var error = error
-        error.path = (current + (error.path.isEmpty ? [] : [error.path])).joined(separator: ".")
-        return error
-    }
-}
-
-/// Runs `body` for the part of a module called `name`: an error in it is told with its path.
-public func located<T>(_ name: String, _ body: () throws -> T) throws -> T {
-    ModulePath.current.append(name)
-    defer { ModulePath.current.removeLast() }
-    do {
-        return try body()
-    } catch var error as TensorError {
-        error.path = error.path.isEmpty ? name : name + "." + error.path
-        throw error
     }
 }
 

@@ -106,10 +106,13 @@ final class Node {
     private(set) var inputs: [Tensor]
     /// Storage versions of the inputs when they were read.
     let versions: [Int]
+    /// The module in which a recorded operation was written (`ModulePath.text`); empty for one that ran at once.
+    let scope: String
 
-    init(_ operation: Operation, _ inputs: [Tensor]) {
+    init(_ operation: Operation, _ inputs: [Tensor], scope: String = "") {
         self.operation = operation
         self.inputs = inputs
+        self.scope = scope
         versions = inputs.map { (try? $0.storage())?.version ?? 0 }
     }
 

@@ -106,7 +106,7 @@ public enum Gradient {
         let unasked = GradientMode.isEnabled ? [] : node.inputs.filter { $0.requiresGrad && !useful.contains(ObjectIdentifier($0)) }
         for input in unasked { input.requiresGrad = false }
         defer { for input in unasked { input.requiresGrad = true } }
-        let parts = try node.operation.derivative(node.inputs, output, gradient)
+        let parts = try ModulePath.at(node.scope) { try node.operation.derivative(node.inputs, output, gradient) }
         for (input, part) in zip(node.inputs, parts) {
             let id = ObjectIdentifier(input)
             guard let part, useful.contains(id), input.requiresGrad else { continue }

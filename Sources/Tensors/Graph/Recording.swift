@@ -55,7 +55,7 @@ public final class Recording {
         let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
         if let same = known[key] { return same }
         let tensor = Tensor(shape: shape, dtype: dtype, recording: self)
-        tensor.node = Node(operation, inputs)
+        tensor.node = Node(operation, inputs, scope: ModulePath.text)
         tensor.requiresGrad = requiresGrad
         tensors.append(tensor)
         known[key] = tensor
