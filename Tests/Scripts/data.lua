@@ -64,7 +64,19 @@ fails("option 'classes'", function() data.folder{images = 'i', labels = 'l', cla
 os.execute('rmdir i l')
 fails("'train', 'val', 'test'", function() data.camvid('.', 'all') end)
 
+-- Predictions as files.
+same(set.ids, {0, 1, 2, 3, 4})
+same(set.labelled, true)
+same(set.rule, 'present')
+same(set:output_name(10), 'shapes-10')
+same(set:subset{3}:output_name(1), 'shapes-3')
+set:save_labels(labels, 'p.png')
+fails('expected labels 0 to 4 or 255', function() set:save_labels(tensor.full({2, 2}, 5, {dtype = 'int32'}), 'q.png') end)
+fails('int32 [height, width] expected', function() set:save_labels(tensor.zeros(2, 2), 'q.png') end)
+
 -- Metrics.
+same(metrics.confusion(3, {rule = 'all'}):add(tensor.from({0}, {dtype = 'int32'}), tensor.from({0}, {dtype = 'int32'})).miou, 1 / 3)
+same(metrics.confusion(3).rule, 'present')
 local c = metrics.confusion(3, {ignore = 255})
 assert(c.miou ~= c.miou)
 c:add(tensor.from({{0, 1}, {2, 2}}, {dtype = 'int32'}), tensor.from({{0, 1}, {1, 255}}, {dtype = 'int32'}))

@@ -13,6 +13,8 @@ final class ConfusionMatrixTests: TemporaryDirectoryTestCase {
         XCTAssertEqual(matrix.iou(2), 0)
         XCTAssertNil(matrix.iou(3))
         XCTAssertEqual(matrix.meanIoU, 1.0 / 3, accuracy: 1e-15)
+        XCTAssertEqual(matrix.meanIoU(.all), 1.0 / 4, accuracy: 1e-15)
+        XCTAssertTrue(ConfusionMatrix(classes: 2).meanIoU(.all).isNaN)
         XCTAssertEqual(matrix.pixelAccuracy, 0.6)
         XCTAssertEqual(matrix.meanAccuracy, (2.0 / 3 + 0.5) / 2, accuracy: 1e-15)
         XCTAssertNil(matrix.accuracy(2))

@@ -50,6 +50,24 @@ final class ImageFileTests: TemporaryDirectoryTestCase {
         assertThrows("label 9 has no colour") { try PNG.encode(LabelMap(size: size, values: ramp.map { $0 % 10 }), palette: [(0, 0, 0)]) }
     }
 
+    func testPredictionsAsTheirEvaluationWantsThem() throws {
+        let classes = [ClassInfo("road", Colour(128, 64, 128), id: 7), ClassInfo("sky", Colour(70, 130, 180), id: 23)]
+        XCTAssertEqual(classes.outputIds, [7, 23])
+        XCTAssertEqual(ClassInfo.numbered(3).outputIds, [0, 1, 2])
+        let map = LabelMap(size: Size(height: 1, width: 3), values: [1, 0, 255])
+        try ImageFile.write(map, as: classes, to: path("p.png"))
+        XCTAssertEqual(try ImageFile.labels(path("p.png")).values, [23, 7, 255])
+        XCTAssertEqual(try ImageFile.image(path("p.png")).pixels, [70, 130, 180, 128, 64, 128, 255, 255, 255])
+        assertThrows("q.png: expected labels 0 to 1", "got 2 at row 1, column 2") {
+            try ImageFile.write(LabelMap(size: Size(height: 1, width: 2), values: [0, 2]), as: classes, to: path("q.png"))
+        }
+        // Every one of 256 values may be a class.
+        XCTAssertEqual((0..<256).map { ClassInfo("\($0)", Colour(1, 2, 3)) }.palette[255], Colour(1, 2, 3))
+        XCTAssertEqual(OutputNames.unique(["a/x", "b/y"]), ["x", "y"])
+        XCTAssertEqual(OutputNames.unique(["a/x", "b/x"]), ["a-x", "b-x"])
+        XCTAssertEqual(OutputNames.unique(["a/x", "a-x", "x"]), ["a-x-1", "a-x-2", "x-3"])
+    }
+
     func testLabelsByColour() throws {
         let colours = ramp.map { Colour(UInt8($0), UInt8(2 * $0), UInt8(3 * $0)) }
         for name in ["rgb8", "rgba8"] { XCTAssertEqual(try ImageFile.labels(fixture(name + ".png"), colours: colours).values, ramp) }

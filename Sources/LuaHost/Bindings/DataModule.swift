@@ -2,24 +2,26 @@ import Segmentation
 
 enum DataModule {
     static let module = LuaModule(
-        "data", summary: "Images with the class of each pixel: CamVid, any folder, generated scenes; batches.",
+        "data", summary: "Images with the class of each pixel: Cityscapes, VOC, ADE20K, CamVid, any folder, generated scenes; batches.",
         detail: "Class numbers stay as the data set has them, from 0; 255 is a pixel that does not count.",
-        types: [DataSetObject.objectType, LoaderObject.objectType], bindings: [camvid, folder, shapes])
+        types: [DataSetObject.objectType, LoaderObject.objectType], bindings: [camvid, cityscapes, voc, ade20k, folder, shapes])
 
     private static let scale = Option("scale", .number, default: 1, "fraction of the size, above 0 and at most 1")
     private static let cache = Option("cache", .integer, default: 1024, "MiB of decoded images that are kept in memory; 0 keeps none")
     private static let check = Option("check", .boolean, default: true, "read all labels once, to find wrong ones now")
+    /// Of large sets, whose labels take minutes to read; a wrong one is an error when its image is read.
+    private static let laterCheck = Option("check", .boolean, default: false, "read all labels once, to find wrong ones now")
     private static let set = [Returns(.object("data_set"))]
 
     /// The set as the options want it.
-    private static func finish(_ call: Call, _ base: any DataSet) throws -> Int {
+    private static func finish(_ call: Call, _ base: any DataSet, check: Bool) throws -> Int {
         let megabytes: Int = try call.option("cache")
         guard (0...1 << 24).contains(megabytes) else { throw call.badOption("cache", "0 or more MiB expected, got \(megabytes)") }
         var set = base
         if call.hasOption("scale") { set = try set.scaled(call.option("scale")) }
         if megabytes > 0 { set = set.cached(bytes: megabytes << 20) }
         let object = DataSetObject(set)
-        if try call.option(ifPresent: "check") ?? !(base is Shapes) { _ = try object.inspected() }
+        if check, base.isLabelled { _ = try object.inspected() }
         return call.push(object)
     }
 
@@ -32,13 +34,48 @@ enum DataModule {
         options: [scale, cache, check], returns: set, summary: "CamVid (Brostow et al., 2009) in the layout of SegNet's authors.",
         detail: "360x480, 11 classes; label 11 is read as 255.",
         example: "print(select(2, pcall(data.camvid, 'nowhere', 'train')):match('nowhere') ~= nil)  --> true"
-    ) { call in try finish(call, CamVid(call.get(1), split: call.get(2))) }
+    ) { call in try finish(call, CamVid(call.get(1), split: call.get(2)), check: call.option("check")) }
+
+    private static let directory = Argument("directory", .string, "where it was unpacked")
+
+    private static let cityscapes = Binding(
+        module: "data", name: "cityscapes",
+        parameters: [directory, Argument("split", .choice(["train", "val", "test", "train_extra"]), default: "train")],
+        options: [
+            Option("annotation", .choice(["fine", "coarse"]), default: "fine", "gtFine (train, val, test) or gtCoarse (train, train_extra, val)"), scale,
+            cache, laterCheck,
+        ],
+        returns: set, summary: "Cityscapes (Cordts et al., 2016): leftImg8bit with gtFine or gtCoarse.",
+        detail: "`leftImg8bit/SPLIT/CITY/*_leftImg8bit.png` and `gtFine/SPLIT/CITY/*_gtFine_labelIds.png`, 1024x2048. Label ids are read as the 19 classes that are "
+            + "evaluated, all others as 255; `save_labels` writes label ids again. test has no labels. Names and sizes are checked here, from the files' headers.",
+        example: "print(select(2, pcall(data.cityscapes, 'nowhere', 'val')):match('expected Cityscapes as it is unpacked') ~= nil)  --> true"
+    ) { call in
+        let annotation = Cityscapes.Annotation(rawValue: try call.option("annotation")) ?? .fine
+        return try finish(call, Cityscapes(call.get(1), split: call.get(2), annotation: annotation), check: call.option("check"))
+    }
+
+    private static let voc = Binding(
+        module: "data", name: "voc", parameters: [directory, Argument("split", .choice(PascalVOC.splits), default: "train")],
+        options: [scale, cache, laterCheck], returns: set, summary: "PASCAL VOC 2012 (Everingham et al.).",
+        detail: "`JPEGImages`, `SegmentationClass` and `ImageSets/Segmentation/SPLIT.txt`; trainaug reads the labels of Hariharan et al. (2011) from "
+            + "`SegmentationClassAug`. 21 classes with the background; 255 (void) counts nowhere. Images differ in size: give batches a crop, and `pad`. The mean "
+            + "IoU is over all classes. test has no labels.",
+        example: "print(select(2, pcall(data.voc, 'nowhere', 'trainaug')):match('ImageSets/Segmentation/trainaug.txt') ~= nil)  --> true"
+    ) { call in try finish(call, PascalVOC(call.get(1), split: call.get(2)), check: call.option("check")) }
+
+    private static let ade20k = Binding(
+        module: "data", name: "ade20k", parameters: [directory, Argument("split", .choice(["train", "val", "test"]), default: "train")],
+        options: [scale, cache, laterCheck], returns: set, summary: "ADE20K for scene parsing (Zhou et al., 2017), as in ADEChallengeData2016.",
+        detail: "`images/training/*.jpg` and `annotations/training/*.png`; 0 (other) is read as 255, 1 to 150 as the classes 0 to 149; `save_labels` writes 1 to 150 "
+            + "again. Images differ in size: give batches a crop, and `pad`. The mean IoU is over all classes. test has no labels.",
+        example: "print(select(2, pcall(data.ade20k, 'nowhere', 'val')):match('annotations/validation') ~= nil)  --> true"
+    ) { call in try finish(call, ADE20K(call.get(1), split: call.get(2)), check: call.option("check")) }
 
     private static let folder = Binding(
         module: "data", name: "folder",
         options: [
             Option("images", .string, required: true, "directory of PNG or JPEG images, with its subdirectories"),
-            Option("labels", .string, required: true, "directory of PNG label images of the same names"),
+            Option("labels", .string, "directory of PNG label images of the same names; without it there are no labels"),
             Option("classes", .union([.integer, .list(.any)]), required: true, "number, names, or {name, {red, green, blue}} each"),
             Option("ignore", .union([.integer, .list(.integer)]), "labels that count nowhere, besides 255"),
             Option("image_suffix", .string, default: "", "what names of images have before the ending, as _leftImg8bit"),
@@ -56,9 +93,9 @@ enum DataModule {
         return try finish(
             call,
             Folder(
-                name: call.option("name"), images: call.option("images"), labels: call.option("labels"), imageSuffix: call.option("image_suffix"),
+                name: call.option("name"), images: call.option("images"), labels: call.option(ifPresent: "labels"), imageSuffix: call.option("image_suffix"),
                 labelSuffix: call.option("label_suffix"), classes: classes(call), ignored: Set(ignored.map { UInt16($0) }),
-                byColour: call.option("by_colour")))
+                byColour: call.option("by_colour")), check: call.option("check"))
     }
 
     private static func classes(_ call: Call) throws -> [ClassInfo] {
@@ -90,6 +127,7 @@ enum DataModule {
     ) { call in
         let (height, width) = try call.pair("size")
         return try finish(
-            call, Shapes(images: call.option("images"), size: Size(height: height, width: width), classes: call.option("classes"), seed: call.option("seed")))
+            call, Shapes(images: call.option("images"), size: Size(height: height, width: width), classes: call.option("classes"), seed: call.option("seed")),
+            check: false)
     }
 }

@@ -37,6 +37,13 @@ public final class DataSetObject: LuaObject {
             Field(
                 "colours", .list(.list(.integer)), "Colours of the classes, {red, green, blue} of 0 to 255.",
                 of: { (s: DataSetObject) in s.base.classes.map { [Int($0.colour.red), Int($0.colour.green), Int($0.colour.blue)] } }),
+            Field(
+                "ids", .list(.integer), "Number of each class in saved label images, as the data set's own files have it.",
+                of: { (s: DataSetObject) in s.base.classes.outputIds.map(Int.init) }),
+            Field("labelled", .boolean, "Whether there are labels; test splits may have none.", of: { (s: DataSetObject) in s.base.isLabelled }),
+            Field(
+                "rule", .string, "Classes of the mean IoU by the data set's evaluation: 'present' or 'all'.",
+                of: { (s: DataSetObject) in s.base.meanRule.rawValue }),
         ],
         metamethods: [
             Binding(name: "__len", parameters: [Argument("set", .any)], returns: [Returns(.integer)], summary: "Number of samples.") { call in
@@ -50,7 +57,7 @@ public final class DataSetObject: LuaObject {
 }
 
 enum DataSetMethods {
-    static let all = [split, sample, size, source, frequencies, weights, subset, scaled, check, batches]
+    static let all = [split, sample, size, source, outputName, saveLabels, frequencies, weights, subset, scaled, check, batches]
 
     private static let shapes = "local set = data.shapes{images = 8, size = {32, 48}, classes = 4, seed = 1}\n"
 
@@ -106,6 +113,28 @@ enum DataSetMethods {
     ) { call in
         let set: DataSetObject = try call.this()
         return call.push(try set.base.source(set.index(call.get(1))))
+    }
+
+    private static let outputName = method(
+        "output_name", [number], returns: [Returns(.string)], "A file name, without ending, for what is written about a sample; no two samples share one.",
+        example: "print(set:output_name(2))  --> shapes-2"
+    ) { call in
+        let set: DataSetObject = try call.this()
+        return call.push(try set.base.outputName(set.index(call.get(1))))
+    }
+
+    private static let saveLabels = method(
+        "save_labels", [Argument("labels", .tensor, "class numbers [height, width], int32; 255 stays"), Argument("path", .string, "ends in .png")],
+        returns: [Returns(.object("data_set"))], "Writes labels or a prediction as the data set's evaluation wants it: its ids, with its colours as palette.",
+        "Returns the set.", example: "set:save_labels(select(2, set:sample(1)), 'labels.png')"
+    ) { call in
+        let labels: Tensor = try call.get(1)
+        guard labels.rank == 2, labels.dtype == .int32 else { throw call.bad(1, "int32 [height, width] expected, got \(labels.dtype) \(labels.shape)") }
+        let values = try labels.ints()
+        if let wrong = values.first(where: { !(0...65535).contains($0) }) { throw call.bad(1, "class numbers expected, got \(wrong)") }
+        let map = LabelMap(size: Size(height: labels.shape[0], width: labels.shape[1]), values: values.map { UInt16($0) })
+        try ImageFile.write(map, as: call.this(as: DataSetObject.self).base.classes, to: call.get(2))
+        return call.pushThis()
     }
 
     private static let frequencies = method(

@@ -7,11 +7,14 @@ public final class ConfusionObject: LuaObject {
     public private(set) var matrix: ConfusionMatrix
     public let names: [String]
     public let ignore: Int32
+    /// Over which classes the mean IoU is taken.
+    public let rule: MeanRule
 
-    init(classes: Int, names: [String] = [], ignore: Int32 = 255) {
+    init(classes: Int, names: [String] = [], ignore: Int32 = 255, rule: MeanRule = .present) {
         matrix = ConfusionMatrix(classes: classes)
         self.names = names
         self.ignore = ignore
+        self.rule = rule
     }
 
     /// Counts scores [N, C, H, W] or predictions [N, H, W] against labels [N, H, W]; one image may come without N.
@@ -40,15 +43,18 @@ public final class ConfusionObject: LuaObject {
         methods: [addBinding, iou, classAccuracy, mergeBinding, counts],
         fields: [
             Field(
-                "miou", .number, "Mean intersection over union of the classes that are labelled or predicted somewhere; NaN before anything is counted.",
-                of: { (c: ConfusionObject) in c.matrix.meanIoU }),
+                "miou", .number, "Mean intersection over union by the matrix's rule; NaN before anything is counted.",
+                of: { (c: ConfusionObject) in c.matrix.meanIoU(c.rule) }),
+            Field(
+                "rule", .string, "Classes of the mean: 'present' (labelled or predicted somewhere), or 'all' (absent ones count as 0).",
+                of: { (c: ConfusionObject) in c.rule.rawValue }),
             Field("accuracy", .number, "Share of pixels predicted as labelled.", of: { (c: ConfusionObject) in c.matrix.pixelAccuracy }),
             Field("mean_accuracy", .number, "Mean over the labelled classes of their accuracy.", of: { (c: ConfusionObject) in c.matrix.meanAccuracy }),
             Field("total", .integer, "Pixels counted.", of: { (c: ConfusionObject) in Int(c.matrix.total) }),
             Field("classes", .integer, "Number of classes.", of: { (c: ConfusionObject) in c.matrix.classes }),
             Field("names", .list(.string), "Names of the classes, if they are known.", of: { (c: ConfusionObject) in c.names }),
         ],
-        unique: true, describe: { $0.matrix.table($0.names) })
+        unique: true, describe: { $0.matrix.table($0.names, rule: $0.rule) })
 
     private static let start = "local c = metrics.confusion(3)\nc:add(tensor.from({0, 1, 2, 2}, {dtype = 'int32'}), tensor.from({0, 1, 1, 255}, {dtype = 'int32'}))\n"
 
@@ -103,16 +109,22 @@ enum MetricsModule {
 
     private static let confusion = Binding(
         module: "metrics", name: "confusion", parameters: [Argument("classes", .union([.integer, .list(.string)]), "their number, or their names")],
-        options: [Option("ignore", .integer, default: 255, "label that does not count")], returns: [Returns(.object("confusion"))],
-        summary: "An empty confusion matrix.", example: "print(metrics.confusion{'sky', 'road'}.classes)  --> 2"
+        options: [
+            Option("ignore", .integer, default: 255, "label that does not count"),
+            Option("rule", .choice(["present", "all"]), default: "present", "classes of the mean IoU"),
+        ],
+        returns: [Returns(.object("confusion"))], summary: "An empty confusion matrix.",
+        detail: "The rule 'present' averages over classes that are labelled or predicted somewhere, as Cityscapes' scripts do; 'all' counts absent ones as 0, as "
+            + "those of VOC and ADE20K do.", example: "print(metrics.confusion{'sky', 'road'}.classes)  --> 2"
     ) { call in
         let ignore = try ignoreLabel(call)
+        let rule = MeanRule(rawValue: try call.option("rule")) ?? .present
         if let names: [String] = call.value(1).table?.list.compactMap(\.string), !names.isEmpty {
-            return call.push(ConfusionObject(classes: names.count, names: names, ignore: ignore))
+            return call.push(ConfusionObject(classes: names.count, names: names, ignore: ignore, rule: rule))
         }
         let classes: Int = try call.get(1)
         guard (1...4096).contains(classes) else { throw call.bad(1, "1 to 4096 classes expected, got \(classes)") }
-        return call.push(ConfusionObject(classes: classes, ignore: ignore))
+        return call.push(ConfusionObject(classes: classes, ignore: ignore, rule: rule))
     }
 
     static func ignoreLabel(_ call: Call) throws -> Int32 {
@@ -163,8 +175,9 @@ enum Evaluation {
 
     /// Counts the rest of a loader's epoch.
     static func run(_ model: Module, _ loader: LoaderObject, ignore: Int32, _ each: LuaFunction?) throws -> ConfusionObject {
-        let classes = try loader.open().data.classes
-        let result = ConfusionObject(classes: classes.count, names: classes.map(\.name), ignore: ignore)
+        let data = try loader.open().data
+        try data.requireLabels(for: "evaluation")
+        let result = ConfusionObject(classes: data.classes.count, names: data.classNames, ignore: ignore, rule: data.meanRule)
         let epoch = try loader.open().state.epoch
         let total = try loader.open().data.count
         var done = 0

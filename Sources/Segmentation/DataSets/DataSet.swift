@@ -28,47 +28,30 @@ public protocol DataSet: Sendable {
     func sample(_ index: Int) throws -> Sample
     /// The labels of sample `index` alone.
     func labels(_ index: Int) throws -> LabelMap
+    /// Whether there are labels. The samples of a set without (a test split) have `LabelMap.ignore` everywhere: they can be segmented, but
+    /// nothing can be trained on them or measured.
+    var isLabelled: Bool { get }
+    /// Over which classes this data set's evaluation averages.
+    var meanRule: MeanRule { get }
+    /// A name for what is written about sample `index`, without ending and directory; no two samples of the set share one.
+    func outputName(_ index: Int) -> String
 }
 
 extension DataSet {
     public func labels(_ index: Int) throws -> LabelMap { try sample(index).labels }
+    public var isLabelled: Bool { true }
+    public var meanRule: MeanRule { .present }
+    public func outputName(_ index: Int) -> String { "\(name.replacing(" ", with: "-"))-\(index + 1)" }
+
+    public var classNames: [String] { classes.map(\.name) }
+
+    /// - Throws: `DataError` when there are no labels, for `purpose` ("training", "evaluation").
+    public func requireLabels(for purpose: String) throws(DataError) {
+        guard isLabelled else {
+            throw DataError("\(name) has no labels, which \(purpose) needs", remedy: "use a split that has labels, such as val")
+        }
+    }
 
     /// One line for people: name, number of samples and classes.
     public var description: String { "\(name): \(count) images, \(classes.count) classes" }
-}
-
-extension LabelMap {
-    /// Maps `ignored` labels to `LabelMap.ignore` and checks that every other one is a class.
-    /// - Throws: `DataError` that says which file, which value and where.
-    func checked(classes: Int, ignored: Set<UInt16> = [], source: String) throws(DataError) -> LabelMap {
-        // What each of the 65,536 values becomes; -1 is refused. A table, because every pixel is looked at.
-        var table = [Int32](repeating: -1, count: 1 << 16)
-        for label in 0..<classes { table[label] = Int32(label) }
-        for label in ignored { table[Int(label)] = Int32(LabelMap.ignore) }
-        table[Int(LabelMap.ignore)] = Int32(LabelMap.ignore)
-        var result = self
-        for index in values.indices {
-            let label = table[Int(values[index])]
-            guard label >= 0 else {
-                throw DataError(
-                    "\(source): expected labels 0 to \(classes - 1) or \(LabelMap.ignore) (ignore), got \(values[index]) at row "
-                        + "\(index / size.width + 1), column \(index % size.width + 1)",
-                    remedy: "give the data set more classes, or list the label among the ignored ones")
-            }
-            result.values[index] = UInt16(label)
-        }
-        return result
-    }
-}
-
-extension Sample {
-    /// - Throws: `DataError` when image and labels differ in size.
-    func checkedSizes(image imagePath: String, labels labelPath: String) throws(DataError) -> Sample {
-        guard image.size == labels.size else {
-            throw DataError(
-                "\(imagePath) is \(image.size), its labels \(labelPath) are \(labels.size)",
-                remedy: "label and image need the same height and width")
-        }
-        return self
-    }
 }

@@ -30,6 +30,7 @@ extension DataSet {
     /// Reads all labels once: finds every label outside the classes and every pair of different size before any work is
     /// done, and counts the classes.
     public func inspect() throws -> DataSummary {
+        try requireLabels(for: "counting classes")
         var summary = DataSummary(
             pixels: [Int](repeating: 0, count: classes.count), ignored: 0, smallest: Size(height: .max, width: .max),
             largest: Size(height: 0, width: 0))

@@ -39,4 +39,10 @@ enum DirectoryListing {
             }
         }
     }
+
+    /// Whether there is a file or directory of that name that can be read.
+    static func exists(_ path: String) -> Bool { access(path, R_OK) == 0 }
+
+    /// The first of some directories that has an entry.
+    static func first(_ directories: [String], having name: String) -> String? { directories.first { exists($0 + "/" + name) } }
 }

@@ -14,6 +14,9 @@ public struct Scaled: DataSet {
     public var name: String { base.name }
     public var classes: [ClassInfo] { base.classes }
     public var count: Int { base.count }
+    public var isLabelled: Bool { base.isLabelled }
+    public var meanRule: MeanRule { base.meanRule }
+    public func outputName(_ index: Int) -> String { base.outputName(index) }
     public func source(_ index: Int) -> String { base.source(index) }
     public func size(_ index: Int) throws -> Size { try base.size(index).scaled(factor) }
 

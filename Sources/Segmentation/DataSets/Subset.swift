@@ -17,6 +17,9 @@ public struct Subset: DataSet {
 
     public var classes: [ClassInfo] { base.classes }
     public var count: Int { indices.count }
+    public var isLabelled: Bool { base.isLabelled }
+    public var meanRule: MeanRule { base.meanRule }
+    public func outputName(_ index: Int) -> String { base.outputName(indices[index]) }
     public func source(_ index: Int) -> String { base.source(indices[index]) }
     public func size(_ index: Int) throws -> Size { try base.size(indices[index]) }
     public func sample(_ index: Int) throws -> Sample { try base.sample(indices[index]) }

@@ -32,14 +32,32 @@ public struct ClassInfo: Hashable, Sendable {
     public var name: String
     /// How the class is drawn.
     public var colour: Colour
+    /// The number that saved label images give the class, as the data set's own files and its evaluation have it; nil where it is the
+    /// class's place in the list.
+    public var id: UInt8?
 
-    public init(_ name: String, _ colour: Colour) {
+    public init(_ name: String, _ colour: Colour, id: UInt8? = nil) {
         self.name = name
         self.colour = colour
+        self.id = id
     }
 
     /// `count` classes named by their number.
     public static func numbered(_ count: Int) -> [ClassInfo] { (0..<count).map { ClassInfo("class \($0)", .palette($0 + 1)) } }
+}
+
+extension [ClassInfo] {
+    /// The number of each class in saved label images.
+    public var outputIds: [UInt8] { enumerated().map { $1.id ?? UInt8(truncatingIfNeeded: $0) } }
+
+    /// 256 colours for label images that hold `outputIds`: a class's colour at its id, white at 255 (ignore) unless a class is there, else
+    /// black.
+    public var palette: [Colour] {
+        var colours = [Colour](repeating: Colour(0, 0, 0), count: 256)
+        colours[Int(LabelMap.ignore)] = Colour(255, 255, 255)
+        for (info, id) in zip(self, outputIds) { colours[Int(id)] = info.colour }
+        return colours
+    }
 }
 
 extension LabelMap {

@@ -44,4 +44,7 @@ public struct LabelMap: Equatable, Sendable {
         self.size = size
         self.values = values
     }
+
+    /// Labels that say nothing.
+    public init(ignored size: Size) { self.init(size: size, values: [UInt16](repeating: LabelMap.ignore, count: size.count)) }
 }

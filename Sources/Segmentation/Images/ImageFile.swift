@@ -4,6 +4,8 @@ import Tensors
 public enum ImageFile {
     /// Largest file that is read, bytes.
     private static let maximumBytes = 1 << 30
+    /// In which the size of most JPEG files stands.
+    private static let headerBytes = 1 << 15
 
     /// The image of a PNG or JPEG file as RGB.
     public static func image(_ path: String) throws(FileError) -> Image {
@@ -67,6 +69,8 @@ public enum ImageFile {
         let start = try Files.beginning(path, count: 24)
         if let size = PNG.size(header: start) { return size }
         guard start.starts(with: JPEG.signature) else { throw FileError(path, "expected a PNG or JPEG image, got something else") }
+        // The header comes first, but may stand behind a thumbnail and other things a camera notes.
+        if let size = try? JPEG.size(Files.beginning(path, count: headerBytes)) { return size }
         let bytes = try Files.contents(path, limit: maximumBytes)
         do throws(FileError) { return try JPEG.size(bytes) } catch { throw FileError(path, error.problem, remedy: error.remedy) }
     }
@@ -97,5 +101,16 @@ public enum ImageFile {
         } catch {
             throw FileError(path, error.problem, remedy: error.remedy)
         }
+    }
+
+    /// Writes class numbers as a data set's evaluation wants them: a PNG whose values are the ids of the classes, with their colours as
+    /// palette. `LabelMap.ignore` stays as it is.
+    /// - Throws: `FileError`; `DataError` when a label is no class.
+    public static func write(_ labels: LabelMap, as classes: [ClassInfo], to path: String) throws {
+        var ids = classes.outputIds.map(UInt16.init)
+        ids += [UInt16](repeating: LabelMap.ignore, count: max(0, Int(LabelMap.ignore) + 1 - ids.count))
+        var output = try LabelTable(classes: classes.count).classes(of: labels, source: path)
+        for index in output.values.indices { output.values[index] = ids[Int(output.values[index])] }
+        try write(output, colours: classes.palette, to: path)
     }
 }

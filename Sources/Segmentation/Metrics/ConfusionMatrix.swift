@@ -1,3 +1,11 @@
+/// Over which classes a mean IoU is taken.
+public enum MeanRule: String, Codable, Sendable {
+    /// Those that are labelled or predicted somewhere; a class absent from both says nothing (Cityscapes' scripts).
+    case present
+    /// All of them; a class absent from labels and predictions counts as 0 (the VOC development kit, ADE20K's scene parsing).
+    case all
+}
+
 /// Counts of pixels by their label and what was predicted; all metrics of segmentation come from it.
 public struct ConfusionMatrix: Equatable, Codable, Sendable {
     public let classes: Int
@@ -67,7 +75,14 @@ public struct ConfusionMatrix: Equatable, Codable, Sendable {
 
     /// Mean IoU over the classes that are labelled or predicted somewhere; a class absent from both says nothing and is
     /// left out, one that is only predicted counts as 0. NaN when nothing was counted.
-    public var meanIoU: Double { mean((0..<classes).compactMap(iou)) }
+    public var meanIoU: Double { meanIoU(.present) }
+
+    /// Mean IoU by the rule of a data set. NaN when nothing was counted.
+    public func meanIoU(_ rule: MeanRule) -> Double {
+        let values = (0..<classes).compactMap(iou)
+        guard rule == .all, !values.isEmpty else { return mean(values) }
+        return values.reduce(0, +) / Double(classes)
+    }
 
     /// Mean accuracy over the classes that are labelled somewhere. NaN when nothing was counted.
     public var meanAccuracy: Double { mean((0..<classes).compactMap(accuracy)) }

@@ -1,8 +1,10 @@
 extension ConfusionMatrix {
     /// A table of the classes with IoU, accuracy and share of the labelled pixels in percent, and the means.
     ///
-    /// - Parameter names: of the classes; those missing are shown by number.
-    public func table(_ names: [String] = []) -> String {
+    /// - Parameters:
+    ///   - names: of the classes; those missing are shown by number.
+    ///   - rule: over which classes the mean IoU is taken.
+    public func table(_ names: [String] = [], rule: MeanRule = .present) -> String {
         let titles = (0..<classes).map { $0 < names.count ? names[$0] : "class \($0)" }
         let width = max(titles.map(\.count).max() ?? 0, "pixel accuracy".count)
         var lines = [row("class", ["IoU", "accuracy", "pixels"], width)]
@@ -11,7 +13,7 @@ extension ConfusionMatrix {
             let share = total > 0 ? Double(pixels) / Double(total) : .nan
             lines.append(row(titles[index], [percent(iou(index)), percent(accuracy(index)), percent(share)], width))
         }
-        lines.append(row("mean", [percent(meanIoU), percent(meanAccuracy), ""], width))
+        lines.append(row("mean", [percent(meanIoU(rule)), percent(meanAccuracy), ""], width))
         lines.append(row("pixel accuracy", ["", percent(pixelAccuracy), ""], width))
         return lines.joined(separator: "\n")
     }
