@@ -6,16 +6,9 @@
 --
 -- Leaves in its directory: checkpoint.safetensors (after every epoch), log.csv, architecture.json, and pictures of the trellis with its
 -- beta, the cell, alpha, the curves and some segmented images, each as SVG and PNG.
-local parse = require("options").parse
+local parse, datasets = require("options").parse, require("datasets")
 
-local options = parse(arg, "Searches an architecture for segmentation.", {
-  {"data", "shapes", "where images come from", {"shapes", "camvid", "folder"}},
-  {"dir", nil, "directory of camvid, or of a folder with images/ and labels/", "string"},
-  {"images", 128, "scenes of shapes to train with; a quarter as many more validate"},
-  {"size", "96x128", "height x width of shapes", "size"},
-  {"classes", 6, "classes of shapes or of a folder"},
-  {"scale", 1.0, "fraction of the size that images are read at"},
-  {"validation", 0.2, "share of a folder that validates"},
+local options = parse(arg, "Searches an architecture for segmentation.", datasets.options{
   {"layers", 6, "L"},
   {"strides", "4,8,16,32", "from the finest to the coarsest", "integers"},
   {"blocks", 3, "B, blocks of a cell"},
@@ -84,21 +77,10 @@ end
 local o = settings
 
 -- Images: two disjoint halves for training, others for validation.
-local function load()
-  if o.data == "shapes" then
-    local function scenes(images, seed) return data.shapes{images = images, size = o.size, classes = o.classes, seed = seed} end
-    return scenes(o.images, o.seed), scenes(math.max(4, o.images // 4), o.seed + 1000003)
-  end
-  local dir = o.dir or error("--dir names the directory of the images", 0)
-  if o.data == "camvid" then return data.camvid(dir, "train", {scale = o.scale}), data.camvid(dir, "val", {scale = o.scale}) end
-  local all = data.folder{images = dir .. "/images", labels = dir .. "/labels", classes = o.classes, scale = o.scale}
-  local validation, train = all:split(o.validation, {seed = o.seed + 2})
-  return train, validation
-end
-local train, validation = load()
+local train, validation = datasets.load(o)
 local A, B = train:split(0.5, {seed = o.seed})
-local a = A:batches{size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true}
-local b = B:batches{size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true}
+local a = A:batches{size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true, pad = datasets.padded(o)}
+local b = B:batches{size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true, pad = datasets.padded(o)}
 
 -- The space, and the network that holds all of it.
 local space = nas.trellis{layers = o.layers, strides = o.strides, filters = o.filters, cell = nas.cell{blocks = o.blocks, operators = o.operators}}
@@ -189,7 +171,7 @@ b:close()
 
 -- What it found.
 writeLog()
-local found = supernet:decode{data = o.data == "shapes" and "shapes" or o.data .. " " .. o.dir}
+local found = supernet:decode{data = datasets.name(o)}
 found:save(out .. "/architecture.json")
 print(found)
 print(metrics.evaluate(supernet, validation, {batch = o.batch}))

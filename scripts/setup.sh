@@ -47,3 +47,28 @@ trellis_swift() {
     echo "trellis: Swift 6.1 or later is needed to build; get it from https://www.swift.org/install and put 'swift' on the PATH" >&2
     return 1
 }
+
+# trellis_python NAME PACKAGE...: prints a python with exactly those packages of the Python index (none of their own requirements), in an
+# environment under .build that only tests use. Fails with a word where that is not possible.
+trellis_python() {
+    local directory=.build/python-$1 wanted log
+    shift
+    wanted="$*"
+    if [ -x "$directory/bin/python" ] && [ "$(cat "$directory/packages" 2>/dev/null)" = "$wanted" ]; then
+        echo "$directory/bin/python"
+        return
+    fi
+    if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then trellis_packages python3-venv || return 1; fi
+    mkdir -p .build
+    log=$(mktemp)
+    rm -rf "$directory"
+    if ! { python3 -m venv "$directory" && "$directory/bin/pip" install --disable-pip-version-check --no-deps "$@"; } >"$log" 2>&1 </dev/null; then
+        tail -n 5 "$log" >&2
+        echo "trellis: these Python packages could not be installed: $wanted" >&2
+        rm -f "$log"
+        return 1
+    fi
+    rm -f "$log"
+    echo "$wanted" >"$directory/packages"
+    echo "$directory/bin/python"
+}

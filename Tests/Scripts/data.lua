@@ -29,7 +29,7 @@ fails("'data.shapes': option 'classes'" and 'classes', function() data.shapes{cl
 fails("unknown option 'clases', did you mean 'classes'?", function() data.shapes{clases = 3} end)
 
 -- Loaders.
-local loader = set:batches{size = 4, seed = 6, crop = {16, 20}, flip = true, scale = {0.8, 1.2}, jitter = 0.1}
+local loader = set:batches{size = 4, seed = 6, crop = {16, 20}, flip = true, scale = {0.8, 1.2}, jitter = 0.1, focus = 0.5}
 same(loader.per_epoch, 2)
 same({loader.epoch, loader.position}, {1, 0})
 local first, firstLabels = loader:next()
@@ -38,7 +38,7 @@ same(firstLabels.shape, {4, 16, 20})
 same({loader.epoch, loader.position}, {1, 1})
 loader:next()
 same({loader.epoch, loader.position}, {2, 0})
-local again = set:batches{size = 4, seed = 6, crop = {16, 20}, flip = true, scale = {0.8, 1.2}, jitter = 0.1, ahead = 0}
+local again = set:batches{size = 4, seed = 6, crop = {16, 20}, flip = true, scale = {0.8, 1.2}, jitter = 0.1, focus = 0.5, ahead = 0}
 assert(first:equal((again:next())))
 local place = loader:state()
 local third = loader:next()

@@ -35,7 +35,7 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
     }
 
     private func everything() -> Augmentation {
-        Augmentation(crop: Size(height: 9, width: 11), scale: 0.5...2, flip: true, jitter: 0.3)
+        Augmentation(crop: Size(height: 9, width: 11), scale: 0.5...2, flip: true, jitter: 0.3, focus: 0.5)
     }
 
     func testShapesAndOrder() throws {
@@ -128,6 +128,36 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
         for index in labels.indices where labels[index] == 255 { XCTAssertEqual(values[index], 0) }
     }
 
+    /// Half of the aimed crops hold the one pixel of the second class, and all lie where crops may lie.
+    func testFocusShowsRareClasses() throws {
+        var labels = LabelMap(size: size, values: [UInt16](repeating: 3, count: size.count))
+        labels.values[2 * 30 + 27] = 1
+        for (scale, pad) in [(1.0...1.0, false), (0.6...2, false), (0.5...0.5, true)] {
+            let augmentation = Augmentation(crop: Size(height: 11, width: 17), scale: scale, pad: pad, focus: 1)
+            var (seen, draw) = (0, Draw(seed: 2))
+            for _ in 0..<1000 {
+                let before = augmentation.window(size, &draw)
+                var window = before
+                augmentation.aim(&window, at: labels, &draw)
+                let (free, wide) = (window.scaled.height - 11, window.scaled.width - 17)
+                XCTAssertTrue((min(0, free)...max(0, free)).contains(window.top) && (min(0, wide)...max(0, wide)).contains(window.left))
+                let (row, column) = (5 * window.scaled.height / 40, 55 * window.scaled.width / 60)
+                if (window.top..<window.top + 11).contains(row), (window.left..<window.left + 17).contains(column) { seen += 1 }
+                (window.top, window.left) = (before.top, before.left)
+                XCTAssertEqual(window, before)
+            }
+            XCTAssertTrue(((pad ? 990 : 500)...(pad ? 1000 : 680)).contains(seen), "\(seen) at \(scale)")
+        }
+        // Where nothing has a class there is nothing to aim at; without focus nothing is drawn.
+        var (window, draw) = (Augmentation.Window(scaled: size, top: 0, left: 0, size: size), Draw(seed: 3))
+        let before = window
+        Augmentation(crop: size, focus: 1).aim(&window, at: LabelMap(ignored: size), &draw)
+        XCTAssertEqual(window, before)
+        var (one, other) = (Draw(seed: 4), Draw(seed: 4))
+        Augmentation(crop: size).aim(&window, at: labels, &one)
+        XCTAssertEqual(one.next(), other.next())
+    }
+
     func testTheSameWithAndWithoutThread() throws {
         let data = Places(7, size)
         let loaders = try [0, 1, 5].map { try BatchLoader(data, size: 2, augmentation: everything(), seed: 9, ahead: $0) }
@@ -191,6 +221,7 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
         check("random scales need a crop", Augmentation(scale: 1...2), data: data)
         check("expected scales", Augmentation(crop: size, scale: 0...2), data: data)
         check("expected a jitter", Augmentation(jitter: 1), data: data)
+        check("expected a focus", Augmentation(focus: 1.5), data: data)
         check("at least 1x1", Augmentation(crop: Size(height: 0, width: 4)), data: data)
         check("positive deviation", Augmentation(normalisation: Normalisation(mean: [0, 0, 0], deviation: [1, 0, 1])), data: data)
         var mixed = data

@@ -185,6 +185,7 @@ enum DataSetMethods {
             Option("flip", .boolean, default: false, "mirror left and right at random"),
             Option("jitter", .number, default: 0, "random brightness, contrast, saturation by a factor of 1 ± jitter"),
             Option("pad", .boolean, default: false, "fill up with the mean colour where the image is smaller than the crop, labels 255"),
+            Option("focus", .number, default: 0, "share of crops laid over a pixel of a class picked evenly from those of the image: more of what is rare"),
             Option("shuffle", .boolean, default: true, "a new order in each epoch"),
             Option("drop_last", .boolean, default: true, "leave out what fills no batch"),
             Option("ahead", .integer, default: 3, "batches prepared in the background; 0: none, no thread"),
@@ -215,7 +216,7 @@ enum DataSetMethods {
         }
         return Augmentation(
             crop: crop, scale: scale, flip: try call.option("flip"), jitter: try call.option("jitter"), pad: try call.option("pad"),
-            normalisation: try DataNormalisation.read(call))
+            focus: try call.option("focus"), normalisation: try DataNormalisation.read(call))
     }
 }
 

@@ -19,7 +19,7 @@ public final class ConfusionObject: LuaObject {
 
     /// Counts scores [N, C, H, W] or predictions [N, H, W] against labels [N, H, W]; one image may come without N.
     func add(_ given: Tensor, _ labels: Tensor) throws {
-        guard labels.dtype == .int32 else { throw DataError("expected int32 labels, got \(labels.dtype)", remedy: "labels:to('int32')") }
+        guard labels.dtype == .int32 else { throw DataError("expected int32 labels, got \(labels.dtype)", remedy: "labels:int()") }
         var predictions = given
         if given.rank == labels.rank + 1 {
             let axis = given.rank - 3

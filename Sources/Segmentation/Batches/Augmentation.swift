@@ -39,17 +39,21 @@ public struct Augmentation: Equatable, Sendable {
     /// Where the scaled image is smaller than the crop, fill up with the mean colour and the ignore label, as is usual when
     /// training with scales below 1; otherwise that is an error.
     public var pad: Bool
+    /// Share of crops that are laid over a pixel of a class picked evenly from those of the image, so that small and rare things are seen
+    /// more often; the others lie anywhere.
+    public var focus: Double
     public var normalisation: Normalisation
 
     public init(
         crop: Size? = nil, scale: ClosedRange<Double> = 1...1, flip: Bool = false, jitter: Double = 0, pad: Bool = false,
-        normalisation: Normalisation = .imageNet
+        focus: Double = 0, normalisation: Normalisation = .imageNet
     ) {
         self.crop = crop
         self.scale = scale
         self.flip = flip
         self.jitter = jitter
         self.pad = pad
+        self.focus = focus
         self.normalisation = normalisation
     }
 
@@ -61,6 +65,7 @@ public struct Augmentation: Equatable, Sendable {
             throw DataError("expected scales above 0 and up to 16, got \(scale.lowerBound) to \(scale.upperBound)")
         }
         guard (0..<1).contains(jitter) else { throw DataError("expected a jitter of 0 up to but not 1, got \(jitter)") }
+        guard (0...1).contains(focus) else { throw DataError("expected a focus of 0 to 1, got \(focus)") }
         guard crop != nil || scale == 1...1 else {
             throw DataError("random scales need a crop, for images of a batch to have one size", remedy: "give a crop")
         }
@@ -110,5 +115,30 @@ public struct Augmentation: Equatable, Sendable {
         window.contrast = Float(draw.between(1 - jitter, 1 + jitter))
         window.saturation = Float(draw.between(1 - jitter, 1 + jitter))
         return window
+    }
+
+    /// Moves a window over a pixel of a class picked evenly from those of the image, with the probability `focus`. Nothing is drawn
+    /// when that is 0.
+    func aim(_ window: inout Window, at labels: LabelMap, _ draw: inout Draw) {
+        guard focus > 0, draw.chance(focus) else { return }
+        var counts = [Int](repeating: 0, count: Int(LabelMap.ignore))
+        for label in labels.values where label < LabelMap.ignore { counts[Int(label)] += 1 }
+        let present = counts.indices.filter { counts[$0] > 0 }
+        guard !present.isEmpty else { return }
+        let label = draw.pick(present)
+        var left = draw.below(counts[label])
+        guard let index = labels.values.firstIndex(where: { value in
+            guard value == label else { return false }
+            left -= 1
+            return left < 0
+        }) else { return }
+        /// The pixel's place on the scaled image lies anywhere in the window, as far as the image reaches.
+        func start(_ pixel: Int, old: Int, new: Int, part: Int) -> Int {
+            let place = (2 * pixel + 1) * new / (2 * old)
+            return max(min(0, new - part), min(place - draw.below(part), max(0, new - part)))
+        }
+        let size = labels.size
+        window.top = start(index / size.width, old: size.height, new: window.scaled.height, part: window.size.height)
+        window.left = start(index % size.width, old: size.width, new: window.scaled.width, part: window.size.width)
     }
 }

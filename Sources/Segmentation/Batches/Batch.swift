@@ -49,7 +49,8 @@ struct BatchMaker: Sendable {
             let sample = try data.sample(number)
             try augmentation.check(sample.image.size, source: data.source(number))
             var draw = Draw(seed: seed, stream: Draw.Purpose.augment.rawValue, UInt64(epoch), UInt64(position))
-            let window = augmentation.window(sample.image.size, &draw)
+            var window = augmentation.window(sample.image.size, &draw)
+            augmentation.aim(&window, at: sample.labels, &draw)
             if let first = windows.first, first.size != window.size {
                 throw DataError(
                     "\(data.source(number)) is \(window.size), others of its batch are \(first.size)",
