@@ -57,7 +57,7 @@ let package = Package(
         .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
         .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"], exclude: ["Fixtures"]),
         .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
-        .testTarget(name: "SearchTests", dependencies: ["Search"]),
+        .testTarget(name: "SearchTests", dependencies: ["Search"], exclude: ["Fixtures"]),
         .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "trellis"]),
     ],
     swiftLanguageModes: [.v6]

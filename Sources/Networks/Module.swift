@@ -115,8 +115,14 @@ open class Module {
         return lines.joined(separator: "\n")
     }
 
+    /// What `count` lists one by one: a name for people, and the path of a module in the tree. By default the modules inside.
+    open var countedParts: [(name: String, path: String)] { children.map { ("\($0.name): \($0.module.kind)", $0.name) } }
+
+    /// What a host prints: `describe()`, or less for a network of many modules.
+    open var summary: String { describe() }
+
     /// 1234567 as 1,234,567.
-    static func grouped(_ n: Int) -> String {
+    package static func grouped(_ n: Int) -> String {
         var digits = Array(String(n))
         var i = digits.count - 3
         while i > 0 {

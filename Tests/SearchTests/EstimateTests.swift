@@ -1,4 +1,6 @@
+import Networks
 import XCTest
+
 @testable import Search
 
 final class EstimateTests: XCTestCase {

@@ -45,6 +45,7 @@ public final class ArchitectureObject: LuaObject {
     }
 
     private static let methods: [Binding] = [
+        NetworkBinding.method,
         method(
             "save", [Argument("path", .string, "a JSON file")], "Writes the architecture as JSON.",
             "Whole or not at all: beside the file first, then renamed.",
@@ -84,13 +85,13 @@ public final class ArchitectureObject: LuaObject {
             options: [
                 Option("filters", .integer, default: 20, "F of the network"), Option("classes", .integer, default: 19, "number of classes"),
                 Option("height", .integer, default: 512, "of the picture"), Option("width", .integer, default: 512, "of the picture"),
-            ], returns: [Returns(.object("network_estimate"))], "What its derived network costs, without building it.",
-            "Stem 64, 64, 128; cells; ASPP of 256; DeepLabv3+'s decoder. Fields parameters, multiply_adds, parts; prints as a table.",
+            ] + NetworkBinding.widths, returns: [Returns(.object("network_estimate"))], "What its derived network costs, without building it.",
+            "Stem 64, 64, 128; cells; ASPP of 256; DeepLabv3+'s decoder, or other widths. Exactly what `network` has and does. Fields parameters, multiply_adds, parts; prints as a table.",
             example: "print(nas.gallery.auto_deeplab:estimate{filters = 20, classes = 19}.parameters)  --> 10147427"
         ) { call in
             call.push(DerivedEstimateObject(try call.this(as: ArchitectureObject.self).architecture.estimate(
                 filters: call.option("filters"), classes: call.option("classes"), height: call.option("height"), width: call.option("width"),
-                catalogue: ScriptOperators.catalogue)))
+                widths: NetworkBinding.widths(call), catalogue: ScriptOperators.catalogue)))
         },
     ]
 }

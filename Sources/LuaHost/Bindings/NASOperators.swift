@@ -21,7 +21,7 @@ enum ScriptOperators {
         detail: """
             `build(channels, {stride, affine})` must make a new module each time: every edge of every node gets its own weights. In a search stride is 1 and affine false (the \
             space's option); a derived network asks for stride 2 on arrows that halve the picture, and for affine norms. The module maps [N, channels, H, W] to the same shape \
-            (half the size, rounded up, at stride 2). It may contain Lua: it runs once, when a step is compiled. A name that exists gets the new definition in spaces built from \
+            (half the size, rounded up, at stride 2; one that ignores the stride gets its input resized by half, bilinearly). It may contain Lua: it runs once, when a step is compiled. A name that exists gets the new definition in spaces built from \
             then on; 'none' cannot be redefined. Costs in estimates are counted by writing down what the module does, without running it.
             """,
         example: """
@@ -93,8 +93,9 @@ private final class Costs: @unchecked Sendable {
     func cost(_ site: OperatorSite) -> Cost {
         if let cost = known[site] { return cost }
         let cost = try? RandomState.global.keeping {
-            let module = try build(OperatorContext(channels: site.channels, affine: site.affine))
-            let work = try Recording.measure([1, site.channels, site.height, site.width]) { try module($0) }
+            let context = OperatorContext(channels: site.channels, stride: site.stride, affine: site.affine)
+            let module = try OperatorRegistry.sized(build(context), "of a script", context)
+            let work = try Recording.measure([1, site.channels, site.inputHeight, site.inputWidth]) { try module($0) }
             return Cost(parameters: module.parameterCount, multiplyAdds: work.multiplyAdds, activations: work.activations)
         }
         known[site] = cost

@@ -6,7 +6,7 @@ enum LayerBindings {
     static let all: [Binding] = [
         sequential, parallel, residual, conv2d, linear, batchNorm, activation("relu", "max(x, 0)", Layer.relu),
         activation("sigmoid", "1 / (1 + e^-x)", Layer.sigmoid), activation("tanh", "the hyperbolic tangent", Layer.tanh),
-        activation("identity", "x itself", Layer.identity), softmax, flatten, maxPool, averagePool, globalAveragePool, resize, dropout,
+        activation("identity", "x itself", Layer.identity), softmax, flatten, maxPool, averagePool, globalAveragePool, resize, dropout, dropPath,
     ] + ScriptedBindings.all
 
     private static let module = [Returns(.object("module"))]
@@ -205,4 +205,11 @@ enum LayerBindings {
         "dropout", [Argument("p", .number, default: 0.5, "probability of a zero, in [0, 1)")], "Zeroes values at random in training and scales the rest by 1 / (1 - p).",
         "Srivastava and others, 2014. In evaluation it does nothing.", example: "print(nn.dropout(0.5):eval()(tensor.ones(4)):sum():item())  --> 4.0"
     ) { call in try Layer.dropout(call.get(1)) }
+
+    private static let dropPath = layer(
+        "drop_path", [Argument("p", .number, default: 0.1, "probability of dropping a sample, in [0, 1)")],
+        "Zeroes whole samples at random in training and scales the rest by 1 / (1 - p).",
+        "Larsson and others, 2017: for a branch of a sum. `module:advance(share)` lets the probability grow from 0 to p with the training. In evaluation it does nothing.",
+        example: "print(nn.drop_path(0.5):eval()(tensor.ones(4, 2)):sum():item())  --> 8.0"
+    ) { call in try DropPath(call.get(1)) }
 }

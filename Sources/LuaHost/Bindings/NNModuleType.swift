@@ -30,7 +30,7 @@ extension Module: LuaObject {
             }
             return push(Stack.string(call.thread, 2) ?? "", of: module, call)
         },
-        unique: true, describe: { $0.describe() })
+        unique: true, describe: { $0.summary })
 
     /// Pushes the part of a module with a name, nil when there is none.
     private static func push(_ name: String, of module: Module, _ call: Call) -> Int {
@@ -61,7 +61,7 @@ extension Call {
 
 /// Methods of every module.
 enum ModuleMethods {
-    static let all: [Binding] = [parameters, buffers, child, modules, train, eval, count, state, loadState, save, load, zeroGrad]
+    static let all: [Binding] = [parameters, buffers, child, modules, train, eval, ModuleCountObject.method, advance, state, loadState, save, load, zeroGrad]
 
     private static func method(
         _ name: String, _ parameters: [Argument] = [], options: [Option] = [], returns: [Returns] = [], _ summary: String, _ detail: String = "",
@@ -132,16 +132,15 @@ enum ModuleMethods {
         return call.pushThis()
     }
 
-    private static let count = method(
-        "count", returns: [Returns(.table, "parameters, buffers: how many numbers; tensors: how many parameter tensors")], "How large the network is.",
-        example: "print(nn.linear(10, 5):count().parameters)  --> 55"
+    private static let advance = method(
+        "advance", [Argument("share", .number, "how much of the training is done, 0 to 1")], "Sets what follows a schedule: drop path grows from 0 to its probability.",
+        "`fit` does it before each step; for loops written by hand. Without it drop path has its final probability from the start.",
+        example: "local drop = nn.drop_path(0.4)\ndrop:advance(0)\nprint(drop(tensor.ones(64, 1)):sum():item())  --> 64.0"
     ) { call in
-        let module: Module = try call.this()
-        let parameters = module.parameters()
-        return call.push([
-            "parameters": parameters.reduce(0) { $0 + $1.tensor.count }, "tensors": parameters.count,
-            "buffers": module.buffers().reduce(0) { $0 + $1.tensor.count },
-        ])
+        let share: Double = try call.get(1)
+        guard share >= 0, share <= 1 else { throw call.bad(1, "a share from 0 to 1 expected, got \(share)") }
+        try call.this(as: Module.self).advance(to: share)
+        return 0
     }
 
     private static let state = method(

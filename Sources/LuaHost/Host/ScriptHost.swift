@@ -165,8 +165,24 @@ public final class ScriptHost {
             clua_push_table(L, 0, 1)
             push(L, lookUp)
             Stack.rawSet(L, -2, "__index")
+            // A table of constants only is walked as if they were there, in their order.
+            if !path.isEmpty {
+                push(L, walk(members))
+                Stack.rawSet(L, -2, "__pairs")
+            }
             lua_setmetatable(L, -2)
             clua_pop(L, 1)
+        }
+    }
+
+    private func walk(_ members: [Constant]) -> Binding {
+        Binding(name: "pairs", parameters: [Argument("table", .any)], summary: "") { call in
+            var next = 0
+            return call.push(function: "next") { call in
+                guard next < members.count else { return call.pushNil() }
+                next += 1
+                return try call.push(members[next - 1].name.split(separator: ".").last.map(String.init) ?? "") + members[next - 1].make(call)
+            }
         }
     }
 

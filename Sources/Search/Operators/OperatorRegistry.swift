@@ -45,6 +45,27 @@ public final class OperatorRegistry {
         return try factory(context)
     }
 
+    /// The operator as a derived network uses it: at stride 2 it halves the size, rounded up, whatever its factory knows of strides.
+    public func makeSized(_ name: String, _ context: OperatorContext) throws -> Module {
+        try OperatorRegistry.sized(make(name, context), name, context)
+    }
+
+    /// A module that ignores stride 2 and keeps the size gets its input resized by half first (bilinear), as the released code does with
+    /// atrous convolutions.
+    /// - Throws: for one that does neither that nor halve.
+    public static func sized(_ module: Module, _ name: String, _ context: OperatorContext) throws -> Module {
+        guard context.stride == 2 else { return module }
+        let c = context.channels
+        let got = try located("operator '\(name)'") {
+            try Recording.measure([1, c, 9, 6]) { x in try Module.inMode(training: false) { try module(x) } }.shape
+        }
+        if got == [1, c, 5, 3] { return module }
+        if got == [1, c, 9, 6] { return Sequential(named: [("resize", Layer.halve()), ("operator", module)]) }
+        throw SpaceError(
+            .misfit, at: "operator '\(name)' with stride 2", expected: "[1, \(c), 5, 3] of [1, \(c), 9, 6], or the size kept", got: "\(got)",
+            remedy: "halve the size, rounded up, or ignore the stride")
+    }
+
     /// The ten operators of the design; scripts add theirs.
     nonisolated(unsafe) public static let shared: OperatorRegistry = {
         let registry = OperatorRegistry()
@@ -65,8 +86,10 @@ enum StandardOperators {
             }
         }
         registry.add("skip_connect") { context in
-            guard context.stride == 1 else { return Layer.halve() }
-            return Layer.identity()
+            guard context.stride > 1 else { return Layer.identity() }
+            let (c, stride) = (context.channels, context.stride)
+            let conv = try Conv2d(c, c, kernel: (1, 1), stride: (stride, stride), bias: false)
+            return Sequential(named: [("relu", Layer.relu()), ("conv", conv), ("bn", try context.norm())])
         }
         for k in [3, 5] {
             registry.add("sep_conv_\(k)x\(k)") { try separable(k, $0) }

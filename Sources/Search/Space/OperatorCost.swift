@@ -34,19 +34,29 @@ func saturating(_ factor: Int, _ a: Int, plus b: Int = 0) -> Int {
     return large || larger ? .max : sum
 }
 
-/// Where an operator stands: `channels` in and out on a plane of `height` times `width`, stride 1.
+/// Where an operator stands: `channels` in and out on a plane of `height` times `width`.
 public struct OperatorSite: Hashable, Sendable {
     public var channels: Int
+    /// Of what it gives.
     public var height: Int
     public var width: Int
     /// Whether its batch norms have a scale and a shift of their own.
     public var affine: Bool
+    /// Of what it reads: on a down arrow of a derived network about twice what it gives.
+    public var inputHeight: Int
+    public var inputWidth: Int
+    /// 2 on a down arrow, else 1.
+    public var stride: Int
 
-    public init(channels: Int, height: Int, width: Int, affine: Bool = false) {
+    /// - Parameter input: size of what it reads with stride 2; nil for stride 1.
+    public init(channels: Int, height: Int, width: Int, affine: Bool = false, halving input: (height: Int, width: Int)? = nil) {
         self.channels = channels
         self.height = height
         self.width = width
         self.affine = affine
+        inputHeight = input?.height ?? height
+        inputWidth = input?.width ?? width
+        stride = input == nil ? 1 : 2
     }
 
     /// Pixels of a channel.
@@ -89,7 +99,9 @@ public enum StandardOperator: String, CaseIterable, OperatorCost {
 
     public func cost(at site: OperatorSite) -> Cost {
         switch self {
-        case .none, .skipConnect: .zero
+        case .none: .zero
+        // With a stride: ReLU, 1x1 convolution, BN, as the released code has it.
+        case .skipConnect: site.stride == 1 ? .zero : Self.dense(kernel: 1, site)
         // Pool, BN.
         case .maxPool3, .averagePool3: Cost(parameters: site.normParameters, activations: 2 * site.volume)
         case .separable3: Self.separable(kernel: 3, times: 2, site)

@@ -52,6 +52,7 @@ public final class Supernet: Module {
 
     public override var kind: String { "supernet" }
     public override var details: String { "\(space.layers) layers, strides \(space.strides.map(String.init).joined(separator: " ")), \(classes) classes" }
+    public override var summary: String { overview }
     public override var ownParameters: [Named] { [("alpha", alpha), ("beta", beta)] }
     public override var children: [(name: String, module: Module)] {
         let byLayer = Dictionary(grouping: nodes, by: \.node.layer)

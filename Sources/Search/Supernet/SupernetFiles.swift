@@ -79,7 +79,7 @@ extension Supernet {
 
 extension Supernet {
     /// What it is and how its weights are spread, a line for each layer: the tree itself has thousands of modules.
-    public var summary: String {
+    var overview: String {
         let weights = weights()
         let count = weights.reduce(0) { $0 + $1.tensor.count }
         var rows = [["", "nodes", "parameters"]]

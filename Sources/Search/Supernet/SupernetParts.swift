@@ -20,11 +20,17 @@ final class ConvNormReLU: Module {
     let conv: Conv2d
     let bn: BatchNorm
 
-    init(_ inChannels: Int, _ outChannels: Int, kernel: Int, stride: Int = 1, rate: Int = 1, _ options: SpaceOptions) throws {
+    init(_ inChannels: Int, _ outChannels: Int, kernel: Int, stride: Int = 1, rate: Int = 1, epsilon: Float, momentum: Float) throws {
         let pad = rate * (kernel / 2)
         conv = try Conv2d(
             inChannels, outChannels, kernel: (kernel, kernel), stride: (stride, stride), padding: (pad, pad), dilation: (rate, rate), bias: false)
-        bn = try BatchNorm(outChannels, epsilon: options.batchNormEpsilon, momentum: options.batchNormMomentum)
+        bn = try BatchNorm(outChannels, epsilon: epsilon, momentum: momentum)
+    }
+
+    convenience init(_ inChannels: Int, _ outChannels: Int, kernel: Int, stride: Int = 1, rate: Int = 1, _ options: SpaceOptions) throws {
+        try self.init(
+            inChannels, outChannels, kernel: kernel, stride: stride, rate: rate, epsilon: options.batchNormEpsilon,
+            momentum: options.batchNormMomentum)
     }
 
     override var kind: String { "conv_bn_relu" }

@@ -6,6 +6,8 @@ public struct Work: Hashable, Sendable {
     public var multiplyAdds: Int
     /// Floats that its operations make and a backward pass reads again; views and what only a ReLU reads of a batch norm are not among them.
     public var activations: Int
+    /// `multiplyAdds` by the module in which they are, named by its path; "" is what stands outside of modules.
+    public var multiplyAddsByModule: [String: Int] = [:]
 }
 
 extension Recording {
@@ -26,7 +28,9 @@ extension Recording {
         }
         for tensor in tensors {
             guard let node = tensor.node else { continue }
-            work.multiplyAdds += Recording.multiplyAdds(node, tensor)
+            let count = Recording.multiplyAdds(node, tensor)
+            work.multiplyAdds += count
+            if count > 0 { work.multiplyAddsByModule[node.scope, default: 0] += count }
             if Recording.isKept(node.operation, readers[ObjectIdentifier(tensor)] ?? []) { work.activations += tensor.count }
         }
         return work

@@ -1,0 +1,75 @@
+import Networks
+import Tensors
+
+/// A decided cell at one layer of a derived network (search-space.md, "Derived network").
+///
+/// The previous output gets ReLU, 1x1 convolution, BN; the one before it is resized to the same size and gets them only if its channels differ.
+/// On a down arrow the operators that read these two halve the size.
+final class DerivedCell: Module {
+    let layout: DerivedLayout.Cell
+    private let previous: Sequential
+    private let back: Sequential?
+    private let blocks: [[(branch: CellBranch, module: Module)]]
+    let dropPath: DropPath
+
+    init(_ layout: DerivedLayout.Cell, _ cell: CellGenotype, _ options: DerivedOptions, dropPath: Double, _ registry: OperatorRegistry) throws {
+        self.layout = layout
+        func input(_ channels: Int) throws -> Sequential {
+            Sequential(named: [
+                ("relu", Layer.relu()), ("conv", try Conv2d(channels, layout.channels, kernel: (1, 1), bias: false)),
+                ("bn", try BatchNorm(layout.channels, epsilon: options.batchNormEpsilon, momentum: options.batchNormMomentum)),
+            ])
+        }
+        previous = try input(layout.previousChannels)
+        back = layout.projectsBack ? try input(layout.backChannels) : nil
+        blocks = try cell.blocks.map { block in
+            try block.branches.map { branch in
+                let context = OperatorContext(
+                    channels: layout.channels, stride: layout.stride(of: branch), affine: true, epsilon: options.batchNormEpsilon,
+                    momentum: options.batchNormMomentum)
+                return (branch, try registry.makeSized(branch.operation, context))
+            }
+        }
+        self.dropPath = try DropPath(dropPath)
+    }
+
+    override var kind: String { "cell" }
+    override var children: [(name: String, module: Module)] {
+        let inputs: [(name: String, module: Module)] = [("previous", previous)] + (back.map { [("back", $0)] } ?? [])
+        let parts = blocks.enumerated().map { b, branches -> (name: String, module: Module) in
+            (String(b + 1), Group("block", branches.enumerated().map { i, part in
+                (String(i + 1), Group("branch", [(part.branch.operation, part.module)]))
+            }))
+        }
+        return [("input", Group("inputs", inputs)), ("block", Group("cell", parts)), ("drop_path", dropPath)]
+    }
+
+    /// - Parameters:
+    ///   - previous: output of the cell before, at the size of its level.
+    ///   - twoBack: output of the one before that, of any size.
+    ///   - size: height and width of this cell's level.
+    /// - Returns: the blocks' outputs, concatenated.
+    func callAsFunction(_ previous: Tensor, twoBack: Tensor, size: (height: Int, width: Int)) throws -> Tensor {
+        let input = layout.level < layout.from ? try previous.resize(.bilinearAlignCorners, height: size.height, width: size.width) : previous
+        let resized = try twoBack.resize(.bilinearAlignCorners, height: input.shape[2], width: input.shape[3])
+        let first = try back.map { back in try located("input.back") { try back(resized) } } ?? resized
+        var states = [first, try located("input.previous") { try self.previous(input) }]
+        let expected = [input.shape[0], layout.channels, size.height, size.width]
+        for (b, branches) in blocks.enumerated() {
+            let terms = try branches.enumerated().map { i, part in
+                try located("block.\(b + 1).\(i + 1).\(part.branch.operation)") {
+                    try apply(part.module, of: part.branch, to: states[part.branch.state - 1], giving: expected)
+                }
+            }
+            states.append(try terms[0] + terms[1])
+        }
+        return try Tensor.concat(Array(states.dropFirst(CellSpace.inputStates)), 1)
+    }
+
+    private func apply(_ module: Module, of branch: CellBranch, to x: Tensor, giving expected: [Int]) throws -> Tensor {
+        let value = try module(x)
+        guard value.shape == expected else { throw TensorError("operator", "should give \(expected) of \(x.shape), gave \(value.shape)") }
+        // The released code drops every path but those of the operator without a computation.
+        return branch.operation == OperatorCatalogue.skipConnect ? value : try dropPath(value)
+    }
+}
