@@ -20,7 +20,7 @@ enum DataModule {
         var set = base
         if call.hasOption("scale") { set = try set.scaled(call.option("scale")) }
         if megabytes > 0 { set = set.cached(bytes: megabytes << 20) }
-        let object = DataSetObject(set)
+        let object = DataSetObject(set, isChecked: base is Shapes)
         if check, base.isLabelled { _ = try object.inspected() }
         return call.push(object)
     }

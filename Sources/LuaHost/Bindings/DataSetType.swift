@@ -6,15 +6,23 @@ public final class DataSetObject: LuaObject {
     public let base: any DataSet
     /// Class counts, once they were asked for: every label has to be read for them.
     private var summary: DataSummary?
+    /// Whether its labels are known to be right: they were read, are a part of such, or are made here.
+    private(set) var isChecked: Bool
 
-    init(_ base: any DataSet) { self.base = base }
+    init(_ base: any DataSet, isChecked: Bool = false) {
+        self.base = base
+        self.isChecked = isChecked
+    }
+
+    /// Reads all labels, unless that was done before: finds wrong ones, and in which file they are.
+    func ensureChecked() throws { if !isChecked { _ = try inspected() } }
 
     /// Reads all labels once; Ctrl-C gets through between two files.
     func inspected() throws -> DataSummary {
         if let summary { return summary }
         let found = try base.inspect()
         try checkInterrupt()
-        summary = found
+        (summary, isChecked) = (found, true)
         return found
     }
 
@@ -78,8 +86,9 @@ enum DataSetMethods {
         returns: [Returns(.object("data_set")), Returns(.object("data_set"))], "Two parts without a common image that together are the whole.",
         "The split depends on the seed alone. An error when either part would be empty.", example: "local a, b = set:split(0.5, {seed = 4})\nprint(#a, #b)  --> 4\t4"
     ) { call in
-        let (first, second) = try call.this(as: DataSetObject.self).base.split(call.get(1), seed: call.option("seed"))
-        return call.push(DataSetObject(first)) + call.push(DataSetObject(second))
+        let set: DataSetObject = try call.this()
+        let (first, second) = try set.base.split(call.get(1), seed: call.option("seed"))
+        return call.push(DataSetObject(first, isChecked: set.isChecked)) + call.push(DataSetObject(second, isChecked: set.isChecked))
     }
 
     private static let sample = method(
@@ -160,13 +169,16 @@ enum DataSetMethods {
             indices = Array(first...last)
         }
         guard !indices.isEmpty else { throw call.bad(1, "at least one sample expected") }
-        return call.push(DataSetObject(try Subset(set.base, indices)))
+        return call.push(DataSetObject(try Subset(set.base, indices), isChecked: set.isChecked))
     }
 
     private static let scaled = method(
         "scaled", [Argument("factor", .number, "above 0, at most 1")], returns: [Returns(.object("data_set"))], "The set at a fraction of its size.",
         "Images are averaged over areas, labels taken from the nearest pixel.", example: "print(set:scaled(0.5):size(1))  --> 16\t24"
-    ) { call in call.push(DataSetObject(try call.this(as: DataSetObject.self).base.scaled(call.get(1)))) }
+    ) { call in
+        let set: DataSetObject = try call.this()
+        return call.push(DataSetObject(try set.base.scaled(call.get(1)), isChecked: set.isChecked))
+    }
 
     private static let check = method(
         "check", returns: [Returns(.object("data_set"))], "Reads all labels once: finds labels outside of the classes and images of another size than their labels.",
@@ -206,17 +218,21 @@ enum DataSetMethods {
     private static func augmentation(_ call: Call) throws -> Augmentation {
         var crop: Size?
         if let (height, width) = try call.pair(ifPresent: "crop") { crop = Size(height: height, width: width) }
-        var scale = 1.0...1.0
-        if let given: LuaValue = try call.option(ifPresent: "scale") {
-            let ends = given.number.map { [$0, $0] } ?? given.table?.list.compactMap(\.number) ?? []
-            guard ends.count == 2, ends[0] <= ends[1], ends.allSatisfy(\.isFinite) else {
-                throw call.badOption("scale", "a factor or {least, most} expected, got \(given.source)")
-            }
-            scale = ends[0]...ends[1]
-        }
         return Augmentation(
-            crop: crop, scale: scale, flip: try call.option("flip"), jitter: try call.option("jitter"), pad: try call.option("pad"),
+            crop: crop, scale: try scaleRange(call), flip: try call.option("flip"), jitter: try call.option("jitter"), pad: try call.option("pad"),
             focus: try call.option("focus"), normalisation: try DataNormalisation.read(call))
+    }
+}
+
+extension DataSetMethods {
+    /// The option `scale`: one factor or {least, most}.
+    static func scaleRange(_ call: Call) throws -> ClosedRange<Double> {
+        guard let given: LuaValue = try call.option(ifPresent: "scale") else { return 1...1 }
+        let ends = given.number.map { [$0, $0] } ?? given.table?.list.compactMap(\.number) ?? []
+        guard ends.count == 2, ends[0] <= ends[1], ends.allSatisfy(\.isFinite) else {
+            throw call.badOption("scale", "a factor or {least, most} expected, got \(given.source)")
+        }
+        return ends[0]...ends[1]
     }
 }
 

@@ -17,6 +17,12 @@ public final class ConfusionObject: LuaObject {
         self.rule = rule
     }
 
+    /// What was counted elsewhere.
+    convenience init(_ matrix: ConfusionMatrix, names: [String], rule: MeanRule) {
+        self.init(classes: matrix.classes, names: names, rule: rule)
+        self.matrix = matrix
+    }
+
     /// Counts scores [N, C, H, W] or predictions [N, H, W] against labels [N, H, W]; one image may come without N.
     func add(_ given: Tensor, _ labels: Tensor) throws {
         guard labels.dtype == .int32 else { throw DataError("expected int32 labels, got \(labels.dtype)", remedy: "labels:int()") }

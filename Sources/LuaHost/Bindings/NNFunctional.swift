@@ -143,5 +143,7 @@ enum NNModule {
         "nn", summary: "Layers, networks and losses.",
         detail: "`nn.conv2d(...)` makes a layer with parameters of its own; `nn.functional.conv2d(x, weight, ...)` computes with a weight that is given. Losses such as "
             + "`nn.cross_entropy` are functions. Activations are methods of tensors too: `x:relu()`. Images are [N, C, H, W].",
-        types: [Module.objectType, ParameterList.objectType, ModuleCountObject.objectType], bindings: LayerBindings.all + FunctionalBindings.all)
+        types: [
+            Module.objectType, ParameterList.objectType, ModuleCountObject.objectType, TrainingHistoryObject.objectType, EvaluationObject.objectType,
+        ], bindings: LayerBindings.all + FunctionalBindings.all)
 }

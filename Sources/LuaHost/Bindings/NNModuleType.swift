@@ -61,7 +61,9 @@ extension Call {
 
 /// Methods of every module.
 enum ModuleMethods {
-    static let all: [Binding] = [parameters, buffers, child, modules, train, eval, ModuleCountObject.method, advance, state, loadState, save, load, zeroGrad]
+    static let all: [Binding] = [
+        parameters, buffers, child, modules, train, eval, ModuleCountObject.method, advance, state, loadState, save, load, zeroGrad, FitBinding.method,
+    ] + EvaluateBindings.all
 
     private static func method(
         _ name: String, _ parameters: [Argument] = [], options: [Option] = [], returns: [Returns] = [], _ summary: String, _ detail: String = "",

@@ -73,3 +73,20 @@ extension LabelMap {
         return Image(size: size, pixels: pixels)
     }
 }
+
+extension Image {
+    /// The image with labels over it in the classes' colours; pixels that are ignored or of no class stay as they are.
+    /// - Parameter opacity: share of the colour, 0 to 1.
+    public func overlaid(_ labels: LabelMap, _ classes: [ClassInfo], opacity: Double) -> Image {
+        precondition(labels.size == size, "labels and image differ in size")
+        var pixels = pixels
+        for (index, label) in labels.values.enumerated() where Int(label) < classes.count {
+            let colour = classes[Int(label)].colour
+            for (channel, value) in [colour.red, colour.green, colour.blue].enumerated() {
+                let before = Double(pixels[3 * index + channel])
+                pixels[3 * index + channel] = UInt8((before + (Double(value) - before) * opacity).rounded())
+            }
+        }
+        return Image(size: size, pixels: pixels)
+    }
+}

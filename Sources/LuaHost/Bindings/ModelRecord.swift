@@ -1,0 +1,66 @@
+import Networks
+import Segmentation
+import Tensors
+
+/// What is known of a network besides its weights: on what it was trained, and how well. `fit` and `evaluate` note it, `save` writes it,
+/// loading brings it back.
+final class ModelRecord {
+    /// Classes, colours and how pixels became numbers.
+    var data: ModelCard.Data?
+    var training: [JSONValue.Member] = []
+    var result: [JSONValue.Member] = []
+    var seed: UInt64?
+
+    private weak var network: Module?
+
+    nonisolated(unsafe) private static var records: [ObjectIdentifier: ModelRecord] = [:]
+
+    private init(_ network: Module) { self.network = network }
+
+    /// The record of a network; nil when nothing is known.
+    static func of(_ network: Module) -> ModelRecord? {
+        guard let record = records[ObjectIdentifier(network)], record.network === network else { return nil }
+        return record
+    }
+
+    /// Notes something about a network.
+    static func of(_ network: Module, _ change: (ModelRecord) -> Void) {
+        let record: ModelRecord
+        if let known = of(network) {
+            record = known
+        } else {
+            // Records of networks that are gone: another may have come to stand at their address.
+            records = records.filter { $0.value.network != nil }
+            record = ModelRecord(network)
+            records[ObjectIdentifier(network)] = record
+        }
+        change(record)
+    }
+
+    /// How the network that `trainer` leaves was trained.
+    func note(_ trainer: Trainer, best: Bool) {
+        guard let row = best ? trainer.history.best : trainer.history.rows.last else { return }
+        note(trainer, row)
+    }
+
+    func note(_ trainer: Trainer, _ row: TrainingHistory.Row) {
+        data = ModelCard.Data(name: trainer.data.name, classes: trainer.data.classes, normalisation: trainer.options.augmentation.normalisation)
+        seed = trainer.options.seed
+        training = [
+            .init("step", .integer(row.step)), .init("steps", .integer(trainer.options.steps)), .init("loss", .number(row.loss)),
+            .init("settings", .object(trainer.settings.map { .init($0.name, .string($0.value)) })),
+        ]
+        result = []
+        if let validation = trainer.validation, let miou = row.meanIoU, let accuracy = row.accuracy {
+            result = [.init("data", .string(validation.name)), .init("miou", .number(miou)), .init("accuracy", .number(accuracy))]
+        }
+    }
+
+    func note(_ evaluation: EvaluationResult) {
+        result = [
+            .init("data", .string(evaluation.data)), .init("images", .integer(evaluation.images)), .init("how", .string(evaluation.options.summary)),
+            .init("miou", .number(evaluation.meanIoU)), .init("accuracy", .number(evaluation.pixelAccuracy)),
+            .init("iou", .object(evaluation.classes.enumerated().map { .init($1.name, evaluation.confusion.iou($0).map { .number($0) } ?? .null) })),
+        ]
+    }
+}

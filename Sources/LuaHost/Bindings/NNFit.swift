@@ -1,0 +1,160 @@
+import Glibc
+import Networks
+import Segmentation
+import Tensors
+
+/// `network:fit`.
+enum FitBinding {
+    static let method = Binding(
+        module: "module", name: "fit", parameters: [Argument("data", .object("data_set"), "what it learns from")], options: options,
+        returns: [Returns(.object("history"))], summary: "Trains the network: SGD with momentum on cross entropy, as a compiled plan.",
+        detail: """
+            For any network that maps images [N, 3, H, W] to class scores [N, classes, h, w]; scores of another size than the labels are resized to them (bilinear, \
+            corners aligned). The network is left with the weights of the last step, or of the best validation with use = 'best'. Images are cut (crop), resized (scale), \
+            mirrored (flip) and normalised; where a random scale makes an image smaller than the crop, it is filled up with the mean colour and labels 255. Everything \
+            random comes from the seed: a run can be repeated, and continued from `out` after a kill, bit for bit, on any number of threads. Classes that do not fit, wrong \
+            labels (with their file), a crop larger than an image and settings out of their range are errors before any work.
+            """,
+        example: """
+            local set = data.shapes{images = 8, size = {16, 24}, classes = 3, seed = 1}
+            local net = nn.sequential{nn.conv2d(3, 8, {kernel = 3, padding = 1}), nn.relu(), nn.conv2d(8, 3, {kernel = 1})}
+            local history = net:fit(set, {steps = 20, batch = 4, lr = 0.1, schedule = "poly"})
+            print(#history.rows, history.last.step, history.last.loss < history.rows[1].loss)  --> 10\t20\ttrue
+            """
+    ) { call in try run(call) }
+
+    private static let options = [
+        Option("steps", .integer, "steps of the optimiser; or give epochs"), Option("epochs", .number, "passes over the data"),
+        Option("batch", .integer, default: 4, "images of a step"),
+        Option("accumulate", .integer, default: 1, "parts that a step's images go through one after another: the same gradient with less memory (norms see a part)"),
+        Option("lr", .number, default: 0.05, "learning rate at the start"), Option("lr_end", .number, default: 0, "and at the end of poly and cosine"),
+        Option("schedule", .union([.choice(["poly", "cosine", "constant"]), .object("schedule")]), default: "poly", "of the rate, or one of optim"),
+        Option("power", .number, default: 0.9, "of poly"), Option("warm_up", .integer, default: 0, "steps in which the rate rises from 0"),
+        Option("momentum", .number, default: 0.9, "share of the last step that is kept"), Option("nesterov", .boolean, default: false, "looks ahead by the momentum"),
+        Option("weight_decay", .number, default: 4e-5, "of kernels; norms and biases are left alone"),
+        Option("clip", .number, "largest norm of the gradient"),
+        Option("class_weights", .union([.choice(["balanced"]), .list(.number), .tensor]), "of the loss; balanced: the median frequency over the class's own"),
+        Option("drop_path", .number, "probability with which the last cell drops a path in the end, rising from 0; the network's own when left out"),
+        Option("crop", Kind.integers, "height and width cut out at random; none takes whole images, which then need one size"),
+        Option("scale", .union([.number, .list(.number)]), "resize by a random factor of this range, {least, most}"),
+        Option("flip", .boolean, default: false, "mirror left and right at random"),
+        Option("jitter", .number, default: 0, "random brightness, contrast, saturation by a factor of 1 ± jitter"),
+        Option("pad", .boolean, "fill up images that are smaller than the crop; when left out, where random scales made them so"),
+        Option("seed", .integer, default: 0, "decides everything that is random"),
+        Option("validation", .object("data_set"), "measured after every row of the history, whole images"),
+        Option("every", .integer, "steps from row to row of the history; a pass over the data when left out"),
+        Option("patience", .integer, "end after so many validations without a better mIoU"),
+        Option("use", .choice(["last", "best"]), default: "last", "weights that the network is left with"),
+        Option("out", .string, "directory for checkpoint.safetensors and log.csv, and the networks best and last"),
+        Option("resume", .boolean, default: false, "go on with the run in out; without one, begin"),
+        Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
+        Option("each", .function, "called with each row of the history"),
+    ] + DataNormalisation.options
+
+    private static func run(_ call: Call) throws -> Int {
+        let network: Module = try call.this()
+        let set: DataSetObject = try call.get(1)
+        let validation: DataSetObject? = try call.option(ifPresent: "validation")
+        let options = try trainingOptions(call, set)
+        let trainer = try Trainer(network, set.base, validation: validation?.base, options: options)
+        // Labels that are wrong, and in which file, before any work.
+        try set.ensureChecked()
+        try validation?.ensureChecked()
+        let usesBest = try call.option("use", as: String.self) == "best"
+        guard !usesBest || validation != nil else { throw call.badOption("use", "a validation set says which weights are best") }
+        try TrainingDirectory.prepare(trainer, call.option(ifPresent: "out"), resume: call.option("resume"))
+        try observe(trainer, call)
+        try trainer.run()
+        if usesBest { try trainer.useBest() }
+        ModelRecord.of(network) { $0.note(trainer, best: usesBest) }
+        return call.push(TrainingHistoryObject(trainer.history))
+    }
+
+    private static func trainingOptions(_ call: Call, _ set: DataSetObject) throws -> TrainingOptions {
+        let batch: Int = try call.option("batch")
+        let perEpoch = max(1, set.base.count / max(1, batch))
+        let steps: Int
+        switch (try call.option(ifPresent: "steps", as: Int.self), try call.option(ifPresent: "epochs", as: Double.self)) {
+        case (let given?, nil): steps = given
+        case (nil, let epochs?):
+            guard epochs > 0, epochs < 1e9 else { throw call.badOption("epochs", "more than 0 expected, got \(epochs)") }
+            steps = max(1, Int((epochs * Double(perEpoch)).rounded()))
+        default: throw call.badOption("steps", "either steps or epochs expected")
+        }
+        var options = TrainingOptions(
+            steps: steps, batch: batch, schedule: try schedule(call, steps), augmentation: try augmentation(call, set.base), seed: try call.option("seed"))
+        options.accumulate = try call.option("accumulate")
+        options.momentum = try call.option("momentum")
+        options.nesterov = try call.option("nesterov")
+        options.weightDecay = try call.option("weight_decay")
+        options.clip = try call.option(ifPresent: "clip")
+        options.dropPath = try call.option(ifPresent: "drop_path")
+        options.classWeights = try classWeights(call, set)
+        options.every = try call.option(ifPresent: "every")
+        options.patience = try call.option(ifPresent: "patience")
+        return options
+    }
+
+    private static func schedule(_ call: Call, _ steps: Int) throws -> Schedule {
+        let given: LuaValue = try call.option("schedule")
+        let warmUp: Int = try call.option("warm_up")
+        guard (0..<max(1, steps)).contains(warmUp) else { throw call.badOption("warm_up", "0 up to but not \(steps) steps expected, got \(warmUp)") }
+        let (from, to): (Double, Double) = (try call.option("lr"), try call.option("lr_end"))
+        let main: Schedule
+        if let object: ScheduleObject = given.object() {
+            for name in ["lr", "lr_end", "power"] where call.hasOption(name) {
+                throw call.badOption(name, "the schedule that is given has its own")
+            }
+            main = object.schedule
+        } else {
+            switch given.string {
+            case "cosine": main = .cosine(from: from, to: to, steps: steps)
+            case "constant": main = .constant(from)
+            default: main = .poly(from: from, to: to, steps: steps, power: try call.option("power"))
+            }
+        }
+        return warmUp > 0 ? .warmUp(steps: warmUp, then: main) : main
+    }
+
+    private static func augmentation(_ call: Call, _ data: any DataSet) throws -> Augmentation {
+        var crop: Size?
+        if let (height, width) = try call.pair(ifPresent: "crop") { crop = Size(height: height, width: width) }
+        let scale = try DataSetMethods.scaleRange(call)
+        let pad: Bool? = try call.option(ifPresent: "pad")
+        if let crop, pad == nil {
+            // Padding makes good what a random scale took away, not a crop that fits no image.
+            for index in 0..<data.count {
+                let size = try data.size(index)
+                guard crop.height <= size.height, crop.width <= size.width else {
+                    throw call.badOption("crop", "\(crop) is larger than \(data.source(index)) (\(size)); use a smaller crop, or pad = true")
+                }
+            }
+        }
+        return Augmentation(
+            crop: crop, scale: scale, flip: try call.option("flip"), jitter: try call.option("jitter"), pad: pad ?? (scale.lowerBound < 1),
+            normalisation: try DataNormalisation.read(call))
+    }
+
+    private static func classWeights(_ call: Call, _ set: DataSetObject) throws -> [Float]? {
+        guard let given: LuaValue = try call.option(ifPresent: "class_weights") else { return nil }
+        if given.string == "balanced" { return try set.inspected().balancedWeights }
+        if let tensor: Tensor = given.object() { return try tensor.floats() }
+        return try call.option("class_weights", as: [Float].self)
+    }
+
+    /// Progress on a terminal, and the script's own function.
+    private static func observe(_ trainer: Trainer, _ call: Call) throws {
+        let each: LuaFunction? = try call.option(ifPresent: "each")
+        let shows: Bool = try call.option(ifPresent: "progress") ?? (isatty(2) == 1)
+        let bar = shows ? ProgressBar(total: trainer.options.steps, label: "training", done: trainer.done) : nil
+        trainer.onStep = { done, loss in
+            let best = trainer.history.best?.meanIoU
+            bar?.update(done, [("loss", .number(loss))] + (best.map { [("mIoU", .number($0))] } ?? []))
+            if done == trainer.options.steps { bar?.finish() }
+        }
+        trainer.onRow = { row in
+            if trainer.history.stopped != nil { bar?.finish() } else { bar?.clear() }
+            try each?.call(row.value)
+        }
+    }
+}

@@ -1,0 +1,167 @@
+import Networks
+import Tensors
+
+/// Trains a network that maps images [N, 3, H, W] to class scores [N, classes, h, w], on images with labels.
+///
+/// Everything random comes from the seed, so a run is repeated, and continued from its checkpoint, bit for bit, on any number of
+/// threads. The network is left with the weights of the last step; `best` has those of the best validation.
+public final class Trainer {
+    /// Which of a run's weights are to be written.
+    public enum Keep: String, Sendable { case best, last }
+
+    public let network: Module
+    public let data: any DataSet
+    public let validation: (any DataSet)?
+    public let options: TrainingOptions
+    /// What the run has measured so far.
+    public internal(set) var history: TrainingHistory
+    /// Copies of parameters and buffers at the best validation.
+    public internal(set) var best: [Module.Named]?
+    /// Steps done.
+    public internal(set) var done = 0
+
+    /// Called after each step with the number of steps done and its loss.
+    public var onStep: (Int, Double) throws -> Void = { _, _ in }
+    /// Called after each row of the history.
+    public var onRow: (TrainingHistory.Row) throws -> Void = { _ in }
+    /// Called to write weights, after each validation that is the best so far and after each row; before the checkpoint, so that a kill
+    /// in between is made good by resuming.
+    public var onKeep: (Keep, TrainingHistory.Row) throws -> Void = { _, _ in }
+    /// File that is written after each row, and where the run continues after a kill.
+    public var checkpointPath: String?
+    /// The history as comma-separated values, written after each checkpoint.
+    public var logPath: String?
+
+    let optimiser: Optimiser
+    let loader: BatchLoader
+    /// Seed and number of draws of what dropout and the like drop.
+    var random: (seed: UInt64, draws: UInt64)
+    private let step: TrainingStep
+    private let segmenter: Segmenter
+    private let validationBatch: Int
+
+    /// Steps from one row of the history to the next.
+    public var every: Int { options.every ?? loader.batchesPerEpoch }
+
+    /// Checks everything that can be checked before any work.
+    ///
+    /// - Parameters:
+    ///   - validation: measured after each row of the history, whole images.
+    ///   - segmentation: how it is measured.
+    /// - Throws: `DataError` when settings, data and network do not fit each other; `TensorError` when the network cannot take such images.
+    public init(
+        _ network: Module, _ data: any DataSet, validation: (any DataSet)? = nil, options: TrainingOptions,
+        segmentation: SegmentationOptions? = nil
+    ) throws {
+        self.network = network
+        self.data = data
+        self.validation = validation
+        self.options = options
+        history = TrainingHistory(steps: options.steps)
+        random = (Draw.mix(options.seed &+ 0x7261_6e64), 0)
+        try options.check(classes: data.classes.count, isValidated: validation != nil)
+        try data.requireLabels(for: "training")
+        loader = try BatchLoader(data, size: options.batch, augmentation: options.augmentation, seed: options.seed)
+        try Segmenter.check(network, fits: data.classes, of: data.name, size: options.augmentation.crop ?? data.size(0))
+        if let validation {
+            try validation.requireLabels(for: "validation")
+            guard validation.count > 0 else { throw DataError("the validation set \(validation.name) has no images") }
+            guard validation.classes.count == data.classes.count else {
+                throw DataError("\(data.name) has \(data.classes.count) classes, the validation set \(validation.name) has \(validation.classes.count)")
+            }
+        }
+        segmenter = try Segmenter(network, segmentation ?? SegmentationOptions(normalisation: options.augmentation.normalisation))
+        validationBatch = max(1, options.batch / options.accumulate)
+        if let dropPath = options.dropPath {
+            if let scheduled = network as? any DropPathScheduling {
+                scheduled.dropPath = dropPath
+            } else if dropPath > 0 {
+                throw DataError("this network has no paths to drop", remedy: "leave drop path out; networks of architectures have it")
+            }
+        }
+        let trained = network.parameters().filter(\.tensor.requiresGrad)
+        guard !trained.isEmpty else { throw DataError("the network has no parameters to train") }
+        optimiser = try Trainer.optimiser(trained, options)
+        step = try TrainingStep(network, targets: trained.map(\.tensor), classWeights: options.classWeights, parts: options.accumulate)
+    }
+
+    private static func optimiser(_ parameters: [Module.Named], _ options: TrainingOptions) throws -> Optimiser {
+        func group(_ decay: Double, _ wanted: (Tensor) -> Bool) -> [ParameterGroup] {
+            let members = parameters.filter { wanted($0.tensor) }
+            guard !members.isEmpty else { return [] }
+            return [ParameterGroup(members, rate: options.rate(0), weightDecay: decay, momentum: options.momentum, nesterov: options.nesterov)]
+        }
+        return try Optimiser(.sgd, group(options.weightDecay) { $0.rank > 1 } + group(0) { $0.rank <= 1 }, clip: options.clip)
+    }
+
+    /// Trains until all steps are done, or validations get no better.
+    /// - Throws: `DataError` when the loss is no number any more; what files and the closures throw.
+    @discardableResult
+    public func run() throws -> TrainingHistory {
+        let outside = (RandomState.global.seed, RandomState.global.draws)
+        (RandomState.global.seed, RandomState.global.draws) = random
+        defer {
+            random = (RandomState.global.seed, RandomState.global.draws)
+            (RandomState.global.seed, RandomState.global.draws) = outside
+            optimiser.zeroGrad()
+        }
+        var (sum, count) = (0.0, 0)
+        while !history.isFinished {
+            let loss = try oneStep()
+            (sum, count) = (sum + loss, count + 1)
+            try onStep(done, loss)
+            guard done % every == 0 || done == options.steps else { continue }
+            try record(loss: sum / Double(count))
+            (sum, count) = (0, 0)
+        }
+        return history
+    }
+
+    private func oneStep() throws -> Double {
+        try checkInterrupt()
+        try network.advance(to: Double(done) / Double(options.steps))
+        optimiser.rate = options.rate(done)
+        optimiser.zeroGrad()
+        let batch = try loader.next()
+        let loss = try step(Tensor(batch.imageArray), Tensor(batch.labelArray))
+        guard loss.isFinite else {
+            throw DataError("the loss is \(loss) at step \(done + 1)", remedy: "lower the learning rate, clip the gradient or warm up")
+        }
+        try optimiser.step()
+        done += 1
+        return loss
+    }
+
+    /// A row of the history, with all that is kept on the occasion.
+    private func record(loss: Double) throws {
+        var row = TrainingHistory.Row(
+            step: done, epoch: Double(done) / Double(loader.batchesPerEpoch), rate: optimiser.rate, loss: loss, meanIoU: nil, accuracy: nil)
+        if let validation {
+            let result = try Evaluator.run(segmenter, validation, batch: validationBatch)
+            (row.meanIoU, row.accuracy) = (result.meanIoU, result.pixelAccuracy)
+        }
+        history.rows.append(row)
+        if validation != nil, history.best?.step == done {
+            best = try network.state().map { ($0.name, try $0.tensor.detach().clone()) }
+            try onKeep(.best, row)
+        }
+        if let patience = options.patience, done < options.steps, history.validationsSinceBest >= patience {
+            history.stopped = "no better in \(patience) validation\(patience == 1 ? "" : "s")"
+        }
+        try onKeep(.last, row)
+        if let checkpointPath { try checkpoint().write(to: checkpointPath) }
+        try writeLog()
+        try onRow(row)
+    }
+
+    func writeLog() throws {
+        if let logPath { try AtomicFile.write(history.csv.utf8, to: logPath) }
+    }
+
+    /// Puts the weights of the best validation into the network.
+    /// - Throws: `DataError` without validation.
+    public func useBest() throws {
+        guard let best else { throw DataError("no validation says which weights are best", remedy: "give a validation set") }
+        try network.load(Dictionary(best.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }))
+    }
+}

@@ -1,0 +1,60 @@
+import Networks
+import Tensors
+
+/// A run in a file: network, optimiser, where the loader and the random numbers stand, the history and the best weights so far.
+extension Trainer {
+    /// What the result depends on, by name: a run goes on with the settings that it began with.
+    public var settings: [(name: String, value: String)] {
+        let o = options, a = options.augmentation
+        return [
+            ("data", data.description), ("validation", validation?.description ?? "none"), ("steps", "\(o.steps)"), ("batch", "\(o.batch)"),
+            ("accumulate", "\(o.accumulate)"), ("schedule", "\(o.schedule)"), ("momentum", "\(o.momentum)"), ("nesterov", "\(o.nesterov)"),
+            ("weight decay", "\(o.weightDecay)"), ("clip", o.clip.map { "\($0)" } ?? "none"),
+            ("class weights", o.classWeights.map { "\($0)" } ?? "none"), ("crop", a.crop.map { "\($0)" } ?? "none"),
+            ("scale", "\(a.scale.lowerBound) to \(a.scale.upperBound)"), ("flip", "\(a.flip)"), ("jitter", "\(a.jitter)"), ("pad", "\(a.pad)"),
+            ("mean", "\(a.normalisation.mean)"), ("std", "\(a.normalisation.deviation)"), ("seed", "\(o.seed)"), ("every", "\(every)"),
+            ("patience", o.patience.map { "\($0)" } ?? "none"), ("drop path", "\((network as? any DropPathScheduling)?.dropPath ?? 0)"),
+        ]
+    }
+
+    /// The state of the run now.
+    public func checkpoint() throws -> Checkpoint {
+        var checkpoint = Checkpoint()
+        try checkpoint.add("network", network)
+        try checkpoint.add("optimiser", optimiser)
+        if let best { checkpoint.parts.append(("best", CheckpointPart(kind: "state", tensors: best))) }
+        let state = loader.state
+        checkpoint.values = [
+            .init("settings", .object(settings.map { .init($0.name, .string($0.value)) })), .init("done", .integer(done)),
+            .init("epoch", .integer(state.epoch)), .init("position", .integer(state.batch)), .init("history", history.json),
+        ]
+        return checkpoint
+    }
+
+    /// Goes on where a checkpoint was written. Everything is checked first: an error leaves all as it was.
+    /// - Throws: `FileError`, `CheckpointError` when the file is damaged, or of a run with another network, data or settings.
+    public func resume(from path: String) throws {
+        let checkpoint = try Checkpoint(reading: path)
+        func value(_ name: String) -> JSONValue? { checkpoint.values.first { $0.key == name }?.value }
+        guard let stored = value("settings"), case .integer(let done)? = value("done"), case .integer(let epoch)? = value("epoch"),
+            case .integer(let position)? = value("position"), let history = TrainingHistory(value("history"))
+        else { throw CheckpointError("\(path): this is no checkpoint of a training run") }
+        for (name, now) in settings where stored[name] != .string(now) {
+            guard case .string(let before)? = stored[name] else { throw CheckpointError("\(path): the run says nothing of its \(name)") }
+            throw CheckpointError("\(path): the run has \(name) \(before), not \(now); continue it with the settings that it began with")
+        }
+        let best = checkpoint["best"]?.tensors
+        let state = BatchLoader.State(
+            epoch: epoch, batch: position, seed: options.seed, images: data.count, size: options.batch)
+        do {
+            try checkpoint["best"]?.requireTensors(network.state(), of: "network")
+            try checkpoint.restore([("network", network), ("optimiser", optimiser)])
+            try loader.restore(state)
+        } catch let error as CheckpointError {
+            throw CheckpointError("\(path): \(error)")
+        }
+        (self.done, self.history, self.best, random) = (done, history, best, checkpoint.random)
+        // A kill may have come between the two files.
+        try writeLog()
+    }
+}

@@ -1,0 +1,106 @@
+-- Training and measuring networks: network:fit, network:evaluate, network:segment.
+local function small(classes, seed)
+  tensor.manual_seed(seed or 1)
+  return nn.sequential{
+    nn.conv2d(3, 8, {kernel = 3, stride = 2, padding = 1, bias = false}), nn.batch_norm(8), nn.relu(), nn.conv2d(8, classes, {kernel = 1}),
+  }
+end
+local function texts(net)
+  local parts = {}
+  for name, x in pairs(net:parameters()) do parts[#parts + 1] = name .. tostring(x:sum():item()) .. tostring(x:abs():sum():item()) end
+  return table.concat(parts, " ")
+end
+local set = data.shapes{images = 12, size = {24, 32}, classes = 4, seed = 1}
+local other = data.shapes{images = 4, size = {24, 32}, classes = 4, seed = 2}
+
+-- It learns; scores at half the size are resized to the labels.
+local net = small(4)
+local rows = 0
+local history = net:fit(set, {steps = 30, batch = 4, lr = 0.1, schedule = "poly", validation = other, every = 10, each = function(row) rows = rows + 1 end})
+same(rows, 3)
+same(#history.rows, 3)
+same(history.last.step, 30)
+same(history.last.epoch, 10.0)
+assert(history.last.loss < history.rows[1].loss, "the loss does not fall: " .. tostring(history))
+assert(history.best.miou >= history.rows[1].miou)
+near(history.rows[1].lr, 0.1 * (1 - 9 / 30) ^ 0.9, 1e-9)
+assert(tostring(history):find("30 steps, loss", 1, true), tostring(history))
+assert(net.training, "the mode is what it was")
+
+-- What it measures is what metrics measure.
+local result = net:evaluate(other)
+net:eval()
+near(result.miou, metrics.evaluate(net, other).miou, 1e-12)
+near(result.miou, history.last.miou, 1e-12)
+net:train()
+same(result.confusion.total, 4 * 24 * 32)
+same(#result.classes, 4)
+assert(tostring(result):find("pixel accuracy", 1, true), tostring(result))
+
+-- The same seed gives the same run, on any number of threads; another gives another.
+local function run(options)
+  local net = small(4)
+  local all = {steps = 6, batch = 4, lr = 0.05, crop = {16, 16}, scale = {0.5, 2}, flip = true, jitter = 0.2, seed = 3}
+  for name, value in pairs(options or {}) do all[name] = value end
+  local history = net:fit(set, all)
+  return texts(net), history
+end
+local threads = trellis.threads()
+local first = run()
+trellis.threads(threads == 1 and 2 or 1)
+same(run(), first)
+trellis.threads(threads)
+assert(run{seed = 4} ~= first)
+local before = tensor.manual_seed(5)
+local a = tensor.rand(1):item()
+tensor.manual_seed(5)
+run()
+same(tensor.rand(1):item(), a, "fit leaves the stream of random numbers alone")
+
+-- Class weights, accumulation, clip, warm-up.
+assert(run{class_weights = "balanced"} ~= first)
+assert(run{class_weights = {1, 1, 1, 5}} ~= first)
+same(run{class_weights = {1, 1, 1, 1}}, first)
+assert(run{clip = 0.01} ~= first)
+local _, warm = run{warm_up = 4, every = 1, schedule = "constant"}
+near(warm.rows[1].lr, 0.05 / 4, 1e-12)
+near(warm.rows[5].lr, 0.05, 1e-12)
+
+-- Accumulated gradients are those of the whole batch where no norm looks at the batch.
+local function plain(accumulate)
+  tensor.manual_seed(2)
+  local net = nn.sequential{nn.conv2d(3, 6, {kernel = 3, padding = 1}), nn.relu(), nn.conv2d(6, 4, {kernel = 1})}
+  net:fit(set, {steps = 3, batch = 4, accumulate = accumulate, lr = 0.05, crop = {40, 40}, pad = true, class_weights = {1, 2, 0.5, 3}})
+  return net
+end
+local whole, parts = plain(1), plain(4)
+for name, x in pairs(whole:parameters()) do
+  assert((x - parts:parameters()[name]):abs():max():item() < 1e-5, name)
+end
+
+-- Early stopping: a network that cannot change does not get better.
+local stuck = small(4)
+history = stuck:fit(set, {steps = 100, batch = 4, lr = 0, every = 1, validation = other, patience = 2, momentum = 0, weight_decay = 0})
+assert(history.steps < 100 and history.stopped == "no better in 2 validations", tostring(history))
+
+-- Errors before any work.
+local untouched = texts(net)
+fails("the network tells 4 classes apart, shapes has 3", function() net:fit(data.shapes{images = 4, size = {24, 32}, classes = 3}, {steps = 1}) end)
+fails("the network tells 4 classes apart, shapes has 3", function() net:evaluate(data.shapes{images = 4, size = {24, 32}, classes = 3}) end)
+fails("48x48 is larger than shapes (seed 1) image 1 (24x32)", function() net:fit(set, {steps = 1, crop = 48}) end)
+fails("expected 4 class weights, one for each class, got 3", function() net:fit(set, {steps = 1, class_weights = {1, 2, 3}}) end)
+fails("does not come apart into 3 equal parts", function() net:fit(set, {steps = 1, accumulate = 3}) end)
+fails("too few for batches of 20", function() net:fit(set, {steps = 1, batch = 20}) end)
+fails("no paths to drop", function() net:fit(set, {steps = 1, drop_path = 0.1}) end)
+fails("either steps or epochs expected", function() net:fit(set, {batch = 4}) end)
+fails("a patience needs validations", function() net:fit(set, {steps = 1, patience = 1}) end)
+fails("resume needs the directory", function() net:fit(set, {steps = 1, resume = true}) end)
+fails("maps images [N, 3, H, W] to scores", function() nn.sequential{nn.conv2d(3, 4, {kernel = 1}), nn.flatten()}:fit(set, {steps = 1}) end)
+fails("no parameters to train", function() nn.resize(nil, {scale = 0.5}):fit(data.shapes{images = 4, size = {24, 32}, classes = 3}, {steps = 1}) end)
+fails("larger steps would leave pixels out", function() net:evaluate(set, {window = 8, stride = 9}) end)
+fails("belongs to windows", function() net:evaluate(set, {stride = 9}) end)
+fails("expected scales above 0", function() net:evaluate(set, {scales = {0}}) end)
+same(texts(net), untouched)
+
+-- A rate that is far too high is told before it spoils the weights silently.
+fails("lower the learning rate", function() small(4):fit(set, {steps = 60, batch = 4, lr = 1e30, schedule = "constant"}) end)
