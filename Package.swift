@@ -12,6 +12,7 @@ func kernels(_ name: String, march: String) -> Target {
 let package = Package(
     name: "trellis",
     products: [.executable(name: "trellis", targets: ["trellis"])],
+    dependencies: [.package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0")],
     targets: [
         // What Debian provides.
         .systemLibrary(name: "CLuaSystem", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
@@ -36,13 +37,16 @@ let package = Package(
         .target(name: "Segmentation", dependencies: ["Networks", "Tensors", "CImage", "CJPEG"]),
         .target(name: "Figures", dependencies: ["CCairo"]),
         .target(name: "Search", dependencies: ["Networks"]),
+        // The way out: networks as ONNX files. The .proto is what Format/onnx.pb.swift was generated from.
+        .target(
+            name: "ONNX", dependencies: ["Networks", .product(name: "SwiftProtobuf", package: "swift-protobuf")], exclude: ["Format/onnx.proto"]),
 
         // The host: the only part that knows Lua.
         .target(
             name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"], linkerSettings: [.linkedLibrary("readline")]),
         .target(
             name: "LuaHost",
-            dependencies: ["CLua", "CLuaSystem", "CReadline", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search"]),
+            dependencies: ["CLua", "CLuaSystem", "CReadline", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX"]),
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
         // Times kernels for scripts/bench.
@@ -58,6 +62,7 @@ let package = Package(
         .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"], exclude: ["Fixtures"]),
         .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
         .testTarget(name: "SearchTests", dependencies: ["Search"], exclude: ["Fixtures"]),
+        .testTarget(name: "ONNXTests", dependencies: ["ONNX"]),
         .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "trellis"]),
     ],
     swiftLanguageModes: [.v6]

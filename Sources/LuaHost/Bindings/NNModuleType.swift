@@ -63,6 +63,7 @@ extension Call {
 enum ModuleMethods {
     static let all: [Binding] = [
         parameters, buffers, child, modules, train, eval, ModuleCountObject.method, advance, state, loadState, save, load, zeroGrad, FitBinding.method,
+        ExportBinding.export,
     ] + EvaluateBindings.all
 
     private static func method(

@@ -36,7 +36,8 @@ final class ConvNormReLU: Module {
     override var kind: String { "conv_bn_relu" }
     override var children: [(name: String, module: Module)] { [("conv", conv), ("bn", bn)] }
     override func forward(_ x: Tensor) throws -> Tensor {
-        try located("bn") { try bn(try located("conv") { try conv(x) }) }.unary(.relu)
+        let y = try located("conv") { try conv(x) }
+        return try located("bn") { try bn(y) }.unary(.relu)
     }
 }
 

@@ -1,0 +1,146 @@
+import Foundation
+import Networks
+import Tensors
+import Testing
+
+@testable import ONNX
+
+/// What the nodes are; that they compute the same is what Tests/Scripts/onnx.sh checks with ONNX Runtime.
+@Suite(.serialized) struct TranslationTests {
+    private func graph(_ module: Module, _ height: Int = 9, _ width: Int = 12) throws -> Onnx_GraphProto {
+        try ONNXFile.model(module, .init(height: height, width: width)).graph
+    }
+
+    private func lambda(_ body: @escaping (Tensor) throws -> Tensor) -> Module { Lambda("f") { x, _ in try body(x) } }
+
+    private func attribute(_ node: Onnx_NodeProto, _ name: String) -> Onnx_AttributeProto? { node.attribute.first { $0.name == name } }
+
+    private func constant(_ graph: Onnx_GraphProto, _ name: String) throws -> [Int] {
+        let tensor = try #require(graph.initializer.first { $0.name == name })
+        #expect(tensor.dataType == 7)
+        return tensor.rawData.withUnsafeBytes { $0.bindMemory(to: Int64.self).map(Int.init) }
+    }
+
+    private func problem(_ body: () throws -> Void) -> TensorError? {
+        do { try body() } catch { return error as? TensorError }
+        return nil
+    }
+
+    @Test func nodesAndWeightsHaveThePathsOfTheirModules() throws {
+        let inner = Sequential(named: [("conv", try Conv2d(3, 4, kernel: (3, 2), stride: (2, 1), padding: (1, 0), groups: 1)), ("bn", try BatchNorm(4))])
+        let graph = try graph(Sequential(named: [("stem", inner), ("relu", Layer.relu())]))
+        #expect(graph.node.map(\.name) == ["stem.conv/conv2d", "stem.bn/batch_norm", "relu/relu"])
+        #expect(graph.node.map(\.opType) == ["Conv", "BatchNormalization", "Relu"])
+        #expect(graph.node[0].input == ["images", "stem.conv.weight", "stem.conv.bias"])
+        #expect(graph.node[1].input == ["stem.conv/conv2d", "stem.bn.weight", "stem.bn.bias", "stem.bn.running_mean", "stem.bn.running_var"])
+        #expect(graph.node[2].output == ["output"])
+        #expect(Set(graph.initializer.map(\.name)) == Set(graph.node.flatMap(\.input)).subtracting(["images"] + graph.node.flatMap(\.output)))
+        #expect(attribute(graph.node[0], "strides")?.ints == [2, 1])
+        #expect(attribute(graph.node[0], "pads")?.ints == [1, 0, 1, 0])
+        #expect(attribute(graph.node[0], "kernel_shape")?.ints == [3, 2])
+        #expect(graph.input[0].type.tensorType.shape.dim.map(\.dimParam) == ["batch", "", "", ""])
+        #expect(graph.output[0].type.tensorType.shape.dim.map(\.dimValue) == [0, 4, 5, 11])
+    }
+
+    @Test func theBatchStaysOpenInShapes() throws {
+        let flat = try graph(Sequential([Layer.flatten(), try Linear(3 * 9 * 12, 2)]))
+        #expect(flat.node.map(\.opType) == ["Reshape", "Gemm", "Add"])
+        #expect(try constant(flat, flat.node[0].input[1]) == [-1, 324])
+        #expect(flat.node[1].input[1] == "2.weight" && attribute(flat.node[1], "transB")?.i == 1)
+
+        let resized = try graph(Layer.resize(.bilinearAlignCorners, size: (5, 7)))
+        #expect(resized.node.map(\.opType) == ["Shape", "Concat", "Resize"])
+        #expect(attribute(resized.node[2], "coordinate_transformation_mode")?.s == Data("align_corners".utf8))
+        #expect(resized.output[0].type.tensorType.shape.dim.map(\.dimParam) == ["batch", "", "", ""])
+
+        // Twice the images, and one more.
+        let doubled = try graph(lambda { try Tensor.concat([Tensor.concat([$0, $0], 0), $0.narrow(0, 0, 1)], 0) })
+        #expect(doubled.output[0].type.tensorType.shape.dim[0].dimParam == "2*batch+1")
+    }
+
+    @Test func meansAreMeans() throws {
+        #expect(try graph(Layer.globalAveragePool()).node.map(\.opType) == ["GlobalAveragePool"])
+        let overBatch = try graph(lambda { try $0.mean([0, 2]) })
+        #expect(overBatch.node.map(\.opType) == ["ReduceMean"])
+        #expect(attribute(overBatch.node[0], "axes")?.ints == [0, 2])
+        // A sum that is divided by something else is not.
+        #expect(try graph(lambda { try $0.sum([2, 3]) / 7 }).node.map(\.opType) == ["ReduceSum", "Div"])
+    }
+
+    @Test func whatDependsOnParametersAloneIsComputed() throws {
+        let alpha = try Tensor([0, 0], shape: [1, 2])
+        let graph = try graph(lambda { x in try x * alpha.softmax(1).narrow(1, 0, 1).reshape([]) })
+        #expect(graph.node.map(\.opType) == ["Mul"])
+        let half = try #require(graph.initializer.first)
+        #expect(half.rawData.withUnsafeBytes { $0.load(as: Float.self) } == 0.5)
+    }
+
+    @Test func whatTheOutputDoesNotNeedIsLeftOut() throws {
+        let conv = try Conv2d(3, 3, kernel: (1, 1))
+        let graph = try graph(lambda { x in
+            _ = try conv(x)
+            return try x.unary(.tanh).detach()
+        })
+        #expect(graph.node.map(\.opType) == ["Tanh"])
+        #expect(graph.initializer.isEmpty)
+    }
+
+    @Test func anIdentityIsANodeOfItsOwn() throws {
+        #expect(try graph(Layer.identity()).node.map(\.opType) == ["Identity"])
+        // The result is read inside as well: its name must not change there.
+        let twice = try graph(lambda { x in
+            let y = try x.unary(.relu)
+            _ = try y.unary(.exp)
+            return y
+        })
+        #expect(twice.node.last?.output == ["output"])
+    }
+
+    @Test func broadcastsThatTheReaderDoesAreLeftToIt() throws {
+        #expect(try graph(lambda { try $0 - $0.mean([2, 3], keep: true).expand($0.shape) }).node.map(\.opType) == ["GlobalAveragePool", "Sub"])
+        // Nothing else says how large this one is.
+        let pooled = try graph(lambda { try $0.mean([2, 3], keep: true).expand($0.shape).unary(.exp) })
+        #expect(pooled.node.map(\.opType) == ["GlobalAveragePool", "Expand", "Exp"])
+        #expect(try constant(pooled, pooled.node[1].input[1]) == [1, 1, 9, 12])
+    }
+
+    @Test func errorsNameTheOperationAndItsModule() throws {
+        let noisy = Sequential(named: [("body", Sequential(named: [("noise", lambda { try $0 + Tensor.random(.normal(mean: 0, deviation: 1), $0.shape) })]))])
+        let unknown = problem { _ = try graph(noisy) }
+        #expect(unknown?.operation == "random" && unknown?.path == "body.noise")
+
+        let rejected = problem { _ = try graph(Sequential(named: [("conv", try Conv2d(4, 2, kernel: (1, 1)))])) }
+        #expect(rejected?.path == "conv" && rejected?.problem.contains("[1, 3, 9, 12]") == true)
+
+        let squared = problem { _ = try graph(lambda { x in try x.sum([1, 2, 3]).reshape([x.shape[0], 1]).expand([x.shape[0], x.shape[0]]).reshape([x.shape[0] * x.shape[0]]) }) }
+        #expect(squared?.problem.contains("49, 121, 169") == true)
+
+        let other = problem { _ = try graph(lambda { x in x.shape[0] > 10 ? try x.unary(.relu) : try x.unary(.exp) }) }
+        #expect(other?.problem.contains("another number of images") == true)
+        #expect(problem { _ = try graph(Layer.relu(), 0, 4) }?.problem.contains("height") == true)
+    }
+
+    @Test func aModelSaysWhatItIs() throws {
+        let model = try ONNXFile.model(Layer.relu(), .init(height: 2, width: 2, channels: 1, producerVersion: "9", metadata: ["classes": "5", "architecture": "{}"]))
+        #expect(model.irVersion == 8 && model.opsetImport.map(\.version) == [17])
+        #expect(model.producerName == "trellis" && model.producerVersion == "9")
+        #expect(model.metadataProps.map(\.key) == ["architecture", "classes"])
+    }
+
+    @Test func filesLargerThanAMessageAreRefused() {
+        #expect(throws: FileError.self) { try ONNXFile.check(size: 1 << 31, "x.onnx") }
+        #expect(throws: Never.self) { try ONNXFile.check(size: 1 << 30, "x.onnx") }
+    }
+}
+
+@Suite struct SizeTests {
+    @Test func sizesAreFoundFromThreeBatches() {
+        let batches = [7, 11, 13]
+        #expect(Size([5, 5, 5], batches: batches) == Size(5))
+        #expect(Size([7, 11, 13], batches: batches) == .batch)
+        #expect(Size([22, 34, 40], batches: batches) == Size(factor: 3, offset: 1))
+        #expect(Size([49, 121, 169], batches: batches) == nil)
+        #expect(Size([7, 7, 13], batches: batches) == nil)
+        #expect(Size(factor: 2, offset: -1).description == "2*batch-1")
+    }
+}
