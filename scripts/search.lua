@@ -24,6 +24,7 @@ local options = parse(arg, "Searches an architecture for segmentation.", dataset
   {"clip", 5.0, "largest norm of the weights' gradient"},
   {"arch-lr", 0.02, "learning rate of alpha and beta"},
   {"arch-weight-decay", 1e-3, "of alpha and beta"},
+  {"validate-every", 1, "epochs from one measurement on the validation images to the next; the last epoch is always measured"},
   {"seed", 1, "decides everything that is random"},
   {"threads", 0, "0: as many as the machine has; results do not depend on it"},
   {"out", nil, "directory for results; the first free of search, search-2, ...", "string"},
@@ -128,7 +129,8 @@ local function writeLog()
 end
 
 -- The search: weights on A, then alpha and beta on B, first order.
-local warned = false
+local warned, latest = false, nil
+for _, row in ipairs(log) do if row.miou == row.miou then latest = row.miou end end
 local bar = progress.bar{total = o.epochs * steps, done = done * steps, label = "search"}
 for epoch = done + 1, o.epochs do
   local start = os.time()
@@ -141,10 +143,11 @@ for epoch = done + 1, o.epochs do
     if epoch > archFrom then
       archLosses, archSteps = archLosses + supernet:step(adam, b:next()):item(), archSteps + 1
     end
-    bar:update(global, {{"loss", loss}, {"mIoU", #log > 0 and log[#log].miou or "-"}})
+    bar:update(global, {{"loss", loss}, {"mIoU", latest or "-"}})
   end
 
-  local confusion = metrics.evaluate(supernet, validation, {batch = o.batch})
+  local measures = epoch % (o.validate_every or 1) == 0 or epoch == o.epochs
+  local confusion = measures and metrics.evaluate(supernet, validation, {batch = o.batch}) or {miou = 0 / 0, accuracy = 0 / 0}
   local found, entropy = supernet:decode(), supernet:entropy()
   log[#log + 1] = {
     epoch = epoch, lr = sgd.lr, loss = losses / steps, arch_loss = archSteps > 0 and archLosses / archSteps or 0 / 0, miou = confusion.miou,
@@ -156,15 +159,17 @@ for epoch = done + 1, o.epochs do
   writeLog()
   bar:clear()
   local row = log[#log]
-  print(("epoch %d/%d  loss %.3f  val mIoU %.1f %%  accuracy %.1f %%  path %s  entropy alpha %.3f beta %.3f  skip %.0f %%  %d s"):format(
-    epoch, o.epochs, row.loss, 100 * row.miou, 100 * row.accuracy, row.path, row.alpha_entropy, row.beta_entropy, 100 * row.skip_share,
+  latest = measures and row.miou or latest
+  local validated = measures and ("  val mIoU %.1f %%  accuracy %.1f %%"):format(100 * row.miou, 100 * row.accuracy) or ""
+  print(("epoch %d/%d  loss %.3f%s  path %s  entropy alpha %.3f beta %.3f  skip %.0f %%  %d s"):format(
+    epoch, o.epochs, row.loss, validated, row.path, row.alpha_entropy, row.beta_entropy, 100 * row.skip_share,
     os.time() - start))
   -- Before anything is decided, noise picks the operators; later say it once, when it begins.
   local collapsed = found.warning ~= nil and entropy.alpha_relative < 0.995
   if collapsed and not warned then print("warning: " .. found.warning) end
   warned = collapsed
 end
-bar:update(o.epochs * steps, {{"mIoU", #log > 0 and log[#log].miou or "-"}})
+bar:update(o.epochs * steps, {{"mIoU", latest or "-"}})
 bar:finish()
 a:close()
 b:close()

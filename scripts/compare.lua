@@ -1,0 +1,258 @@
+-- Is a found architecture better than chance? Searches one, then trains from scratch, with the same steps and about the same number of
+-- parameters: the found one with several seeds, random architectures of the same space, and known designs with a plain cell.
+--
+--   scripts/trellis scripts/compare.lua --data camvid --dir DIR --scale 0.5
+--   scripts/trellis scripts/compare.lua --out compare --resume      goes on after a kill: finished runs are kept, a running one continues
+--
+-- Leaves in its directory: search/ (what scripts/search.lua leaves), runs/NAME/ for each training, results.csv, results.json, and
+-- comparison.svg and .png with every run as a dot.
+local parse, datasets = require("options").parse, require("datasets")
+
+local options = parse(arg, "Compares a found architecture with random ones and known designs.", datasets.options{
+  {"layers", 6, "L"},
+  {"strides", "4,8,16,32", "from the finest to the coarsest", "integers"},
+  {"blocks", 3, "B, blocks of a cell"},
+  {"operators", "none,max_pool_3x3,skip_connect,sep_conv_3x3,atrous_conv_3x3", "candidates of the cell", "list"},
+  {"architecture", nil, "a JSON file with an architecture of this space to compare, instead of a search", "string"},
+  {"search-filters", 4, "F in the search"},
+  {"search-epochs", 20, "passes over half of the training images; alpha and beta move in the second half of them"},
+  {"search-crop", "96x128", "height x width of the search's crops", "size"},
+  {"search-batch", 4, "images in a batch of the search"},
+  {"filters", 8, "F of the found architecture's network; the others get the F that comes closest to its parameters"},
+  {"stem", 16, "channels of the stem, twice as many in its last layer: small, so that cells matter"},
+  {"aspp", 32, "channels of the ASPP"},
+  {"low-level", 16, "channels of the decoder's low-level features"},
+  {"decoder", 32, "channels of the decoder"},
+  {"steps", 600, "steps of every training"},
+  {"batch", 4, "images in a batch of the trainings"},
+  {"crop", "96x128", "height x width of the trainings' crops", "size"},
+  {"lr", 0.05, "learning rate of the trainings at the start; poly from there"},
+  {"random", 6, "random architectures"},
+  {"repeats", 3, "trainings of the found architecture, each with a seed of its own"},
+  {"seed", 1, "decides everything that is random"},
+  {"threads", 0, "0: as many as the machine has; results do not depend on it"},
+  {"out", "compare", "directory for results", "string"},
+  {"resume", false, "continues the comparison in --out"},
+})
+if options.threads > 0 then trellis.threads(options.threads) end
+
+local out = options.out
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+local function makeDirectory(path) assert(os.execute("mkdir -p '" .. path:gsub("'", "'\\''") .. "'")) end
+
+-- Whole or not at all: beside the file first, then renamed.
+local function write(path, text)
+  local file = assert(io.open(path .. ".part", "w"))
+  assert(file:write(text))
+  assert(file:close())
+  assert(os.rename(path .. ".part", path))
+end
+
+-- What the result depends on. A resumed comparison has the options of the first; one that is given and differs is an error.
+local settingsPath = out .. "/settings.safetensors"
+local function text(x) return type(x) == "table" and table.concat(x, ",") or tostring(x) end
+local o = {}
+for name, value in pairs(options) do
+  if name ~= "out" and name ~= "resume" and name ~= "threads" and name ~= "given" then o[name] = value end
+end
+if exists(settingsPath) then
+  if not options.resume then error(out .. " holds a comparison already: --resume continues it, another --out starts a new one", 0) end
+  local before = checkpoint.load(settingsPath).settings
+  for name, value in pairs(o) do
+    if options.given[name] and text(value) ~= text(before[name]) then
+      error(("--%s is %s, the comparison in %s has %s; leave it out to resume"):format(name:gsub("_", "-"), text(value), out, text(before[name])), 0)
+    end
+  end
+  o = before
+end
+if o.repeats < 1 or o.random < 1 or o.steps < 1 then error("--repeats, --random and --steps should be 1 or more", 0) end
+
+local train, validation = datasets.load(o)
+local space = nas.trellis{layers = o.layers, strides = o.strides, filters = o.search_filters, cell = nas.cell{blocks = o.blocks, operators = o.operators}}
+makeDirectory(out .. "/runs")
+checkpoint.save(settingsPath, {settings = o})
+
+-- The search is scripts/search.lua itself, with its own directory and its own resuming.
+local function search()
+  local path = out .. "/search/architecture.json"
+  if not exists(path) then
+    local script = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
+    local words = {
+      [0] = script .. "search.lua", "--out", out .. "/search", "--resume", "--data", o.data, "--train-split", o.train_split, "--images", o.images,
+      "--size", o.size[1] .. "x" .. o.size[2], "--classes", o.classes, "--scale", o.scale, "--validation", o.validation, "--layers", o.layers,
+      "--strides", table.concat(o.strides, ","), "--blocks", o.blocks, "--filters", o.search_filters, "--operators", table.concat(o.operators, ","),
+      "--crop", o.search_crop[1] .. "x" .. o.search_crop[2], "--batch", o.search_batch, "--epochs", o.search_epochs,
+      "--arch-from", math.max(1, o.search_epochs // 2), "--validate-every", math.max(1, o.search_epochs // 4), "--seed", o.seed,
+    }
+    for i, word in ipairs(words) do words[i] = tostring(word) end
+    if o.dir then table.move({"--dir", o.dir}, 1, 2, #words + 1, words) end
+    for _, flag in ipairs{"coarse", "pad"} do if o[flag] then words[#words + 1] = "--" .. flag end end
+    local own = arg
+    arg = words
+    dofile(words[0])
+    arg = own
+    collectgarbage()
+  end
+  return nas.load(path)
+end
+
+-- A design of the gallery has 12 layers and five blocks. In a space of L layers, layer i has the stride of the design's layer ceil(12 i / L), at
+-- most one step from the layer before and at most the space's coarsest; the cell is the plain one with the space's number of blocks: separable
+-- 3x3 everywhere, the first block on both inputs, each later one on the previous input and the block before it.
+local function known(name)
+  local strides, path, level = nas.gallery[name].path, {}, 1
+  local operators = table.move(o.operators, 1, #o.operators, 1, {})
+  if not table.concat(operators, ","):find("sep_conv_3x3", 1, true) then operators[#operators + 1] = "sep_conv_3x3" end
+  for i = 1, o.layers do
+    local stride = strides[(#strides * i + o.layers - 1) // o.layers]
+    local wanted = math.tointeger(math.log(stride // 4, 2)) + 1
+    level = math.min(#o.strides, math.max(1, level - 1, math.min(level + 1, wanted)))
+    path[i] = o.strides[level]
+  end
+  local cell = {}
+  for b = 1, o.blocks do cell[b] = {{"sep_conv_3x3", b == 1 and 1 or 2}, {"sep_conv_3x3", b == 1 and 2 or b + 1}} end
+  local space = nas.trellis{layers = o.layers, strides = o.strides, filters = o.search_filters, cell = nas.cell{blocks = o.blocks, operators = operators}}
+  return nas.architecture{space = space, path = path, cell = cell, name = name}
+end
+
+local widths = {stem = o.stem, stem_output = 2 * o.stem, aspp = o.aspp, low_level = o.low_level, decoder = o.decoder}
+local function with(more)
+  for name, value in pairs(widths) do more[name] = value end
+  return more
+end
+local function cost(architecture, filters)
+  local height, width = o.crop[1], o.crop[2]
+  return architecture:estimate(with{filters = filters, classes = train.classes, height = height, width = width})
+end
+
+-- F so that the parameters come closest to `target`; they grow with F.
+local function closest(architecture, target)
+  local best, least
+  for filters = 1, 4096 do
+    local parameters = cost(architecture, filters).parameters
+    if not least or math.abs(parameters - target) < least then best, least = filters, math.abs(parameters - target) end
+    if parameters > target then return best end
+  end
+  return best
+end
+
+local found
+if o.architecture then
+  found = nas.load(o.architecture)
+  local fits, why = found:fits(space)
+  if not fits then error(o.architecture .. " does not fit the space: " .. why, 0) end
+else
+  found = search()
+end
+print(found)
+if found.warning then print("warning: " .. found.warning) end
+local target = cost(found, o.filters).parameters
+
+-- The runs in an order in which a comparison that is not finished yet has some of each kind.
+local runs = {}
+local function add(kind, name, architecture, seed, architectureSeed)
+  runs[#runs + 1] = {kind = kind, name = name, architecture = architecture, seed = seed, architecture_seed = architectureSeed}
+end
+add("found", "found-1", found, o.seed)
+for k = 1, o.random do
+  local seed = 1000 * o.seed + k
+  add("random", "random-" .. k, space:random{seed = seed}, o.seed, seed)
+  if k == (o.random + 1) // 2 then
+    for _, name in ipairs{"conv_deconv", "deeplab_v3"} do add(name, name, known(name), o.seed) end
+  end
+end
+for k = 2, o.repeats do add("found", "found-" .. k, found, o.seed + k - 1) end
+
+local function train_run(run)
+  local dir = out .. "/runs/" .. run.name
+  local path = dir .. "/result.safetensors"
+  if exists(path) then return checkpoint.load(path).result end
+  makeDirectory(dir)
+  run.architecture:save(dir .. "/architecture.json")
+  local filters = run.kind == "found" and o.filters or closest(run.architecture, target)
+  local network = run.architecture:network(with{filters = filters, classes = train.classes, seed = run.seed})
+  local start = os.time()
+  local history = network:fit(train, {
+    steps = o.steps, batch = o.batch, crop = o.crop, scale = {0.75, 1.5}, flip = true, lr = o.lr, schedule = "poly", seed = run.seed,
+    every = math.max(1, o.steps // 8), out = dir, resume = true,
+  })
+  local measured, sizes = network:evaluate(validation, {batch = o.batch}), cost(run.architecture, filters)
+  local result = {
+    name = run.name, kind = run.kind, seed = run.seed, architecture_seed = run.architecture_seed or "", filters = filters,
+    parameters = sizes.parameters, multiply_adds = sizes.multiply_adds, loss = history.last.loss, miou = measured.miou, accuracy = measured.accuracy,
+    skip_share = run.architecture.skip_share, path = table.concat(run.architecture.path, " "), seconds = os.time() - start,
+  }
+  checkpoint.save(path, {result = result})
+  return result
+end
+
+local columns = {
+  "name", "kind", "seed", "architecture_seed", "filters", "parameters", "multiply_adds", "loss", "miou", "accuracy", "skip_share", "path",
+}
+local function number(x) return math.type(x) == "float" and ("%.6g"):format(x) or tostring(x) end
+local function writeResults(results)
+  local csv, json = {table.concat(columns, ",")}, {}
+  for _, result in ipairs(results) do
+    local cells, members = {}, {}
+    for i, name in ipairs(columns) do
+      local value = result[name]
+      cells[i] = number(value)
+      local isText = type(value) == "string"
+      members[i] = ('"%s": %s'):format(name, isText and value == "" and "null" or isText and '"' .. value .. '"' or number(value))
+    end
+    csv[#csv + 1], json[#json + 1] = table.concat(cells, ","), "  {" .. table.concat(members, ", ") .. "}"
+  end
+  write(out .. "/results.csv", table.concat(csv, "\n") .. "\n")
+  write(out .. "/results.json", "[\n" .. table.concat(json, ",\n") .. "\n]\n")
+end
+
+print(("%s, %d images to train with, %d to measure with; %d steps of %d images, about %d parameters each; %d runs"):format(
+  datasets.name(o), #train, #validation, o.steps, o.batch, target, #runs))
+local results = {}
+for i, run in ipairs(runs) do
+  local result = train_run(run)
+  results[i] = result
+  collectgarbage()
+  print(("%2d/%d  %-12s mIoU %.2f %%  loss %.3f  F = %d, %d parameters, %.2f G multiply-adds, path %s  %d s"):format(
+    i, #runs, result.name, 100 * result.miou, result.loss, result.filters, result.parameters, result.multiply_adds / 1e9, result.path, result.seconds))
+  writeResults(results)
+end
+
+-- Where the found one stands.
+local byKind = {}
+for _, result in ipairs(results) do
+  local list = byKind[result.kind] or {}
+  byKind[result.kind] = list
+  list[#list + 1] = 100 * result.miou
+end
+local figure = plot.bar(
+  {{"found", byKind.found}, {"random", byKind.random}, {"conv-deconv", byKind.conv_deconv}, {"DeepLabv3", byKind.deeplab_v3}},
+  {dots = true, label = "mIoU, %", title = ("%s: %d steps, about %d parameters"):format(datasets.name(o), o.steps, target)})
+figure:save(out .. "/comparison.svg"):save(out .. "/comparison.png")
+print(figure)
+
+local function mean(list)
+  local sum = 0
+  for _, x in ipairs(list) do sum = sum + x end
+  return sum / #list
+end
+local function texts(list)
+  local parts = {}
+  for i, x in ipairs(list) do parts[i] = ("%.2f"):format(x) end
+  return table.concat(parts, ", ")
+end
+local sorted = table.move(byKind.random, 1, #byKind.random, 1, {})
+table.sort(sorted)
+local median = (sorted[(#sorted + 1) // 2] + sorted[#sorted // 2 + 1]) / 2
+local foundMean, below = mean(byKind.found), 0
+for _, x in ipairs(sorted) do if x < foundMean then below = below + 1 end end
+print(("found        %s %%, mean %.2f %%"):format(texts(byKind.found), foundMean))
+print(("random       %s %%, median %.2f %%"):format(texts(sorted), median))
+print(("conv-deconv  %s %%; DeepLabv3 %s %%"):format(texts(byKind.conv_deconv), texts(byKind.deeplab_v3)))
+print(("the found one is %.2f points %s the random median, better than %d of %d random ones; search seed %d, random architectures %d to %d"):format(
+  math.abs(foundMean - median), foundMean > median and "above" or "below", below, #sorted, o.seed, 1000 * o.seed + 1, 1000 * o.seed + o.random))
+print("results in " .. out .. ": results.csv, results.json, comparison.svg, comparison.png")
