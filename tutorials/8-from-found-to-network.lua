@@ -104,7 +104,8 @@ for _, name in ipairs{"auto_deeplab", "conv_deconv"} do
   local architecture = nas.gallery[name]
   local filters = widest(architecture, 5e6)
   local estimate = architecture:estimate{filters = filters, classes = 19, height = 512, width = 512}
-  print(("%-14s F = %2d  %.1f M parameters, %.1f G multiply-adds"):format(name, filters, estimate.parameters / 1e6, estimate.multiply_adds / 1e9))
+  local weights, work = estimate.parameters / 1e6, estimate.multiply_adds / 1e9
+  print(("%-14s F = %2d  %.1f M parameters, %.1f G multiply-adds"):format(name, filters, weights, work))
 end
 
 -- %% [markdown]
@@ -190,7 +191,8 @@ _, budget = work(staying(4), 8)
 for level = 1, 4 do
   local architecture = staying(level)
   local filters = widest(architecture, budget)
-  print(("stride %2d: %5.2f G with F = 8, %6.2f G with F = %d"):format(4 * 2 ^ (level - 1) // 1 | 0, work(architecture, 8), (work(architecture, filters)), filters))
+  local stride, narrow, wide = architecture.path[12], (work(architecture, 8)), (work(architecture, filters))
+  print(("stride %2d: %5.2f G with F = 8, %6.2f G with F = %d"):format(stride, narrow, wide, filters))
 end
 -- At the same F a stride costs about as much as another: twice the channels, half the height and width. With the same
 -- parameters the fine one is dear.
