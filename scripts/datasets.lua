@@ -34,23 +34,34 @@ function M.padded(o) return o.pad or varied[o.data] or false end
 --- What `o` was trained with, for people.
 function M.name(o) return o.data == "shapes" and "shapes" or o.data .. " " .. o.dir end
 
---- Images to train with and others to measure with.
-function M.load(o)
-  if o.data == "shapes" then
-    local function scenes(images, seed) return data.shapes{images = images, size = o.size, classes = o.classes, seed = seed} end
-    return scenes(o.images, o.seed), scenes(math.max(4, o.images // 4), o.seed + 1000003)
-  end
-  local dir = o.dir or error("--dir names the directory of the images", 0)
-  if o.data == "folder" then
-    local all = data.folder{images = dir .. "/images", labels = dir .. "/labels", classes = o.classes, scale = o.scale}
-    local validation, train = all:split(o.validation, {seed = o.seed + 2})
-    return train, validation
-  end
-  local open, split = data[o.data], o.train_split
-  if o.data == "cityscapes" then
-    return open(dir, split, {scale = o.scale, annotation = o.coarse and "coarse" or "fine"}), open(dir, "val", {scale = o.scale})
-  end
-  return open(dir, split, {scale = o.scale}), open(dir, "val", {scale = o.scale})
+local function directory(o) return o.dir or error("--dir names the directory of the images", 0) end
+
+local function scenes(o, images, seed) return data.shapes{images = images, size = o.size, classes = o.classes, seed = seed} end
+
+--- A folder's images to measure with and those to train with.
+local function folder(o)
+  local dir = directory(o)
+  local all = data.folder{images = dir .. "/images", labels = dir .. "/labels", classes = o.classes, scale = o.scale}
+  return all:split(o.validation, {seed = o.seed + 2})
 end
+
+--- Images to train with.
+function M.train(o)
+  if o.data == "shapes" then return scenes(o, o.images, o.seed) end
+  if o.data == "folder" then return select(2, folder(o)) end
+  local annotation
+  if o.data == "cityscapes" then annotation = o.coarse and "coarse" or "fine" end
+  return data[o.data](directory(o), o.train_split, {scale = o.scale, annotation = annotation})
+end
+
+--- Images to measure with: of a split, val when none is named.
+function M.validation(o, split)
+  if o.data == "shapes" then return scenes(o, math.max(4, o.images // 4), o.seed + 1000003) end
+  if o.data == "folder" then return (folder(o)) end
+  return data[o.data](directory(o), split or "val", {scale = o.scale})
+end
+
+--- Both.
+function M.load(o) return M.train(o), M.validation(o) end
 
 return M

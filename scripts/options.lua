@@ -6,9 +6,10 @@
 --     {"crop", "64x96", "height x width", "size"},          -- {64, 96}; one number stands for both
 --     {"resume", false, "continues"},                       -- a flag
 --     {"dir", nil, "directory", "string"},                  -- no default
---   })
+--   }, "FILE...")
 --
--- `options.given` says which ones were on the command line; `--help` prints them all and exits.
+-- `options.given` says which ones were on the command line; `--help` prints them all and exits. With a fourth argument, which names them in
+-- the help, words that are no options are allowed; `options.words` lists them.
 local M = {}
 
 local function fail(message)
@@ -71,8 +72,8 @@ function M.read(row, text)
   return text
 end
 
-local function help(script, summary, rows)
-  local lines = {summary, "", "usage: trellis " .. script .. " [options]", ""}
+local function help(script, summary, rows, words)
+  local lines = {summary, "", "usage: trellis " .. script .. (words and " " .. words or "") .. " [options]", ""}
   local width = 0
   for _, row in ipairs(rows) do width = math.max(width, #row[1]) end
   for _, row in ipairs(rows) do
@@ -83,43 +84,54 @@ local function help(script, summary, rows)
   print(table.concat(lines, "\n"))
 end
 
+--- Reads the option that `word`, argument i, begins; returns the number of its last argument.
+local function option(arguments, i, rows, options, given)
+  local word = arguments[i]
+  local name, value = word:match("^%-%-([^=]+)=?(.*)$")
+  local row
+  for _, candidate in ipairs(rows) do if candidate[1] == name then row = candidate end end
+  if not row then
+    local near = name and nearest(name, rows)
+    fail(("unknown option '%s'%s"):format(word, near and ", did you mean '--" .. near .. "'?" or ""))
+  end
+  local key = name:gsub("-", "_")
+  given[key] = true
+  if type(row[2]) == "boolean" then
+    if word:find("=", 1, true) then fail("--" .. name .. " takes no value") end
+    options[key] = not row[2]
+    return i
+  end
+  if not word:find("=", 1, true) then
+    i = i + 1
+    value = arguments[i]
+    if not value then fail("--" .. name .. " needs a value") end
+  end
+  options[key] = M.read(row, value)
+  return i
+end
+
 --- Reads `arguments`; dashes in names become underscores.
-function M.parse(arguments, summary, rows)
-  local options, given, byName = {}, {}, {}
+function M.parse(arguments, summary, rows, words)
+  local options, given, others = {}, {}, {}
   for _, row in ipairs(rows) do
-    byName[row[1]] = row
     local default = row[2]
     if default ~= nil then options[row[1]:gsub("-", "_")] = type(default) == "string" and kind(row) ~= "string" and M.read(row, default) or default end
   end
   local i = 1
   while i <= #arguments do
     local word = arguments[i]
-    local name, value = word:match("^%-%-([^=]+)=?(.*)$")
-    if word == "-h" or name == "help" then
-      help(arguments[0] or "script.lua", summary, rows)
+    if word == "-h" or word == "--help" then
+      help(arguments[0] or "script.lua", summary, rows, words)
       os.exit(0)
     end
-    local row = name and byName[name]
-    if not row then
-      local near = name and nearest(name, rows)
-      fail(("unknown option '%s'%s"):format(word, near and ", did you mean '--" .. near .. "'?" or ""))
-    end
-    local key = name:gsub("-", "_")
-    if type(row[2]) == "boolean" then
-      if word:find("=", 1, true) then fail("--" .. name .. " takes no value") end
-      options[key] = not row[2]
+    if words and word:sub(1, 1) ~= "-" then
+      others[#others + 1] = word
     else
-      if not word:find("=", 1, true) then
-        i = i + 1
-        value = arguments[i]
-        if not value then fail("--" .. name .. " needs a value") end
-      end
-      options[key] = M.read(row, value)
+      i = option(arguments, i, rows, options, given)
     end
-    given[key] = true
     i = i + 1
   end
-  options.given = given
+  options.given, options.words = given, others
   return options
 end
 

@@ -61,8 +61,7 @@ class ScriptTestCase: XCTestCase {
 
     override func tearDown() {
         chdir(before)
-        for file in files(directory) { unlink(directory + "/" + file) }
-        rmdir(directory)
+        try? FileManager.default.removeItem(atPath: directory)
     }
 
     func files(_ path: String) -> [String] {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The disk fills up while a checkpoint is written: the program says so, the previous checkpoint stays, and resuming from it with room again
+# The disk fills up while a search or a training writes: the program says so, what was written before stays whole, and resuming with room again
 # gives what an undisturbed run gives. A small tmpfs where mounting is permitted, else a limit on the size of files (which the writer treats alike).
 set -u
 cd "$(dirname "$0")/../.."
@@ -9,10 +9,10 @@ work=$(mktemp -d)
 mounted=
 trap '[ -n "$mounted" ] && umount "$work/small"; rm -rf "$work"' EXIT
 
-space=(--images 16 --size 32x32 --classes 3 --layers 3 --strides 4,8 --blocks 1 --filters 2
+search=(scripts/search.lua --images 16 --size 32x32 --classes 3 --layers 3 --strides 4,8 --blocks 1 --filters 2
     --operators none,skip_connect,sep_conv_3x3 --crop 24 --batch 2 --epochs 3 --arch-from 1 --threads 1)
-
-search() { "$trellis" scripts/search.lua "${space[@]}" "$@"; }
+retrain=(scripts/retrain.lua "$work/search-whole/architecture.json" --images 16 --size 32x32 --classes 3 --filters 2 --widths 4,6,8,4,8
+    --crop 24 --batch 4 --epochs 3 --threads 1)
 
 fail() {
     echo "full-disk: $1"
@@ -20,41 +20,59 @@ fail() {
     exit 1
 }
 
-search --out "$work/whole" >"$work/log.txt" 2>&1 || fail "the undisturbed run failed"
-size=$(stat -c %s "$work/whole/checkpoint.safetensors")
-
-# Room for one checkpoint and a half: the second, written beside the first, does not fit.
-mkdir "$work/small"
-if mount -t tmpfs -o "size=$((size * 3 / 2))" tmpfs "$work/small" 2>/dev/null; then
-    mounted=yes
-    search --out "$work/small/run" >"$work/log.txt" 2>&1 && fail "the run did not notice that the disk is full"
-    grep -q "No space left on device" "$work/log.txt" || fail "the message does not say that the disk is full"
-    grep -q "previous file is unchanged" "$work/log.txt" || fail "the message does not say that the previous checkpoint is unchanged"
-    cp -r "$work/small/run" "$work/run"
-    how="a tmpfs of $((size * 3 / 2)) bytes"
-else
-    # After one epoch, files may not grow beyond half a checkpoint.
-    # Not the function: the kill has to meet the program and not a shell around it.
-    "$trellis" scripts/search.lua "${space[@]}" --out "$work/run" >"$work/log.txt" 2>&1 &
-    process=$!
-    until [ -e "$work/run/checkpoint.safetensors" ] || ! kill -0 $process 2>/dev/null; do sleep 0.02; done
-    kill -KILL $process 2>/dev/null
-    wait $process 2>/dev/null
-    cp "$work/run/checkpoint.safetensors" "$work/before"
-    (
-        trap '' XFSZ
-        ulimit -f $((size / 2048))
-        search --out "$work/run" --resume
-    ) 2>&1 | cat >"$work/log.txt"
-    if ! grep -q "3 of 3 epochs" "$work/log.txt"; then
-        grep -q "File too large" "$work/log.txt" || fail "the message does not say that the file cannot be written"
-        grep -q "previous file is unchanged" "$work/log.txt" || fail "the message does not say that the previous checkpoint is unchanged"
-        cmp -s "$work/before" "$work/run/checkpoint.safetensors" || fail "the previous checkpoint has changed"
+# fill JOB BYTES FILE...: what the job leaves in its directory, and how much room it gets in the end: not enough for its second checkpoint.
+fill() {
+    local name=$1 room=$2 size how process
+    local -n command=$1
+    shift 2
+    size=$(stat -c %s "$work/$name-whole/checkpoint.safetensors")
+    mkdir -p "$work/small"
+    if mount -t tmpfs -o "size=$room" tmpfs "$work/small" 2>/dev/null; then
+        mounted=yes
+        "$trellis" "${command[@]}" --out "$work/small/run" >"$work/log.txt" 2>&1 && fail "the $name did not notice that the disk is full"
+        grep -q "No space left on device" "$work/log.txt" || fail "the message of the $name does not say that the disk is full"
+        grep -q "previous file is unchanged" "$work/log.txt" || fail "the message of the $name does not say that the previous file is unchanged"
+        cp -r "$work/small/run" "$work/run"
+        umount "$work/small"
+        mounted=
+        how="a tmpfs of $room bytes"
+    else
+        # After one checkpoint, files may not grow beyond half of one.
+        "$trellis" "${command[@]}" --out "$work/run" >"$work/log.txt" 2>&1 &
+        process=$!
+        until [ -e "$work/run/checkpoint.safetensors" ] || ! kill -0 $process 2>/dev/null; do sleep 0.02; done
+        kill -KILL $process 2>/dev/null
+        wait $process 2>/dev/null
+        cp "$work/run/checkpoint.safetensors" "$work/before"
+        (
+            trap '' XFSZ
+            ulimit -f $((size / 2048))
+            "$trellis" "${command[@]}" --out "$work/run" --resume
+        ) 2>&1 | cat >"$work/log.txt"
+        # A job that was done before the kill met it has nothing left to write.
+        if grep -q "File too large" "$work/log.txt"; then
+            grep -q "previous file is unchanged" "$work/log.txt" || fail "the message of the $name does not say that the previous file is unchanged"
+            cmp -s "$work/before" "$work/run/checkpoint.safetensors" || fail "the previous checkpoint of the $name has changed"
+        else
+            cmp -s "$work/$name-whole/checkpoint.safetensors" "$work/run/checkpoint.safetensors" ||
+                fail "the message of the $name does not say that the file cannot be written"
+        fi
+        how="a limit on the size of files"
     fi
-    how="a limit on the size of files"
-fi
-search --out "$work/run" --resume >"$work/log.txt" 2>&1 || fail "resuming from the previous checkpoint failed"
-for file in checkpoint.safetensors architecture.json log.csv; do
-    cmp -s "$work/whole/$file" "$work/run/$file" || fail "$file differs from the undisturbed run"
-done
-echo "full-disk: said so, kept the checkpoint, resumed to the same result ($how)"
+    "$trellis" "${command[@]}" --out "$work/run" --resume >"$work/log.txt" 2>&1 || fail "resuming the $name from its previous checkpoint failed"
+    for file in "$@"; do
+        cmp -s "$work/$name-whole/$file" "$work/run/$file" || fail "$file of the $name differs from the undisturbed run"
+    done
+    rm -rf "$work/run"
+    echo "full-disk: $name: said so, kept the checkpoint, resumed to the same result ($how)"
+}
+
+"$trellis" "${search[@]}" --out "$work/search-whole" >"$work/log.txt" 2>&1 || fail "the undisturbed search failed"
+# Room for one checkpoint and a half: the second, written beside the first, does not fit.
+size=$(stat -c %s "$work/search-whole/checkpoint.safetensors")
+fill search $((size * 3 / 2)) checkpoint.safetensors architecture.json log.csv
+
+"$trellis" "${retrain[@]}" --out "$work/retrain-whole" >"$work/log.txt" 2>&1 || fail "the undisturbed training failed"
+# The two networks of the first validation and its checkpoint; then no room for another network beside them.
+total=$(($(du -bc "$work"/retrain-whole/{best,last}/* "$work/retrain-whole/checkpoint.safetensors" | tail -n 1 | cut -f 1) + 65536))
+fill retrain "$total" checkpoint.safetensors architecture.json log.csv best/weights.safetensors last/weights.safetensors last/card.json

@@ -3,8 +3,93 @@ import Search
 import Segmentation
 import Tensors
 
+/// The search has one of its own, for architectures.
+private typealias JSONValue = Tensors.JSONValue
+
 /// Cards of networks, and networks from cards: what `network:save(DIR)`, `nas.network(DIR)` and exports share.
 enum ModelCards {
     /// The card of a network with what is known of it; nil when it is no network of an architecture, of which only weights can be kept.
-    static func card(of network: Module) throws -> ModelCard? { nil }
+    static func card(of network: Module) throws -> ModelCard? {
+        guard let network = network as? DerivedNetwork else { return nil }
+        let record = ModelRecord.of(network)
+        let classes = network.options.classes
+        var card = ModelCard(
+            architecture: try JSONValue.parse(network.architecture.json.utf8), network: options(network),
+            data: record?.data ?? ModelCard.Data(name: "unknown", classes: ClassInfo.numbered(classes)))
+        let size = record?.size ?? Size(height: 512, width: 512)
+        let count = try network.count(input: [1, 3, size.height, size.width])
+        card.counts = [
+            .init("parameters", .integer(count.parameters)), .init("multiply_adds", .integer(count.work?.multiplyAdds ?? 0)),
+            .init("height", .integer(size.height)), .init("width", .integer(size.width)),
+        ]
+        card.result = record?.result ?? []
+        card.training = record?.training ?? []
+        card.seed = record?.seed ?? network.seed
+        card.versions = [.init("trellis", .string(TrellisModule.version)), .init("architecture", .integer(Architecture.version))]
+        return card
+    }
+
+    /// What `architecture:network` needs to build the network again, under the names of its options.
+    private static func options(_ network: DerivedNetwork) -> JSONValue {
+        let o = network.options
+        return .object([
+            .init("filters", .integer(o.filters)), .init("classes", .integer(o.classes)), .init("stem", .integer(o.widths.stem)),
+            .init("stem_output", .integer(o.widths.stemOutput)), .init("aspp", .integer(o.widths.aspp)), .init("low_level", .integer(o.widths.lowLevel)),
+            .init("decoder", .integer(o.widths.decoder)), .init("momentum", .number(decimal(o.batchNormMomentum))),
+            .init("eps", .number(decimal(o.batchNormEpsilon))), .init("drop_path", .number(network.dropPath)), .init("seed", .string(String(network.seed))),
+        ])
+    }
+
+    /// The shortest decimal that reads as the same Float.
+    private static func decimal(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
+
+    /// The network that a card describes, with initial weights.
+    /// - Throws: `FileError` when the card's options are damaged; `SpaceError` when the architecture does not fit its space, or names an operator
+    ///   of a script that is not there.
+    static func network(_ card: ModelCard, path: String) throws -> DerivedNetwork {
+        func number(_ name: String) throws -> Double {
+            switch card.network[name] {
+            case .integer(let value)?: return Double(value)
+            case .number(let value)?: return value
+            default: throw FileError(path, "the card is damaged: its network has no number '\(name)'", remedy: "write the model again")
+            }
+        }
+        func integer(_ name: String) throws -> Int {
+            guard let value = Int(exactly: try number(name)) else {
+                throw FileError(path, "the card is damaged: '\(name)' of its network is no integer", remedy: "write the model again")
+            }
+            return value
+        }
+        let architecture = try Architecture(json: card.architecture.text(), file: path + ": architecture", catalogue: ScriptOperators.catalogue)
+        var options = DerivedOptions(filters: try integer("filters"), classes: try integer("classes"))
+        options.widths = DerivedWidths(
+            stem: try integer("stem"), stemOutput: try integer("stem_output"), aspp: try integer("aspp"), lowLevel: try integer("low_level"),
+            decoder: try integer("decoder"))
+        options.batchNormMomentum = Float(try number("momentum"))
+        options.batchNormEpsilon = Float(try number("eps"))
+        options.dropPath = try number("drop_path")
+        guard options.classes == card.data.classes.count else {
+            throw FileError(path, "the card is damaged: its network has \(options.classes) classes, its data \(card.data.classes.count)", remedy: "write the model again")
+        }
+        var seed: UInt64 = 0
+        if case .string(let text)? = card.network["seed"] { seed = UInt64(text) ?? 0 }
+        return try DerivedNetwork(architecture, options, seed: seed, catalogue: ScriptOperators.catalogue)
+    }
+
+    /// The network in a model directory, with its weights and what is known of it.
+    static func load(_ path: String) throws -> DerivedNetwork {
+        let directory = ModelDirectory(path)
+        let card = try directory.card()
+        let network = try network(card, path: directory.cardPath)
+        try directory.load(into: network)
+        ModelRecord.of(network) { record in
+            (record.data, record.training, record.result, record.seed) = (card.data, card.training, card.result, card.seed)
+            if case .integer(let height)? = card.counts.first(where: { $0.key == "height" })?.value,
+                case .integer(let width)? = card.counts.first(where: { $0.key == "width" })?.value, (1...65_536).contains(height), (1...65_536).contains(width)
+            {
+                record.size = Size(height: height, width: width)
+            }
+        }
+        return network
+    }
 }

@@ -10,6 +10,8 @@ final class ModelRecord {
     var training: [JSONValue.Member] = []
     var result: [JSONValue.Member] = []
     var seed: UInt64?
+    /// Of the images it was trained on, for counts.
+    var size: Size?
 
     private weak var network: Module?
 
@@ -46,6 +48,7 @@ final class ModelRecord {
     func note(_ trainer: Trainer, _ row: TrainingHistory.Row) {
         data = ModelCard.Data(name: trainer.data.name, classes: trainer.data.classes, normalisation: trainer.options.augmentation.normalisation)
         seed = trainer.options.seed
+        size = (try? trainer.options.augmentation.crop ?? trainer.data.size(0)) ?? size
         training = [
             .init("step", .integer(row.step)), .init("steps", .integer(trainer.options.steps)), .init("loss", .number(row.loss)),
             .init("settings", .object(trainer.settings.map { .init($0.name, .string($0.value)) })),

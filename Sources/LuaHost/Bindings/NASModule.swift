@@ -13,7 +13,7 @@ enum NASModule {
             CellSpaceObject.objectType, SpaceObject.objectType, SpaceCountObject.objectType, SpaceEstimateObject.objectType, SupernetObject.objectType,
             ArchitectureObject.objectType, DerivedEstimateObject.objectType,
         ],
-        bindings: [ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ViterbiBinding.binding],
+        bindings: [ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ModelFileBindings.network, ViterbiBinding.binding],
         constants: Gallery.all.compactMap { architecture in
             architecture.name.map { name in
                 Constant("gallery." + name, .object("architecture"), architecture.provenance.source ?? "A published architecture.") { call in

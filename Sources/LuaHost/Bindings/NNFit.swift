@@ -38,6 +38,7 @@ enum FitBinding {
         Option("crop", Kind.integers, "height and width cut out at random; none takes whole images, which then need one size"),
         Option("scale", .union([.number, .list(.number)]), "resize by a random factor of this range, {least, most}"),
         Option("flip", .boolean, default: false, "mirror left and right at random"),
+        Option("focus", .number, default: 0, "share of crops laid over a pixel of a class picked evenly"),
         Option("jitter", .number, default: 0, "random brightness, contrast, saturation by a factor of 1 ± jitter"),
         Option("pad", .boolean, "fill up images that are smaller than the crop; when left out, where random scales made them so"),
         Option("seed", .integer, default: 0, "decides everything that is random"),
@@ -49,6 +50,7 @@ enum FitBinding {
         Option("resume", .boolean, default: false, "go on with the run in out; without one, begin"),
         Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
         Option("each", .function, "called with each row of the history"),
+        Option("note", .table, "plain values that the checkpoint keeps: checkpoint.load(PATH).note"),
     ] + DataNormalisation.options
 
     private static func run(_ call: Call) throws -> Int {
@@ -62,6 +64,7 @@ enum FitBinding {
         try validation?.ensureChecked()
         let usesBest = try call.option("use", as: String.self) == "best"
         guard !usesBest || validation != nil else { throw call.badOption("use", "a validation set says which weights are best") }
+        if let note: LuaValue = try call.option(ifPresent: "note") { trainer.note = try CheckpointValues.json(note, "note") }
         try TrainingDirectory.prepare(trainer, call.option(ifPresent: "out"), resume: call.option("resume"))
         try observe(trainer, call)
         try trainer.run()
@@ -132,7 +135,7 @@ enum FitBinding {
         }
         return Augmentation(
             crop: crop, scale: scale, flip: try call.option("flip"), jitter: try call.option("jitter"), pad: pad ?? (scale.lowerBound < 1),
-            normalisation: try DataNormalisation.read(call))
+            focus: try call.option("focus"), normalisation: try DataNormalisation.read(call))
     }
 
     private static func classWeights(_ call: Call, _ set: DataSetObject) throws -> [Float]? {

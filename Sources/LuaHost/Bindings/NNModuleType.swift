@@ -62,9 +62,9 @@ extension Call {
 /// Methods of every module.
 enum ModuleMethods {
     static let all: [Binding] = [
-        parameters, buffers, child, modules, train, eval, ModuleCountObject.method, advance, state, loadState, save, load, zeroGrad, FitBinding.method,
+        parameters, buffers, child, modules, train, eval, ModuleCountObject.method, advance, state, loadState, zeroGrad, FitBinding.method,
         ExportBinding.export,
-    ] + EvaluateBindings.all
+    ] + EvaluateBindings.all + ModelFileBindings.methods
 
     private static func method(
         _ name: String, _ parameters: [Argument] = [], options: [Option] = [], returns: [Returns] = [], _ summary: String, _ detail: String = "",
@@ -163,23 +163,6 @@ enum ModuleMethods {
         let named = try NamedTensors.read(table) { call.bad(1, $0) }
         try call.this(as: Module.self).load(Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), strict: call.option("strict"))
         return 0
-    }
-
-    private static let save = method(
-        "save", [Argument("path", .string, "ends in .safetensors or .npz")], "Writes all parameters and buffers to a file, named by their paths.",
-        example: "nn.linear(2, 3):save('linear.safetensors')\nprint(tensor.load('linear.safetensors').weight:size(2))  --> 2"
-    ) { call in
-        try Tensor.save(call.this(as: Module.self).state(), to: call.get(1))
-        return 0
-    }
-
-    private static let load = method(
-        "load", [Argument("path", .string)], options: [strict], returns: [Returns(.object("module"))], "Reads what `save` wrote.",
-        example: "local net = nn.linear(2, 3)\nnet:save('net.safetensors')\nprint(nn.linear(2, 3):load('net.safetensors').weight:equal(net.weight))  --> true"
-    ) { call in
-        let (tensors, _) = try Tensor.load(call.get(1))
-        try call.this(as: Module.self).load(Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), strict: call.option("strict"))
-        return call.pushThis()
     }
 
     private static let zeroGrad = method(

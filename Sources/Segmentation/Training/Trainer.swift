@@ -29,6 +29,8 @@ public final class Trainer {
     public var onKeep: (Keep, TrainingHistory.Row) throws -> Void = { _, _ in }
     /// File that is written after each row, and where the run continues after a kill.
     public var checkpointPath: String?
+    /// What else the checkpoint is to keep.
+    public var note: JSONValue?
     /// The history as comma-separated values, written after each checkpoint.
     public var logPath: String?
 

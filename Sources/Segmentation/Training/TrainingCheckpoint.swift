@@ -12,6 +12,7 @@ extension Trainer {
             ("weight decay", "\(o.weightDecay)"), ("clip", o.clip.map { "\($0)" } ?? "none"),
             ("class weights", o.classWeights.map { "\($0)" } ?? "none"), ("crop", a.crop.map { "\($0)" } ?? "none"),
             ("scale", "\(a.scale.lowerBound) to \(a.scale.upperBound)"), ("flip", "\(a.flip)"), ("jitter", "\(a.jitter)"), ("pad", "\(a.pad)"),
+            ("focus", "\(a.focus)"),
             ("mean", "\(a.normalisation.mean)"), ("std", "\(a.normalisation.deviation)"), ("seed", "\(o.seed)"), ("every", "\(every)"),
             ("patience", o.patience.map { "\($0)" } ?? "none"), ("drop path", "\((network as? any DropPathScheduling)?.dropPath ?? 0)"),
         ]
@@ -28,6 +29,7 @@ extension Trainer {
             .init("settings", .object(settings.map { .init($0.name, .string($0.value)) })), .init("done", .integer(done)),
             .init("epoch", .integer(state.epoch)), .init("position", .integer(state.batch)), .init("history", history.json),
         ]
+        if let note { checkpoint.values.append(.init("note", note)) }
         return checkpoint
     }
 

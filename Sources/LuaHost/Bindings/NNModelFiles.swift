@@ -1,0 +1,68 @@
+import Networks
+import Segmentation
+import Tensors
+
+/// Networks in files: weights alone, or a model directory with all that is needed to build the network again.
+enum ModelFileBindings {
+    static let methods = [save, load, card]
+
+    private static let save = Binding(
+        module: "module", name: "save", parameters: [Argument("path", .string, "ends in .safetensors or .npz; or a directory")],
+        summary: "Writes all parameters and buffers to a file, named by their paths; or a network with its card to a directory.",
+        detail: """
+            A model directory holds weights.safetensors and card.json: the architecture, the network's options, its counts, the classes and colours it was trained with, the \
+            last result of fit or evaluate. `nas.network(DIR)` builds the network again. Only networks of architectures can be told by a card; of others (nn.sequential) a file \
+            keeps the weights. Each file appears whole or not at all.
+            """,
+        example: "nn.linear(2, 3):save('linear.safetensors')\nprint(tensor.load('linear.safetensors').weight:size(2))  --> 2"
+    ) { call in
+        let network: Module = try call.this()
+        let path: String = try call.get(1)
+        if isFile(path) {
+            try Tensor.save(network.state(), to: path)
+        } else {
+            guard let card = try ModelCards.card(of: network) else {
+                throw call.bad(
+                    1, "a \(network.kind) is no network of an architecture, so no directory can tell how to build it; save its weights to a file, \(path).safetensors")
+            }
+            try ModelDirectory(path).write(network.state(), card)
+        }
+        return 0
+    }
+
+    private static func isFile(_ path: String) -> Bool { [".safetensors", ".npz", ".npy"].contains { path.lowercased().hasSuffix($0) } }
+
+    private static let load = Binding(
+        module: "module", name: "load", parameters: [Argument("path", .string, "a file, or a model directory, of which the weights are taken")],
+        options: [Option("strict", .boolean, default: true, "names must agree exactly; false takes over those that are known")],
+        returns: [Returns(.object("module"))], summary: "Reads what `save` wrote.",
+        example: "local net = nn.linear(2, 3)\nnet:save('net.safetensors')\nprint(nn.linear(2, 3):load('net.safetensors').weight:equal(net.weight))  --> true"
+    ) { call in
+        let path: String = try call.get(1)
+        let file = Directory.isDirectory(path) ? ModelDirectory(path).weightsPath : path
+        let (tensors, _) = try Tensor.load(file)
+        try call.this(as: Module.self).load(Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), strict: call.option("strict"))
+        return call.pushThis()
+    }
+
+    private static let card = Binding(
+        module: "module", name: "card", returns: [Returns(.table, "as card.json has it", optional: true)],
+        summary: "What is known of a network: how it is built, on what it was trained, what came out; nil for one without an architecture.",
+        example: "local net = nas.trellis{layers = 3}:random{seed = 1}:network{filters = 2, classes = 4, aspp = 8}\nprint(net:card().network.classes)  --> 4"
+    ) { call in
+        guard let card = try ModelCards.card(of: call.this()) else { return call.pushNil() }
+        return call.push(try CheckpointValues.value(JSONValue.parse(card.json.utf8)))
+    }
+
+    static let network = Binding(
+        module: "nas", name: "network", parameters: [Argument("directory", .string, "what network:save or fit wrote")], returns: [Returns(.object("module"))],
+        summary: "The network in a model directory.",
+        detail: "Built by its card, with its weights, classes and colours. A missing directory, a damaged file, a model of a later version, an architecture with an operator that "
+            + "is not there (add it with nas.operator first), and weights that do not fit are errors.",
+        example: """
+            local net = nas.trellis{layers = 3}:random{seed = 1}:network{filters = 2, classes = 4, aspp = 8}
+            net:save('found-4')
+            print(nas.network('found-4'):count().parameters == net:count().parameters)  --> true
+            """
+    ) { call in call.push(try ModelCards.load(call.get(1)) as Module) }
+}

@@ -1,0 +1,144 @@
+-- Trains the network of an architecture from scratch and keeps it with all that is needed to use it.
+--
+--   scripts/trellis scripts/retrain.lua search/architecture.json                      on the built-in scenes
+--   scripts/trellis scripts/retrain.lua search/architecture.json --data camvid --dir DIR --scale 0.5 --crop 160x160
+--   scripts/trellis scripts/retrain.lua auto_deeplab --filters 20 --widths 64,128,256,48,256 --data cityscapes --dir DIR --crop 513
+--   scripts/trellis scripts/retrain.lua --out model --resume                          goes on after a kill, bit for bit
+--
+-- The architecture is a file of a search, or one of nas.gallery. Leaves in its directory: the model directories best (by validation) and last,
+-- each with weights.safetensors and card.json; checkpoint.safetensors and log.csv (after every validation); and pictures of the curves, the
+-- confusion matrix and some segmented images, each as SVG and PNG.
+local datasets = require("datasets")
+
+local options = require("options").parse(arg, "Trains the network of an architecture from scratch: a file of a search, or a name of nas.gallery.", datasets.options{
+  {"filters", 8, "F, channels of a block at the finest stride; published 20, 32, 48"},
+  {"widths", "16,32,64,16,64", "channels of the stem, its last layer, ASPP, low-level features, decoder; published 64,128,256,48,256", "integers"},
+  {"crop", "64x96", "height x width of training crops", "size"},
+  {"random-scale", "0.5,2", "images are resized by a random factor of this range", "list"},
+  {"no-flip", false, "do not mirror at random"},
+  {"jitter", 0.0, "random brightness, contrast and saturation by 1 ± so much"},
+  {"focus", 0.0, "share of crops laid over a pixel of a class picked evenly"},
+  {"batch", 8, "images of a step"},
+  {"accumulate", 1, "parts that a step's images go through one after another, to save memory"},
+  {"epochs", 60, "passes over the training images"},
+  {"steps", 0, "steps instead of epochs"},
+  {"lr", 0.05, "learning rate at the start"},
+  {"schedule", "poly", "how it falls", {"poly", "cosine", "constant"}},
+  {"power", 0.9, "of poly"},
+  {"warm-up", 0, "steps in which it rises from 0"},
+  {"weight-decay", 4e-5, "of kernels"},
+  {"clip", 0.0, "largest norm of the gradient; 0: any"},
+  {"class-weights", "none", "of the loss", {"none", "balanced"}},
+  {"drop-path", 0.0, "probability with which paths are dropped in the end"},
+  {"every", 0, "steps from validation to validation; 0: one after each epoch"},
+  {"patience", 0, "ends the run after so many validations without a better mIoU; 0: never"},
+  {"seed", 1, "decides everything that is random"},
+  {"threads", 0, "0: as many as the machine has; results do not depend on it"},
+  {"out", nil, "directory for results; the first free of model, model-2, ...", "string"},
+  {"resume", false, "continues the run in --out (or the last one) from its last validation"},
+}, "ARCHITECTURE")
+if options.threads > 0 then trellis.threads(options.threads) end
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+-- Where the results go, and what a run before left there.
+local out = options.out
+if not out then
+  local n, last = 1, nil
+  out = "model"
+  while exists(out .. "/checkpoint.safetensors") do
+    n, last = n + 1, out
+    out = "model-" .. n
+  end
+  if options.resume then out = last or error("there is no run to resume in model, model-2, ...; name its directory with --out", 0) end
+end
+local before
+if exists(out .. "/checkpoint.safetensors") then
+  if not options.resume then error(out .. " holds a run already: --resume continues it, another --out starts a new one", 0) end
+  before = checkpoint.load(out .. "/checkpoint.safetensors").note
+  if not before then error(out .. " holds another kind of run", 0) end
+elseif options.resume then
+  print("no checkpoint in " .. out .. " yet: from the beginning")
+end
+
+-- What the result depends on. A resumed run has the options of the first; one that is given and differs is an error.
+local o = {}
+for name, value in pairs(options) do
+  if name ~= "out" and name ~= "resume" and name ~= "threads" and name ~= "given" and name ~= "words" then o[name] = value end
+end
+local function text(x) return type(x) == "table" and table.concat(x, ",") or tostring(x) end
+if before then
+  for name, value in pairs(o) do
+    if options.given[name] and text(value) ~= text(before[name]) then
+      error(("--%s is %s, the run in %s has %s; leave it out to resume"):format(name:gsub("_", "-"), text(value), out, text(before[name])), 0)
+    end
+  end
+  o = before
+end
+
+local architecture
+if before then
+  architecture = nas.load(out .. "/architecture.json")
+else
+  local name = options.words[1] or error("name an architecture: a file that a search left, or one of nas.gallery (--help lists the options)", 0)
+  if #options.words > 1 then error("one architecture expected, got '" .. table.concat(options.words, "', '") .. "'", 0) end
+  architecture = exists(name) and nas.load(name) or nas.gallery[name]
+  if not architecture then
+    local known = {}
+    for each in pairs(nas.gallery) do known[#known + 1] = each end
+    table.sort(known)
+    error(("there is no file '%s', and no architecture of that name; nas.gallery has %s"):format(name, table.concat(known, ", ")), 0)
+  end
+end
+if #o.widths ~= 5 then error("--widths are five numbers: stem, its last layer, ASPP, low-level features, decoder", 0) end
+local scale = {}
+for i, word in ipairs(o.random_scale) do scale[i] = tonumber(word) or error("--random-scale is two numbers, got '" .. word .. "'", 0) end
+if #scale ~= 2 then error("--random-scale is two numbers: the smallest and the largest factor", 0) end
+
+local train, validation = datasets.load(o)
+local network = architecture:network{
+  filters = o.filters, classes = train.classes, seed = o.seed, stem = o.widths[1], stem_output = o.widths[2], aspp = o.widths[3],
+  low_level = o.widths[4], decoder = o.widths[5],
+}
+if not before then
+  print(architecture)
+  print(network:count{height = o.crop[1], width = o.crop[2]})
+  print(train, validation)
+end
+assert(os.execute("mkdir -p '" .. out:gsub("'", "'\\''") .. "'"))
+architecture:save(out .. "/architecture.json")
+
+local start, first = os.time(), true
+local history = network:fit(train, {
+  validation = validation, steps = o.steps > 0 and o.steps or nil, epochs = o.steps == 0 and o.epochs or nil, batch = o.batch, accumulate = o.accumulate,
+  lr = o.lr, schedule = o.schedule, power = o.power, warm_up = o.warm_up, weight_decay = o.weight_decay, clip = o.clip > 0 and o.clip or nil,
+  class_weights = o.class_weights == "balanced" and "balanced" or nil, drop_path = o.drop_path, crop = o.crop, scale = scale, flip = not o.no_flip,
+  jitter = o.jitter, focus = o.focus, pad = datasets.padded(o) or nil, every = o.every > 0 and o.every or nil,
+  patience = o.patience > 0 and o.patience or nil, seed = o.seed, use = "best", out = out, resume = options.resume, note = o, progress = true,
+  each = function(row)
+    print(("step %d  epoch %.1f  loss %.3f  val mIoU %.1f %%  accuracy %.1f %%  %d s"):format(
+      row.step, row.epoch, row.loss, 100 * row.miou, 100 * row.accuracy, os.time() - start))
+    start = os.time()
+  end,
+})
+
+-- The best network, and what it takes for what.
+print(history)
+local result = network:evaluate(validation, {batch = o.batch})
+print(result)
+local function both(figure, name) figure:save(out .. "/" .. name .. ".svg"):save(out .. "/" .. name .. ".png") end
+both(history:plot(), "curves")
+both(plot.confusion(result.confusion, {title = "labels (rows) and predictions"}), "confusion")
+local pictures = {}
+for i = 1, math.min(4, #validation) do
+  local image, labels = validation:sample(i)
+  pictures[#pictures + 1] = {image = image, caption = "image " .. i}
+  pictures[#pictures + 1] = {image = image, labels = labels, caption = "truth"}
+  pictures[#pictures + 1] = {image = image, labels = network:segment(image), caption = "network"}
+end
+both(plot.images(pictures, {set = validation, columns = 3, title = "validation"}), "images")
+print(("%s/best: mIoU %.1f %%; also last, checkpoint.safetensors, log.csv, curves, confusion, images (.svg, .png)"):format(out, 100 * result.miou))

@@ -1,0 +1,51 @@
+-- Segments images with a trained network.
+--
+--   scripts/trellis scripts/segment.lua street.png --model model/best
+--   scripts/trellis scripts/segment.lua photos/*.jpg --model model/best --out segmented --window 513 --scales 0.75,1,1.25 --flip
+--
+-- Writes beside each image, or into --out: NAME-overlay.png, the image with the classes' colours over it, and NAME-labels.png, a PNG whose
+-- values are class numbers, with the colours as palette. Both have the size of the image.
+local options = require("options").parse(arg, "Segments images, PNG or JPEG, with a trained network.", {
+  {"model", nil, "model directory that retraining left", "string"},
+  {"out", nil, "directory for the pictures; that of each image when left out", "string"},
+  {"scales", "1", "sizes in which an image is looked at; class probabilities are averaged", "list"},
+  {"flip", false, "look at the mirror image too"},
+  {"window", nil, "height x width of pieces that larger images are taken apart into", "size"},
+  {"stride", nil, "from one window to the next; two thirds of the window when left out", "size"},
+  {"opacity", 0.6, "of the colours over the image"},
+  {"threads", 0, "0: as many as the machine has; results do not depend on it"},
+}, "IMAGE...")
+if options.threads > 0 then trellis.threads(options.threads) end
+if not options.model then error("--model names the directory of the network (--help lists the options)", 0) end
+if #options.words == 0 then error("name at least one image (--help lists the options)", 0) end
+
+local scales = {}
+for i, word in ipairs(options.scales) do scales[i] = tonumber(word) or error("--scales are numbers, got '" .. word .. "'", 0) end
+
+-- Where each image's pictures go; two of one name would overwrite each other.
+local targets, taken = {}, {}
+for i, path in ipairs(options.words) do
+  local directory, name = path:match("^(.*)/([^/]+)$")
+  name = (name or path):gsub("%.[^.]+$", "")
+  targets[i] = (options.out or directory or ".") .. "/" .. name
+  if taken[targets[i]] then error(("%s and %s would both be written to %s-labels.png"):format(taken[targets[i]], path, targets[i]), 0) end
+  taken[targets[i]] = path
+end
+
+local network = nas.network(options.model)
+local names = {}
+for i, class in ipairs(network:card().data.classes) do names[i] = class.name end
+if options.out then assert(os.execute("mkdir -p '" .. options.out:gsub("'", "'\\''") .. "'")) end
+for i, path in ipairs(options.words) do
+  local labels = network:segment(path, {
+    scales = scales, flip = options.flip, window = options.window, stride = options.stride, opacity = options.opacity,
+    labels = targets[i] .. "-labels.png", overlay = targets[i] .. "-overlay.png",
+  })
+  -- The classes that take most of the image.
+  local shares = {}
+  for class = 0, #names - 1 do shares[class + 1] = {names[class + 1], labels:eq(class):mean():item()} end
+  table.sort(shares, function(a, b) return a[2] > b[2] end)
+  local words = {}
+  for k = 1, math.min(4, #shares) do if shares[k][2] > 0 then words[#words + 1] = ("%s %.0f %%"):format(shares[k][1], 100 * shares[k][2]) end end
+  print(("%s -> %s-{overlay,labels}.png: %s"):format(path, targets[i], table.concat(words, ", ")))
+end
