@@ -150,12 +150,12 @@ enum FitBinding {
         let each: LuaFunction? = try call.option(ifPresent: "each")
         let shows: Bool = try call.option(ifPresent: "progress") ?? (isatty(2) == 1)
         let bar = shows ? ProgressBar(total: trainer.options.steps, label: "training", done: trainer.done) : nil
-        trainer.onStep = { done, loss in
+        trainer.onStep = { [unowned trainer] done, loss in
             let best = trainer.history.best?.meanIoU
             bar?.update(done, [("loss", .number(loss))] + (best.map { [("mIoU", .number($0))] } ?? []))
             if done == trainer.options.steps { bar?.finish() }
         }
-        trainer.onRow = { row in
+        trainer.onRow = { [unowned trainer] row in
             if trainer.history.stopped != nil { bar?.finish() } else { bar?.clear() }
             try each?.call(row.value)
         }
