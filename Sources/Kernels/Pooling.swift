@@ -64,7 +64,8 @@ public enum Pooling {
         _ s: PoolShape, _ x: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
         accumulate: Bool = false
     ) {
-        planes(s) { window, work, input, output in
+        let prepare = choose(KernelsV4.maxPoolGradientPrepare, KernelsV3.maxPoolGradientPrepare, KernelsV2.maxPoolGradientPrepare)
+        planes(s, prepare) { window, work, input, output in
             choose(KernelsV4.maxPoolGradientPlane, KernelsV3.maxPoolGradientPlane, KernelsV2.maxPoolGradientPlane)(
                 window, x + input, g + output, dx + input, work, accumulate)
         }
@@ -102,9 +103,11 @@ public enum Pooling {
         }
     }
 
-    /// Calls `body` for each plane with its window, scratch memory, and where it begins in input and output.
+    /// Calls `body` for each plane with its window, scratch memory, and where it begins in input and output; `prepare` once for a run of
+    /// planes that share the scratch memory.
     private static func planes(
-        _ s: PoolShape, _ body: (UnsafePointer<trellis_pool>, UnsafeMutablePointer<Float>, Int, Int) -> Void
+        _ s: PoolShape, _ prepare: ((UnsafePointer<trellis_pool>, UnsafeMutablePointer<Float>) -> Void)? = nil,
+        _ body: (UnsafePointer<trellis_pool>, UnsafeMutablePointer<Float>, Int, Int) -> Void
     ) {
         let inSize = s.inHeight * s.inWidth, outSize = s.outHeight * s.outWidth
         guard inSize > 0, s.outHeight > 0, s.outWidth > 0 else { return }
@@ -112,11 +115,13 @@ public enum Pooling {
         let work = choose(KernelsV4.poolWork, KernelsV3.poolWork, KernelsV2.poolWork)
         withUnsafePointer(to: &window) { window in
             let floats = work(window)
-            PlaneGroups(planes: s.batch * s.channels, size: max(inSize, outSize)).run { plane in
-                let image = plane / s.channels, channel = plane % s.channels
-                body(
-                    window, Workspace.floats(floats), image * s.inBatchStride + channel * inSize,
-                    image * s.outBatchStride + channel * outSize)
+            PlaneGroups(planes: s.batch * s.channels, size: max(inSize, outSize)).runs { planes in
+                let work = Workspace.floats(floats)
+                prepare?(window, work)
+                for plane in planes {
+                    let image = plane / s.channels, channel = plane % s.channels
+                    body(window, work, image * s.inBatchStride + channel * inSize, image * s.outBatchStride + channel * outSize)
+                }
             }
         }
     }
@@ -132,8 +137,13 @@ struct PlaneGroups {
     }
 
     func run(_ body: (Int) -> Void) {
+        runs { for plane in $0 { body(plane) } }
+    }
+
+    /// The planes of one piece at a time.
+    func runs(_ body: (Range<Int>) -> Void) {
         ThreadPool.run((planes + perPiece - 1) / perPiece) { piece in
-            for plane in piece * perPiece..<min((piece + 1) * perPiece, planes) { body(plane) }
+            body(piece * perPiece..<min((piece + 1) * perPiece, planes))
         }
     }
 }

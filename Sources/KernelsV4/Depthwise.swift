@@ -1,51 +1,77 @@
 import CKernels
 
 // Depthwise convolution: every channel by itself. A plane is copied with zeros around it (the ReLU is taken on the way), so
-// that no tap asks whether it is inside. Stride 1 with 3x3, 5x5 and 7x7 has its own kernels, which hold four rows of results
+// that no tap asks whether it is inside. Stride 1 with 3x3, 5x5 and 7x7 has its own kernels, which hold six rows of results
 // in registers and so load a row of source once for all of them; everything else takes flat positions and a list of taps.
+// Six and not four: sums that wait for each other four cycles long would keep half of an AVX2 core's multipliers idle.
 
-struct Four {
-    var a, b, c, d: V
+/// Result vectors `step` source rows apart.
+struct Six {
+    var a, b, c, d, e, f: V
+
     @inline(always) init(_ start: Float) {
         a = V(repeating: start)
         b = a
         c = a
         d = a
+        e = a
+        f = a
     }
 }
 
-/// Four result vectors `step` source rows apart, 3x3 taps `step` rows and `column` elements apart.
+/// Six result vectors, 3x3 taps `step` rows and `column` elements apart. A source row is loaded once and goes to each result it is for.
 @inline(always)
-func four3(_ p: UnsafePointer<Float>, _ step: Int, _ column: Int, _ w: UnsafePointer<Float>, _ bias: Float) -> Four {
-    var r = Four(bias)
+func six3(_ p: UnsafePointer<Float>, _ step: Int, _ column: Int, _ w: UnsafePointer<Float>, _ bias: Float) -> Six {
+    var r = Six(bias)
     for kx in 0..<3 {
         let q = p + kx * column
-        let w0 = V(repeating: w[kx]), w1 = V(repeating: w[kx + 3]), w2 = V(repeating: w[kx + 6])
-        let x0 = load(q), x1 = load(q + step), x2 = load(q + 2 * step)
-        let x3 = load(q + 3 * step), x4 = load(q + 4 * step), x5 = load(q + 5 * step)
-        r.a = fma(fma(fma(r.a, w0, x0), w1, x1), w2, x2)
-        r.b = fma(fma(fma(r.b, w0, x1), w1, x2), w2, x3)
-        r.c = fma(fma(fma(r.c, w0, x2), w1, x3), w2, x4)
-        r.d = fma(fma(fma(r.d, w0, x3), w1, x4), w2, x5)
+        let u = V(repeating: w[kx]), v = V(repeating: w[kx + 3]), t = V(repeating: w[kx + 6])
+        r.a = fma(r.a, u, load(q))
+        let x1 = load(q + step)
+        r.a = fma(r.a, v, x1)
+        r.b = fma(r.b, u, x1)
+        let x2 = load(q + 2 * step)
+        r.a = fma(r.a, t, x2)
+        r.b = fma(r.b, v, x2)
+        r.c = fma(r.c, u, x2)
+        let x3 = load(q + 3 * step)
+        r.b = fma(r.b, t, x3)
+        r.c = fma(r.c, v, x3)
+        r.d = fma(r.d, u, x3)
+        let x4 = load(q + 4 * step)
+        r.c = fma(r.c, t, x4)
+        r.d = fma(r.d, v, x4)
+        r.e = fma(r.e, u, x4)
+        let x5 = load(q + 5 * step)
+        r.d = fma(r.d, t, x5)
+        r.e = fma(r.e, v, x5)
+        r.f = fma(r.f, u, x5)
+        let x6 = load(q + 6 * step)
+        r.e = fma(r.e, t, x6)
+        r.f = fma(r.f, v, x6)
+        r.f = fma(r.f, t, load(q + 7 * step))
     }
     return r
 }
 
 /// The same for `k` kernel rows and columns: source rows enter one by one.
 @inline(always)
-func fourAny(_ k: Int, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int, _ w: UnsafePointer<Float>, _ bias: Float) -> Four {
-    var r = Four(bias)
+func sixAny(_ k: Int, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int, _ w: UnsafePointer<Float>, _ bias: Float) -> Six {
+    var r = Six(bias)
     for kx in 0..<k {
-        var q = p + kx * column + 3 * step
+        var q = p + kx * column
         var v = w + kx
-        var x0 = load(q - 3 * step), x1 = load(q - 2 * step), x2 = load(q - step)
+        var x0 = load(q), x1 = load(q + step), x2 = load(q + 2 * step), x3 = load(q + 3 * step), x4 = load(q + 4 * step)
+        q += 5 * step
         for _ in 0..<k {
-            let x3 = load(q), u = V(repeating: v[0])
+            let x5 = load(q), u = V(repeating: v[0])
             r.a = fma(r.a, u, x0)
             r.b = fma(r.b, u, x1)
             r.c = fma(r.c, u, x2)
             r.d = fma(r.d, u, x3)
-            (x0, x1, x2) = (x1, x2, x3)
+            r.e = fma(r.e, u, x4)
+            r.f = fma(r.f, u, x5)
+            (x0, x1, x2, x3, x4) = (x1, x2, x3, x4, x5)
             q += step
             v += k
         }
@@ -88,25 +114,27 @@ func depthwisePlane(
             while x < target.width {
                 let n = smaller(lanes, target.width - x)
                 let r = switch k {
-                case 3: four3(base + x, step, dilationWidth, w, bias)
-                case 5: fourAny(5, base + x, step, dilationWidth, w, bias)
-                default: fourAny(k, base + x, step, dilationWidth, w, bias)
+                case 3: six3(base + x, step, dilationWidth, w, bias)
+                case 5: sixAny(5, base + x, step, dilationWidth, w, bias)
+                default: sixAny(k, base + x, step, dilationWidth, w, bias)
                 }
                 let at = y * target.width + x, below = dilationHeight * target.width
                 target.put(at, r.a, n)
                 if y + dilationHeight < height { target.put(at + below, r.b, n) }
                 if y + 2 * dilationHeight < height { target.put(at + 2 * below, r.c, n) }
                 if y + 3 * dilationHeight < height { target.put(at + 3 * below, r.d, n) }
+                if y + 4 * dilationHeight < height { target.put(at + 4 * below, r.e, n) }
+                if y + 5 * dilationHeight < height { target.put(at + 5 * below, r.f, n) }
                 x += lanes
             }
-            y += 4 * dilationHeight
+            y += 6 * dilationHeight
         }
     }
 }
 
 /// Floats behind a packed plane that the kernels above may read for results they do not store.
 @inline(always)
-private func overrun(_ rowStride: Int, _ dilation: Int) -> Int { 4 * rowStride * dilation + 4 * lanes }
+private func overrun(_ rowStride: Int, _ dilation: Int) -> Int { 6 * rowStride * dilation + 4 * lanes }
 
 /// Planes for a stride-1 pass whose taps start at `-top`, `-left`.
 private func layOut(

@@ -2,6 +2,16 @@ import CKernels
 
 // Depthwise convolution of any kernel, stride and dilation: flat positions of a padded plane (see Job) and a list of taps.
 
+private struct Four {
+    var a, b, c, d: V
+    @inline(always) init(_ start: Float) {
+        a = V(repeating: start)
+        b = a
+        c = a
+        d = a
+    }
+}
+
 /// Four vectors of neighbouring positions: sums over taps, into `result`.
 @inline(never)
 private func flatTile(

@@ -2,16 +2,14 @@ import CKernels
 
 // The gradient of max pooling goes to the first maximum of each window in scan order (the last NaN, if there is one), as
 // in PyTorch. The place is found again from the input instead of being stored: first the best column within each row's
-// window, then the best row, which together are the first in scan order. Finding it again costs about 25 vector operations of
-// the 55 that a vector of elements takes (stride 1, 3 x 3): on one core of a Zen 4 under load 0.8 to 1 ns an element, where
-// PyTorch, which stores an index of 8 bytes an element in its 20 to 100 times slower forward pass, takes 0.7.
+// window, then the best row, which together are the first in scan order. The 3 x 3 window at stride 1, which candidate operators
+// use, has a form of its own (`maxPoolGradient3x3`).
 
 /// The ring's slot after `slot`.
 @inline(always) private func following(_ slot: Int, _ pitch: Int, _ end: Int) -> Int { slot + pitch == end ? 0 : slot + pitch }
 
-/// Scratch rows: 0 and 1 padded input rows in turn, 2 and 3 windows at stride 1 (2 in the dense gradient: a row that matches
-/// nothing), 4 and 5 sums (4 also the lanes' numbers), 6 places, then rings of kernelHeight + 1 rows each: best values, best
-/// offsets, best rows.
+/// Scratch rows: 0 and 1 padded input rows in turn, 2 and 3 windows at stride 1, 4 and 5 sums (4 also the lanes' numbers), 6 places,
+/// then rings of kernelHeight + 1 rows each: best values, best offsets, best rows.
 @inline(always) private func ringRows(_ s: trellis_pool) -> Int { s.kernelHeight + 1 }
 @inline(always) private func ring(
     _ s: trellis_pool, _ work: UnsafeMutablePointer<Float>, _ pitch: Int, _ which: Int
@@ -89,7 +87,7 @@ import CKernels
     }
 }
 
-/// dx (zero before, or accumulated into) gets each window's g at the window's maximum.
+/// dx (zero before, or accumulated into) gets each window's g at the window's maximum. `maxPoolGradientPrepare` came before.
 public func maxPoolGradientPlane(
     _ s: UnsafePointer<trellis_pool>, _ x: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
     _ work: UnsafeMutablePointer<Float>, accumulate: Bool
@@ -99,7 +97,7 @@ public func maxPoolGradientPlane(
     let nan = containsNaN(x, all)
     if !nan && p.strideHeight == 1 && p.strideWidth == 1 {
         return commonStride(p) == 1
-            ? denseGradient(threeByThree(p, 1), x, g, dx, work, pitch, accumulate)
+            ? maxPoolGradient3x3(p, x, g, dx, work, accumulate)
             : denseGradient(p, x, g, dx, work, pitch, accumulate)
     }
     if !accumulate {
@@ -247,7 +245,6 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
     fill(work + 4 * pitch, 2 * pitch, 0)
     // Before the row's first window no code matches.
     fill(codes, count * pitch, -1)
-    fill(work + 2 * pitch, pitch, -1)
     padRow(s, x, 0, work, pitch)
     var nextRow = 0, nextWindow = 0
     for r in 0...s.inHeight {
@@ -270,11 +267,7 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
                 nextWindow += 1
             }
             let sums = work + (4 + (r & 1)) * pitch + margin
-            if height == 3 {
-                sumThreeRows(s, g, rows, work + 2 * pitch, sums, r, pitch)
-            } else {
-                sumRows(s, g, rows, sums, r, last, pitch)
-            }
+            sumRows(s, g, rows, sums, r, last, pitch)
         }
         // One row behind, for the sums of this one were stored just now.
         guard r > 0 else { continue }
@@ -337,21 +330,6 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
     _ top: Int, _ pitch: Int
 ) {
     let count = ringRows(s)
-    if s.kernelHeight == 3 {
-        // A row that does not exist is replaced by its neighbour; the least row is the first that exists.
-        let least = splat(Float(first - top))
-        let a = values + first % count * pitch
-        let b = values + (top + 1) % count * pitch
-        let c = values + (end - 1) % count * pitch
-        var j = 0
-        while j < s.outWidth {
-            let u = load(a + j), v = load(b + j), w = load(c + j)
-            let middle = V.zero.replacing(with: splat(1), where: v .> u)
-            store(rows + j, maximum(least, middle.replacing(with: splat(2), where: w .> maximum(u, v))))
-            j += lanes
-        }
-        return
-    }
     let firstSlot = first % count * pitch, ringEnd = count * pitch
     var j = 0
     while j < s.outWidth {
@@ -369,35 +347,5 @@ private func slowPlace(_ s: trellis_pool, _ x: UnsafePointer<Float>, _ i: Int, _
         }
         store(rows + j, place)
         j += lanes
-    }
-}
-
-/// One vector of the sum over three rows of windows: those whose best row is 2, 1 and 0.
-@inline(always) private func threeRows(
-    _ at: Int, _ r2: UnsafePointer<Float>, _ r1: UnsafePointer<Float>, _ r0: UnsafePointer<Float>, _ g2: V, _ g1: V, _ g0: V
-) -> V {
-    let a = V.zero.replacing(with: g2, where: load(r2 + at) .== splat(2))
-    let b = V.zero.replacing(with: g1, where: load(r1 + at) .== splat(1))
-    return (a + b) + V.zero.replacing(with: g0, where: load(r0 + at) .== V.zero)
-}
-
-@inline(always) private func sumThreeRows(
-    _ s: trellis_pool, _ g: UnsafePointer<Float>, _ rows: UnsafePointer<Float>, _ nothing: UnsafePointer<Float>,
-    _ sums: UnsafeMutablePointer<Float>, _ r: Int, _ pitch: Int
-) {
-    let i = r + s.padHeight, count = ringRows(s), width = s.outWidth
-    // Windows above the first or below the last match nothing; any row of g will do for them.
-    let has2 = i - 2 >= 0 && i - 2 < s.outHeight, has1 = i - 1 >= 0 && i - 1 < s.outHeight, has0 = i < s.outHeight
-    let r2 = has2 ? rows + (i - 2) % count * pitch : nothing, r1 = has1 ? rows + (i - 1) % count * pitch : nothing
-    let r0 = has0 ? rows + i % count * pitch : nothing
-    let g2 = has2 ? g + (i - 2) * width : g, g1 = has1 ? g + (i - 1) * width : g, g0 = has0 ? g + i * width : g
-    var j = 0
-    while j + lanes <= width {
-        store(sums + j, threeRows(j, r2, r1, r0, load(g2 + j), load(g1 + j), load(g0 + j)))
-        j += lanes
-    }
-    if j < width {
-        let m = width - j
-        store(sums + j, threeRows(j, r2, r1, r0, load(g2 + j, m), load(g1 + j, m), load(g0 + j, m)))
     }
 }

@@ -97,6 +97,8 @@ def main():
     server = subprocess.Popen([args.bench, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
     def ours(row):
+        # PyTorch's threads spin for some milliseconds after a call, on the core that our second thread needs.
+        time.sleep(0.01)
         print(*row, args.ms, file=server.stdin, flush=True)
         return json.loads(server.stdout.readline())
 

@@ -1,0 +1,1 @@
+../KernelsV4/MaxPoolGradient3x3.swift
