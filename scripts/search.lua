@@ -4,8 +4,9 @@
 --   scripts/trellis scripts/search.lua --data camvid --dir DIR --scale 0.5
 --   scripts/trellis scripts/search.lua --out search --resume  goes on after a kill, bit for bit
 --
--- Leaves in its directory: checkpoint.safetensors (after every epoch), log.csv, architecture.json, and pictures of the trellis with its
--- beta, the cell, alpha, the curves and some segmented images, each as SVG and PNG.
+-- Leaves in its directory: checkpoint.safetensors, log.csv and history.safetensors (after every epoch), architecture.json, pictures of the
+-- trellis with its beta, the cell, alpha, the curves and some segmented images, each as SVG and PNG, and all of it on one page, report.html
+-- (scripts/report.lua makes the page of a run that is not done).
 local parse, datasets = require("options").parse, require("datasets")
 
 local options = parse(arg, "Searches an architecture for segmentation.", datasets.options{
@@ -93,6 +94,16 @@ local archFrom = o.arch_from > 0 and o.arch_from or o.epochs // 4
 local steps = a.per_epoch
 local rate = optim.cosine{from = o.lr, to = o.lr_end, steps = o.epochs * steps}
 
+local metadata = {
+  data = datasets.name(o), train = tostring(train), validation = tostring(validation), classes = table.concat(train.names, "\n"),
+  halves = #A .. " " .. #B, steps = tostring(steps), arch_from = tostring(archFrom), version = trellis.version,
+}
+local colours = {}
+for i, colour in ipairs(train.colours) do colours[i] = table.concat(colour, " ") end
+metadata.colours = table.concat(colours, "\n")
+for name, value in pairs(o) do metadata["settings." .. name] = text(value) end
+local history = require("history").open(before, {supernet = supernet, validation = validation, epochs = o.epochs, metadata = metadata})
+
 local done, log = 0, {}
 if before then
   checkpoint.load(checkpointPath, {supernet = supernet, sgd = sgd, adam = adam, a = a, b = b})
@@ -154,9 +165,13 @@ for epoch = done + 1, o.epochs do
     accuracy = confusion.accuracy, alpha_entropy = entropy.alpha_relative, beta_entropy = entropy.beta_relative, skip_share = found.skip_share,
     path_log_probability = found.score, path = table.concat(found.path, " "),
   }
-  -- First the checkpoint, which holds the log too, then the log: a kill between the two loses nothing.
-  checkpoint.save(checkpointPath, {supernet = supernet, sgd = sgd, adam = adam, a = a, b = b, epoch = epoch, log = log, settings = settings})
+  history:record(epoch)
+  -- First the checkpoint, which holds log and history too, then these: a kill between them loses nothing.
+  checkpoint.save(checkpointPath, history:into{
+    supernet = supernet, sgd = sgd, adam = adam, a = a, b = b, epoch = epoch, log = log, settings = settings,
+  })
   writeLog()
+  history:save(out)
   bar:clear()
   local row = log[#log]
   latest = measures and row.miou or latest
@@ -176,6 +191,7 @@ b:close()
 
 -- What it found.
 writeLog()
+history:save(out)
 local found = supernet:decode{data = datasets.name(o)}
 found:save(out .. "/architecture.json")
 print(found)
@@ -206,4 +222,5 @@ for i = 1, math.min(4, #validation) do
   pictures[#pictures + 1] = {image = image, labels = supernet:predict(batch)[1], caption = "supernet"}
 end
 both(plot.images(pictures, {set = validation, columns = 3, title = "validation"}), "images")
-print("results in " .. out .. ": architecture.json, log.csv, trellis, cell, alpha, curves, images (.svg, .png)")
+nas.report(out)
+print("results in " .. out .. ": report.html, architecture.json, log.csv, trellis, cell, alpha, curves, images (.svg, .png)")

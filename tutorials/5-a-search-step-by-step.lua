@@ -191,6 +191,10 @@ end
 show(plot.images(tiles, {set = scenes, columns = 3}), "5-predictions")
 
 -- %% [markdown]
+-- `scripts/search.lua` keeps alpha, beta and such pictures after every epoch, and leaves them as one page, `report.html`:
+-- open it beside what you have seen here. `nas.report(directory)` makes the page at any time, of a run that goes on too.
+
+-- %% [markdown]
 -- ## Exercise
 --
 -- How much of an architecture is the search, how much the dice? Run the search again with another seed of the

@@ -36,8 +36,30 @@ enum Gallery {
         add("cell-published", CellFigure(try Samples.publishedCell(), title: "Published cell"))
         add("cell-chain", CellFigure(try Samples.chainCell(blocks: 7, name: "a_rather_long_operator_name_of_a_user_7x7")))
         add("cell-one", CellFigure(try Samples.chainCell(blocks: 1)))
-        figures += try charts() + tables() + images()
+        figures += try charts() + tables() + images() + overTime()
         return figures
+    }
+
+    /// How a search decided.
+    static func overTime() throws -> [(String, any Figure)] {
+        let epochs = (0...40).map(Double.init)
+        let names = ["none", "skip_connect", "sep_conv_3x3", "atrous_conv_3x3"]
+        let weights = epochs.map { t in names.indices.map { exp(Double($0) * t / 60 + sin(t / 5 + Double($0)) / 3) } }
+        let shares = names.indices.map { k in (name: names[k], values: weights.map { $0[k] / $0.reduce(0, +) }) }
+        let areas = try StackedAreas(
+            shares, x: epochs, title: "Share of each operator", xAxis: Axis("epoch"), yAxis: Axis("mean of softmax(α)", range: 0...1))
+        func map(_ rows: Int, _ columns: Int) throws -> ChoiceMap {
+            var map = try ChoiceMap(
+                (0..<rows).map { r in (0..<columns).map { ($0 * (r + 3) / 17) % 4 } }, rows: (1...rows).map { "edge \($0)" },
+                columns: (0..<columns).map(String.init), choices: names, title: "Strongest operator")
+            map.columnTitle = "epoch"
+            map.strengths = (0..<rows).map { r in (0..<columns).map { Double($0 + r) / Double(columns + rows) } }
+            return map
+        }
+        return [
+            ("areas", areas), ("areas-one-step", try StackedAreas([("a", [1])], x: [0])), ("choices", try map(20, 41)),
+            ("choices-few", try map(2, 3)), ("choices-many", try map(40, 200)),
+        ]
     }
 
     static func charts() throws -> [(String, any Figure)] {

@@ -26,7 +26,7 @@ private final class Reader: NSObject, XMLParserDelegate {
     func parser(
         _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?, attributes: [String: String] = [:]
     ) {
-        if name == "svg" { root = attributes }
+        if name == "svg", root.isEmpty { root = attributes }
         if let id = attributes["id"] { ids.append(id) }
         if let link = attributes["xlink:href"] ?? attributes["href"], link.hasPrefix("#") { references.append(String(link.dropFirst())) }
         if name == "text" { current = "" }
@@ -72,6 +72,43 @@ final class OutputTests: XCTestCase {
         XCTAssertEqual(cell.words.filter { $0 == "sep_conv_3x3" }.count, 4)
         XCTAssertEqual(cell.words.filter { $0.hasPrefix("block") }, ["block 1", "block 2", "block 3", "block 4", "block 5"])
         XCTAssertTrue(cell.words.contains("concat"))
+    }
+
+    /// On a page every figure is well-formed, holds its words as text, and every colour that differs between the themes has both.
+    func testFiguresOnAPage() throws {
+        var page = PageDrawings()
+        var used = Set<Substring>()
+        for (name, figure) in try Gallery.all() {
+            let svg = try page.svg(figure, label: "a \"label\" & more")
+            let reader = try Reader.read(svg)
+            XCTAssertEqual(reader.root["width"], "\(Int(figure.size.width.rounded(.up)))", name)
+            XCTAssertEqual(reader.root["aria-label"], "a \"label\" & more", name)
+            XCTAssertEqual(reader.words, try PDFDocument.texts(figure).map { $0.text.printable }, name)
+            XCTAssertTrue(reader.ids.isEmpty && reader.references.isEmpty, name)
+            XCTAssertFalse(svg.contains("http"), name)
+            for part in svg.components(separatedBy: "var(--k").dropFirst() { used.insert(Substring(part.prefix { $0.isNumber })) }
+        }
+        for dark in [false, true] {
+            let defined = page.variables(dark: dark).split(separator: ";")
+            XCTAssertEqual(Set(defined.map { $0.dropFirst(3).prefix { $0.isNumber } }), used)
+            XCTAssertTrue(defined.allSatisfy { $0.contains(":#") })
+        }
+        XCTAssertNotEqual(page.variables(dark: false), page.variables(dark: true))
+        let trellis = TrellisFigure(try Samples.trellis(layers: 12, path: Samples.published))
+        XCTAssertLessThan(try page.svg(trellis, label: "trellis").utf8.count, try trellis.svg().utf8.count / 2)
+    }
+
+    func testSharesAndChoicesRefuseWhatTheyCannotShow() throws {
+        for (words, make) in [
+            ("'a' has 1 values for 2 steps", { _ = try StackedAreas([("a", [1])], x: [0, 1]) }),
+            ("'b' has -1.0", { _ = try StackedAreas([("b", [1, -1])], x: [0, 1]) }),
+            ("expected 1 rows of 2", { _ = try ChoiceMap([[0]], rows: ["r"], columns: ["1", "2"], choices: ["x"]) }),
+            ("1 is none of the 1 choices", { _ = try ChoiceMap([[1]], rows: ["r"], columns: ["1"], choices: ["x"]) }),
+        ] as [(String, () throws -> Void)] {
+            XCTAssertThrowsError(try make()) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
+        }
+        let map = try ChoiceMap([[0, 1, 1]], rows: ["edge"], columns: ["1", "2", "3"], choices: ["skip", "conv"])
+        XCTAssertEqual(map.text(TextStyle(width: 40)), "edge abb\na skip\nb conv")
     }
 
     /// Two documents in one page must not take each other's glyphs.

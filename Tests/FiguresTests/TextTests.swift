@@ -219,7 +219,7 @@ final class TerminalTests: XCTestCase {
         XCTAssertTrue(payload.allSatisfy { $0.utf8.count <= 4096 })
         XCTAssertEqual(Data(base64Encoded: payload.joined()), Data(bytes))
         for count in 0..<7 {
-            XCTAssertEqual(Kitty.base64(bytes[..<count]), Data(bytes[..<count]).base64EncodedString())
+            XCTAssertEqual(Base64.text(bytes[..<count]), Data(bytes[..<count]).base64EncodedString())
         }
     }
 

@@ -59,5 +59,5 @@ job() {
     echo "kill-resume: $name: $((i - 1)) runs, $landed killed on the way, all equal to the undisturbed one"
 }
 
-job search "$kills" checkpoint.safetensors architecture.json log.csv
+job search "$kills" checkpoint.safetensors architecture.json log.csv history.safetensors report.html
 job retrain $(((kills + 1) / 2)) checkpoint.safetensors architecture.json log.csv best/weights.safetensors best/card.json last/weights.safetensors last/card.json

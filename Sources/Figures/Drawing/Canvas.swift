@@ -48,6 +48,8 @@ public final class Canvas {
     private let context: OpaquePointer
     /// Every text drawn so far, in page coordinates: the source of the searchable text in SVG, and of the overlap tests.
     public private(set) var texts: [PlacedText] = []
+    /// Where everything is written down instead of drawn, when there is such a place.
+    var record: DrawingRecord?
 
     /// Draws on a Cairo context that the caller owns.
     init(context: OpaquePointer) {
@@ -59,6 +61,7 @@ public final class Canvas {
     /// Fills the inside of a path.
     public func fill(_ path: Path, _ colour: Colour) {
         guard trace(path) else { return }
+        if let record { return record.add(.fill(path), colour) }
         set(colour)
         cairo_fill(context)
     }
@@ -66,6 +69,9 @@ public final class Canvas {
     /// Draws the outline of a path.
     public func stroke(_ path: Path, _ stroke: Stroke) {
         guard stroke.width > 0, trace(path) else { return }
+        if let record {
+            return record.add(.stroke(path, width: stroke.width, dash: stroke.dash, round: stroke.round), stroke.colour)
+        }
         set(stroke.colour)
         cairo_set_line_width(context, stroke.width)
         cairo_set_line_cap(context, stroke.round && stroke.dash.isEmpty ? CAIRO_LINE_CAP_ROUND : CAIRO_LINE_CAP_BUTT)
@@ -100,6 +106,11 @@ public final class Canvas {
 
     /// Draws with everything outside the rectangle cut away.
     public func clipped(to rect: Rect, _ body: () -> Void) {
+        if let record {
+            record.add(.clip(rect))
+            body()
+            return record.add(.endClip)
+        }
         cairo_save(context)
         _ = trace(.rectangle(rect))
         cairo_clip(context)
@@ -109,6 +120,11 @@ public final class Canvas {
 
     /// Draws with the origin moved to `origin` and everything scaled.
     public func translated(to origin: Point, scale: Double = 1, _ body: () -> Void) {
+        if let record {
+            record.add(.shift(origin, scale: scale))
+            body()
+            return record.add(.endShift)
+        }
         cairo_save(context)
         cairo_translate(context, origin.x, origin.y)
         cairo_scale(context, scale, scale)
@@ -140,6 +156,11 @@ public final class Canvas {
         case .baseline: break
         case .bottom: y = -font.size * Font.descent
         }
+        let box = Rect(point.x + x, point.y + y - font.size * Font.ascent, width, font.size * (Font.ascent + Font.descent))
+        if let record {
+            record.add(.text(string.printable, anchor: point, start: Point(x, y), font, width: width, rotation: rotation), colour)
+            return box
+        }
         cairo_save(context)
         cairo_translate(context, point.x, point.y)
         cairo_rotate(context, rotation * .pi / 180)
@@ -147,13 +168,13 @@ public final class Canvas {
         font.select(in: context)
         set(colour)
         cairo_show_text(context, string.printable)
-        record(string, Point(x, y), width, font, rotation)
+        remember(string, Point(x, y), width, font, rotation)
         cairo_restore(context)
-        return Rect(point.x + x, point.y + y - font.size * Font.ascent, width, font.size * (Font.ascent + Font.descent))
+        return box
     }
 
     /// Remembers a text in page coordinates.
-    private func record(_ string: String, _ start: Point, _ width: Double, _ font: Font, _ rotation: Double) {
+    private func remember(_ string: String, _ start: Point, _ width: Double, _ font: Font, _ rotation: Double) {
         var (x, y) = (start.x, start.y)
         cairo_user_to_device(context, &x, &y)
         // All transformations here are shifts, even scalings and the text's own rotation.
@@ -179,6 +200,7 @@ public final class Canvas {
     /// Draws an RGBA picture into the rectangle; `smooth` chooses between averaging and hard pixels.
     public func image(_ image: RGBAImage, in rect: Rect, smooth: Bool) {
         guard image.width > 0, image.height > 0, rect.width > 0, rect.height > 0 else { return }
+        if let record { return record.add(.image(image, rect, smooth: smooth)) }
         guard let surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, Int32(image.width), Int32(image.height)),
             cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS, let data = cairo_image_surface_get_data(surface)
         else { return }

@@ -10,25 +10,8 @@ enum Kitty {
             let more = end < png.count ? 1 : 0
             // q=2: the terminal must not answer, the answer would be read as typed.
             let keys = start == 0 ? "a=T,f=100,q=2,c=\(columns),m=\(more)" : "m=\(more)"
-            result += "\u{1B}_G\(keys);\(base64(png[start..<end]))\u{1B}\\"
+            result += "\u{1B}_G\(keys);\(Base64.text(png[start..<end]))\u{1B}\\"
         }
         return result
-    }
-
-    static func base64(_ bytes: ArraySlice<UInt8>) -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var result: [UInt8] = []
-        result.reserveCapacity((bytes.count + 2) / 3 * 4)
-        var index = bytes.startIndex
-        while index < bytes.endIndex {
-            let count = min(3, bytes.endIndex - index)
-            var word = 0
-            for offset in 0..<3 { word = word << 8 | (offset < count ? Int(bytes[index + offset]) : 0) }
-            for position in 0..<4 {
-                result.append(position <= count ? alphabet[word >> (18 - 6 * position) & 63] : UInt8(ascii: "="))
-            }
-            index += count
-        }
-        return String(decoding: result, as: UTF8.self)
     }
 }

@@ -13,7 +13,10 @@ enum NASModule {
             CellSpaceObject.objectType, SpaceObject.objectType, SpaceCountObject.objectType, SpaceEstimateObject.objectType, SupernetObject.objectType,
             ArchitectureObject.objectType, DerivedEstimateObject.objectType,
         ],
-        bindings: [ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ModelFileBindings.network, ViterbiBinding.binding],
+        bindings: [
+            ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ModelFileBindings.network,
+            ViterbiBinding.binding, ReportBinding.binding,
+        ],
         constants: Gallery.all.compactMap { architecture in
             architecture.name.map { name in
                 Constant("gallery." + name, .object("architecture"), architecture.provenance.source ?? "A published architecture.") { call in

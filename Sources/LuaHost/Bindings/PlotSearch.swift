@@ -50,7 +50,8 @@ enum PlotSearch {
         }
     }
 
-    private static func drawing(_ space: TrellisSpace, _ path: [Int]?, _ probability: (Search.TrellisArrow) -> Double) throws -> TrellisDrawing {
+    /// The trellis of a space with a path and the probability of each arrow.
+    static func drawing(_ space: TrellisSpace, _ path: [Int]?, _ probability: (Search.TrellisArrow) -> Double) throws -> TrellisDrawing {
         let arrows = space.arrows.map { arrow in
             Figures.TrellisArrow(
                 layer: arrow.layer, from: space.strides[arrow.from], to: space.strides[arrow.to], probability: probability(arrow))
@@ -69,14 +70,18 @@ enum PlotSearch {
         case let object as SupernetObject: architecture = try object.net.decode()
         default: throw call.bad(1, "architecture or supernet expected, got \(call.typeName(1))")
         }
+        return try PlotValues.push(call, CellFigure(drawing(architecture), title: call.option(ifPresent: "title")))
+    }
+
+    /// The cell, with the weight of each branch's operator where that is known.
+    static func drawing(_ architecture: Architecture) throws -> CellDrawing {
         let strengths = architecture.scores.strengths
-        let blocks = architecture.cell.blocks.enumerated().map { index, block in
+        return try CellDrawing(blocks: architecture.cell.blocks.enumerated().map { index, block in
             block.branches.enumerated().map { branch, item in
                 let place = 2 * index + branch
                 return CellOperator(state: item.state, name: item.operation, weight: place < strengths.count ? strengths[place] : nil)
             }
-        }
-        return try PlotValues.push(call, CellFigure(CellDrawing(blocks: blocks), title: call.option(ifPresent: "title")))
+        })
     }
 
     private static let alpha = Binding(
