@@ -79,6 +79,14 @@ has(page, "unfinished: 0 of 6 epochs")
 has(page, "the architecture is noise")
 has(page, "No images yet")
 
+-- Epochs that were not measured.
+write(nil, "epoch,lr,loss,miou,accuracy\n1,0.1,1.5,,\n2,0.1,1.25,0.25,0.5\n3,0.1,1,,\n")
+nas.report("run")
+page = read("run/report.html")
+has(page, "25.0 %")
+has(page, "the best, after epoch 2")
+assert(not page:find("nan", 1, true))
+
 -- What does not fit.
 fails("nowhere/history.safetensors", function() nas.report("nowhere") end)
 fails("expected the directory of a run of scripts/search.lua", function() nas.report("nowhere") end)

@@ -53,24 +53,26 @@ struct FindingsReport {
     }
 
     private mutating func addSummary() throws {
-        let miou = run.log["miou"] ?? [], logged = run.log["epoch"] ?? []
-        let best = miou.indices.filter { miou[$0].isFinite }.max { miou[$0] < miou[$1] }
+        // Not every epoch need have been measured.
+        let measured = run.measured("miou")
+        let best = measured.max { $0.value < $1.value }
         var body = ""
         if !run.isDone {
             body += "<p class=\"warning\">The run is not done: \(run.last) of \(run.planned) epochs. What follows is its state after epoch \(run.last)"
                 + (run.last <= run.searchStart ? "; alpha and beta are not trained yet, so the architecture is noise." : ".") + "</p>\n"
         }
         body += "<div class=\"cards\">"
-        body += Self.card(Self.percent(miou.last), "validation mIoU of the supernet")
-        if let best { body += Self.card(Self.percent(miou[best]), "the best, after epoch \(Int(logged[best]))") }
-        body += Self.card(Self.percent(run.log["accuracy"]?.last), "pixel accuracy")
+        body += Self.card(Self.percent(measured.last?.value), "validation mIoU of the supernet")
+        if let best { body += Self.card(Self.percent(best.value), "the best, after epoch \(best.epoch)") }
+        body += Self.card(Self.percent(run.measured("accuracy").last?.value), "pixel accuracy")
         body += Self.card(found.path.map(String.init).joined(separator: " "), "decoded path (strides)")
         body += Self.card(Self.percent(exp(found.scores.pathLogProbability ?? .nan)), "probability of that path")
         body += Self.card(Self.percent(found.cell.skipShare), "branches that are skip_connect")
         body += "</div>\n"
-        if let first = miou.first, let last = miou.last, miou.count > 1 {
+        if let first = measured.first, let last = measured.last, measured.count > 1 {
             body += HTMLPage.paragraph(
-                "Over \(miou.count) epochs the supernet's mean IoU on the validation images went from \(Self.percent(first)) to \(Self.percent(last)). "
+                "The supernet's mean IoU on the validation images was \(Self.percent(first.value)) after epoch \(first.epoch) and "
+                    + "\(Self.percent(last.value)) after epoch \(last.epoch). "
                     + "Its weights were trained on one half of the training images (\(Self.halves(run))), alpha and beta, from epoch "
                     + "\(run.searchStart + 1) on, on the other. The supernet mixes all operators and paths; what the found network itself reaches shows "
                     + "when it is trained alone.")

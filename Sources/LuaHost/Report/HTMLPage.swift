@@ -122,6 +122,7 @@ struct HTMLPage {
         figure{margin:0;min-width:0}
         figcaption{color:var(--muted);font-size:.88rem;margin:.1rem 0 .6rem;max-width:64ch}
         svg.figure{display:block;max-width:100%;height:auto;font-family:"DejaVu Sans",Verdana,Geneva,sans-serif}
+        svg.figure text{white-space:pre}
         .scroll{overflow-x:auto}
         table{border-collapse:collapse;font-size:.92rem;font-variant-numeric:tabular-nums;margin:.3rem 0 1rem}
         th,td{text-align:left;padding:.28rem 1.1rem .28rem 0;border-bottom:1px solid var(--line);vertical-align:top}

@@ -11,10 +11,11 @@ struct ReportFigures {
 
     /// Columns of the log as curves over the epochs; nil when none of them holds a number.
     private func curves(_ columns: [(column: String, name: String)], _ title: String, range: ClosedRange<Double>? = nil) throws -> Chart? {
-        let x = run.log["epoch"] ?? []
         let series = try columns.enumerated().compactMap { index, item -> Series? in
-            guard let values = run.log[item.column], values.contains(where: \.isFinite) else { return nil }
-            return try Series(item.name, x: x, y: values, style: x.count < 3 ? .both : .line, colourIndex: index)
+            let points = run.measured(item.column)
+            guard !points.isEmpty else { return nil }
+            return try Series(
+                item.name, x: points.map { Double($0.epoch) }, y: points.map(\.value), style: points.count < 8 ? .both : .line, colourIndex: index)
         }
         guard !series.isEmpty else { return nil }
         return Chart(series, title: title, x: Axis("epoch"), y: Axis(range: range), size: ReportFigures.small)

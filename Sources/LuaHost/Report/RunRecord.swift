@@ -70,6 +70,11 @@ struct RunRecord {
     var searchStart: Int { Int(metadata["arch_from"] ?? "") ?? 0 }
     var seed: UInt64? { UInt64(setting("seed")) }
 
+    /// The numbers of a column of the log, where there are any.
+    func measured(_ column: String) -> [(epoch: Int, value: Double)] {
+        zip(log["epoch"] ?? [], log[column] ?? []).filter { $0.isFinite && $1.isFinite }.map { (Int($0), $1) }
+    }
+
     /// Height and width of the crops that the search trained on.
     var crop: (height: Int, width: Int) {
         let numbers = setting("crop").split(separator: ",").compactMap { Int($0) }
