@@ -6,6 +6,7 @@ public enum Directory {
     /// Makes a directory and those above it; one that is there already is fine.
     /// - Throws: `FileError` when it cannot be made, or a file of that name is in the way.
     public static func make(_ path: String) throws(FileError) {
+        guard !path.isEmpty else { throw FileError("", "expected the name of a directory, got an empty one") }
         var at = path.startIndex
         while at < path.endIndex {
             at = path[path.index(after: at)...].firstIndex(of: "/") ?? path.endIndex

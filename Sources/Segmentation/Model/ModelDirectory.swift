@@ -1,3 +1,4 @@
+import Glibc
 import Networks
 import Tensors
 
@@ -25,6 +26,9 @@ public struct ModelDirectory: Sendable {
     public func card() throws -> ModelCard {
         guard Directory.isDirectory(path) else {
             throw FileError(path, "there is no such directory", remedy: "name a model directory, which network:save or scripts/retrain.lua writes")
+        }
+        guard access(cardPath, F_OK) == 0 else {
+            throw FileError(path, "this is no model directory: it holds no card.json", remedy: "name one that network:save or scripts/retrain.lua wrote")
         }
         let card = try ModelCard(json: Files.contents(cardPath, limit: 1 << 26), path: cardPath)
         guard let text = try SafeTensors.header(weightsPath).metadata[ModelDirectory.key] else {
