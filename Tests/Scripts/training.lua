@@ -60,6 +60,7 @@ same(tensor.rand(1):item(), drawn, "fit leaves the stream of random numbers alon
 assert(run{class_weights = "balanced"} ~= first)
 assert(run{class_weights = {1, 1, 1, 5}} ~= first)
 same(run{class_weights = {1, 1, 1, 1}}, first)
+same(run{class_weights = set:weights()}, (run{class_weights = "balanced"}))
 assert(run{clip = 0.01} ~= first)
 local _, warm = run{warm_up = 4, every = 1, schedule = "constant"}
 near(warm.rows[1].lr, 0.05 / 4, 1e-12)
@@ -100,6 +101,22 @@ fails("larger steps would leave pixels out", function() net:evaluate(set, {windo
 fails("belongs to windows", function() net:evaluate(set, {stride = 9}) end)
 fails("expected scales above 0", function() net:evaluate(set, {scales = {0}}) end)
 same(texts(net), untouched)
+
+-- Files with wrong labels, or labels of another size, are found before any work, though nobody looked when the set was opened.
+os.execute("mkdir -p images labels")
+for i = 1, 2 do
+  local image, labels = set:sample(i)
+  net:segment(image, {overlay = ("images/%d.png"):format(i), opacity = 0})
+  set:save_labels(labels, ("labels/%d.png"):format(i))
+end
+local function folder(classes) return data.folder{images = "images", labels = "labels", classes = classes, check = false} end
+local three = small(3)
+untouched = texts(three)
+fails("labels/1.png: expected labels 0 to 2 or 255 (ignore), got 3 at row", function() three:fit(folder(3), {steps = 1, batch = 1}) end)
+net:fit(folder(4), {steps = 1, batch = 2})
+set:save_labels(tensor.zeros(10, 12):int(), "labels/2.png")
+fails("images/2.png is 24x32, its labels are 10x12", function() net:fit(folder(4):subset{2, 2}, {steps = 1, batch = 2}) end)
+same(texts(three), untouched)
 
 -- A rate that is far too high is told before it spoils the weights silently.
 fails("lower the learning rate", function() small(4):fit(set, {steps = 60, batch = 4, lr = 1e30, schedule = "constant"}) end)
