@@ -48,7 +48,8 @@ space = nas.trellis{layers = 4, strides = {4, 8, 16}, cell = nas.cell{blocks = 3
 architecture = nas.architecture{
   space = space, path = {4, 8, 16, 8},
   cell = {
-    {{"sep_conv_3x3", 1}, {"atrous_conv_3x3", 2}}, {{"skip_connect", 2}, {"sep_conv_3x3", 3}}, {{"atrous_conv_3x3", 3}, {"sep_conv_5x5", 2}},
+    {{"sep_conv_3x3", 1}, {"atrous_conv_3x3", 2}}, {{"skip_connect", 2}, {"sep_conv_3x3", 3}},
+    {{"atrous_conv_3x3", 3}, {"sep_conv_5x5", 2}},
   },
 }
 function build(seed)
@@ -75,8 +76,8 @@ print(network:count{height = size[1], width = size[2]})
 -- %%
 steps = short and 12 or 360
 recipe = {
-  steps = steps, batch = short and 4 or 8, lr = 0.05, schedule = "poly", crop = short and {32, 32} or {64, 96}, scale = {0.5, 2}, flip = true,
-  drop_path = 0.05, validation = validation, every = steps // 6, use = "best", seed = 1,
+  steps = steps, batch = short and 4 or 8, lr = 0.05, schedule = "poly", crop = short and {32, 32} or {64, 96}, scale = {0.5, 2},
+  flip = true, drop_path = 0.05, validation = validation, every = steps // 6, use = "best", seed = 1,
 }
 history = network:fit(train, recipe)
 print(history)
