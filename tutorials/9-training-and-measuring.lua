@@ -74,7 +74,7 @@ print(network:count{height = size[1], width = size[2]})
 --   count more (see the exercise); `patience` ends a run that gets no better; `out` keeps a run that can be killed.
 
 -- %%
-steps = short and 12 or 360
+steps = short and 12 or 240
 recipe = {
   steps = steps, batch = short and 4 or 8, lr = 0.05, schedule = "poly", crop = short and {32, 32} or {64, 96}, scale = {0.5, 2},
   flip = true, drop_path = 0.05, validation = validation, every = steps // 6, use = "best", seed = 1,
@@ -151,7 +151,7 @@ assert(again.confusion.total == result.confusion.total and pieces.confusion.tota
 -- %%
 network:save(out .. "/9-model")
 copy = nas.network(out .. "/9-model")
-print(("%s: mIoU %.3f on %s"):format(copy:card().data.name, copy:card().result.miou, copy:card().result.data))
+print(("measured last on %s, %s: mIoU %.3f"):format(copy:card().result.data, copy:card().result.how, copy:card().result.miou))
 
 street = data.shapes{images = 1, size = {size[1] * 3 // 2, size[2] * 2}, classes = 5, seed = 77}
 image = street:sample(1)
