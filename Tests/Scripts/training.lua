@@ -113,6 +113,7 @@ local function folder(classes) return data.folder{images = "images", labels = "l
 local three = small(3)
 untouched = texts(three)
 fails("labels/1.png: expected labels 0 to 2 or 255 (ignore), got 3 at row", function() three:fit(folder(3), {steps = 1, batch = 1}) end)
+fails("labels/1.png: expected labels 0 to 2 or 255 (ignore), got 3 at row", function() three:evaluate(folder(3)) end)
 net:fit(folder(4), {steps = 1, batch = 2})
 set:save_labels(tensor.zeros(10, 12):int(), "labels/2.png")
 fails("images/2.png is 24x32, its labels", function() net:fit(folder(4):subset{2, 2}, {steps = 1, batch = 2}) end)

@@ -48,6 +48,8 @@ enum EvaluateBindings {
         let network: Module = try call.this()
         let set: DataSetObject = try call.get(1)
         let segmenter = try Segmenter(network, segmentation(call, network))
+        // Labels that are wrong, and in which file, before any work.
+        try set.ensureChecked()
         let each: LuaFunction? = try call.option(ifPresent: "each")
         let shows: Bool = try call.option(ifPresent: "progress") ?? (isatty(2) == 1)
         let bar = shows ? ProgressBar(total: set.base.count, label: "evaluation", done: 0) : nil
