@@ -10,7 +10,7 @@ public final class Tensor: @unchecked Sendable {
     public let dtype: DType
     public let layout: TensorLayout
     /// First element in the storage.
-    let offset: Int
+    private(set) var offset: Int
     private var memory: Storage?
     /// How this tensor was computed, when a derivative may be asked for or a plan is being recorded.
     var node: Node?
@@ -72,6 +72,38 @@ public final class Tensor: @unchecked Sendable {
     }
 
     var freed: Bool { isFreed }
+
+    /// Moves the numbers of stored tensors into one block, one behind the other: what they hold stays, and a plan takes their concatenation for the
+    /// block itself. Tensors that already lie so are left alone.
+    public static func pack(_ tensors: [Tensor]) throws {
+        guard tensors.count > 1, !Tensor.areAdjacent(tensors), tensors.allSatisfy({ $0.isContiguous && !$0.isSymbolic }) else { return }
+        let block = Storage(count: tensors.reduce(0) { $0 + $1.count })
+        var start = 0
+        for tensor in tensors {
+            (block.pointer + start * DType.byteCount).copyMemory(from: try tensor.pointer(for: "pack"), byteCount: tensor.count * DType.byteCount)
+            (tensor.memory, tensor.offset) = (block, start)
+            start += tensor.count
+        }
+    }
+
+    /// Whether contiguous stored tensors follow one another in one block.
+    static func areAdjacent(_ tensors: [Tensor]) -> Bool {
+        guard let first = tensors.first, let memory = first.memory else { return false }
+        var next = first.offset
+        for tensor in tensors {
+            guard tensor.memory === memory, tensor.offset == next, tensor.isContiguous else { return false }
+            next += tensor.count
+        }
+        return true
+    }
+
+    /// What stored tensors that lie side by side are together, along their first dimension; nil for others.
+    static func block(of tensors: [Tensor]) -> Tensor? {
+        guard areAdjacent(tensors), let first = tensors.first, let memory = first.memory, first.rank > 0 else { return nil }
+        var shape = first.shape
+        shape[0] = tensors.reduce(0) { $0 + $1.shape[0] }
+        return Tensor(storage: memory, offset: first.offset, layout: TensorLayout(contiguous: shape), dtype: first.dtype)
+    }
 
     /// Address of the first element.
     func pointer(for operation: @autoclosure () -> String = "tensor") throws -> UnsafeMutableRawPointer {

@@ -124,6 +124,8 @@ final class DerivativeTests: XCTestCase {
             (ConvOptions(padding: (4, 4), dilation: (2, 2), groups: 3), [1, 3, 5, 6], [3, 1, 5, 5]),
             (ConvOptions(stride: (2, 1), padding: (1, 0), groups: 2), [2, 4, 5, 5], [6, 2, 3, 2]),
             (ConvOptions(), [1, 4, 1, 1], [5, 4, 1, 1]),
+            (ConvOptions(padding: (1, 1), groups: 9, repeats: 3), [2, 3, 4, 5], [9, 1, 3, 3]),
+            (ConvOptions(groups: 4, repeats: 2), [3, 4, 3, 3], [8, 2, 1, 1]),
         ]
         for (i, (options, x, w)) in forms.enumerated() {
             try check(Case(name: "conv \(i)", shapes: [x, w, [w[0]]]) { try $0[0].conv2d($0[1], bias: $0[2], options) })
@@ -153,6 +155,18 @@ final class DerivativeTests: XCTestCase {
         try check(Case(name: "batch norm affine", shapes: [[3, 2, 4, 3], [2], [2]]) { try $0[0].batchNorm(gamma: $0[1], beta: $0[2]) })
         let running = try Tensor([0.1, -0.2, 0.7, 1.3], shape: [2, 2])
         try check(Case(name: "batch norm eval", shapes: [[3, 2, 4], [2], [2]]) { try $0[0].batchNorm(statistics: running, gamma: $0[1], beta: $0[2]) })
+        let weights3 = [[4, 2, 3, 2], [6], [6]]
+        try check(Case(name: "stacked norm", shapes: [[4, 3, 3, 2]]) { try $0[0].stackedNorm(groups: 2) })
+        try check(Case(name: "stacked norm repeated", shapes: weights3) { try $0[0].stackedNorm(groups: 2, repeats: 3, gamma: $0[1], beta: $0[2]) })
+        let stacked = try Tensor([0.1, -0.2, 0.7, 1.3, 0.3, 0.2, 0.9, 2], shape: [2, 2, 2])
+        try check(Case(name: "stacked norm eval", shapes: weights3) {
+            try $0[0].stackedNorm(groups: 2, repeats: 3, statistics: stacked, gamma: $0[1], beta: $0[2])
+        })
+        try check(Case(name: "scaled channels", shapes: [[2, 2, 3, 1], [6]]) { try $0[0].scaledChannels($0[1], repeats: 3, unit: .unitMoments()) })
+        try check(Case(name: "weight groups", shapes: [[6, 2, 2], [3]]) { try $0[0].weightGroups($0[1]) })
+        try check(Case(name: "spread groups", shapes: [[2, 2, 2]]) { try $0[0].unary(.square).spreadGroups(3) })
+        try check(Case(name: "spread groups weighted", shapes: [[2, 2, 2], [3]]) { try Operation.spreadGroups(groups: 3, weighted: true)($0[0], $0[1]) })
+        try check(Case(name: "group products", shapes: [[4, 3], [2, 3]]) { try Operation.groupProducts(groups: 2)($0[0], $0[1]) })
         let labels = try Tensor(ints: [0, 2, 255, 1, 1, 0, 2, 2], shape: [2, 2, 2])
         let weights = try Tensor([0.5, 2, 1])
         try check(Case(name: "cross entropy", shapes: [[2, 3, 2, 2]]) { try $0[0].crossEntropy(labels) })

@@ -6,6 +6,7 @@
 #include "simd.h"
 #include "simd_math.h"
 #include "pool.h"
+#include "stack.h"
 #include "program.h"
 #include "taps.h"
 #include "threads.h"

@@ -27,6 +27,7 @@ public struct RecordedGraph {
     public init(_ shapes: [[Int]], _ body: ([Tensor]) throws -> [Tensor]) throws {
         let recording = Recording()
         defer { recording.dismantle() }
+        recording.isForReaders = true
         let inputs = shapes.map { recording.input($0, .float32) }
         let results = try GradientMode.disabled { try recording.record { try body(inputs) } }
         guard recording.assignments.isEmpty, recording.effects.isEmpty, recording.leafGradients.isEmpty else {

@@ -18,6 +18,8 @@ public final class Recording {
     private(set) var effects: [() throws -> Void] = []
     /// What the recorded function read of the world besides tensors, as conditions under which its plan is still right.
     private(set) var conditions: [() -> Bool] = []
+    /// Whether others are to read the graph (`RecordedGraph`): then operations that only a plan wants, for speed, are not used.
+    public internal(set) var isForReaders = false
     private var known: [Key: Tensor] = [:]
     private var randoms = 0
 
@@ -123,6 +125,8 @@ extension Recording {
         switch operation {
         case .scalar(.mul, 1, _), .scalar(.add, 0, _), .scalar(.div, 1, scalarFirst: false), .scalar(.sub, 0, scalarFirst: false):
             return inputs[0]
+        case .binary(.add):
+            return try Recording.concatenation(inputs[0], inputs[1])
         case .binary(.mul):
             // A number times a batch norm without weights rides on the norm's scale.
             for (norm, factor) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] where factor.count == 1 && factor.rank <= norm.rank {
@@ -137,5 +141,19 @@ extension Recording {
         default:
             return nil
         }
+    }
+
+    /// Two slices of one tensor that are all of it have derivatives that fill each other's zeros: their sum is a concatenation.
+    private static func concatenation(_ a: Tensor, _ b: Tensor) throws -> Tensor? {
+        guard let x = a.node, let y = b.node, a.shape == b.shape, a.isSymbolic, b.isSymbolic,
+            case .unslice(let shape, let starts, let steps) = x.operation, case .unslice(_, let otherStarts, let otherSteps) = y.operation,
+            (steps + otherSteps).allSatisfy({ $0 == 1 })
+        else { return nil }
+        let (part, other) = (x.inputs[0], y.inputs[0])
+        let cut = shape.indices.filter { part.shape[$0] != shape[$0] || other.shape[$0] != shape[$0] }
+        guard cut.count == 1, let axis = cut.first, part.shape[axis] + other.shape[axis] == shape[axis] else { return nil }
+        if starts[axis] == 0, otherStarts[axis] == part.shape[axis] { return try Tensor.concat([part, other], axis) }
+        if otherStarts[axis] == 0, starts[axis] == other.shape[axis] { return try Tensor.concat([other, part], axis) }
+        return nil
     }
 }

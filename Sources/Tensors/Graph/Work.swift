@@ -46,7 +46,7 @@ extension Recording {
 
     private static func isKept(_ operation: Operation, _ readers: [Operation]) -> Bool {
         switch operation {
-        case .reshape, .broadcast, .permute, .slice, .detach, .moments, .runningStatistics: false
+        case .reshape, .broadcast, .permute, .slice, .detach, .moments, .runningStatistics, .stackedMoments, .stackedRunning: false
         case .batchNorm: readers.isEmpty || !readers.allSatisfy { $0 == .unary(.relu) }
         default: true
         }

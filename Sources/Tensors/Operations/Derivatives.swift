@@ -73,7 +73,9 @@ extension Operation {
         case .batchNorm: return try batchNormDerivative(x, g)
         case .batchNormSums, .batchNormInputGradient, .softmaxGradient, .crossEntropyGradient:
             return try derivativeOfDecomposition(x, g)
-        case .runningStatistics, .random: return x.map { _ in nil }
+        case .runningStatistics, .stackedRunning, .random: return x.map { _ in nil }
+        case .stackedMoments, .stackedNorm, .stackedNormSums, .stackedNormInputGradient, .spreadGroups, .weightGroups, .groupProducts:
+            return try stackedDerivative(x, y, g)
         case .softmax(let axis, let logarithm): return [try Operation.softmaxGradient(axis: axis, logarithm: logarithm)(y, g)]
         case .crossEntropy(let ignore, let weights):
             let inputs = weights ? [x[0], x[1], g, x[2]] : [x[0], x[1], g]
@@ -169,7 +171,7 @@ extension Operation {
     }
 
     /// Fused derivative kernels are differentiated through the small operations they stand for.
-    private func derivativeOfDecomposition(_ x: [Tensor], _ g: Tensor) throws -> [Tensor?] {
+    func derivativeOfDecomposition(_ x: [Tensor], _ g: Tensor) throws -> [Tensor?] {
         let value = try GradientMode.with(true) { try decomposition(x) }
         let wanted = x.filter(\.requiresGrad)
         // The inputs may depend on each other; the decomposition's derivative stops at each of them.
@@ -205,6 +207,8 @@ extension Operation {
             let weighted = hasWeights ? try target * x[3].channels(logits.rank) : target
             let pixel = try weighted.sum([1], keep: true)
             return try (logits.softmax(1) * pixel - weighted) * (g / pixel.sum())
+        case .stackedMoments, .stackedNormSums, .stackedNormInputGradient:
+            return try stackedDecomposition(x)
         default:
             throw TensorError(name, "has no decomposition")
         }

@@ -38,13 +38,8 @@ struct ElementwiseChain {
         let program = program(inputs: x.count)
         let (shape, strides) = Collapse.dimensions(
             y.shape, x.map { $0.layout.broadcastStrides(to: y.shape) } + [y.layout.strides])
-        let (inputStrides, outputStrides) = (Array(strides.dropLast()), Array(strides.suffix(1)))
-        let n = x.count
-        return { p in
-            Elementwise.run(
-                program, shape: shape, inputs: (0..<n).map { UnsafePointer(p.floats($0)) }, inputStrides: inputStrides, outputs: [p.floats(n)],
-                outputStrides: outputStrides)
-        }
+        let job = ElementwiseJob(program, shape: shape, strides: strides)
+        return { p in job.run(p) }
     }
 
     /// The tree as straight-line code. Constants get registers after the code's, so their indices are fixed up at the end.

@@ -5,7 +5,7 @@ extension ConvOptions {
     /// Sizes of the convolution x [N, C, H, W] * w -> y; batch strides from the layouts.
     func shape(_ x: TensorLayout, weight w: [Int], _ y: TensorLayout) -> ConvShape {
         ConvShape(
-            batch: x.shape[0], inChannels: x.shape[1], inHeight: x.shape[2], inWidth: x.shape[3], outChannels: w[0], kernelHeight: w[2],
+            batch: x.shape[0], inChannels: x.shape[1] * repeats, inHeight: x.shape[2], inWidth: x.shape[3], outChannels: w[0], kernelHeight: w[2],
             kernelWidth: w[3], strideHeight: strideHeight, strideWidth: strideWidth, padHeight: padHeight, padWidth: padWidth,
             dilationHeight: dilationHeight, dilationWidth: dilationWidth, groups: groups, inBatchStride: x.batchStride,
             outBatchStride: y.batchStride)
@@ -24,32 +24,31 @@ extension PoolOptions {
 extension Operation {
     /// - Parameters:
     ///   - relu: ReLU the image input as it is loaded (`conv2d`, `convWeightGradient`).
-    ///   - mask: a further input after the others, laid out as the result: zero where it is not positive (`convInputGradient`).
+    ///   - mask: a further input after the others, shaped as the result: zero where it is not positive (`convInputGradient`).
     ///   - accumulate: add to the output instead of writing it.
     func convKernel(_ x: [Operand], _ y: Operand, relu: Bool = false, mask: Bool = false, accumulate: Bool = false) -> Launch {
         switch self {
         case .conv2d(let options):
-            let shape = options.shape(x[0].layout, weight: x[1].shape, y.layout)
-            if x.count > 2 {
-                return { p in
-                    Convolution.forward(shape, input: p.floats(0), weight: p.floats(1), bias: p.floats(2), output: p.floats(3), relu: relu, accumulate: accumulate)
-                }
-            }
+            let sets = ConvolutionSets(options.shape(x[0].layout, weight: x[1].shape, y.layout), repeats: options.repeats)
+            let (hasBias, out) = (x.count > 2, x.count)
             return { p in
-                Convolution.forward(shape, input: p.floats(0), weight: p.floats(1), bias: nil, output: p.floats(2), relu: relu, accumulate: accumulate)
-            }
-        case .convInputGradient(let options, _, _):
-            let shape = options.shape(y.layout, weight: x[1].shape, x[0].layout)
-            let out = mask ? 3 : 2
-            return { p in
-                Convolution.inputGradient(
-                    shape, gradient: p.floats(0), weight: p.floats(1), output: p.floats(out), mask: mask ? UnsafePointer(p.floats(2)) : nil,
+                sets.forward(
+                    input: p.floats(0), weight: p.floats(1), bias: hasBias ? UnsafePointer(p.floats(2)) : nil, output: p.floats(out), relu: relu,
                     accumulate: accumulate)
             }
-        case .convWeightGradient(let options, _, _):
-            let shape = options.shape(x[0].layout, weight: y.shape, x[1].layout)
+        case .convInputGradient(let options, _, _):
+            let sets = ConvolutionSets(options.shape(y.layout, weight: x[1].shape, x[0].layout), repeats: options.repeats)
+            let out = mask ? 3 : 2
+            let maskStride = mask ? x[2].layout.batchStride : 0
             return { p in
-                Convolution.weightGradient(shape, input: p.floats(0), gradient: p.floats(1), output: p.floats(2), relu: relu, accumulate: accumulate)
+                sets.inputGradient(
+                    gradient: p.floats(0), weight: p.floats(1), output: p.floats(out), mask: mask ? UnsafePointer(p.floats(2)) : nil,
+                    maskBatchStride: maskStride, accumulate: accumulate)
+            }
+        case .convWeightGradient(let options, _, _):
+            let sets = ConvolutionSets(options.shape(x[0].layout, weight: y.shape, x[1].layout), repeats: options.repeats)
+            return { p in
+                sets.weightGradient(input: p.floats(0), gradient: p.floats(1), output: p.floats(2), relu: relu, accumulate: accumulate)
             }
         default:
             return { _ in }
@@ -63,7 +62,20 @@ extension Operation {
             return { p in Pooling.maxForward(shape, p.floats(0), p.floats(1)) }
         case .maxPoolGradient(let options):
             let shape = options.shape(x[0].layout, x[1].layout)
-            return { p in Pooling.maxBackward(shape, p.floats(0), p.floats(1), p.floats(2), accumulate: accumulate) }
+            let stride = y.layout.batchStride
+            if stride == shape.inBatchStride || shape.batch == 1 {
+                return { p in Pooling.maxBackward(shape, p.floats(0), p.floats(1), p.floats(2), accumulate: accumulate) }
+            }
+            // The kernel knows one distance between images for x and its gradient.
+            var image = shape
+            image.batch = 1
+            return { [image] p in
+                for n in 0..<shape.batch {
+                    Pooling.maxBackward(
+                        image, p.floats(0) + n * shape.inBatchStride, p.floats(1) + n * shape.outBatchStride, p.floats(2) + n * stride,
+                        accumulate: accumulate)
+                }
+            }
         case .maxPoolPick(let options):
             let shape = options.shape(x[0].layout, y.layout)
             return { p in Pooling.maxPick(shape, p.floats(0), p.floats(1), p.floats(2)) }

@@ -30,7 +30,12 @@ extension Operation {
         case .conv2d:
             return layout.isContiguous || index == 0 && layout.isBatchContiguous
         case .convInputGradient:
-            return layout.isContiguous || index == 0 && layout.isBatchContiguous
+            // The third is the mask that a plan may add.
+            return layout.isContiguous || index != 1 && layout.isBatchContiguous
+        case .maxPoolGradient:
+            return layout.isContiguous || layout.isBatchContiguous
+        case .stackedMoments, .stackedNorm, .stackedNormSums, .stackedNormInputGradient:
+            return layout.isContiguous || index < 2 && layout.isBatchContiguous && layout.shape.count == 4
         case .convWeightGradient, .maxPool, .averagePool, .averagePoolGradient, .resize, .resizeGradient, .moments:
             return layout.isContiguous || layout.isBatchContiguous && layout.shape.count == 4
         case .batchNormSums, .batchNormInputGradient:
@@ -80,6 +85,8 @@ extension Operation {
             return imageKernel(x, y)
         case .moments, .batchNorm, .batchNormSums, .batchNormInputGradient, .runningStatistics:
             return normKernel(x, y)
+        case .stackedMoments, .stackedNorm, .stackedNormSums, .stackedNormInputGradient, .stackedRunning, .spreadGroups, .weightGroups, .groupProducts:
+            return stackedKernel(x, y)
         case .softmax, .softmaxGradient, .crossEntropy, .crossEntropyGradient:
             return try classKernel(x, y)
         case .random(let distribution, _, _):

@@ -54,6 +54,8 @@ extension Operation {
             return (x, .float32)
         case .batchNormInputGradient, .runningStatistics, .softmax, .softmaxGradient, .crossEntropyGradient:
             return (x, .float32)
+        case .stackedMoments, .stackedNorm, .stackedNormSums, .stackedNormInputGradient, .stackedRunning, .spreadGroups, .weightGroups, .groupProducts:
+            return (try stackedShape(inputs), .float32)
         case .crossEntropy:
             try checkLabels(inputs)
             return ([], .float32)
@@ -166,9 +168,9 @@ extension Operation {
         case .conv2d(let options):
             return try convShape(inputs, options)
         case .convInputGradient(let options, let height, let width):
-            return [x[0], inputs[1].shape[1] * options.groups, height, width]
+            return [x[0], inputs[1].shape[1] * options.groups / options.repeats, height, width]
         case .convWeightGradient(let options, let kh, let kw):
-            return [inputs[1].shape[1], x[1] / options.groups, kh, kw]
+            return [inputs[1].shape[1], x[1] * options.repeats / options.groups, kh, kw]
         case .maxPool(let options), .averagePool(let options, _), .maxPoolPick(let options):
             return try poolShape(x, options)
         case .maxPoolGradient:
@@ -184,7 +186,7 @@ extension Operation {
 
     private func convShape(_ inputs: [Tensor], _ o: ConvOptions) throws -> [Int] {
         let (x, w) = (inputs[0].shape, inputs[1].shape)
-        guard o.groups > 0, w[0] % o.groups == 0, x[1] == w[1] * o.groups else {
+        guard o.groups > 0, w[0] % o.groups == 0, x[1] * o.repeats == w[1] * o.groups else {
             throw TensorError(
                 "conv2d",
                 "input \(Shapes.text(x)) has \(x[1]) channels, weight \(Shapes.text(w)) with \(o.groups) group\(o.groups == 1 ? "" : "s") expects \(w[1] * o.groups)")

@@ -11,12 +11,39 @@ public enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
 /// Stride, padding, dilation (height, width) and groups of a convolution.
 public struct ConvOptions: Hashable, Sendable {
     public var strideHeight, strideWidth, padHeight, padWidth, dilationHeight, dilationWidth, groups: Int
+    /// The input counts as this many copies of itself along the channels: several depthwise convolutions of one input are one.
+    public var repeats: Int
 
-    public init(stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1), groups: Int = 1) {
+    public init(
+        stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1), groups: Int = 1, repeats: Int = 1
+    ) {
         (strideHeight, strideWidth) = stride
         (padHeight, padWidth) = padding
         (dilationHeight, dilationWidth) = dilation
         self.groups = groups
+        self.repeats = repeats
+    }
+}
+
+/// Batch norm of a stack: several batches of one shape, one behind the other, each normalised by itself (the arrows into a node), and of one input
+/// normalised for several readers, each with weights of its own (the edges that leave a state).
+public struct StackedNorm: Hashable, Sendable {
+    /// Batches in the stack: samples are `groups` runs of equal length, with statistics for each.
+    public var groups: Int
+    /// Times that the input's channels appear in the result, one set behind the other.
+    public var repeats: Int
+    public var epsilon: Float
+    /// The moments are the input's own and the derivative goes through them.
+    public var batchStatistics: Bool
+    public var gamma, beta: Bool
+
+    public init(groups: Int, repeats: Int, epsilon: Float, batchStatistics: Bool, gamma: Bool, beta: Bool) {
+        self.groups = groups
+        self.repeats = repeats
+        self.epsilon = epsilon
+        self.batchStatistics = batchStatistics
+        self.gamma = gamma
+        self.beta = beta
     }
 }
 
@@ -93,6 +120,23 @@ public indirect enum Operation: Hashable, Sendable {
     case batchNormInputGradient(epsilon: Float, gamma: Bool)
     /// (running [2, C], moments [2, C]): the next running statistics, the variance made unbiased by `count` values.
     case runningStatistics(momentum: Float, count: Int)
+    // Stacks, see `StackedNorm`: A batches of N samples behind one another, [A·N, C, ...].
+    /// Mean and biased variance of each channel of each batch, [A, 2, C].
+    case stackedMoments(groups: Int)
+    /// (x [A·N, C, ...], moments [A, 2, S], gamma [R·C]?, beta [R·C]?) -> [A·N, R·C, ...]. S is C, R·C or 1; A may be 1 for the moments alone.
+    case stackedNorm(StackedNorm)
+    /// (x, gradient [A·N, R·C, ...], moments): Σ g and Σ g·x̂, [A, 2, R·C].
+    case stackedNormSums(StackedNorm)
+    /// (x, gradient, moments, sums, gamma?): the derivative of `stackedNorm` with respect to x. Sums only with batch statistics.
+    case stackedNormInputGradient(StackedNorm)
+    /// (running [A, 2, R·C], moments [A, 2, C]): as `runningStatistics`.
+    case stackedRunning(momentum: Float, count: Int)
+    /// (x [N, ...], weights [A]?) -> [A·N, ...]: each batch of the stack is x times its weight.
+    case spreadGroups(groups: Int, weighted: Bool)
+    /// (x [A·N, ...], weights [A]?) -> [N, ...]: the weighted sum of a stack's batches, the adjoint of `spreadGroups`.
+    case weightGroups(groups: Int, weighted: Bool)
+    /// (x [A·N, ...], y [N, ...]) -> [A]: Σ x·y of each batch of the stack.
+    case groupProducts(groups: Int)
     case softmax(axis: Int, logarithm: Bool)
     /// (y, gradient).
     case softmaxGradient(axis: Int, logarithm: Bool)
@@ -141,6 +185,14 @@ public indirect enum Operation: Hashable, Sendable {
         case .batchNormSums: "batch_norm_sums"
         case .batchNormInputGradient: "batch_norm_input_gradient"
         case .runningStatistics: "running_statistics"
+        case .stackedMoments: "stacked_moments"
+        case .stackedNorm: "stacked_norm"
+        case .stackedNormSums: "stacked_norm_sums"
+        case .stackedNormInputGradient: "stacked_norm_input_gradient"
+        case .stackedRunning: "stacked_running_statistics"
+        case .spreadGroups: "spread_groups"
+        case .weightGroups: "weight_groups"
+        case .groupProducts: "group_products"
         case .softmaxGradient(_, let logarithm): logarithm ? "log_softmax_gradient" : "softmax_gradient"
         case .crossEntropyGradient: "cross_entropy_gradient"
         case .random: "random"

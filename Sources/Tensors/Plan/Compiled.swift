@@ -10,6 +10,7 @@ public final class Compiled {
         let shapes: [[Int]]
         let dtypes: [DType]
         let optimises: Bool
+        let recomputation: Recomputation
         let context: Int
     }
 
@@ -36,6 +37,12 @@ public final class Compiled {
     /// Counts switches between training and evaluation: only after one are a plan's conditions looked at again.
     nonisolated(unsafe) public static var modeGeneration = 0
 
+    /// What plans compute again in a backward pass; plans made from then on follow it.
+    public var recomputation = Recomputation.cheap
+
+    /// Whether gradients have memory of their own; see `Plan`.
+    public var ownsGradients = true
+
     public init(_ body: @escaping ([Tensor]) throws -> [Tensor]) { self.body = body }
 
     /// - Parameter context: tells plans apart that differ in what the function reads besides tensors.
@@ -45,13 +52,13 @@ public final class Compiled {
 
     /// The plan for arguments of these shapes, made when there is none yet.
     public func plan(for arguments: [Tensor], context: Int = 0) throws -> Plan {
-        let key = Key(shapes: arguments.map(\.shape), dtypes: arguments.map(\.dtype), optimises: Plan.optimises, context: context)
+        let key = Key(shapes: arguments.map(\.shape), dtypes: arguments.map(\.dtype), optimises: Plan.optimises, recomputation: recomputation, context: context)
         if let entry = plans[key]?.first(where: { $0.holds() }) { return entry.plan }
         let recording = Recording()
         defer { recording.dismantle() }
         let promises = arguments.map { recording.input($0.shape, $0.dtype) }
         let outputs = try recording.record { try body(promises) }
-        let plan = try Plan(recording, inputs: promises, outputs: outputs)
+        let plan = try Plan(recording, inputs: promises, outputs: outputs, recomputation: recomputation, ownsGradients: ownsGradients)
         plans[key, default: []].append(Entry(plan, recording.conditions))
         return plan
     }

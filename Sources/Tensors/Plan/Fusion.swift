@@ -1,9 +1,11 @@
-/// The passes that make a plan faster than its graph. Each is exact: only the order of additions is kept, work and memory go away.
+/// The passes that make a plan faster than its graph. Each is exact up to the order of additions: work and memory go away.
 enum Fusion {
     static func run(_ graph: inout PlanGraph) {
         foldReLU(&graph)
         maskGradients(&graph)
-        accumulateInPlace(&graph)
+        SumFusion.run(&graph)
+        ConcatFusion.run(&graph)
+        NormFusion.run(&graph)
         chainElementwise(&graph)
     }
 
@@ -25,39 +27,38 @@ enum Fusion {
         }
     }
 
-    /// The derivative of that ReLU rides on the store of the convolution's input gradient.
+    /// The derivative of that ReLU rides on the store of the convolution's input gradient: of each, where several convolutions read the ReLU.
     private static func maskGradients(_ graph: inout PlanGraph) {
         for i in graph.works.indices where !graph.works[i].isDead {
-            guard case .binary(.gate) = graph.works[i].operation, let producer = graph.soleProducer(graph.works[i].inputs[1]),
-                case .convInputGradient = graph.works[producer].operation, !graph.works[producer].mask, !graph.works[producer].accumulate,
-                graph.values[graph.works[i].inputs[0]].layout == graph.values[graph.works[i].output].layout
+            guard case .binary(.gate) = graph.works[i].operation else { continue }
+            let (x, sum, output) = (graph.works[i].inputs[0], graph.works[i].inputs[1], graph.works[i].output)
+            guard let top = graph.soleProducer(sum), graph.values[x].layout.isBatchContiguous, graph.values[x].layout.shape == graph.values[output].layout.shape,
+                let parts = maskable(sum, graph)
             else { continue }
-            graph.works[i].operation = graph.works[producer].operation
-            graph.works[i].inputs = graph.works[producer].inputs + [graph.works[i].inputs[0]]
-            graph.works[i].mask = true
-            graph.works[producer].isDead = true
+            let ready = graph.values[graph.home(x).owner].producer ?? -1
+            guard parts.allSatisfy({ $0 > ready }) else { continue }
+            for part in parts {
+                graph.works[part].inputs.append(x)
+                graph.works[part].mask = true
+                graph.retain(x)
+            }
+            graph.works[top].output = output
+            graph.setProducer(output, top)
+            graph.works[i].isDead = true
+            graph.release(x)
         }
     }
 
-    /// `a + f(...)` where nothing else reads either: f adds to a's buffer.
-    private static func accumulateInPlace(_ graph: inout PlanGraph) {
-        for i in graph.works.indices where !graph.works[i].isDead {
-            guard case .binary(.add) = graph.works[i].operation else { continue }
-            let pair = graph.works[i].inputs
-            guard pair[0] != pair[1] else { continue }
-            for (kept, added) in [(pair[0], pair[1]), (pair[1], pair[0])] {
-                guard let keeper = graph.soleProducer(kept), let producer = graph.soleProducer(added), keeper != producer,
-                    graph.works[producer].canAccumulate, !graph.works[producer].accumulate,
-                    graph.values[kept].layout == graph.values[added].layout
-                else { continue }
-                var work = graph.works[producer]
-                work.accumulate = true
-                work.output = graph.works[i].output
-                graph.works[producer].isDead = true
-                graph.works[i] = work
-                graph.share(work.output, with: kept)
-                break
-            }
+    /// The works of a sum of convolutions' input gradients that nobody else reads; nil if it has any other term.
+    private static func maskable(_ value: Int, _ graph: PlanGraph) -> [Int]? {
+        guard let producer = graph.soleProducer(value) else { return nil }
+        let work = graph.works[producer]
+        switch work.operation {
+        case .convInputGradient: return work.mask || work.accumulate ? nil : [producer]
+        case .binary(.add):
+            guard work.inputs[0] != work.inputs[1], let a = maskable(work.inputs[0], graph), let b = maskable(work.inputs[1], graph) else { return nil }
+            return a + b
+        default: return nil
         }
     }
 
@@ -94,18 +95,33 @@ extension PlanGraph.Work {
     /// Whether its kernel can add to its output.
     var canAccumulate: Bool {
         switch operation {
-        case .conv2d, .convInputGradient, .convWeightGradient, .maxPoolGradient, .averagePoolGradient, .resizeGradient, .batchNorm, .batchNormInputGradient:
+        case .conv2d, .convInputGradient, .convWeightGradient, .maxPoolGradient, .averagePoolGradient, .resizeGradient, .batchNorm, .batchNormInputGradient,
+            .stackedNorm, .stackedNormInputGradient, .spreadGroups:
             true
         default: false
         }
     }
 
+    /// Whether its kernel can write into this layout.
+    func canWrite(_ layout: TensorLayout) -> Bool {
+        if layout.isContiguous { return true }
+        switch operation {
+        case .unary, .binary, .scalar, .select: return true
+        case .conv2d, .convInputGradient, .maxPool, .averagePool, .maxPoolGradient, .averagePoolGradient, .resize, .resizeGradient, .batchNorm,
+            .batchNormInputGradient, .stackedNorm, .stackedNormInputGradient:
+            return layout.isBatchContiguous && layout.shape.count == 4
+        default: return false
+        }
+    }
+
     func kernel(_ x: [Operand], _ y: Operand) throws -> Launch {
         if let chain { return chain.kernel(x, y) }
-        guard relu || mask || accumulate else { return try operation.kernel(x, y) }
+        guard relu || mask || accumulate || computesStatistics else { return try operation.kernel(x, y) }
         switch operation {
         case .conv2d, .convInputGradient, .convWeightGradient: return operation.convKernel(x, y, relu: relu, mask: mask, accumulate: accumulate)
         case .batchNorm, .batchNormInputGradient: return operation.normKernel(x, y, accumulate: accumulate)
+        case .stackedNorm, .stackedNormInputGradient, .spreadGroups:
+            return operation.stackedKernel(x, y, accumulate: accumulate, computesStatistics: computesStatistics)
         default: return operation.imageKernel(x, y, accumulate: accumulate)
         }
     }

@@ -26,7 +26,11 @@ public final class Plan {
     private let inputs: [(shape: [Int], dtype: DType)]
     private let results: [(layout: TensorLayout, dtype: DType, source: ResultSource)]
     private let writes: [(target: Tensor, copy: Launch, from: ResultSource)]
-    private let gradients: [(leaf: Tensor, buffer: Tensor, isCleared: Bool)]
+    private let gradients: [(leaf: Tensor, place: GradientPlace, isCleared: Bool)]
+    /// The gradients' tensors, for where the arena is now.
+    private var gradientTensors: [Tensor] = []
+    /// Whether the gradients that lie in the arena have served their purpose.
+    private var areGradientsSpent = false
     private let effects: [() throws -> Void]
     /// What the addresses in the table point into: parameters, buffers and constants.
     private let stored: [Tensor]
@@ -38,23 +42,44 @@ public final class Plan {
         case stored(Tensor, Int)
     }
 
+    /// Where a leaf's gradient lies between runs.
+    private enum GradientPlace {
+        case own(Tensor)
+        /// In the arena, which it shares with all plans: until the next run of any of them.
+        case arena(Int)
+    }
+
     /// Bytes of the arena, number of kernels a run launches.
     public var arenaBytes: Int { arena.bytes }
     public var stepCount: Int { steps.count }
+    /// Multiply-adds of the run's convolutions, what is computed again for want of memory not counted; bytes that its kernels read and write, as if
+    /// nothing stayed in the caches.
+    public let multiplyAdds: Int
+    public let trafficBytes: Int
 
     /// - Parameters:
     ///   - inputs: promises of the recording that `run` binds, in order.
     ///   - outputs: what `run` returns.
-    public init(_ recording: Recording, inputs: [Tensor], outputs: [Tensor]) throws {
+    ///   - recomputation: what is computed again in the backward pass instead of being kept.
+    ///   - ownsGradients: false: gradients of leaves lie in the arena, so they need no memory of their own; those that somebody still holds when any
+    ///     plan runs next are copied out, unless `spendGradients` was called.
+    public init(
+        _ recording: Recording, inputs: [Tensor], outputs: [Tensor], recomputation: Recomputation = .cheap, ownsGradients: Bool = true
+    ) throws {
         let leafGradients = recording.leafGradients
-        let roots = outputs + recording.assignments.map(\.value) + leafGradients.map(\.value)
-        var graph = PlanGraph(recording, roots: roots, inputs: inputs)
+        let updates = recording.assignments.map { Plan.optimises ? RunningUpdate($0.target, $0.value) : nil }
+        let assigned = zip(recording.assignments, updates).map { $1?.moments ?? $0.value }
+        let roots = outputs + assigned + leafGradients.map(\.value)
+        var graph = PlanGraph(recording, roots: roots, inputs: inputs, optimise: Plan.optimises)
         if Plan.optimises { Fusion.run(&graph) }
-        let buffers = leafGradients.map { Tensor.zeros($0.leaf.shape) }
-        var external: [Int: Tensor] = [:]
-        for ((_, value), buffer) in zip(leafGradients, buffers) {
-            if let owner = graph.ownerIfWhole(graph.find(value)), external[owner] == nil { external[owner] = buffer }
+        multiplyAdds = graph.multiplyAdds
+        if Plan.optimises { RecomputationPass.run(&graph, recomputation) }
+        var inArena = [Int: Int]()
+        if !ownsGradients, Plan.optimises {
+            for (i, gradient) in leafGradients.enumerated() { if graph.ownerIfStretch(graph.find(gradient.value)) != nil { inArena[i] = graph.find(gradient.value) } }
         }
+        let outside = leafGradients.indices.filter { inArena[$0] == nil }
+        let (buffers, external) = try Plan.gradientBuffers(outside.map { leafGradients[$0] }, &graph)
         let builder = try PlanBuilder(graph, external: external, optimise: Plan.optimises)
         graph = builder.graph
 
@@ -83,20 +108,33 @@ public final class Plan {
         self.inputPlaces = inputPlaces
         self.arenaPlaces = arenaPlaces
         steps = builder.steps
+        trafficBytes = builder.trafficBytes
         self.inputs = inputs.map { ($0.shape, $0.dtype) }
         results = try outputs.map { output in
             let value = graph.find(output)
             return (graph.values[value].layout, output.dtype, try locate(value))
         }
-        writes = try recording.assignments.map { target, value in
-            let id = graph.find(value)
-            return (target, try Plan.copy(graph.values[id].layout, target), try locate(id))
-        } + zip(leafGradients, buffers).compactMap { gradient, buffer in
+        writes = try zip(recording.assignments, zip(assigned, updates)).map { assignment, source in
+            let id = graph.find(source.0)
+            return (assignment.target, try source.1?.launch ?? Plan.copy(graph.values[id].layout, assignment.target), try locate(id))
+        } + zip(outside.map { leafGradients[$0] }, buffers).compactMap { gradient, buffer in
             let id = graph.find(gradient.value)
-            if external[graph.home(id).owner] === buffer { return nil }
+            let (owner, offset) = graph.home(id)
+            if let memory = external[owner], try memory.pointer() + offset * DType.byteCount == buffer.pointer() { return nil }
             return (buffer, try Plan.copy(graph.values[id].layout, buffer), try locate(id))
         }
-        gradients = zip(leafGradients, buffers).map { ($0.leaf, $1, recording.cleared.contains(ObjectIdentifier($0.leaf))) }
+        let own = Dictionary(uniqueKeysWithValues: zip(outside, buffers))
+        gradients = leafGradients.indices.map { i in
+            let leaf = leafGradients[i].leaf
+            let place: GradientPlace
+            if let value = inArena[i] {
+                let (owner, offset) = graph.home(value)
+                place = .arena(builder.offset(of: owner) + offset * DType.byteCount)
+            } else {
+                place = .own(own[i] ?? Tensor.zeros(leaf.shape))
+            }
+            return (leaf, place, recording.cleared.contains(ObjectIdentifier(leaf)))
+        }
         effects = recording.effects
         stored = graph.values.compactMap { value in
             if case .stored(let tensor) = value.source { return tensor }
@@ -104,7 +142,64 @@ public final class Plan {
         }
     }
 
-    deinit { table.deallocate() }
+    /// Where the gradients of leaves go: each straight to memory of its own, or, where one computation makes those of several leaves, to its part of
+    /// a common block. What cannot be written there directly is copied after a run.
+    /// - Returns: a buffer for each leaf, and the memory of values that lie outside of the arena.
+    private static func gradientBuffers(
+        _ gradients: [(leaf: Tensor, value: Tensor)], _ graph: inout PlanGraph
+    ) throws -> (buffers: [Tensor], external: [Int: Tensor]) {
+        var external: [Int: Tensor] = [:]
+        var buffers = [Tensor?](repeating: nil, count: gradients.count)
+        var parts: [Int: [(index: Int, offset: Int, count: Int)]] = [:]
+        for (i, (_, tensor)) in gradients.enumerated() {
+            let value = graph.find(tensor)
+            if let owner = graph.ownerIfWhole(value) {
+                guard external[owner] == nil else { continue }
+                let buffer = Tensor.zeros(gradients[i].leaf.shape)
+                (buffers[i], external[owner]) = (buffer, buffer)
+            } else if let (owner, offset) = graph.ownerIfStretch(value) {
+                parts[owner, default: []].append((i, offset, graph.values[value].layout.count))
+            }
+        }
+        for (owner, list) in parts where external[owner] == nil {
+            let sorted = list.sorted { $0.offset < $1.offset }
+            var end = 0
+            guard sorted.allSatisfy({ part in
+                defer { end += part.count }
+                return part.offset == end
+            }), end == graph.values[owner].layout.count else { continue }
+            let block = Tensor.zeros([end])
+            external[owner] = block
+            for part in sorted { buffers[part.index] = try block.narrow(0, part.offset, part.count).reshape(gradients[part.index].leaf.shape) }
+        }
+        return (buffers.indices.map { buffers[$0] ?? Tensor.zeros(gradients[$0].leaf.shape) }, external)
+    }
+
+    deinit {
+        vacate()
+        table.deallocate()
+    }
+
+    /// Gradients that the last run left in the arena and that a leaf still has get memory of their own, or are forgotten if they are spent.
+    func vacate() {
+        for (tensor, (leaf, place, _)) in zip(gradientTensors, gradients) {
+            guard case .arena = place, leaf.grad === tensor else { continue }
+            leaf.grad = areGradientsSpent ? nil : try? tensor.clone()
+        }
+    }
+
+    /// Tells that an optimiser has made its step by the gradients of the last run: those in the arena may go when a plan runs next.
+    public static func spendGradients() { SharedArena.tenant?.areGradientsSpent = true }
+
+    private func placeGradients(_ arena: Storage) {
+        gradientTensors = gradients.map { leaf, place, _ in
+            switch place {
+            case .own(let tensor): tensor
+            case .arena(let bytes):
+                Tensor(storage: arena, offset: bytes / DType.byteCount, layout: TensorLayout(contiguous: leaf.shape), dtype: .float32)
+            }
+        }
+    }
 
     private static func copy(_ source: TensorLayout, _ target: Tensor) throws -> Launch {
         try Operation.slice(starts: source.shape.map { _ in 0 }, sizes: source.shape, steps: source.shape.map { _ in 1 })
@@ -114,13 +209,18 @@ public final class Plan {
     /// Runs the graph on tensors shaped like its inputs and returns its outputs.
     public func run(_ arguments: [Tensor]) throws -> [Tensor] {
         let bound = try bind(arguments)
-        let arenaStart = SharedArena.pointer(atLeast: arena.bytes)
-        if arenaStart != arenaBase {
+        SharedArena.vacate()
+        let block = SharedArena.storage(atLeast: arena.bytes)
+        let arenaStart = block.pointer
+        if arenaStart != arenaBase || gradientTensors.count != gradients.count {
+            placeGradients(block)
             for (place, offset) in arenaPlaces { table[place] = arenaStart + offset }
             arenaBase = arenaStart
         }
         // A gradient that a run before left in our buffer and that nobody cleared is added to, as `backward` does.
-        let kept = try gradients.map { leaf, buffer, isCleared in isCleared ? nil : leaf.grad === buffer ? try buffer.clone() : leaf.grad }
+        let kept = try zip(gradients, gradientTensors).map { gradient, tensor in
+            gradient.isCleared ? nil : gradient.leaf.grad === tensor ? try tensor.clone() : gradient.leaf.grad
+        }
         guard let base = table.baseAddress else { return [] }
         for step in steps {
             try checkInterrupt()
@@ -139,7 +239,8 @@ public final class Plan {
             try copy(write.copy, write.from, bound, to: write.target)
             write.target.touch()
         }
-        for ((leaf, buffer, _), before) in zip(gradients, kept) { leaf.grad = try before.map { try $0 + buffer } ?? buffer }
+        for ((gradient, tensor), before) in zip(zip(gradients, gradientTensors), kept) { gradient.leaf.grad = try before.map { try $0 + tensor } ?? tensor }
+        (SharedArena.tenant, areGradientsSpent) = (self, false)
         for effect in effects { try effect() }
         return outputs
     }
@@ -160,7 +261,7 @@ public final class Plan {
     private func copy(_ launch: Launch, _ source: ResultSource, _ bound: [Tensor], to target: Tensor) throws {
         let address: UnsafeMutableRawPointer
         switch source {
-        case .arena(let bytes): address = SharedArena.pointer(atLeast: arena.bytes) + bytes
+        case .arena(let bytes): address = SharedArena.storage(atLeast: arena.bytes).pointer + bytes
         case .input(let i, let bytes): address = try bound[i].pointer() + bytes
         case .stored(let tensor, let bytes): address = try tensor.pointer() + bytes
         }
@@ -189,6 +290,8 @@ private struct PlanBuilder {
     /// Buffers that lie outside of the arena: gradients, which outlive a run.
     private let external: [Int: Tensor]
     private(set) var arenaBytes = 0
+    /// Sizes of all operands of all steps.
+    var trafficBytes: Int { places.reduce(0) { $0 + graph.values[$1].layout.count } * DType.byteCount }
     private var copies: [Int: Int] = [:]
 
     var placeCount: Int { places.count }

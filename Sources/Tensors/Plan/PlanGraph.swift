@@ -24,6 +24,10 @@ struct PlanGraph {
         var isRoot = false
         /// Index of the work that computes it.
         var producer: Int?
+        /// How a view follows from its base; nil for a value that fills a buffer, or is computed in that of another.
+        var derivation: Operation?
+        /// Views of it, and values that are computed in its place.
+        var dependents: [Int] = []
     }
 
     struct Work {
@@ -35,6 +39,8 @@ struct PlanGraph {
         var mask = false
         /// The buffer holds an earlier value that the result is added to.
         var accumulate = false
+        /// The statistics among its inputs are computed by it.
+        var computesStatistics = false
         var chain: ElementwiseChain?
         var isDead = false
     }
@@ -46,7 +52,8 @@ struct PlanGraph {
     /// - Parameters:
     ///   - roots: what the plan has to deliver.
     ///   - inputs: promises that each run binds.
-    init(_ recording: Recording, roots: [Tensor], inputs: [Tensor]) {
+    ///   - optimise: take parameters that lie side by side for their concatenation.
+    init(_ recording: Recording, roots: [Tensor], inputs: [Tensor], optimise: Bool) {
         for (i, input) in inputs.enumerated() { add(input, .input(i)) }
         var needed = Set<ObjectIdentifier>()
         var stack = roots
@@ -56,12 +63,18 @@ struct PlanGraph {
         }
         for tensor in recording.tensors where needed.contains(ObjectIdentifier(tensor)) {
             guard let node = tensor.node else { continue }
+            if optimise, case .concat(axis: 0) = node.operation, let block = Tensor.block(of: node.inputs) {
+                add(tensor, .stored(block))
+                continue
+            }
             let sources = node.inputs.map { find($0) }
             if let base = sources.first, let (layout, shift) = node.operation.viewLayout(values[base].layout, tensor.shape) {
                 let value = add(tensor, .view)
                 values[value].layout = layout
                 values[value].base = base
                 values[value].offset = shift
+                values[value].derivation = node.operation
+                values[base].dependents.append(value)
                 values[base].uses += 1
             } else {
                 let value = add(tensor, .computed)
@@ -93,6 +106,21 @@ struct PlanGraph {
 
     func value(of tensor: Tensor) -> Int? { index[ObjectIdentifier(tensor)] }
 
+    /// Multiply-adds of all convolutions and their derivatives.
+    var multiplyAdds: Int {
+        works.reduce(0) { total, work in
+            func count(_ value: Int) -> Int { values[value].layout.count }
+            func taps(_ weight: Int) -> Int { count(weight) / max(values[weight].layout.shape[0], 1) }
+            if work.isDead { return total }
+            switch work.operation {
+            case .conv2d: return total + count(work.output) * taps(work.inputs[1])
+            case .convInputGradient: return total + count(work.inputs[0]) * taps(work.inputs[1])
+            case .convWeightGradient: return total + count(work.inputs[1]) * taps(work.output)
+            default: return total
+            }
+        }
+    }
+
     // Edits by the passes.
 
     mutating func release(_ value: Int) {
@@ -105,12 +133,87 @@ struct PlanGraph {
 
     mutating func retain(_ value: Int) { values[value].uses += 1 }
 
-    mutating func setProducer(_ value: Int, _ work: Int) { values[value].producer = work }
+    mutating func setProducer(_ value: Int, _ work: Int?) { values[value].producer = work }
 
-    /// `value` is computed in the buffer of `earlier`.
-    mutating func share(_ value: Int, with earlier: Int) {
-        values[value].base = earlier
-        values[value].offset = 0
+    /// `value` is computed where `earlier` lies, whose numbers it takes in or replaces.
+    mutating func share(_ value: Int, with earlier: Int) { place(value, in: earlier, offset: 0, values[earlier].layout) }
+
+    /// `value` lies in the buffer of `base`. Its own views follow; `canLie` tells whether they can.
+    mutating func place(_ value: Int, in base: Int, offset: Int, _ layout: TensorLayout) {
+        values[value].base = base
+        values[value].offset = offset
+        values[base].dependents.append(value)
+        lay(value, layout)
+    }
+
+    private mutating func lay(_ value: Int, _ layout: TensorLayout) {
+        values[value].layout = layout
+        for dependent in values[value].dependents {
+            guard let derivation = values[dependent].derivation else {
+                lay(dependent, layout)
+                continue
+            }
+            guard let (next, shift) = derivation.viewLayout(layout, values[dependent].layout.shape) else { continue }
+            values[dependent].offset = shift
+            lay(dependent, next)
+        }
+    }
+
+    /// Whether all views of a value can follow it into a layout.
+    func canLie(_ value: Int, _ layout: TensorLayout) -> Bool {
+        values[value].dependents.allSatisfy { dependent in
+            guard let derivation = values[dependent].derivation else {
+                // One that a pass found to be a part of it stays where it is.
+                return values[dependent].offset == 0 && values[dependent].layout == values[value].layout && canLie(dependent, layout)
+            }
+            guard let (next, _) = derivation.viewLayout(layout, values[dependent].layout.shape) else { return false }
+            return canLie(dependent, next)
+        }
+    }
+
+    /// The value lies where a view is: `derivation` nil, for what a pass found to be a part of another buffer already.
+    mutating func becomeView(_ value: Int, of owner: Int, offset: Int, _ layout: TensorLayout) {
+        values[value].producer = nil
+        place(value, in: owner, offset: offset, layout)
+    }
+
+    /// Whether the only reader of a value may write its result over it: nobody else reads that part of the buffer.
+    func canOverwrite(_ value: Int) -> Bool {
+        guard values[value].uses == 1, !values[value].isRoot else { return false }
+        if soleProducer(value) != nil { return true }
+        var (path, node) = (value, values[value].base)
+        while values[path].derivation != nil {
+            let views = values[node].dependents
+            guard path != node, !values[node].isRoot, values[node].uses == views.count, views.allSatisfy({ values[$0].derivation != nil }) else { return false }
+            for other in views where other != path && !areDisjoint(other, value) { return false }
+            switch values[node].source {
+            case .computed: return true
+            case .view: (path, node) = (node, values[node].base)
+            case .input, .stored: return false
+            }
+        }
+        return false
+    }
+
+    /// Whether two parts of one buffer have no element in common; false when that is not easily seen.
+    private func areDisjoint(_ a: Int, _ b: Int) -> Bool {
+        let (first, second) = (home(a).offset, home(b).offset)
+        let (x, y) = (values[a].layout, values[b].layout)
+        if x.isContiguous, y.isContiguous { return first + x.count <= second || second + y.count <= first }
+        guard x.isBatchContiguous, y.isBatchContiguous, x.shape[0] == y.shape[0], x.strides[0] == y.strides[0], x.strides[0] > 0 else { return false }
+        let (step, images) = (x.strides[0], max(x.shape[0], 1))
+        let (low, high) = (first % step, second % step)
+        let (width, otherWidth) = (x.count / images, y.count / images)
+        return low + width <= step && high + otherWidth <= step && (low + width <= high || high + otherWidth <= low)
+    }
+
+    /// Puts the works into the order of their keys; equal ones stay as they are.
+    mutating func reorder(by keys: [Double]) {
+        let order = works.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
+        var place = [Int](repeating: 0, count: works.count)
+        for (new, old) in order.enumerated() { place[old] = new }
+        works = order.map { works[$0] }
+        for i in values.indices { values[i].producer = values[i].producer.map { place[$0] } }
     }
 
     /// The value that owns the memory in which `value` lies, and the offset (in elements) there.
@@ -130,6 +233,13 @@ struct PlanGraph {
             values[value].layout.count == values[owner].layout.count
         else { return nil }
         return owner
+    }
+
+    /// The computed, contiguous buffer of which a value is a contiguous stretch, and where that starts.
+    func ownerIfStretch(_ value: Int) -> (owner: Int, offset: Int)? {
+        let (owner, offset) = home(value)
+        guard case .computed = values[owner].source, values[value].layout.isContiguous, values[owner].layout.isContiguous else { return nil }
+        return (owner, offset)
     }
 
     /// A new contiguous copy of a value.

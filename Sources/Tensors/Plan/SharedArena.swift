@@ -7,6 +7,15 @@ enum SharedArena {
     /// Address that a table holds before its first run.
     nonisolated(unsafe) static let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
 
+    /// The plan whose last run left gradients in the block.
+    nonisolated(unsafe) static weak var tenant: Plan?
+
+    /// Before a run: gradients that somebody still holds move out.
+    static func vacate() {
+        tenant?.vacate()
+        tenant = nil
+    }
+
     /// A plan's claim; when the last one goes, so does the memory.
     final class Lease {
         let bytes: Int
@@ -24,12 +33,12 @@ enum SharedArena {
         }
     }
 
-    static func pointer(atLeast bytes: Int) -> UnsafeMutableRawPointer {
-        if let block, block.byteCount >= bytes { return block.pointer }
+    static func storage(atLeast bytes: Int) -> Storage {
+        if let block, block.byteCount >= bytes { return block }
         block = nil  // first, so that the two never stand side by side
         let wanted = max(bytes, leases.keys.max() ?? 0)
         let fresh = Storage(count: (wanted + DType.byteCount - 1) / DType.byteCount)
         block = fresh
-        return fresh.pointer
+        return fresh
     }
 }

@@ -1,0 +1,42 @@
+/// Statistics that are computed by what reads them first, channel by channel, while the channel is in the cache: the moments of a stacked norm by the norm,
+/// the sums of its derivative by the gradient of its input.
+enum NormFusion {
+    static func run(_ graph: inout PlanGraph) {
+        let order = readers(graph)
+        for i in graph.works.indices where !graph.works[i].isDead && !graph.works[i].computesStatistics {
+            let work = graph.works[i]
+            let place: Int
+            switch work.operation {
+            case .stackedNorm(let options) where options.batchStatistics: place = 1
+            case .stackedNormInputGradient(let options) where options.batchStatistics: place = 3
+            default: continue
+            }
+            let statistics = work.inputs[place]
+            guard graph.values[statistics].base == statistics, let producer = graph.values[statistics].producer, isSource(graph.works[producer], of: work),
+                order[statistics, default: []].allSatisfy({ $0 >= i })
+            else { continue }
+            graph.works[i].computesStatistics = true
+            graph.works[producer].isDead = true
+            graph.setProducer(statistics, i)
+        }
+    }
+
+    private static func isSource(_ source: PlanGraph.Work, of work: PlanGraph.Work) -> Bool {
+        switch (source.operation, work.operation) {
+        case (.stackedMoments(let groups), .stackedNorm(let options)):
+            groups == options.groups && source.inputs[0] == work.inputs[0]
+        case (.stackedNormSums, .stackedNormInputGradient):
+            source.inputs == Array(work.inputs.prefix(3))
+        default: false
+        }
+    }
+
+    /// The works that read from each buffer.
+    private static func readers(_ graph: PlanGraph) -> [Int: [Int]] {
+        var order: [Int: [Int]] = [:]
+        for (i, work) in graph.works.enumerated() where !work.isDead {
+            for input in work.inputs { order[graph.home(input).owner, default: []].append(i) }
+        }
+        return order
+    }
+}
