@@ -1,5 +1,16 @@
 import Tensors
 
+/// What one value of a module's result depends on: lets a network run several modules, or several batches, as one.
+public enum Reach: Int, Comparable, Sendable {
+    /// Its own channel of its own sample; nothing random.
+    case channel
+    /// Its own sample, in batch norms its own batch.
+    case sample
+    case anything
+
+    public static func < (a: Reach, b: Reach) -> Bool { a.rawValue < b.rawValue }
+}
+
 /// Something with parameters that maps a tensor to a tensor. Modules form a tree; parameters are named by their path in it,
 /// counted from 1 in sequences: `1.weight`, `nodes.3.16.block.2.1.sep_conv_3x3.bn.weight`.
 open class Module {
@@ -31,6 +42,9 @@ open class Module {
     open var ownParameters: [Named] { [] }
     /// Stored tensors that no optimiser changes (running statistics).
     open var ownBuffers: [Named] { [] }
+
+    /// What a value of the result depends on; a module that does not say may depend on everything.
+    open var reach: Reach { .anything }
 
     /// The computation. Call the module itself (`module(x)`) so that errors name their place.
     open func forward(_ x: Tensor) throws -> Tensor { throw TensorError(kind, "has no forward computation") }
@@ -141,6 +155,7 @@ public final class Sequential: Module {
     public init(named modules: [(name: String, module: Module)]) { self.modules = modules }
 
     public override var kind: String { "sequential" }
+    public override var reach: Reach { modules.map(\.module.reach).max() ?? .channel }
     public override var children: [(name: String, module: Module)] { modules }
 
     public override func forward(_ x: Tensor) throws -> Tensor {
@@ -162,6 +177,7 @@ public final class Parallel: Module {
     }
 
     public override var kind: String { "parallel" }
+    public override var reach: Reach { max(.sample, branches.map(\.module.reach).max() ?? .sample) }
     public override var details: String { join.rawValue }
     public override var children: [(name: String, module: Module)] { branches }
 
@@ -178,14 +194,20 @@ public final class Parallel: Module {
 public final class Lambda: Module {
     private let name: String
     private let text: String
+    private let range: Reach
     private let body: (Tensor, Module) throws -> Tensor
 
-    /// - Parameter body: also gets the module, for its training mode.
-    public init(_ name: String, details: String = "", _ body: @escaping (Tensor, Module) throws -> Tensor) {
+    /// - Parameters:
+    ///   - reach: `.channel` only where `name` and `details` say all there is to say about the function.
+    ///   - body: also gets the module, for its training mode.
+    public init(_ name: String, details: String = "", reach: Reach = .anything, _ body: @escaping (Tensor, Module) throws -> Tensor) {
         self.name = name
         text = details
+        range = reach
         self.body = body
     }
+
+    public override var reach: Reach { range }
 
     public override var kind: String { name }
     public override var details: String { text }

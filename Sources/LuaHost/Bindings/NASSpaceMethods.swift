@@ -1,4 +1,5 @@
 import Search
+import Tensors
 
 /// How large a space is, as Lua holds it.
 final class SpaceCountObject: LuaObject {
@@ -132,6 +133,12 @@ enum SpaceMethods {
         options: [
             Option("classes", .integer, required: true, "number of classes, 2 or more"), Option("seed", .integer, default: 0, "decides every initial weight"),
             Option("ignore", .integer, default: 255, "label of pixels that do not count"),
+            Option(
+                "recompute", .choice(Recomputation.allCases.map(\.rawValue)), default: "cheap",
+                """
+                what a step computes again instead of keeping it from the forward pass: 'none' is the fastest; 'cheap' repeats what takes one pass over memory; \
+                'convolutions' repeats those too, one cell at a time, for the least memory
+                """),
         ], returns: [Returns(.object("supernet"))], "The network that holds every architecture of the space at once.",
         "Weights uniform in ±1/sqrt(fan-in), alpha and beta 0.001 · N(0, 1). See space:estimate for what it needs.",
         example: """
@@ -142,6 +149,7 @@ enum SpaceMethods {
     ) { call in
         let net = try Supernet(call.this(as: SpaceObject.self).space, classes: call.option("classes"), seed: call.option("seed"))
         net.ignore = try call.option("ignore")
+        net.recompute = Recomputation(rawValue: try call.option("recompute")) ?? .cheap
         return call.push(SupernetObject(net))
     }
 }

@@ -12,6 +12,17 @@ public final class ParameterGroup {
     public var betas: (Double, Double)
     public var epsilon: Double
 
+    /// The parameters in the order in which they lie in memory.
+    private var sorted: [Tensor]?
+
+    func byAddress() throws -> [Tensor] {
+        if let sorted { return sorted }
+        let places = try parameters.map { (address: UInt(bitPattern: try $0.tensor.withFloats { $0 }), tensor: $0.tensor) }
+        let fresh = places.sorted { $0.address < $1.address }.map(\.tensor)
+        sorted = fresh
+        return fresh
+    }
+
     public init(
         _ parameters: [Module.Named], rate: Double, weightDecay: Double = 0, momentum: Double = 0, nesterov: Bool = false,
         betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8
@@ -90,53 +101,82 @@ public final class Optimiser {
     }
 
     private func apply() throws {
+        let runs = try groups.map { try (group: $0, runs: memoryRuns($0)) }
         var squares = 0.0
-        for (_, tensor) in parameters {
-            guard let gradient = tensor.grad else { continue }
-            squares += try gradient.withFloats { Reduction.sumOfSquares($0, count: gradient.count) }
+        for run in runs.flatMap(\.runs) {
+            guard let gradient = run.tensors.first?.grad else { continue }
+            squares += try gradient.withFloats { Reduction.sumOfSquares($0, count: run.count) }
         }
         gradientNorm = squares.squareRoot()
         var scale = 1.0
         if let clip { scale = min(1, clip / (gradientNorm + 1e-6)) }
         steps += 1
-        for group in groups {
-            for (_, tensor) in group.parameters {
-                guard let gradient = tensor.grad else { continue }
-                try update(tensor, gradient, group, Float(scale))
-                tensor.touch()
+        for (group, runs) in runs { for run in runs { try update(run, group, Float(scale)) } }
+    }
+
+    /// Parameters that lie side by side, and whose gradients do: what a step does to them is done at once.
+    private struct MemoryRun {
+        var tensors: [Tensor]
+        var count: Int
+        let steps: Int
+    }
+
+    private func memoryRuns(_ group: ParameterGroup) throws -> [MemoryRun] {
+        var runs: [MemoryRun] = []
+        var end: (parameter: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>)?
+        for tensor in try group.byAddress() {
+            guard let gradient = tensor.grad else { continue }
+            let now = try (parameter: tensor.withFloats { $0 }, gradient: gradient.withFloats { $0 })
+            let seen = counts[ObjectIdentifier(tensor), default: 0]
+            if let end, now == end, let last = runs.last, last.steps == seen {
+                runs[runs.count - 1].tensors.append(tensor)
+                runs[runs.count - 1].count += tensor.count
+            } else {
+                runs.append(MemoryRun(tensors: [tensor], count: tensor.count, steps: seen))
             }
+            end = (now.parameter + tensor.count, now.gradient + tensor.count)
+        }
+        return runs
+    }
+
+    private func update(_ run: MemoryRun, _ group: ParameterGroup, _ scale: Float) throws {
+        guard let tensor = run.tensors.first, let gradient = tensor.grad else { return }
+        let w = try tensor.withFloats { $0 }, g = try gradient.withFloats { $0 }
+        switch rule {
+        case .sgd:
+            let velocity = group.momentum == 0 ? nil : try memory(&first, run).withFloats { $0 }
+            Update.sgd(
+                parameter: w, gradient: g, momentumBuffer: velocity, count: run.count, rate: Float(group.rate), momentum: Float(group.momentum),
+                nesterov: group.nesterov, decay: Float(group.weightDecay), gradientScale: scale, firstStep: run.steps == 0)
+        case .adam, .adamw:
+            let m = try memory(&first, run).withFloats { $0 }
+            let v = try memory(&second, run).withFloats { $0 }
+            Update.adam(
+                parameter: w, gradient: g, m: m, v: v, count: run.count, rate: group.rate, beta1: group.betas.0, beta2: group.betas.1,
+                epsilon: group.epsilon, decay: group.weightDecay, decoupled: rule == .adamw, step: run.steps + 1, gradientScale: scale)
+        }
+        for tensor in run.tensors {
+            counts[ObjectIdentifier(tensor)] = run.steps + 1
+            tensor.touch()
         }
     }
 
-    private func update(_ tensor: Tensor, _ gradient: Tensor, _ group: ParameterGroup, _ scale: Float) throws {
-        let id = ObjectIdentifier(tensor)
-        let count = counts[id, default: 0] + 1
-        counts[id] = count
-        try tensor.withFloats { w in
-            try gradient.withFloats { g in
-                switch rule {
-                case .sgd:
-                    let velocity = group.momentum == 0 ? nil : try memory(&first, tensor).withFloats { $0 }
-                    Update.sgd(
-                        parameter: w, gradient: g, momentumBuffer: velocity, count: tensor.count, rate: Float(group.rate),
-                        momentum: Float(group.momentum), nesterov: group.nesterov, decay: Float(group.weightDecay), gradientScale: scale,
-                        firstStep: count == 1)
-                case .adam, .adamw:
-                    let m = try memory(&first, tensor).withFloats { $0 }
-                    let v = try memory(&second, tensor).withFloats { $0 }
-                    Update.adam(
-                        parameter: w, gradient: g, m: m, v: v, count: tensor.count, rate: group.rate, beta1: group.betas.0, beta2: group.betas.1,
-                        epsilon: group.epsilon, decay: group.weightDecay, decoupled: rule == .adamw, step: count, gradientScale: scale)
-                }
+    /// The moments of a run, side by side as its parameters are: the first of them.
+    private func memory(_ table: inout [ObjectIdentifier: Tensor], _ run: MemoryRun) throws -> Tensor {
+        let known = run.tensors.compactMap { table[ObjectIdentifier($0)] }
+        if known.count < run.tensors.count {
+            var start = 0
+            let block = Tensor.zeros([run.count])
+            for tensor in run.tensors {
+                let part = try block.narrow(0, start, tensor.count).reshape(tensor.shape)
+                if let before = table[ObjectIdentifier(tensor)] { try GradientMode.disabled { try part.assign(before) } }
+                table[ObjectIdentifier(tensor)] = part
+                start += tensor.count
             }
+        } else {
+            try Tensor.pack(known)
         }
-    }
-
-    private func memory(_ table: inout [ObjectIdentifier: Tensor], _ tensor: Tensor) -> Tensor {
-        if let known = table[ObjectIdentifier(tensor)] { return known }
-        let fresh = Tensor.zeros(tensor.shape)
-        table[ObjectIdentifier(tensor)] = fresh
-        return fresh
+        return table[ObjectIdentifier(run.tensors[0])] ?? Tensor.zeros([run.count])
     }
 
     // State, for checkpoints.

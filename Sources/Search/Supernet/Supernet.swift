@@ -12,6 +12,10 @@ public final class Supernet: Module {
     public let alpha: Tensor
     /// Logits of the arrows, [layers, levels, moves].
     public let beta: Tensor
+    /// What its steps compute again in the backward pass instead of keeping it: less memory for more time.
+    public var recompute = Recomputation.cheap {
+        didSet { for plan in steps.values { plan.recomputation = recompute } }
+    }
     /// Label that does not count.
     public var ignore: Int32 = 255
 
@@ -84,12 +88,8 @@ public final class Supernet: Module {
         let (height, width) = (x.shape[2], x.shape[3])
         var h = x
         for (i, layer) in stem.enumerated() { h = try located("stem.\(i + 1)") { try layer(h) } }
-        let operators = try operatorProbabilities()
         let arrows = try (beta + betaMask).softmax(2)
-        var weights: [CellEdge: [Tensor]] = [:]
-        for (row, edge) in space.cell.edges.enumerated() {
-            weights[edge] = try space.cell.operators.indices.map { try operators.element([row, $0]) }
-        }
+        let mixture = try MixtureWeights(operatorProbabilities(), row: space.cell.index)
         var outputs: [TrellisNode: Tensor] = [TrellisNode(layer: 0, level: 0): h]
         let sizes = levelSizes(h)
         for node in nodes {
@@ -103,7 +103,7 @@ public final class Supernet: Module {
                         guard let value = outputs[TrellisNode(layer: layer - 1, level: source)] else { throw TensorError("node", "its source was not computed") }
                         return value
                     },
-                    twoBack: outputs[TrellisNode(layer: layer - 2, level: level)], alpha: { weights[$0] ?? [] }, beta: beta, height: sizes[level].0,
+                    twoBack: outputs[TrellisNode(layer: layer - 2, level: level)], mixture: mixture, beta: beta, height: sizes[level].0,
                     width: sizes[level].1)
             }
         }
@@ -141,11 +141,14 @@ extension Tensor {
 extension Supernet {
     /// One step of `optimiser` on a batch: loss, derivatives with respect to its parameters only, update. The computation is recorded at the
     /// first step with an optimiser and a batch size, and runs as a plan from then on.
+    ///
+    /// The gradients can be read until the next computation that runs as a plan; `gradients` gives lasting ones.
     /// - Returns: the loss before the step.
     @discardableResult
     public func step(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
         let loss = try plan(optimiser)([images, labels])
         try optimiser.step()
+        Plan.spendGradients()
         return loss[0]
     }
 
@@ -174,6 +177,9 @@ extension Supernet {
             try loss.backward(with: targets)
             return [loss]
         }
+        compiled.recomputation = recompute
+        // As much memory as the weights; the arena has room for them when the activations are gone.
+        compiled.ownsGradients = false
         steps[ObjectIdentifier(optimiser)] = compiled
         kept.append(optimiser)
         return compiled

@@ -8,12 +8,10 @@ final class SupernetNode: Module {
     private let back: InputProjection?
     private let projections: [(name: String, module: InputProjection)]
     /// One set of operators for all arrows, or one for each.
-    private let cells: [(name: String, edges: [(edge: CellEdge, module: MixedOperator)])]
-    private let blocks: Int
+    private let cells: [(name: String, cell: SupernetCell)]
 
     init(_ space: TrellisSpace, _ node: TrellisNode, _ registry: OperatorRegistry) throws {
         self.node = node
-        blocks = space.cell.blocks
         incoming = space.incoming(node)
         let channels = space.blockChannels(level: node.level)
         let options = space.options
@@ -25,32 +23,23 @@ final class SupernetNode: Module {
             channels: channels, affine: options.affine, epsilon: options.batchNormEpsilon, momentum: options.batchNormMomentum)
         let hasBack = space.hasTwoBack(node)
         let edges = space.cell.edges.filter { hasBack || $0.state > 1 }
-        func cell() throws -> [(edge: CellEdge, module: MixedOperator)] {
-            try edges.map { edge in
-                (edge, try located("block.\(edge.block).\(edge.state)") { try MixedOperator(space.cell.operators, context, registry) })
+        func cell(_ arrows: [String]) throws -> SupernetCell {
+            let modules = try edges.map { edge in
+                (edge: edge, module: try located("block.\(edge.block).\(edge.state)") { try MixedOperator(space.cell.operators, context, registry) })
             }
+            return try SupernetCell(modules, arrows: arrows, blocks: space.cell.blocks)
         }
-        cells = options.operatorSets == .node ? [("", try cell())] : try incoming.map { ($0.move.arrowName, try cell()) }
+        let names = incoming.map(\.move.arrowName)
+        cells = options.operatorSets == .node ? [("", try cell(names))] : try names.map { ($0, try cell([$0])) }
         super.init()
-        try prepareStatistics()
-    }
-
-    /// Running statistics of each arrow exist from the start, so that every checkpoint has the same contents.
-    private func prepareStatistics() throws {
-        for (name, edges) in cells {
-            for (edge, module) in edges {
-                let branches = edge.state == 1 ? [""] : name.isEmpty ? projections.map(\.name) : [name]
-                try module.eachBatchNorm { try $0.prepare(branches: branches) }
-            }
-        }
     }
 
     override var kind: String { "node" }
     override var children: [(name: String, module: Module)] {
         let inputs: [(name: String, module: Module)] = (back.map { [("back", $0)] } ?? []) + projections.map { ($0.name, $0.module) }
         return [("input", Group("inputs", inputs))]
-            + cells.map { name, edges in
-                let byBlock = Dictionary(grouping: edges, by: \.edge.block)
+            + cells.map { name, cell in
+                let byBlock = Dictionary(grouping: cell.edges, by: \.edge.block)
                 let parts = byBlock.keys.sorted().map { block -> (name: String, module: Module) in
                     (String(block), Group("block", (byBlock[block] ?? []).map { (String($0.edge.state), $0.module) }))
                 }
@@ -61,49 +50,27 @@ final class SupernetNode: Module {
     /// - Parameters:
     ///   - previous: H of the layer before by level.
     ///   - twoBack: H two layers before at this node's level.
-    ///   - alpha: softmax(alpha), a number for each edge and operator.
+    ///   - mixture: softmax(alpha).
     ///   - beta: softmax(beta) of each incoming arrow, in order.
     func callAsFunction(
-        previous: (Int) throws -> Tensor, twoBack: Tensor?, alpha: (CellEdge) -> [Tensor], beta: [Tensor], height: Int, width: Int
+        previous: (Int) throws -> Tensor, twoBack: Tensor?, mixture: MixtureWeights, beta: [Tensor], height: Int, width: Int
     ) throws -> Tensor {
         var first: Tensor?
         if let back, let twoBack { first = try located("input.back") { try back(twoBack, height: height, width: width) } }
+        let inputs = try zip(incoming, projections).map { arrow, projection in
+            try located("input.\(projection.name)") { try projection.module(try previous(arrow.from), height: height, width: width) }
+        }
+        let names = projections.map(\.name)
+        if cells.count == 1, inputs.count > 1, EdgeBatch.isUsed {
+            let output = try cells[0].cell(first, Tensor.concat(inputs, 0), mixture, arrows: names)
+            return try output.weightGroups(Tensor.concat(beta.map { try $0.reshape([1]) }, 0))
+        }
         var total: Tensor?
-        for (i, arrow) in incoming.enumerated() {
-            let name = projections[i].name
-            let input = try located("input.\(name)") { try projections[i].module(try previous(arrow.from), height: height, width: width) }
-            let output = try BatchNorm.inBranch(name) { try cell(cells[cells.count == 1 ? 0 : i].edges, first, input, alpha) }
-            let weighted = try output * beta[i]
+        for (i, input) in inputs.enumerated() {
+            let weighted = try cells[cells.count == 1 ? 0 : i].cell(first, input, mixture, arrows: [names[i]]) * beta[i]
             total = try total.map { try $0 + weighted } ?? weighted
         }
         guard let total else { throw TensorError("node", "has no incoming arrow") }
-        return total
-    }
-
-    /// States 1 (may be absent), 2 and the blocks; a block is the sum over its states of their mixed operators; the result is all blocks.
-    private func cell(_ edges: [(edge: CellEdge, module: MixedOperator)], _ first: Tensor?, _ second: Tensor, _ alpha: (CellEdge) -> [Tensor]) throws -> Tensor {
-        var states: [Tensor?] = [first, second]
-        for block in 1...blocks {
-            var terms: [Tensor] = []
-            for (edge, module) in edges where edge.block == block {
-                guard let state = states[edge.state - 1] else { continue }
-                terms += try located("block.\(block).\(edge.state)") {
-                    // What the two-back input gives does not depend on the arrow: it is the same computation for all of them.
-                    edge.state == 1
-                        ? try BatchNorm.inBranch("") { try module.terms(state, alpha(edge)) } : try module.terms(state, alpha(edge))
-                }
-            }
-            states.append(try Tensor.sum(of: terms, like: second))
-        }
-        return try Tensor.concat(states.dropFirst(2).compactMap { $0 }, 1)
-    }
-}
-
-extension Tensor {
-    /// Sum in the order given; zeros when there is nothing to add.
-    static func sum(of terms: [Tensor], like shape: Tensor) throws -> Tensor {
-        guard var total = terms.first else { return try shape * 0 }
-        for term in terms.dropFirst() { total = try total + term }
         return total
     }
 }

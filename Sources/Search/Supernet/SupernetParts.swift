@@ -68,9 +68,10 @@ final class InputProjection: Module {
     }
 }
 
-/// All operators of one edge: Σ_k softmax(alpha)_k · O_k(x) (paper, eq. 4 and 5).
+/// All operators of one edge: Σ_k softmax(alpha)_k · O_k(x) (paper, eq. 4 and 5). `SupernetCell` computes them.
 final class MixedOperator: Module {
-    private let operators: [(name: String, index: Int, module: Module)]
+    /// Without `none`, which is zero and takes no part; `index` is the column of alpha.
+    let operators: [(name: String, index: Int, module: Module)]
 
     init(_ names: [String], _ context: OperatorContext, _ registry: OperatorRegistry) throws {
         operators = try names.enumerated().compactMap { index, name in
@@ -80,20 +81,6 @@ final class MixedOperator: Module {
 
     override var kind: String { "mixed_operator" }
     override var children: [(name: String, module: Module)] { operators.map { ($0.name, $0.module) } }
-
-    /// The weighted terms; `none` is zero and takes no part.
-    /// - Parameter weights: softmax(alpha) of this edge, one number each.
-    func terms(_ x: Tensor, _ weights: [Tensor]) throws -> [Tensor] {
-        try operators.map { name, index, module in
-            try located(name) {
-                let value = try module(x)
-                guard value.shape == x.shape else {
-                    throw TensorError("operator", "should keep the shape \(x.shape) of its input in a search, gave \(value.shape)")
-                }
-                return try value * weights[index]
-            }
-        }
-    }
 }
 
 /// A head at one stride of the last layer: ASPP of three branches as wide as their input, a 1×1 convolution to the classes.
