@@ -54,7 +54,7 @@ let package = Package(
         // Times calls from Lua for scripts/bench.
         .executableTarget(name: "trellis-bench-host", dependencies: ["LuaHost"], path: "Sources/bench-host"),
         // Times a search step for scripts/bench.
-        .executableTarget(name: "trellis-bench-search", dependencies: ["Search"], path: "Sources/bench-search"),
+        .executableTarget(name: "trellis-bench-search", dependencies: ["Search", "LuaHost"], path: "Sources/bench-search"),
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], exclude: ["Golden"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], exclude: ["Files/Fixtures"]),
