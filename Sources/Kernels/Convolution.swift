@@ -10,12 +10,18 @@ import KernelsV4
 /// - lanes are neighbouring pixels of padded planes (`ConvRun`, and `ConvWeight` for the weight): large planes, few channels;
 /// - lanes are channels, each tap computed for just the pixels it meets (`ConvPixels`, `ConvOuter`): small planes, wide atrous
 ///   kernels. 5x5 at rate 2 with 64 channels on 11x11 went from 638 to 309 us forward and from 960 to 280 us for the weight.
+/// Depthwise planes that are small beside a vector have lanes of channels too (`DepthwiseSmall`): four times as fast on 2x2 and 4x4.
 ///
-/// Measured on one core of a Zen 4 (120 GFLOP/s), beside PyTorch 2.15 (oneDNN) on one thread, geometric mean over 8 to 64
-/// channels, sides 11 to 81, forward and backward (worst row): depthwise 0.08 to 0.17 (0.83), 1x1 0.44 (0.79), 3x3 0.48 (1.01),
-/// 3x3 at rate 2 0.45 (1.06), 5x5 0.57 (1.06), 5x5 at rate 2 0.57 (1.17). Large dense planes run at 85 to 95% of the core's peak.
+/// Beside PyTorch (oneDNN), batch 2, 8 to 64 channels, sides 11 to 81, forward and backward, geometric mean (worst row):
+/// - two cores of a Zen 3 (AVX2, 103 GFLOP/s each), PyTorch 2.13: depthwise 0.09 to 0.15 (0.84), 1x1 0.17 (0.87), 3x3 0.56 (1.27),
+///   3x3 at rate 2 0.49 (1.43), 5x5 0.64 (1.06), 5x5 at rate 2 0.32 (0.61). On one core, 64 channels on 21x21: 84, 86 and 93 GFLOP/s
+///   for 3x3 forward, input and weight gradient; 8 channels on 16x16 48, 49 and 55, 64 on 4x4 41, 33 and 35, where packing weights and
+///   turning planes take as long as the products;
+/// - one core of a Zen 4 (AVX-512, 120 GFLOP/s), PyTorch 2.15, before the second form summed all taps in registers: depthwise 0.08 to 0.17
+///   (0.83), 1x1 0.44 (0.79), 3x3 0.48 (1.01), 3x3 at rate 2 0.45 (1.06), 5x5 0.57 (1.06), 5x5 at rate 2 0.57 (1.17).
 /// What did not pay: masked stores of whole vectors (depthwise 1.3 times slower), reading planes in place for the second form
-/// where there are several taps (1.3 times), packing weights by single elements (15% of a 5x5 on 11x11).
+/// where there are several taps (1.3 times), packing weights by single elements (15% of a 5x5 on 11x11; it does where fewer than half of
+/// the taps are live), tiles of neighbouring pixels in the second form (they need every tap that one of them meets).
 public enum Convolution {
     /// output = conv(input, weight) + bias; with `relu`, of max(input, 0); with `accumulate`, added to the output.
     public static func forward(
@@ -28,12 +34,12 @@ public enum Convolution {
                 s.c, input, weight, bias, output, relu, accumulate, ThreadPool.run)
             return
         }
-        let t = s.oneGroup
+        let t = s.oneGroup, parallel = t.parallel
         let kernel = choose(KernelsV4.denseForward, KernelsV3.denseForward, KernelsV2.denseForward)
         for i in 0..<s.groups {
             kernel(
                 t.c, input + i * t.inImage, weight + i * t.weights, bias.map { $0 + i * t.outChannels }, output + i * t.outImage,
-                relu, accumulate, ThreadPool.run)
+                relu, accumulate, parallel)
         }
     }
 
@@ -49,12 +55,12 @@ public enum Convolution {
                 s.c, gradient, weight, output, mask, accumulate, ThreadPool.run)
             return
         }
-        let t = s.oneGroup
+        let t = s.oneGroup, parallel = t.parallel
         let kernel = choose(KernelsV4.denseInputGradient, KernelsV3.denseInputGradient, KernelsV2.denseInputGradient)
         for i in 0..<s.groups {
             kernel(
                 t.c, gradient + i * t.outImage, weight + i * t.weights, output + i * t.inImage, mask.map { $0 + i * t.inImage },
-                accumulate, ThreadPool.run)
+                accumulate, parallel)
         }
     }
 
@@ -72,11 +78,11 @@ public enum Convolution {
                 s.c, input, gradient, output, relu, accumulate, ThreadPool.run)
             return
         }
-        let t = s.oneGroup
+        let t = s.oneGroup, parallel = t.parallel
         let kernel = choose(KernelsV4.denseWeightGradient, KernelsV3.denseWeightGradient, KernelsV2.denseWeightGradient)
         for i in 0..<s.groups {
             kernel(
-                t.c, input + i * t.inImage, gradient + i * t.outImage, output + i * t.weights, relu, accumulate, ThreadPool.run)
+                t.c, input + i * t.inImage, gradient + i * t.outImage, output + i * t.weights, relu, accumulate, parallel)
         }
     }
 }
@@ -86,6 +92,17 @@ extension ConvShape {
     var inImage: Int { inChannels * inHeight * inWidth }
     var outImage: Int { outChannels * outHeight * outWidth }
     var weights: Int { outChannels * inChannels / groups * kernelHeight * kernelWidth }
+
+    /// How a dense pass is run: one of less than a microsecond or two (at a search step's last strides there are thousands) is done before
+    /// another thread has taken a piece of it.
+    var parallel: (Int, (Int) -> Void) -> Void {
+        if batch * outHeight * outWidth * weights < 1 << 16 { return ConvShape.alone }
+        return ThreadPool.run
+    }
+
+    private static func alone(_ pieces: Int, _ body: (Int) -> Void) {
+        for piece in 0..<pieces { body(piece) }
+    }
 
     /// Nothing to write in the forward pass.
     var isEmpty: Bool { batch * outImage == 0 }

@@ -2,21 +2,37 @@ import CKernels
 
 // Which form of the tile a pass takes: decided by the shape alone.
 
-/// Cycles of the pixel-major form: whole tiles of pixels for each tap, and the loads, stores and bookkeeping of each tile.
+// Costs are in multiply-adds of whole vectors. What a tile, and each run of a tile's taps, takes besides was measured on a Zen 3 for AVX2
+// (packing and delivering included), and on a Zen 4 for AVX-512, whose kernels hold larger tiles; a single tap has neither planes to
+// pack nor rows to cross.
+#if KernelsV4
+private let tileExtra = 48, halfExtra = 64, pairExtra = 88, halfRun = 20, pairRun = 20
+#else
+private let tileExtra = 674, halfExtra = 400, pairExtra = 100, halfRun = 40, pairRun = 25
+#endif
+
+/// Cost of the pixel-major form: the pixels that each tap meets, and what each tile and run takes besides.
 func pixelCost(_ job: PixelJob) -> Int {
-    let vectors = ceilDivide(job.rows, lanes)
-    var cycles = 0
+    if job.tapCount > 64 { return .max }
+    let vectors = ceilDivide(job.rows, lanes), blocks = ceilDivide(vectors, 2)
+    let size = vectors == 1 ? halfPixels : tilePixels
+    var pixels = 0, starts = 0
     for t in 0..<job.tapCount {
-        let tiles = ceilDivide(job.batch * job.taps[t].pixels, tilePixels)
-        cycles += tiles * (job.channels * tilePixels * vectors * 9 / 8 + (2 * tilePixels + 24) * ceilDivide(vectors, 2))
+        let tap = job.taps[t]
+        pixels += tap.pixels
+        if t == 0 || job.taps[t - 1].row != tap.row || job.taps[t - 1].column + 1 != tap.column { starts += tap.pixels }
     }
-    return cycles
+    let tiles = ceilDivide(job.batch * job.gridHeight * job.gridWidth, size) + 4
+    let products = job.batch * pixels * job.channels * vectors * 9 / 8
+    if job.tapCount == 1 { return products + tiles * (3 * size * vectors + 40 * blocks) }
+    let single = vectors == 1
+    return products + blocks * (tiles * (single ? halfExtra : pairExtra) + job.batch * starts / size * (single ? halfRun : pairRun))
 }
 
-/// Cycles of the form whose lanes are pixels: padding between rows is computed too, and whole tiles of rows.
+/// Cost of the form whose lanes are pixels: padding between rows is computed too, and whole tiles of rows.
 func tileCost(_ batch: Int, _ rows: Int, _ channels: Int, _ taps: Int, _ positions: Int) -> Int {
     let tiles = ceilDivide(positions, tileWidth) * ceilDivide(rows, tileRows) * batch
-    return tiles * (channels * taps * tileRows * tileVectors + 2 * tileRows * tileVectors + 24)
+    return tiles * (channels * taps * tileRows * tileVectors + (taps == 1 ? 2 * tileRows * tileVectors + 24 : tileExtra))
 }
 
 /// The grid of output pixels over the input, and the taps that meet it, in the calling thread's tap memory.
@@ -26,6 +42,7 @@ func gridForward(_ s: trellis_conv, _ x: UnsafePointer<Float>, _ destination: Un
     job.sourceBatchStride = s.inBatchStride
     job.sourceHeight = s.inHeight
     job.sourceWidth = s.inWidth
+    job.sourceRow = s.inWidth
     job.sourceChannel = s.inHeight * s.inWidth
     job.channels = s.inChannels
     job.strideHeight = s.strideHeight
@@ -61,8 +78,8 @@ func pixelForward(
     job.bias = bias
     job.accumulate = accumulate
     if pixelCost(job) >= tileCost(s.batch, s.outChannels, s.inChannels, count, positions) { return false }
-    if relu || job.tapCount > 1 { turnSource(&job, relu, parallel) }
-    let packed = scratch(5, ceilDivide(job.rows, blockLanes) * blockLanes * job.channels * larger(1, job.tapCount))
+    if relu || !job.isWhole { turnSource(&job, relu, parallel) }
+    let packed = scratch(5, ceilDivide(job.rows, blockLanes) * tapStride(job.channels) * larger(1, job.tapCount))
     packForPixels(
         WeightSource(
             w, rows: s.outChannels, rowStride: s.inChannels * kernel, channels: s.inChannels, channelStride: kernel, kernel: kernel,
@@ -72,22 +89,62 @@ func pixelForward(
     return true
 }
 
-/// Copies the source to [image][pixel][channel], so that the channels of a pixel, which the inner loop runs over, are
-/// neighbours: planes of 21x21 with 64 channels were 1.3 times slower read in place.
+/// Copies the source to [image][row][column][channel], zeros around as far as taps reach, so that the channels of a pixel, which the
+/// inner loop runs over, are neighbours: planes of 21x21 with 64 channels were 1.3 times slower read in place.
 private func turnSource(_ job: inout PixelJob, _ relu: Bool, _ parallel: Parallel) {
-    let channels = job.channels, pixels = job.sourceHeight * job.sourceWidth, stride = job.sourceBatchStride
-    let source = job.source, to = scratch(4, job.batch * pixels * channels + lanes)
-    let part = larger(lanes, 16384 / channels / lanes * lanes), parts = ceilDivide(pixels, part)
-    parallel(job.batch * parts) { piece in
-        let n = piece / parts, first = piece % parts * part, count = smaller(part, pixels - first)
-        let place = to + (n * pixels + first) * channels
-        transpose(source + n * stride + first, pixels, channels, count, place, channels)
-        if relu { copyRow(place, place, count * channels, true) }
+    let channels = job.channels, height = job.sourceHeight, width = job.sourceWidth, stride = job.sourceBatchStride
+    let plane = job.sourceChannel, source = job.source
+    var top = 0, left = 0, bottom = 0, right = 0
+    for t in 0..<job.tapCount {
+        let tap = job.taps[t]
+        top = larger(top, -tap.row)
+        left = larger(left, -tap.column)
+        bottom = larger(bottom, (job.gridHeight - 1) * job.strideHeight + tap.row - height + 1)
+        right = larger(right, (job.gridWidth - 1) * job.strideWidth + tap.column - width + 1)
     }
-    job.source = UnsafePointer(to)
-    job.sourceBatchStride = pixels * channels
+    let pitch = left + width + right, before = top * pitch + left, rows = top + height + bottom
+    let image = rows * pitch * channels
+    let masks = 2 * (job.gridHeight + job.gridWidth)
+    let memory = scratch(4, masks + job.batch * image + 2 * lanes)
+    let to = memory + ceilDivide(masks, lanes) * lanes
+    // Rows, or whole planes where nothing is between them, in pieces that are worth it.
+    let flat = left + right == 0, run = flat ? height * width : width, runs = flat ? 1 : height
+    let each = larger(1, 16384 / (run * channels)), parts = ceilDivide(runs, each)
+    parallel(job.batch * parts) { piece in
+        let n = piece / parts, first = piece % parts * each, last = smaller(runs, first + each)
+        let here = to + n * image
+        if first == 0 { clear(here, before * channels) }
+        for r in first..<last {
+            let place = here + (before + r * pitch) * channels
+            transpose(source + n * stride + r * run, plane, channels, run, place, channels)
+            if relu { copyRow(place, place, run * channels, true) }
+            if !flat { clear(place + run * channels, (r + 1 < runs ? left + right : right) * channels) }
+        }
+        if last == runs { clear(here + (top + height) * pitch * channels, bottom * pitch * channels) }
+    }
+    job.source = UnsafePointer(to) + before * channels
+    job.sourceBatchStride = image
     job.sourcePixel = channels
+    job.sourceRow = pitch * channels
     job.sourceChannel = 1
+    job.listTaps(UnsafeMutableRawPointer(memory).assumingMemoryBound(to: UInt64.self))
+}
+
+extension PixelJob {
+    /// A single tap that meets the source everywhere: it is read where it is.
+    fileprivate var isWhole: Bool { tapCount == 1 && taps[0].pixels == gridHeight * gridWidth }
+
+    /// Which taps are live for each row and column of the grid.
+    fileprivate mutating func listTaps(_ memory: UnsafeMutablePointer<UInt64>) {
+        let columns = memory + gridHeight
+        for y in 0..<gridHeight + gridWidth { memory[y] = 0 }
+        for t in 0..<tapCount {
+            for y in taps[t].firstRow..<taps[t].lastRow { memory[y] |= 1 << UInt64(t) }
+            for x in taps[t].firstColumn..<taps[t].lastColumn { columns[x] |= 1 << UInt64(t) }
+        }
+        rowTaps = UnsafePointer(memory)
+        columnTaps = UnsafePointer(columns)
+    }
 }
 
 /// Input gradient in pixel-major form for the destination pixels of one residue by the stride; false as above.
@@ -101,6 +158,7 @@ func pixelGradient(
     job.sourceBatchStride = s.outBatchStride
     job.sourceHeight = s.outHeight
     job.sourceWidth = s.outWidth
+    job.sourceRow = s.outWidth
     job.sourceChannel = s.outHeight * s.outWidth
     job.channels = s.outChannels
     job.batch = s.batch
@@ -128,8 +186,8 @@ func pixelGradient(
         }
     }
     if pixelCost(job) >= tileCost(s.batch, s.inChannels, s.outChannels, count, positions) { return false }
-    if job.tapCount > 1 { turnSource(&job, false, parallel) }
-    let packed = scratch(5, ceilDivide(job.rows, blockLanes) * blockLanes * job.channels * larger(1, job.tapCount))
+    if !job.isWhole { turnSource(&job, false, parallel) }
+    let packed = scratch(5, ceilDivide(job.rows, blockLanes) * tapStride(job.channels) * larger(1, job.tapCount))
     packForPixels(
         WeightSource(
             w, rows: s.inChannels, rowStride: kernel, channels: s.outChannels, channelStride: s.inChannels * kernel, kernel: kernel,

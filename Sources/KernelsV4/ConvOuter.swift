@@ -60,7 +60,8 @@ private func outerTile(
     #endif
 }
 
-/// The same for a last block of at most one vector of output channels; memory is laid out as for two.
+/// The same for a last block of at most one vector of output channels; memory is laid out as for two. Pixels go in turn to two sums
+/// of each channel: an AVX2 core has to have eight on the way.
 @inline(never)
 private func outerTileHalf(
     _ x: UnsafePointer<Float>, _ plane: Int, _ last: Int, _ g: UnsafePointer<Float>, _ walk: OuterWalk,
@@ -74,12 +75,30 @@ private func outerTileHalf(
     var p0 = V.zero, p1 = V.zero, p2 = V.zero, p3 = V.zero
     #if KernelsV4
     var p4 = V.zero, p5 = V.zero, p6 = V.zero, p7 = V.zero
+    #else
+    var q0 = V.zero, q1 = V.zero, q2 = V.zero, q3 = V.zero
     #endif
     for n in 0..<walk.batch {
         for r in 0..<walk.rows {
             var k = n * walk.xBatch + r * walk.xRow
             var p = g + n * walk.gBatch + r * walk.gRow
             let end = p + walk.columns * blockLanes
+            #if !KernelsV4
+            let pairs = p + walk.columns / 2 * 2 * blockLanes, next = walk.xColumn
+            while p != pairs {
+                let u = load(p), v = load(p + blockLanes)
+                p0 = fma(p0, V(repeating: x0[k]), u)
+                q0 = fma(q0, V(repeating: x0[k + next]), v)
+                p1 = fma(p1, V(repeating: x1[k]), u)
+                q1 = fma(q1, V(repeating: x1[k + next]), v)
+                p2 = fma(p2, V(repeating: x2[k]), u)
+                q2 = fma(q2, V(repeating: x2[k + next]), v)
+                p3 = fma(p3, V(repeating: x3[k]), u)
+                q3 = fma(q3, V(repeating: x3[k + next]), v)
+                k += 2 * next
+                p += 2 * blockLanes
+            }
+            #endif
             while p != end {
                 let u = load(p)
                 p0 = fma(p0, V(repeating: x0[k]), u)
@@ -97,6 +116,12 @@ private func outerTileHalf(
             }
         }
     }
+    #if !KernelsV4
+    p0 += q0
+    p1 += q1
+    p2 += q2
+    p3 += q3
+    #endif
     store(result, p0)
     store(result + stride, p1)
     store(result + 2 * stride, p2)
@@ -149,7 +174,9 @@ private func runGroup(_ job: OuterJob, _ block: Int, _ first: Int) {
     let turned = memory + tilePixels * kernel * blockLanes
     let pixels = grid.gridHeight * grid.gridWidth, plane = grid.sourceHeight * grid.sourceWidth
     let channels = smaller(tilePixels, grid.channels - first), rows = smaller(blockLanes, grid.rows - block * blockLanes)
-    if grid.tapCount < kernel { clear(memory, tilePixels * kernel * blockLanes) }
+    // Where few taps are live their sums go one by one to their places, and the others' zeros straight into the result.
+    let few = grid.tapCount * 2 <= kernel
+    if !few && grid.tapCount < kernel { clear(memory, tilePixels * kernel * blockLanes) }
     for t in 0..<grid.tapCount {
         let tap = grid.taps[t]
         var walk = OuterWalk()
@@ -177,6 +204,16 @@ private func runGroup(_ job: OuterJob, _ block: Int, _ first: Int) {
     }
     let length = channels * kernel
     let place = job.result + (block * blockLanes * grid.channels + first) * kernel, stride = grid.channels * kernel
+    if few {
+        if !job.accumulate { for r in 0..<rows { clear(place + r * stride, length) } }
+        for c in 0..<channels {
+            for t in 0..<grid.tapCount {
+                let index = c * kernel + grid.taps[t].index
+                for r in 0..<rows { place[r * stride + index] += memory[index * blockLanes + r] }
+            }
+        }
+        return
+    }
     if !job.accumulate {
         transpose(memory, blockLanes, length, rows, place, stride)
         return

@@ -88,16 +88,99 @@ func packForTiles(_ s: WeightSource, _ target: UnsafeMutablePointer<Float>, _ pa
     }
 }
 
-/// Packs as [block of blockLanes][tap][channel][blockLanes].
+/// Floats from one tap's weights to the next's in the pixel-major form. Not a multiple of 2048 bytes: 25 taps would share a few sets of
+/// the first-level cache, and packing took twice as long.
+@inline(always) func tapStride(_ channels: Int) -> Int {
+    let size = channels * blockLanes
+    return size % 512 == 0 ? size + 16 : size
+}
+
+/// Packs as [block of blockLanes][tap][channel][blockLanes], taps `tapStride` apart.
 func packForPixels(_ s: WeightSource, _ target: UnsafeMutablePointer<Float>, _ parallel: Parallel) {
     let strips = ceilDivide(s.rows, lanes), each = channelsEach(s), parts = ceilDivide(s.channels, each)
-    let size = s.channels * s.taps * blockLanes
+    let stride = tapStride(s.channels), size = s.taps * stride
     parallel(strips * parts) { piece in
         let strip = piece / parts, part = piece % parts
-        let square = scratch(7, lanes * lanes)
+        let channels = part * each..<smaller(s.channels, (part + 1) * each)
+        let memory = scratch(7, lanes * (lanes + 2) + 2 * s.kernel)
         let to = target + strip / 2 * size + strip % 2 * lanes
-        s.each(strip * lanes, part * each..<smaller(s.channels, (part + 1) * each), square) { channel, tap, values in
-            store(to + (tap * s.channels + channel) * blockLanes, load(values))
+        if s.taps * 2 <= s.kernel {
+            s.pick(strip * lanes, channels, to, stride)
+            return
+        }
+        #if KernelsV3
+        if strip * lanes + lanes <= s.rows {
+            s.scatter(strip * lanes, channels, to, stride, memory)
+            return
+        }
+        #endif
+        s.each(strip * lanes, channels, memory) { channel, tap, values in
+            store(to + tap * stride + channel * blockLanes, load(values))
         }
     }
+}
+
+extension WeightSource {
+    /// `lanes` weights of the rows from `first` on, one by one: where few taps are live, as on planes smaller than an atrous kernel,
+    /// transposing all of them takes longer.
+    @inline(always)
+    fileprivate func pick(_ first: Int, _ channelRange: Range<Int>, _ target: UnsafeMutablePointer<Float>, _ stride: Int) {
+        let height = smaller(lanes, rows - first)
+        for channel in channelRange.lowerBound..<channelRange.upperBound {
+            let from = weights + first * rowStride + channel * channelStride
+            for k in 0..<kernel where slots[k] >= 0 {
+                let to = target + slots[k] * stride + channel * blockLanes
+                if height < lanes { store(to, V.zero) }
+                for i in 0..<height { to[i] = from[i * rowStride + k] }
+            }
+        }
+    }
+
+    #if KernelsV3
+    /// The same by whole squares of weights, every column of a square straight to its place.
+    @inline(always)
+    fileprivate func scatter(
+        _ first: Int, _ channelRange: Range<Int>, _ target: UnsafeMutablePointer<Float>, _ stride: Int, _ memory: UnsafeMutablePointer<Float>
+    ) {
+        if kernel == 1 && rowStride == 1 {
+            for channel in channelRange.lowerBound..<channelRange.upperBound {
+                store(target + channel * blockLanes, load(weights + channel * channelStride + first))
+            }
+            return
+        }
+        let nowhere = memory
+        let places = UnsafeMutableRawPointer(memory + lanes).assumingMemoryBound(to: UnsafeMutablePointer<Float>?.self)
+        let offsets = UnsafeMutableRawPointer(places + lanes).assumingMemoryBound(to: Int.self)
+        for k in 0..<kernel { offsets[k] = slots[k] >= 0 ? slots[k] * stride : -1 }
+        // Taps of one channel are neighbours in memory, and so are channels in the forward pass: one long row.
+        let together = channelStride == kernel
+        let runs = together ? 1 : channelRange.count, length = together ? channelRange.count * kernel : kernel
+        for run in 0..<runs {
+            let channel = channelRange.lowerBound + run
+            let from = weights + first * rowStride + channel * channelStride
+            var k = 0, at = 0, to = target + channel * blockLanes
+            while at < length {
+                let width = smaller(lanes, length - at)
+                for i in 0..<width {
+                    let offset = offsets[k]
+                    places[i] = offset >= 0 ? to + offset : nowhere
+                    k += 1
+                    if k == kernel {
+                        k = 0
+                        to += blockLanes
+                    }
+                }
+                if width == lanes {
+                    trellis_scatter8(from + at, rowStride, places)
+                } else {
+                    for i in 0..<width {
+                        let place = places[i] ?? nowhere
+                        for r in 0..<lanes { place[r] = from[r * rowStride + at + i] }
+                    }
+                }
+                at += width
+            }
+        }
+    }
+    #endif
 }

@@ -1,9 +1,11 @@
 import CKernels
 
 // The second form of the convolution tile, for small planes: lanes are destination channels, source pixels are broadcast one
-// by one. No lane is spent on padding, and every tap is computed for exactly those pixels whose source it meets, so that an
-// atrous kernel on a plane smaller than itself costs only its few live products (5x5 at rate 2 on 11x11: 61%; on 2x2: 1/25).
-// Sums lie [pixel][channel] in scratch meanwhile, and are transposed into place at the end.
+// by one. A tile is a few pixels for which the same taps meet the source, however they lie, and takes only those, so that an atrous
+// kernel on a plane smaller than itself costs its few live products (5x5 at rate 2 on 4x4: 4 of 25 taps a tile; on 2x2: 1). All of a
+// pixel's products are summed in registers: with a tap at a time, sums that went through memory in between took half of the time of 16
+// channels; with tiles of neighbours, which take any tap that one of them needs, 3x3 at rate 2 on 4x4 took 1.4 times as long.
+// Sums lie [pixel][channel] in scratch, and are transposed into place at the end.
 
 #if KernelsV4
 /// Pixels of a tile, two vectors of channels each.
@@ -11,6 +13,8 @@ import CKernels
 #else
 @inline(always) var tilePixels: Int { 4 }
 #endif
+/// Pixels of a tile of a single vector of channels: eight sums, for an AVX2 core has to have eight on the way.
+@inline(always) var halfPixels: Int { 8 }
 /// Destination channels of a block.
 @inline(always) var blockLanes: Int { 2 * lanes }
 
@@ -32,34 +36,43 @@ struct Pair {
     }
 }
 
-/// sums[to[i]] += over channels: source[from[i] + channel * stride] * weights[channel], for `tilePixels` pixels i.
+/// One run of products of a tile: `count` elements of source from `source` on, counted from a pixel's own, with the weights from
+/// `weights` on. Neighbouring taps of one source row are one run where the channels of their pixels follow each other.
+struct PixelRun {
+    var source = 0, weights = 0, count = 0
+}
+
+/// sums[to[i]] = bias + over runs and channels: source * weights, for `tilePixels` pixels i, `blockLanes` sums each.
 @inline(never)
 private func pixelTile(
-    _ source: UnsafePointer<Float>, _ from: UnsafePointer<Int>, _ stride: Int, _ channels: Int, _ weights: UnsafePointer<Float>,
-    _ sums: UnsafeMutablePointer<Float>, _ to: UnsafePointer<Int>
+    _ from: UnsafePointer<UnsafePointer<Float>>, _ runs: UnsafePointer<PixelRun>, _ runCount: Int, _ step: Int,
+    _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>, _ to: UnsafePointer<Int>
 ) {
-    var p0 = Pair(sums + to[0]), p1 = Pair(sums + to[1]), p2 = Pair(sums + to[2]), p3 = Pair(sums + to[3])
-    let x0 = source + from[0], x1 = source + from[1], x2 = source + from[2], x3 = source + from[3]
+    var p0 = Pair(bias), p1 = p0, p2 = p0, p3 = p0
+    let x0 = from[0], x1 = from[1], x2 = from[2], x3 = from[3]
     #if KernelsV4
-    var p4 = Pair(sums + to[4]), p5 = Pair(sums + to[5]), p6 = Pair(sums + to[6]), p7 = Pair(sums + to[7])
-    let x4 = source + from[4], x5 = source + from[5], x6 = source + from[6], x7 = source + from[7]
+    var p4 = p0, p5 = p0, p6 = p0, p7 = p0
+    let x4 = from[4], x5 = from[5], x6 = from[6], x7 = from[7]
     #endif
-    var w = weights, k = 0
-    let end = channels * stride
-    while k != end {
-        let u = load(w), v = load(w + lanes)
-        p0.add(x0[k], u, v)
-        p1.add(x1[k], u, v)
-        p2.add(x2[k], u, v)
-        p3.add(x3[k], u, v)
-        #if KernelsV4
-        p4.add(x4[k], u, v)
-        p5.add(x5[k], u, v)
-        p6.add(x6[k], u, v)
-        p7.add(x7[k], u, v)
-        #endif
-        k += stride
-        w += 2 * lanes
+    for r in 0..<runCount {
+        let run = runs[r]
+        var w = weights + run.weights, k = run.source
+        let end = w + run.count * 2 * lanes
+        while w != end {
+            let u = load(w), v = load(w + lanes)
+            p0.add(x0[k], u, v)
+            p1.add(x1[k], u, v)
+            p2.add(x2[k], u, v)
+            p3.add(x3[k], u, v)
+            #if KernelsV4
+            p4.add(x4[k], u, v)
+            p5.add(x5[k], u, v)
+            p6.add(x6[k], u, v)
+            p7.add(x7[k], u, v)
+            #endif
+            k += step
+            w += 2 * lanes
+        }
     }
     p0.put(sums + to[0])
     p1.put(sums + to[1])
@@ -73,45 +86,40 @@ private func pixelTile(
     #endif
 }
 
-/// The same for a last block of at most one vector of channels; weights and sums are still two vectors apart.
+/// The same for a last block of at most one vector of channels, `halfPixels` at a time; weights and sums are still two vectors apart.
 @inline(never)
 private func pixelTileHalf(
-    _ source: UnsafePointer<Float>, _ from: UnsafePointer<Int>, _ stride: Int, _ channels: Int, _ weights: UnsafePointer<Float>,
-    _ sums: UnsafeMutablePointer<Float>, _ to: UnsafePointer<Int>
+    _ from: UnsafePointer<UnsafePointer<Float>>, _ runs: UnsafePointer<PixelRun>, _ runCount: Int, _ step: Int,
+    _ weights: UnsafePointer<Float>, _ bias: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>, _ to: UnsafePointer<Int>
 ) {
-    var p0 = load(sums + to[0]), p1 = load(sums + to[1]), p2 = load(sums + to[2]), p3 = load(sums + to[3])
-    let x0 = source + from[0], x1 = source + from[1], x2 = source + from[2], x3 = source + from[3]
-    #if KernelsV4
-    var p4 = load(sums + to[4]), p5 = load(sums + to[5]), p6 = load(sums + to[6]), p7 = load(sums + to[7])
-    let x4 = source + from[4], x5 = source + from[5], x6 = source + from[6], x7 = source + from[7]
-    #endif
-    var w = weights, k = 0
-    let end = channels * stride
-    while k != end {
-        let u = load(w)
-        p0 = fma(p0, V(repeating: x0[k]), u)
-        p1 = fma(p1, V(repeating: x1[k]), u)
-        p2 = fma(p2, V(repeating: x2[k]), u)
-        p3 = fma(p3, V(repeating: x3[k]), u)
-        #if KernelsV4
-        p4 = fma(p4, V(repeating: x4[k]), u)
-        p5 = fma(p5, V(repeating: x5[k]), u)
-        p6 = fma(p6, V(repeating: x6[k]), u)
-        p7 = fma(p7, V(repeating: x7[k]), u)
-        #endif
-        k += stride
-        w += 2 * lanes
+    var p0 = load(bias), p1 = p0, p2 = p0, p3 = p0, p4 = p0, p5 = p0, p6 = p0, p7 = p0
+    let x0 = from[0], x1 = from[1], x2 = from[2], x3 = from[3], x4 = from[4], x5 = from[5], x6 = from[6], x7 = from[7]
+    for r in 0..<runCount {
+        let run = runs[r]
+        var w = weights + run.weights, k = run.source
+        let end = w + run.count * 2 * lanes
+        while w != end {
+            let u = load(w)
+            p0 = fma(p0, V(repeating: x0[k]), u)
+            p1 = fma(p1, V(repeating: x1[k]), u)
+            p2 = fma(p2, V(repeating: x2[k]), u)
+            p3 = fma(p3, V(repeating: x3[k]), u)
+            p4 = fma(p4, V(repeating: x4[k]), u)
+            p5 = fma(p5, V(repeating: x5[k]), u)
+            p6 = fma(p6, V(repeating: x6[k]), u)
+            p7 = fma(p7, V(repeating: x7[k]), u)
+            k += step
+            w += 2 * lanes
+        }
     }
     store(sums + to[0], p0)
     store(sums + to[1], p1)
     store(sums + to[2], p2)
     store(sums + to[3], p3)
-    #if KernelsV4
     store(sums + to[4], p4)
     store(sums + to[5], p5)
     store(sums + to[6], p6)
     store(sums + to[7], p7)
-    #endif
 }
 
 /// A tap of a PixelJob: index of the kernel element, offset of its source pixel, and the grid pixels that have one.
@@ -138,15 +146,18 @@ struct PixelTap {
 struct PixelJob {
     var source: UnsafePointer<Float>
     var sourceBatchStride = 0, sourceHeight = 0, sourceWidth = 0, channels = 0
-    /// Elements from one source pixel, and one channel, to the next: planes as they are, or pixel-major.
-    var sourcePixel = 1, sourceChannel = 0
+    /// Elements from one source pixel, row, and channel, to the next: planes as they are, or pixel-major with zeros around.
+    var sourcePixel = 1, sourceRow = 0, sourceChannel = 0
+    /// For each grid row and column the taps that meet the source there, as bits; nil when all of them do everywhere.
+    var rowTaps: UnsafePointer<UInt64>?
+    var columnTaps: UnsafePointer<UInt64>?
     /// Source pixels between neighbouring grid pixels.
     var strideHeight = 1, strideWidth = 1
     var taps: UnsafePointer<PixelTap>
     var tapCount = 0
     /// For each kernel element its place in the list, or -1.
     var slots: UnsafePointer<Int>
-    /// Packed [block][tap][channel][blockLanes].
+    /// Packed by `packForPixels`.
     var weights: UnsafePointer<Float>
     var batch = 0, rows = 0, gridHeight = 0, gridWidth = 0
     var destination: UnsafeMutablePointer<Float>
@@ -170,47 +181,153 @@ func run(_ job: PixelJob, _ parallel: Parallel) {
     }
 }
 
-private func runBand(_ job: PixelJob, _ block: Int, _ first: Int, _ last: Int) {
-    let pixels = (last - first) * job.gridWidth
-    let memory = scratch(7, (pixels + 1) * blockLanes + 4 * tilePixels + lanes * (pixels + lanes))
-    let from = UnsafeMutableRawPointer(memory).assumingMemoryBound(to: Int.self), to = from + tilePixels
-    let sums = memory + 4 * tilePixels, turned = sums + (pixels + 1) * blockLanes
-    let channel = block * blockLanes, count = smaller(blockLanes, job.rows - channel)
-    for i in 0..<blockLanes { sums[i] = i < count ? (job.bias.map { $0[channel + i] } ?? 0) : 0 }
-    let u = load(sums), v = load(sums + lanes)
-    for p in 0...pixels {
-        store(sums + p * blockLanes, u)
-        store(sums + p * blockLanes + lanes, v)
+/// A row or column of a band: where its source and its sums begin, and the taps that are live for it.
+private struct PixelLine {
+    var source = 0, place = 0
+    var taps: UInt64 = 0
+}
+
+/// Sorts by live taps; lines of the same ones stay in order.
+private func sort(_ lines: UnsafeMutablePointer<PixelLine>, _ count: Int) {
+    for i in 1..<larger(1, count) {
+        let line = lines[i]
+        var at = i
+        while at > 0 && lines[at - 1].taps > line.taps {
+            lines[at] = lines[at - 1]
+            at -= 1
+        }
+        lines[at] = line
     }
-    let spare = pixels * blockLanes
-    let stride = job.sourceChannel, pixel = job.sourcePixel, next = job.strideWidth * pixel
-    for t in 0..<job.tapCount {
-        let tap = job.taps[t]
-        let weights = job.weights + (block * job.tapCount + t) * job.channels * blockLanes
-        var filled = 0
+}
+
+/// The first line from `first` on with other taps.
+@inline(always) private func groupEnd(_ lines: UnsafePointer<PixelLine>, _ first: Int, _ count: Int) -> Int {
+    var end = first + 1
+    while end < count && lines[end].taps == lines[first].taps { end += 1 }
+    return end
+}
+
+/// The grid pixels of a band, those with the same live taps one after another; and the runs of the taps of a tile.
+private struct PixelWalk {
+    let job: PixelJob
+    let rows, columns: UnsafeMutablePointer<PixelLine>
+    let rowCount: Int
+    var firstRow = 0, endRow = 0, firstColumn = 0, endColumn = 0, row = 0, column = 0
+    var live: UInt64 = 0
+    let runs: UnsafeMutablePointer<PixelRun>
+    var runCount = 0
+
+    /// Floats of memory for a band.
+    static func room(_ job: PixelJob, _ rows: Int) -> Int { 6 * (rows + job.gridWidth + larger(1, job.tapCount)) }
+
+    init(_ job: PixelJob, _ first: Int, _ last: Int, _ memory: UnsafeMutablePointer<Float>) {
+        self.job = job
+        rowCount = last - first
+        rows = UnsafeMutableRawPointer(memory).assumingMemoryBound(to: PixelLine.self)
+        columns = rows + rowCount
+        runs = UnsafeMutableRawPointer(columns + job.gridWidth).assumingMemoryBound(to: PixelRun.self)
         for r in first..<last {
             let n = r / job.gridHeight, y = r - n * job.gridHeight
-            if y < tap.firstRow || y >= tap.lastRow { continue }
-            let line = n * job.sourceBatchStride + ((y * job.strideHeight + tap.row) * job.sourceWidth + tap.column) * pixel
-            let place = (r - first) * job.gridWidth
-            for x in tap.firstColumn..<tap.lastColumn {
-                from[filled] = line + x * next
-                to[filled] = (place + x) * blockLanes
-                filled += 1
-                if filled == tilePixels {
-                    flush(job, count, from, stride, weights, sums, to)
-                    filled = 0
-                }
+            rows[r - first] = PixelLine(
+                source: n * job.sourceBatchStride + y * job.strideHeight * job.sourceRow, place: (r - first) * job.gridWidth,
+                taps: job.rowTaps.map { $0[y] } ?? 0)
+        }
+        for x in 0..<job.gridWidth {
+            columns[x] = PixelLine(source: x * job.strideWidth * job.sourcePixel, place: x, taps: job.columnTaps.map { $0[x] } ?? 0)
+        }
+        if job.rowTaps == nil {
+            for t in 0..<job.tapCount { append(t) }
+        } else {
+            sort(rows, rowCount)
+            sort(columns, job.gridWidth)
+        }
+        endRow = groupEnd(rows, 0, rowCount)
+        endColumn = groupEnd(columns, 0, job.gridWidth)
+    }
+
+    /// Where the sources and sums of the next `count` pixels are, up to `size` the last again and to no use; and the runs for them.
+    @inline(always) mutating func take(
+        _ count: Int, _ size: Int, _ spare: Int, _ from: UnsafeMutablePointer<UnsafePointer<Float>>, _ to: UnsafeMutablePointer<Int>
+    ) {
+        var meet: UInt64 = 0
+        for i in 0..<count {
+            let y = rows[row], x = columns[column]
+            from[i] = job.source + y.source + x.source
+            to[i] = (y.place + x.place) * blockLanes
+            meet |= y.taps & x.taps
+            column += 1
+            if column == endColumn { nextRow() }
+        }
+        var i = count
+        while i < size {
+            from[i] = from[count - 1]
+            to[i] = spare
+            i += 1
+        }
+        if meet != live { list(meet) }
+    }
+
+    private mutating func nextRow() {
+        column = firstColumn
+        row += 1
+        guard row == endRow else { return }
+        if endColumn < job.gridWidth {
+            firstColumn = endColumn
+        } else {
+            firstColumn = 0
+            firstRow = endRow
+            if firstRow == rowCount { return }
+            endRow = groupEnd(rows, firstRow, rowCount)
+        }
+        endColumn = groupEnd(columns, firstColumn, job.gridWidth)
+        column = firstColumn
+        row = firstRow
+    }
+
+    private mutating func list(_ meet: UInt64) {
+        live = meet
+        runCount = 0
+        var rest = meet
+        while rest != 0 {
+            append(rest.trailingZeroBitCount)
+            rest &= rest - 1
+        }
+    }
+
+    private mutating func append(_ t: Int) {
+        let source = job.taps[t].row * job.sourceRow + job.taps[t].column * job.sourcePixel, weights = t * tapStride(job.channels)
+        if runCount > 0 && job.sourceChannel == 1 {
+            let last = runs[runCount - 1]
+            if source == last.source + last.count && weights == last.weights + last.count * blockLanes {
+                runs[runCount - 1].count += job.channels
+                return
             }
         }
-        if filled > 0 {
-            while filled < tilePixels {
-                from[filled] = from[0]
-                to[filled] = spare
-                filled += 1
-            }
-            flush(job, count, from, stride, weights, sums, to)
+        runs[runCount] = PixelRun(source: source, weights: weights, count: job.channels)
+        runCount += 1
+    }
+}
+
+private func runBand(_ job: PixelJob, _ block: Int, _ first: Int, _ last: Int) {
+    let pixels = (last - first) * job.gridWidth
+    let lists = 4 * halfPixels, room = PixelWalk.room(job, last - first)
+    let memory = scratch(7, lists + room + (pixels + 2) * blockLanes + lanes * (pixels + lanes))
+    let from = UnsafeMutableRawPointer(memory).assumingMemoryBound(to: UnsafePointer<Float>.self)
+    let to = UnsafeMutableRawPointer(from + halfPixels).assumingMemoryBound(to: Int.self)
+    let bias = memory + lists + room, sums = bias + blockLanes, turned = sums + (pixels + 1) * blockLanes
+    let channel = block * blockLanes, count = smaller(blockLanes, job.rows - channel)
+    for i in 0..<blockLanes { bias[i] = i < count ? (job.bias.map { $0[channel + i] } ?? 0) : 0 }
+    let weights = job.weights + block * job.tapCount * tapStride(job.channels)
+    var walk = PixelWalk(job, first, last, memory + lists), at = 0
+    let size = count > lanes ? tilePixels : halfPixels
+    while at < pixels {
+        walk.take(smaller(size, pixels - at), size, pixels * blockLanes, from, to)
+        if count > lanes {
+            pixelTile(from, walk.runs, walk.runCount, job.sourceChannel, weights, bias, sums, to)
+        } else {
+            pixelTileHalf(from, walk.runs, walk.runCount, job.sourceChannel, weights, bias, sums, to)
         }
+        at += size
     }
     var c = 0
     while c < count {
@@ -218,18 +335,6 @@ private func runBand(_ job: PixelJob, _ block: Int, _ first: Int, _ last: Int) {
         transpose(sums + c, blockLanes, pixels, part, turned, pixels)
         for i in 0..<part { deliverBand(job, turned + i * pixels, channel + c + i, first, last) }
         c += lanes
-    }
-}
-
-@inline(always)
-private func flush(
-    _ job: PixelJob, _ count: Int, _ from: UnsafePointer<Int>, _ stride: Int, _ weights: UnsafePointer<Float>,
-    _ sums: UnsafeMutablePointer<Float>, _ to: UnsafePointer<Int>
-) {
-    if count > lanes {
-        pixelTile(job.source, from, stride, job.channels, weights, sums, to)
-    } else {
-        pixelTileHalf(job.source, from, stride, job.channels, weights, sums, to)
     }
 }
 

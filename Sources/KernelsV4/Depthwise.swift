@@ -164,6 +164,10 @@ public func depthwiseForward(
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, count = s.batch * s.inChannels
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
+    if isSmall(s) {
+        smallForward(s, x, w, bias, y, relu, accumulate, parallel)
+        return
+    }
     guard isSquareFast(s) else {
         flatForward(s, x, w, bias, y, relu, accumulate, parallel)
         return
@@ -191,6 +195,10 @@ public func depthwiseInputGradient(
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, count = s.batch * s.inChannels
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
+    if isSmall(s) {
+        smallInputGradient(s, g, w, dx, mask, accumulate, parallel)
+        return
+    }
     guard isSquareFast(s) else {
         flatInputGradient(s, g, w, dx, mask, accumulate, parallel)
         return
@@ -221,6 +229,10 @@ public func depthwiseWeightGradient(
 ) {
     let kernel = s.kernelHeight * s.kernelWidth
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
+    if isSmall(s) {
+        smallWeightGradient(s, x, g, dw, relu, accumulate, parallel)
+        return
+    }
     guard isSquareFast(s) else {
         flatWeightGradient(s, x, g, dw, relu, accumulate, parallel)
         return

@@ -16,6 +16,12 @@ func transposeSquare(
         #endif
         return
     }
+    #if KernelsV3
+    if rows * columns > 16 {
+        trellis_transpose8_part(from, fromStride, to, toStride, rows, columns)
+        return
+    }
+    #endif
     for r in 0..<rows {
         for c in 0..<columns { to[c * toStride + r] = from[r * fromStride + c] }
     }

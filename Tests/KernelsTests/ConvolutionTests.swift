@@ -135,6 +135,13 @@ final class ConvolutionTests: XCTestCase {
         for k in [2, 3, 5] { for d in [1, 2, 3] {
             for (h, w) in [(1, 1), (2, 2), (3, 5), (11, 11), (6, 50)] { variants(shape(2, 5, h, w, 9, k: k, dilation: d)) }
         }}
+        // 64 taps, and more than a word has bits.
+        variants(shape(2, 9, 4, 5, 20, k: 8, pad: 4))
+        variants(shape(2, 9, 4, 5, 20, k: 9))
+        // Blocks of channels of every kind, several taps' runs side by side, planes smaller than an atrous kernel.
+        for (c, o) in [(8, 8), (24, 40), (64, 16)] { for side in [2, 4, 7] { variants(shape(2, c, side, side, o, k: 3)) } }
+        variants(shape(3, 64, 4, 4, 64, k: 5, dilation: 2))
+        variants(shape(2, 64, 8, 4, 32, k: 3, stride: 2))
         variants(shape(1, 3, 33, 35, 16, k: 3, stride: 2))
         variants(shape(3, 8, 9, 9, 8, k: 3))
         variants(shape(1, 16, 21, 21, 16, k: 5, dilation: 2))
@@ -181,6 +188,11 @@ final class ConvolutionTests: XCTestCase {
                 variants(shape(2, 3, h, w, 3, k: k, stride: stride, dilation: d, groups: 3))
             }
         }}}
+        // Planes whose lanes are channels, in groups of images and of channels.
+        for (n, c) in [(1, 19), (2, 8), (3, 40), (5, 19)] {
+            for side in [1, 2, 4, 7] { variants(shape(n, c, side, side + 1, c, k: 5, groups: c)) }
+        }
+        variants(shape(2, 24, 8, 8, 24, k: 3, stride: 2, dilation: 2, groups: 24))
         variants(shape(1, 9, 21, 21, 9, k: 3, pad: 0, groups: 9))
         variants(shape(1, 9, 21, 21, 9, k: 2, groups: 9))
         variants(shape(1, 2, 12, 12, 2, k: 3, pad: 3, dilation: 5, groups: 2))

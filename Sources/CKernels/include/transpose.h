@@ -41,11 +41,9 @@ TRELLIS_INLINE void trellis_transpose16(const float *from, ptrdiff_t fromStride,
 #endif
 
 #if defined(__AVX2__)
-/// The same for a whole square of 8.
-TRELLIS_INLINE void trellis_transpose8(const float *from, ptrdiff_t fromStride, float *to, ptrdiff_t toStride) {
-  __m256 r[8], t[8];
-#pragma clang loop unroll(full)
-  for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * fromStride);
+/// r[i] becomes column i of the square.
+TRELLIS_INLINE void trellis_turn8(__m256 r[8]) {
+  __m256 t[8];
 #pragma clang loop unroll(full)
   for (int i = 0; i < 8; i += 2) {
     t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
@@ -60,8 +58,42 @@ TRELLIS_INLINE void trellis_transpose8(const float *from, ptrdiff_t fromStride, 
   }
 #pragma clang loop unroll(full)
   for (int j = 0; j < 4; j++) {
-    _mm256_storeu_ps(to + j * toStride, _mm256_permute2f128_ps(r[j], r[4 + j], 0x20));
-    _mm256_storeu_ps(to + (4 + j) * toStride, _mm256_permute2f128_ps(r[j], r[4 + j], 0x31));
+    __m256 low = _mm256_permute2f128_ps(r[j], r[4 + j], 0x20);
+    r[4 + j] = _mm256_permute2f128_ps(r[j], r[4 + j], 0x31);
+    r[j] = low;
   }
+}
+
+/// The same for a whole square of 8.
+TRELLIS_INLINE void trellis_transpose8(const float *from, ptrdiff_t fromStride, float *to, ptrdiff_t toStride) {
+  __m256 r[8];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * fromStride);
+  trellis_turn8(r);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) _mm256_storeu_ps(to + i * toStride, r[i]);
+}
+
+/// The same for at most 8 rows and columns.
+TRELLIS_INLINE void trellis_transpose8_part(
+    const float *from, ptrdiff_t fromStride, float *to, ptrdiff_t toStride, ptrdiff_t rows, ptrdiff_t columns) {
+  __m256 r[8];
+  __m256i in = trellis_mask8((int)columns);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) r[i] = i < rows ? _mm256_maskload_ps(from + i * fromStride, in) : _mm256_setzero_ps();
+  trellis_turn8(r);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++)
+    if (i < columns) trellis_store8_part(to + i * toStride, (trellis_v8)r[i], (int)rows);
+}
+
+/// Column i of a whole square to `to[i]`.
+TRELLIS_INLINE void trellis_scatter8(const float *from, ptrdiff_t fromStride, float *const *to) {
+  __m256 r[8];
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * fromStride);
+  trellis_turn8(r);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < 8; i++) _mm256_storeu_ps(to[i], r[i]);
 }
 #endif
