@@ -2,8 +2,10 @@
 #include "threads.h"
 #include <pthread.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 int trellis_cores(void) {
@@ -30,6 +32,12 @@ void trellis_leave_core(int core) {
   if (CPU_COUNT(&others) > 0) sched_setaffinity(0, sizeof others, &others);
 }
 
+void trellis_advise_huge(void *memory, size_t bytes) {
+  const uintptr_t page = (uintptr_t)2 << 20;
+  uintptr_t first = ((uintptr_t)memory + page - 1) & ~(page - 1), last = ((uintptr_t)memory + bytes) & ~(page - 1);
+  if (last > first) madvise((void *)first, last - first, MADV_HUGEPAGE);
+}
+
 enum { slots = 8 };
 static _Thread_local struct { void *memory; size_t bytes; } workspace[slots];
 
@@ -43,6 +51,7 @@ void *trellis_workspace(int slot, size_t bytes) {
       fprintf(stderr, "trellis: out of memory (%zu bytes of scratch space for a kernel)\n", rounded);
       abort();
     }
+    trellis_advise_huge(workspace[slot].memory, rounded);
   }
   return workspace[slot].memory;
 }

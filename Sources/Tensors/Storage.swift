@@ -40,6 +40,8 @@ public final class Storage: @unchecked Sendable {
 enum BlockCache {
     private static let limit = 192 << 20
     private static let smallest = 1 << 14
+    /// From this size on large pages are worth it.
+    private static let large = 4 << 20
     nonisolated(unsafe) private static var blocks: [Int: [UnsafeMutableRawPointer]] = [:]
     nonisolated(unsafe) private static var cached = 0
     nonisolated(unsafe) private static var lock = pthread_mutex_t()
@@ -81,7 +83,9 @@ enum BlockCache {
             pthread_mutex_unlock(&lock)
             if let block { return block }
         }
-        return UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+        let block = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+        if bytes >= large { trellis_advise_huge(block, bytes) }
+        return block
     }
 
     static func give(_ block: UnsafeMutableRawPointer, _ bytes: Int) {

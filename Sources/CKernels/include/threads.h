@@ -15,6 +15,10 @@ int trellis_current_core(void);
 /// Moves this thread off `core`, to any other one that the process may use; does nothing where there is no other.
 void trellis_leave_core(int core);
 
+/// Asks for large pages where the memory holds whole ones (2 MB): kernels that walk through many planes at once miss the address cache at every step
+/// otherwise, and fresh memory costs 512 times fewer page faults.
+void trellis_advise_huge(void *memory, size_t bytes);
+
 /// `bytes` of this thread's scratch memory, 64-byte aligned, contents undefined: valid until this thread asks for the same
 /// `slot` (0 ... 3) again. It grows and is kept, so that a kernel pays for page faults once. Ends the process when there
 /// is no memory.
