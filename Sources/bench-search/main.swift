@@ -118,7 +118,7 @@ func measure() throws {
             try net.step(optimiser, images, labels)
             PlanProfile.current = nil
             print(name)
-            for (label, entry) in profile.sorted.prefix(24) {
+            for (label, entry) in profile.byOperation.prefix(24) {
                 print(String(format: "  %9.2f ms %7d calls  ", entry.seconds * 1000, entry.calls) + label)
             }
         }

@@ -104,6 +104,29 @@ final class RunnerTests: XCTestCase {
         XCTAssertEqual(try Program.run(["stubs", "/proc/no"]).status, 1)
     }
 
+    func testProfile() throws {
+        let folder = try Program.temporaryFolder()
+        let script = folder + "/a.lua"
+        try "local net = nn.conv2d(3, 4, {kernel = 3})\nprint(net(tensor.ones(1, 3, 9, 9)).shape[2], ...)".write(toFile: script, atomically: false, encoding: .utf8)
+        let result = try Program.run(["profile", "--save", folder + "/p.svg", "--save", folder + "/p.png", "--depth", "2", script, "x"])
+        XCTAssertEqual(result.status, 0, result.error)
+        let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
+        XCTAssertEqual(lines.first, "4\tx")
+        XCTAssertTrue(lines.contains { $0.hasPrefix("conv2d ") }, result.output)
+        XCTAssertTrue(try String(contentsOfFile: folder + "/p.svg", encoding: .utf8).contains("by operation"))
+        XCTAssertEqual(try Data(contentsOf: URL(fileURLWithPath: folder + "/p.png")).prefix(4), Data([0x89, 0x50, 0x4E, 0x47]))
+
+        try "tensor.ones(2):sum()\nerror('boom')".write(toFile: script, atomically: false, encoding: .utf8)
+        let failed = try Program.run(["profile", script])
+        XCTAssertEqual(failed.status, 1)
+        XCTAssertTrue(failed.error.contains("boom"))
+        XCTAssertTrue(failed.output.contains("sum "), "what ran before the error is shown")
+        XCTAssertEqual(try Program.run(["profile"]).status, 2)
+        XCTAssertEqual(try Program.run(["profile", "--depth", "x", script]).status, 2)
+        XCTAssertEqual(try Program.run(["profile", "--save", "p.bmp", script]).status, 2)
+        XCTAssertEqual(try Program.run(["profile", "--help"]).status, 0)
+    }
+
     func testStateIsClosedAtTheEnd() throws {
         let source = "setmetatable({}, {__gc = function() print('collected') end})"
         XCTAssertEqual(try Program.run(["-e", source]).output, "collected\n")

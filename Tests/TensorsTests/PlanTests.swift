@@ -133,6 +133,15 @@ final class PlanTests: XCTestCase {
         XCTAssertEqual(seen[0], seen[2])
     }
 
+    func testModulePatterns() {
+        let path = "cells.3.block.2.1.sep_conv_3x3.depthwise1"
+        XCTAssertEqual(ModulePattern.cut(path, depth: 3, merge: true), "cells.*.block.*.*.sep_conv_3x3")
+        XCTAssertEqual(ModulePattern.cut(path, depth: 1, merge: false), "cells.3")
+        XCTAssertEqual(ModulePattern.cut(path, depth: 0, merge: false), path)
+        XCTAssertEqual(ModulePattern.cut("1.2", depth: 1, merge: true), "*.*")
+        XCTAssertEqual(ModulePattern.cut("stem.1", depth: 5, merge: false), "stem.1")
+    }
+
     func testArenaReusesMemory() throws {
         let arena = Arena([
             .init(bytes: 1000, first: 0, last: 1), .init(bytes: 1000, first: 1, last: 2), .init(bytes: 900, first: 2, last: 3),

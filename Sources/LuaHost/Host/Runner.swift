@@ -14,7 +14,8 @@ public enum Runner {
           -W        turn warnings on
           --        stop handling options
           -         stop handling options and execute stdin
-        or:    trellis stubs DIR    write definitions for editors (LuaCATS) and .luarc.json
+        or:    trellis profile script.lua [args]   run it and show where the time goes (trellis profile --help)
+               trellis stubs DIR    write definitions for editors (LuaCATS) and .luarc.json
                trellis reference    print the reference of all modules as Markdown
                trellis doctor       show what this machine has
         Without a script: the prompt on a terminal, otherwise standard input is the script.
@@ -37,16 +38,21 @@ public enum Runner {
         }
         if options.showsVersion { Terminal.out("Trellis \(TrellisModule.version), \(luaRelease)\n") }
         do {
-            let host = try ScriptHost(registry, ignoreEnvironment: options.ignoresEnvironment)
-            clua_interrupt_install()
-            let status = run(host, options)
-            fflushAll()
-            host.close()
-            return status
+            return try start(options, registry)
         } catch {
             Terminal.error("trellis: \(error)\n")
             return 1
         }
+    }
+
+    /// Does what the options say, in a host of its own.
+    static func start(_ options: Options, _ registry: Registry) throws -> Int32 {
+        let host = try ScriptHost(registry, ignoreEnvironment: options.ignoresEnvironment)
+        clua_interrupt_install()
+        let status = run(host, options)
+        fflushAll()
+        host.close()
+        return status
     }
 
     private static func fflushAll() { Terminal.error("") }

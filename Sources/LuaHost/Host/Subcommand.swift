@@ -8,6 +8,7 @@ enum Subcommand {
         guard arguments.count > 1 else { return nil }
         let rest = Array(arguments.dropFirst(2))
         switch arguments[1] {
+        case "profile": return ProfileCommand.run(rest, registry)
         case "stubs": return stubs(rest, registry)
         case "reference": return noArguments("reference", rest) ?? print(Reference(registry).markdown)
         case "doctor": return noArguments("doctor", rest) ?? print(Doctor.report)

@@ -8,13 +8,18 @@ extension Operation {
         if let recording = Recording.current { return try recording.record(self, inputs, shape, dtype) }
         try checkInterrupt()
         if let promise = inputs.first(where: \.isSymbolic) { _ = try promise.storage(for: name) }
-        let output = try view(of: inputs, shape) ?? compute(inputs, shape, dtype)
+        let output = try view(of: inputs, shape) ?? timed(inputs, shape, dtype)
         if GradientMode.isEnabled, dtype == .float32, inputs.contains(where: \.requiresGrad) {
             if case .detach = self { return output }
-            output.node = Node(self, inputs)
+            output.node = Node(self, inputs, scope: PlanProfile.current == nil ? "" : ModulePath.text)
             output.requiresGrad = true
         }
         return output
+    }
+
+    private func timed(_ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
+        guard let profile = PlanProfile.current else { return try compute(inputs, shape, dtype) }
+        return try profile.time(name, in: ModulePath.text, multiplyAdds: multiplyAdds(inputs.map(\.shape), shape)) { try compute(inputs, shape, dtype) }
     }
 
     private func compute(_ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {

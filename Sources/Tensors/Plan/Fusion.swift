@@ -1,6 +1,7 @@
 /// The passes that make a plan faster than its graph. Each is exact up to the order of additions: work and memory go away.
 enum Fusion {
     static func run(_ graph: inout PlanGraph) {
+        NormFolding.run(&graph)
         foldReLU(&graph)
         maskGradients(&graph)
         SumFusion.run(&graph)
@@ -92,9 +93,13 @@ enum Fusion {
 }
 
 extension PlanGraph.Work {
+    /// Whether it does more than its operation says.
+    var isFused: Bool { relu || mask || accumulate || rectify || folded != nil || (chain?.length ?? 1) > 1 }
+
     /// Whether its kernel can add to its output.
     var canAccumulate: Bool {
-        switch operation {
+        if rectify { return false }
+        return switch operation {
         case .conv2d, .convInputGradient, .convWeightGradient, .maxPoolGradient, .averagePoolGradient, .resizeGradient, .batchNorm, .batchNormInputGradient,
             .stackedNorm, .stackedNormInputGradient, .spreadGroups:
             true
@@ -116,6 +121,7 @@ extension PlanGraph.Work {
 
     func kernel(_ x: [Operand], _ y: Operand) throws -> Launch {
         if let chain { return chain.kernel(x, y) }
+        if infers { return operation.inferenceKernel(x, y, folded: folded, relu: relu, accumulate: accumulate, rectify: rectify) }
         guard relu || mask || accumulate || computesStatistics else { return try operation.kernel(x, y) }
         switch operation {
         case .conv2d, .convInputGradient, .convWeightGradient: return operation.convKernel(x, y, relu: relu, mask: mask, accumulate: accumulate)

@@ -11,6 +11,9 @@ public final class Plan {
         let first: Int
         let operation: Operation
         let isFused: Bool
+        /// Module in which it was written.
+        let module: String
+        let multiplyAdds: Int
         var label: String { operation.name + (isFused ? " (fused)" : "") }
     }
 
@@ -222,19 +225,30 @@ public final class Plan {
             gradient.isCleared ? nil : gradient.leaf.grad === tensor ? try tensor.clone() : gradient.leaf.grad
         }
         guard let base = table.baseAddress else { return [] }
+        PlanProfile.current?.countRun()
         for step in steps {
             try checkInterrupt()
             guard let profile = PlanProfile.current else {
                 try step.launch(base + step.first)
                 continue
             }
-            try profile.time(step.label) { try step.launch(base + step.first) }
+            try profile.time(step.label, in: step.module, multiplyAdds: step.multiplyAdds, isPlanned: true) { try step.launch(base + step.first) }
         }
         let outputs = try results.map { layout, dtype, source -> Tensor in
             let output = Tensor(shape: layout.shape, dtype: dtype)
             try copy(Plan.copy(layout, output), source, bound, to: output)
             return output
         }
+        if let profile = PlanProfile.current, !effects.isEmpty {
+            try profile.time("optimiser", in: "") { try finish(bound, kept) }
+        } else {
+            try finish(bound, kept)
+        }
+        return outputs
+    }
+
+    /// What follows the kernels: stored tensors are written, gradients left at their leaves, optimisers step.
+    private func finish(_ bound: [Tensor], _ kept: [Tensor?]) throws {
         for write in writes {
             try copy(write.copy, write.from, bound, to: write.target)
             write.target.touch()
@@ -242,7 +256,6 @@ public final class Plan {
         for ((gradient, tensor), before) in zip(zip(gradients, gradientTensors), kept) { gradient.leaf.grad = try before.map { try $0 + tensor } ?? tensor }
         (SharedArena.tenant, areGradientsSpent) = (self, false)
         for effect in effects { try effect() }
-        return outputs
     }
 
     private func bind(_ arguments: [Tensor]) throws -> [Tensor] {
@@ -311,7 +324,8 @@ private struct PlanBuilder {
             inputs[i] = try contiguousCopy(of: input)
         }
         let launch = try work.kernel(inputs.map { operand($0) }, operand(work.output))
-        steps.append(Plan.Step(launch: launch, first: places.count, operation: work.operation, isFused: work.relu || work.mask || work.accumulate || (work.chain?.length ?? 1) > 1))
+        steps.append(Plan.Step(launch: launch, first: places.count, operation: work.operation, isFused: work.isFused, module: work.module,
+            multiplyAdds: work.operation.multiplyAdds(inputs.map { graph.values[$0].layout.shape }, graph.values[work.output].layout.shape)))
         places.append(contentsOf: inputs + [work.output])
     }
 
@@ -322,7 +336,7 @@ private struct PlanBuilder {
         let copy = graph.addCopy(of: value)
         let shape = graph.values[value].layout.shape
         let operation = Operation.slice(starts: shape.map { _ in 0 }, sizes: shape, steps: shape.map { _ in 1 })
-        steps.append(Plan.Step(launch: try operation.kernel([operand(value)], operand(copy)), first: places.count, operation: operation, isFused: false))
+        steps.append(Plan.Step(launch: try operation.kernel([operand(value)], operand(copy)), first: places.count, operation: operation, isFused: false, module: "", multiplyAdds: 0))
         places.append(contentsOf: [value, copy])
         copies[value] = copy
         return copy

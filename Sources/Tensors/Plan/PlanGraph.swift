@@ -34,6 +34,8 @@ struct PlanGraph {
         var operation: Operation
         var inputs: [Int]
         var output: Int
+        /// Path of the module in which it was written.
+        var module = ""
         /// Fused forms, see `Fusion`.
         var relu = false
         var mask = false
@@ -42,6 +44,10 @@ struct PlanGraph {
         /// The statistics among its inputs are computed by it.
         var computesStatistics = false
         var chain: ElementwiseChain?
+        /// Of a graph that nothing differentiates: a convolution in whatever form is fastest, with the batch norm and the ReLU behind it.
+        var infers = false
+        var folded: FoldedNorm?
+        var rectify = false
         var isDead = false
     }
 
@@ -80,7 +86,7 @@ struct PlanGraph {
                 let value = add(tensor, .computed)
                 values[value].producer = works.count
                 for source in sources { values[source].uses += 1 }
-                works.append(Work(operation: node.operation, inputs: sources, output: value))
+                works.append(Work(operation: node.operation, inputs: sources, output: value, module: node.scope))
             }
         }
         for root in roots {
