@@ -55,6 +55,8 @@ let package = Package(
         .executableTarget(name: "trellis-bench-host", dependencies: ["LuaHost"], path: "Sources/bench-host"),
         // Times a search step for scripts/bench.
         .executableTarget(name: "trellis-bench-search", dependencies: ["Search", "LuaHost"], path: "Sources/bench-search"),
+        // Times the published network on an image for scripts/bench.
+        .executableTarget(name: "trellis-bench-infer", dependencies: ["ONNX", "Search"], path: "Sources/bench-infer"),
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], exclude: ["Golden"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], exclude: ["Files/Fixtures"]),
