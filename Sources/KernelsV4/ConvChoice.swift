@@ -109,7 +109,7 @@ private func turnSource(_ job: inout PixelJob, _ relu: Bool, _ parallel: Paralle
     let to = memory + ceilDivide(masks, lanes) * lanes
     // Rows, or whole planes where nothing is between them, in pieces that are worth it.
     let flat = left + right == 0, run = flat ? height * width : width, runs = flat ? 1 : height
-    let each = larger(1, 16384 / (run * channels)), parts = ceilDivide(runs, each)
+    let each = larger(1, 16384 / larger(1, run * channels)), parts = larger(1, ceilDivide(runs, each))
     parallel(job.batch * parts) { piece in
         let n = piece / parts, first = piece % parts * each, last = smaller(runs, first + each)
         let here = to + n * image

@@ -6,6 +6,11 @@ public func denseInputGradient(
     _ mask: UnsafePointer<Float>?, _ accumulate: Bool, _ parallel: Parallel
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, inPlane = s.inHeight * s.inWidth
+    // Without outputs (a kernel that does not fit its image) no form below has anything to lay out.
+    if s.outHeight * s.outWidth * s.outChannels == 0 {
+        if !accumulate { for n in 0..<s.batch { clear(dx + n * s.inBatchStride, inPlane * s.inChannels) } }
+        return
+    }
     let memory = tapMemory(kernel)
     var job = Job(source: g, offsets: UnsafePointer(memory), tapRows: UnsafePointer(memory), weights: w, destination: dx, bias: nil)
     job.channels = s.outChannels
