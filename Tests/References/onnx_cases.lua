@@ -101,7 +101,7 @@ local all = {"none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3
 local space = nas.trellis{layers = 3, strides = {4, 8, 16}, filters = 2, cell = nas.cell{blocks = 2, operators = all}}
 case("supernet", stir(space:supernet{classes = 4, seed = 1}.module, 5), 45, 61)
 
--- Derived networks: the published one, and random ones of a space with every operator.
+-- Derived networks: the published one, each operator on arrows down, along and up, and random architectures.
 local narrow = {stem = 4, stem_output = 8, aspp = 8, decoder = 8}
 local function derived(name, architecture, filters, classes, height, width)
   local options = {filters = filters, classes = classes, seed = 1}
@@ -110,7 +110,11 @@ local function derived(name, architecture, filters, classes, height, width)
 end
 derived("auto_deeplab", nas.gallery.auto_deeplab, 2, 19, 65, 97)
 derived("auto_deeplab_even", nas.gallery.auto_deeplab, 1, 5, 64, 96)
-local deep = nas.trellis{layers = 5, strides = {4, 8, 16, 32}, filters = 2, cell = nas.cell{blocks = 3, operators = all}}
-for seed = 1, 5 do derived("random_" .. seed, deep:random{seed = seed}, 2, 4, 31 + 12 * seed, 77 - 8 * seed) end
+local deep = nas.trellis{layers = 5, strides = {4, 8, 16}, filters = 2, cell = nas.cell{blocks = 2, operators = all}}
+for i, operator in ipairs(all) do
+  local cell = {{{operator, 1}, {operator, 2}}, {{operator, 3}, {operator, 2}}}
+  if operator ~= "none" then derived(operator, nas.architecture{space = deep, path = {8, 16, 16, 8, 4}, cell = cell}, 2, 3, 37 + 2 * i, 60 - i) end
+end
+for seed = 1, 3 do derived("random_" .. seed, deep:random{seed = seed}, 3, 4, 31 + 12 * seed, 77 - 8 * seed) end
 derived("found", space:supernet{classes = 4, seed = 2}:decode(), 3, 4, 49, 33)
 print(written .. " networks written")

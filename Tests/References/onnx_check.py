@@ -29,6 +29,11 @@ def check(path):
     unread = [n.name for n in model.graph.node if not used & set(n.output)]
     if unused or unread:
         problems.append(f"unused: {unused[:3] + unread[:3]}")
+    if any(p.key == "architecture" for p in model.metadata_props):
+        # Where a convolution is in the network is where its weight is.
+        lost = [n.name for n in model.graph.node if n.op_type == "Conv" and n.name != n.input[1].removesuffix(".weight") + "/conv2d"]
+        if lost:
+            problems.append(f"convolutions not named by their module: {lost[:3]}")
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 2
