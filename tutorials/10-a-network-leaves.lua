@@ -5,7 +5,8 @@
 -- ONNX, a file with the graph of operations and the weights in it. This tutorial exports a network, opens the file
 -- with a reader of thirty lines, and checks that what is in it is the network: names, weights, and the work to do.
 --
--- Run it with `scripts/trellis tutorials/10-a-network-leaves.lua`.
+-- Run it with `scripts/trellis tutorials/10-a-network-leaves.lua`. From the command line the same is
+-- `scripts/trellis scripts/export.lua MODEL`.
 
 -- %%
 out = os.getenv("TRELLIS_OUT") or "out"           -- pictures and files go there

@@ -1,6 +1,6 @@
 """Checks exported networks: onnx.checker accepts each file, and ONNX Runtime computes what Trellis computed, for batches of 1, 2 and 5.
 
-usage: onnx_check.py DIRECTORY   (what Tests/References/onnx_cases.lua wrote)
+usage: onnx_check.py DIRECTORY   (with NAME.onnx and NAME.npz, as Tests/References/onnx_cases.lua writes them)
 """
 import glob
 import os
@@ -19,7 +19,8 @@ def check(path):
     problems = []
     if model.ir_version != 8 or [(o.domain, o.version) for o in model.opset_import] != [("", 17)]:
         problems.append("not opset 17 at IR version 8")
-    if {p.key: p.value for p in model.metadata_props}.get("case") != os.path.basename(path)[:-5]:
+    name = os.path.basename(path)[:-5]
+    if {p.key: p.value for p in model.metadata_props}.get("case", name) != name:
         problems.append("the metadata are not those given")
     names = [n.name for n in model.graph.node]
     if len(set(names)) != len(names) or not all(names):

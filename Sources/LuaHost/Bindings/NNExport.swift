@@ -1,6 +1,7 @@
 import Networks
 import ONNX
 import Search
+import Segmentation
 import Tensors
 
 /// `export` of modules.
@@ -21,8 +22,7 @@ enum ExportBinding {
         Binding(
             module: owner, name: "export", parameters: parameters, options: options, returns: returns, summary: summary, detail: detail, example: example
         ) { call in
-            let module = try module(call)
-            return call.push(try write(module, try ONNXFile.metadata(of: module), call))
+            call.push(try write(module(call), call))
         }
     }
 
@@ -40,15 +40,18 @@ enum ExportBinding {
         ONNX does not have is an error that names it and its module. `save` writes the weights alone.
         """
 
-    /// - Parameter metadata: what the network itself has to say; the option adds to it.
-    static func write(_ module: Module, _ metadata: [String: String], _ call: Call) throws -> LuaValue {
+    private static func write(_ module: Module, _ call: Call) throws -> LuaValue {
         let path: String = try call.get(1)
         guard path.hasSuffix(".onnx") else {
             throw call.bad(1, path.hasSuffix(".safetensors") || path.hasSuffix(".npz")
                 ? "name ending in .onnx expected, got '\(path)'; network:save writes weights" : "name ending in .onnx expected, got '\(path)'")
         }
-        let channels: Int = try call.option("channels")
-        var metadata = metadata
+        let (height, width, channels): (Int, Int, Int) = (try call.option("height"), try call.option("width"), try call.option("channels"))
+        if module is DerivedNetwork, height > 0, width > 0 {
+            // A card counts multiply-adds for some size: for this one, when nothing else has said which.
+            ModelRecord.of(module) { if $0.size == nil { $0.size = Size(height: height, width: width) } }
+        }
+        var metadata = try ONNXFile.metadata(of: module)
         for (name, value) in try call.option(ifPresent: "metadata", as: LuaValue.self)?.table?.fields ?? [:] {
             switch value {
             case .string(let text): metadata[name] = text
@@ -56,8 +59,8 @@ enum ExportBinding {
             default: throw call.badOption("metadata", "'\(name)' should be a string, a number or a boolean")
             }
         }
-        let options = try ONNXFile.Options(
-            height: call.option("height"), width: call.option("width"), channels: channels, producerVersion: TrellisModule.version, metadata: metadata)
+        let options = ONNXFile.Options(
+            height: height, width: width, channels: channels, producerVersion: TrellisModule.version, metadata: metadata)
         let summary = try ONNXFile.write(module, to: path, options)
         return .table(LuaTable(fields: [
             "nodes": .integer(summary.nodes), "bytes": .integer(summary.bytes), "output": .string(summary.outputShape.joined(separator: " x ")),
