@@ -104,6 +104,32 @@ import Testing
         #expect(try constant(pooled, pooled.node[1].input[1]) == [1, 1, 9, 12])
     }
 
+    @Test func stacksOfBatchesBecomePlainShapes() throws {
+        let weights = try Tensor([1, 2])
+        let spread = try graph(lambda { try $0.spreadGroups(2).weightGroups(weights) })
+        #expect(spread.node.map(\.opType) == ["Concat", "Reshape", "Mul", "ReduceSum"])
+        #expect(try constant(spread, spread.node[1].input[1]) == [2, -1, 3, 9, 12])
+        #expect(spread.output[0].type.tensorType.shape.dim[0].dimParam == "batch")
+
+        // Two batches, each channel twice: means 1 ... 12, variances 4.
+        let statistics = try Tensor((0..<24).map { $0 % 12 < 6 ? Float($0 % 12 + 1 + 6 * ($0 / 12)) : 4 }, shape: [2, 2, 6])
+        let gamma = try Tensor([2, 2, 2, 4, 4, 4])
+        let norm = try graph(lambda { try $0.spreadGroups(2).stackedNorm(groups: 2, repeats: 2, statistics: statistics, gamma: gamma, epsilon: 0) })
+        #expect(norm.node.map(\.opType) == ["Concat", "Concat", "Reshape", "Mul", "Add", "Reshape"])
+        func floats(_ name: String) throws -> [Float] {
+            try #require(norm.initializer.first { $0.name == name }).rawData.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
+        }
+        #expect(try floats(norm.node[3].input[1]) == [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2])
+        #expect(try floats(norm.node[4].input[1]) == [-1, -2, -3, -8, -10, -12, -7, -8, -9, -20, -22, -24])
+
+        let one = try graph(lambda { try $0.scaledChannels(gamma, repeats: 2, unit: Tensor.unitMoments()) })
+        #expect(one.node.map(\.opType) == ["Concat", "BatchNormalization"])
+
+        let kernel = Tensor.ones([6, 1, 1, 1])
+        let conv = try graph(lambda { try $0.conv2d(kernel, ConvOptions(groups: 6, repeats: 2)) })
+        #expect(conv.node.map(\.opType) == ["Concat", "Conv"] && conv.node[0].input == ["images", "images"])
+    }
+
     @Test func errorsNameTheOperationAndItsModule() throws {
         let noisy = Sequential(named: [("body", Sequential(named: [("noise", lambda { try $0 + Tensor.random(.normal(mean: 0, deviation: 1), $0.shape) })]))])
         let unknown = problem { _ = try graph(noisy) }

@@ -34,7 +34,8 @@ extension Translator {
     private func convolution(_ step: Step, _ o: ConvOptions) throws -> String {
         let kernel = shape(step.inputs[1]).suffix(2).compactMap(\.fixed)
         guard kernel.count == 2 else { throw TensorError("conv2d", "the size of its kernel depends on the number of images, which a file cannot say") }
-        return try node("Conv", step, [
+        let x = copies(try name(step.inputs[0]), o.repeats, step)
+        return builder.add("Conv", [x] + (try step.inputs.dropFirst().map(name)), name: step.name, [
             .ints("kernel_shape", kernel), .ints("strides", [o.strideHeight, o.strideWidth]),
             .ints("pads", [o.padHeight, o.padWidth, o.padHeight, o.padWidth]), .ints("dilations", [o.dilationHeight, o.dilationWidth]),
             .int("group", o.groups),

@@ -187,7 +187,7 @@ final class Translator {
     // MARK: Steps
 
     private func translate(_ step: Step) throws -> String {
-        if let name = try elementwise(step) ?? reshaping(step) ?? reduction(step) ?? layer(step) { return name }
+        if let name = try elementwise(step) ?? reshaping(step) ?? reduction(step) ?? layer(step) ?? stack(step) { return name }
         throw TensorError(
             step.operations[0].name, "has no counterpart in ONNX; write this part of the network with other operations, or export the network without it")
     }
