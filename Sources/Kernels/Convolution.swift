@@ -6,10 +6,13 @@ import KernelsV4
 /// Two-dimensional convolution (cross-correlation, as everywhere in deep learning) with stride, padding, dilation and groups,
 /// and its two gradients. Tensors are NCHW float32; layouts are those of `ConvShape`.
 ///
-/// Every pass over a dense kernel has two forms, and the shape decides by an estimate of cycles which one runs:
+/// Every pass over a dense kernel has two forms, the forward pass and the input gradient a third, and the shape decides by an estimate of cycles
+/// which one runs:
 /// - lanes are neighbouring pixels of padded planes (`ConvRun`, and `ConvWeight` for the weight): large planes, few channels;
 /// - lanes are channels, each tap computed for just the pixels it meets (`ConvPixels`, `ConvOuter`): small planes, wide atrous
 ///   kernels. 5x5 at rate 2 with 64 channels on 11x11 went from 638 to 309 us forward and from 960 to 280 us for the weight.
+/// - Winograd's minimal filtering for 3x3 and 5x5 at stride 1 and any rate (`winogradPays`): twice as fast where there are pixels enough to pay for
+///   turning the weights; results differ by up to some 7e-6 of the largest from those of plain sums, which `filtering` can ask for.
 /// Depthwise planes that are small beside a vector have lanes of channels too (`DepthwiseSmall`): four times as fast on 2x2 and 4x4.
 ///
 /// Beside PyTorch (oneDNN), batch 2, 8 to 64 channels, sides 11 to 81, forward and backward, geometric mean (worst row):
@@ -23,6 +26,19 @@ import KernelsV4
 /// where there are several taps (1.3 times), packing weights by single elements (15% of a 5x5 on 11x11; it does where fewer than half of
 /// the taps are live), tiles of neighbouring pixels in the second form (they need every tap that one of them meets).
 public enum Convolution {
+    /// Where the forward pass and the input gradient take Winograd's form: `never` is the oracle of it, `wherePossible` for tests of small shapes.
+    public enum Filtering: Sendable { case whereItPays, wherePossible, never }
+    nonisolated(unsafe) public static var filtering = Filtering.whereItPays
+
+    /// Whether a dense convolution takes it. The input gradient is a convolution too: `ConvShape.turnedAround`.
+    static func filtersMinimally(_ s: ConvShape) -> Bool {
+        switch filtering {
+        case .never: false
+        case .whereItPays: s.canFilterMinimally && choose(KernelsV4.winogradPays, KernelsV3.winogradPays, KernelsV2.winogradPays)(s.c)
+        case .wherePossible: s.canFilterMinimally
+        }
+    }
+
     /// output = conv(input, weight) + bias; with `relu`, of max(input, 0); with `accumulate`, added to the output.
     public static func forward(
         _ s: ConvShape, input: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>? = nil,
@@ -35,6 +51,14 @@ public enum Convolution {
             return
         }
         let t = s.oneGroup, parallel = t.parallel
+        if filtersMinimally(t) {
+            let kernel = choose(KernelsV4.winogradForward, KernelsV3.winogradForward, KernelsV2.winogradForward)
+            for i in 0..<s.groups {
+                let finish = trellis_finish(scale: nil, shift: bias.map { $0 + i * t.outChannels }, relu: relu, accumulate: accumulate, rectify: false)
+                kernel(t.c, input + i * t.inImage, weight + i * t.weights, output + i * t.outImage, finish, parallel)
+            }
+            return
+        }
         let kernel = choose(KernelsV4.denseForward, KernelsV3.denseForward, KernelsV2.denseForward)
         for i in 0..<s.groups {
             kernel(
@@ -56,6 +80,14 @@ public enum Convolution {
             return
         }
         let t = s.oneGroup, parallel = t.parallel
+        if filtersMinimally(t.turnedAround) {
+            let kernel = choose(KernelsV4.winogradInputGradient, KernelsV3.winogradInputGradient, KernelsV2.winogradInputGradient)
+            for i in 0..<s.groups {
+                kernel(
+                    t.turnedAround.c, gradient + i * t.outImage, weight + i * t.weights, output + i * t.inImage, mask.map { $0 + i * t.inImage }, accumulate, parallel)
+            }
+            return
+        }
         let kernel = choose(KernelsV4.denseInputGradient, KernelsV3.denseInputGradient, KernelsV2.denseInputGradient)
         for i in 0..<s.groups {
             kernel(
@@ -107,6 +139,20 @@ extension ConvShape {
     /// Nothing to write in the forward pass.
     var isEmpty: Bool { batch * outImage == 0 }
     var isDepthwise: Bool { groups == inChannels && groups == outChannels && groups > 1 }
+
+    var canFilterMinimally: Bool {
+        kernelHeight == kernelWidth && (kernelHeight == 3 || kernelHeight == 5) && strideHeight == 1 && strideWidth == 1 && padHeight >= 0
+            && padWidth >= 0 && !isEmpty && batch * inImage > 0
+    }
+
+    /// The convolution that is the input gradient of this one, at stride 1: its input is the output's gradient, each kernel is turned around.
+    var turnedAround: ConvShape {
+        ConvShape(
+            batch: batch, inChannels: outChannels, inHeight: outHeight, inWidth: outWidth, outChannels: inChannels, kernelHeight: kernelHeight,
+            kernelWidth: kernelWidth, strideHeight: strideHeight, strideWidth: strideWidth, padHeight: dilationHeight * (kernelHeight - 1) - padHeight,
+            padWidth: dilationWidth * (kernelWidth - 1) - padWidth, dilationHeight: dilationHeight, dilationWidth: dilationWidth,
+            inBatchStride: outBatchStride, outBatchStride: inBatchStride)
+    }
 
     /// One group's convolution, whose channels are a slice of this one's.
     var oneGroup: ConvShape {

@@ -81,12 +81,23 @@ struct Finish {
     }
 
     /// Delivers `count` neighbouring sums.
-    @inline(always) func row(_ from: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int) {
+    @inline(always) func row(_ from: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int) { row(from, to, nil, count) }
+
+    /// Delivers `count` neighbouring sums, zero where the mask is not above zero.
+    @inline(always) func row(_ from: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ mask: UnsafePointer<Float>?, _ count: Int) {
         var i = 0
-        while i + lanes <= count {
-            put(to + i, load(from + i))
+        while i < count {
+            let n = smaller(lanes, count - i)
+            if n == lanes {
+                var v = load(from + i)
+                if let mask { v = V.zero.replacing(with: v, where: load(mask + i) .> V.zero) }
+                put(to + i, v)
+            } else {
+                var v = load(from + i, n)
+                if let mask { v = V.zero.replacing(with: v, where: load(mask + i, n) .> V.zero) }
+                put(to + i, v, n)
+            }
             i += lanes
         }
-        if i < count { put(to + i, load(from + i, count - i), count - i) }
     }
 }

@@ -1,119 +1,95 @@
-// Between rows of an image and rows of tiles. A tile column meets every m-th pixel (times the rate), so rows are split into m lines by residue: there
-// neighbouring tile columns, which lanes are, lie side by side.
+import CKernels
 
-/// Where place l of line i, counted from tile column `first`, lies in a row: pixel rate · (m t + i) + r - pad for the column t · rate + r. It rises
-/// with l.
-private struct RowPlaces {
-    let m: Int, rate: Int, first: Int, offset: Int
+/// How an output plane is cut into tiles. Tiles of a row of tiles are numbered column residue first, so that neighbouring tiles of a wide atrous
+/// kernel read neighbouring columns. Rows of tiles are numbered through all images.
+struct TileGrid {
+    /// Outputs of a tile on a side.
+    let m: Int
+    let batch, height, width: Int
+    let rate, rateX: Int
+    let rowsPerImage, columns: Int
 
-    @inline(always) init(_ m: Int, _ rate: Int, _ first: Int, _ offset: Int) {
-        self.m = m
-        self.rate = rate
-        self.first = first
-        self.offset = offset
+    init(_ s: trellis_conv) {
+        m = 9 - s.kernelHeight
+        batch = s.batch
+        height = s.outHeight
+        width = s.outWidth
+        rate = s.dilationHeight
+        rateX = s.dilationWidth
+        rowsPerImage = TileGrid.count(s.outHeight, m, rate)
+        columns = TileGrid.count(s.outWidth, m, rateX)
     }
 
-    @inline(always) func pixel(_ l: Int) -> Int {
-        let t = (first + l) / rate
-        return rate * m * t + first + l - t * rate + offset
+    /// Tiles that have an output, of `size` outputs at this rate.
+    private static func count(_ size: Int, _ m: Int, _ rate: Int) -> Int {
+        let whole = (size - 1) / (m * rate)
+        return whole * rate + smaller(rate, size - whole * m * rate)
     }
 
-    @inline(always) func isStart(_ l: Int) -> Bool { (first + l) % rate == 0 }
-}
+    var rows: Int { batch * rowsPerImage }
 
-/// What tile columns `first ..< first + count` meet of one source row, as `grid.m` lines; `source` is nil for a row of padding. Each line ends in zeros
-/// for a whole vector.
-@inline(never)
-func splitRow(
-    _ grid: TileGrid, _ source: UnsafePointer<Float>?, _ width: Int, _ pad: Int, _ first: Int, _ count: Int, _ target: UnsafeMutablePointer<Float>, _ line: Int
-) {
-    let rate = grid.rateX, step = rate * grid.m
-    for i in 0..<grid.m {
-        let to = target + i * line, places = RowPlaces(grid.m, rate, first, rate * i - pad)
-        guard let source else {
-            clear(to, count + lanes)
-            continue
+    /// First output row of a row of tiles within its image; the next is `rate` further.
+    @inline(always) func top(_ row: Int) -> Int { row / rate * m * rate + row % rate }
+
+    /// Rows of tiles of a piece: as many as keep factors and products in the second-level cache, and so that whole register tiles are filled
+    /// and two threads have the same to do.
+    func rowsOfPiece(_ channels: Int) -> Int {
+        let most = smaller(4, larger(2, 98304 / (64 * channels * tileWidth))) * tileWidth
+        var (best, least) = (1, Int.max)
+        for count in 1...larger(1, smaller(rows, most / columns)) {
+            let cost = ceilDivide(ceilDivide(rows, count), 2) * ceilDivide(count * columns, tileWidth)
+            if cost <= least { (best, least) = (count, cost) }
         }
-        var l = 0
-        while l < count, !places.isStart(l) || places.pixel(l) < 0 {
-            let x = places.pixel(l)
-            to[l] = x >= 0 && x < width ? source[x] : 0
-            l += 1
-        }
-        // Whole runs of `rate` pixels that lie inside.
-        let x = l < count ? places.pixel(l) : 0
-        let runs = l < count && x + rate <= width ? smaller((count - l) / rate, (width - rate - x) / step + 1) : 0
-        copyRuns(source + x, step, to + l, rate, rate, runs)
-        l += runs * rate
-        while l < count {
-            let x = places.pixel(l)
-            to[l] = x < width ? source[x] : 0
-            l += 1
-        }
-        clear(to + count, lanes)
+        return best
     }
 }
 
-/// Copies `runs` runs of `rate` elements.
-@inline(always)
-private func copyRuns(
-    _ from: UnsafePointer<Float>, _ fromStep: Int, _ to: UnsafeMutablePointer<Float>, _ toStep: Int, _ rate: Int, _ runs: Int
-) {
-    var p = from, q = to
-    switch rate {
-    case 1:
-        for _ in 0..<runs {
-            q[0] = p[0]
-            p += fromStep
-            q += toStep
-        }
-    case 2:
-        for _ in 0..<runs {
-            (q[0], q[1]) = (p[0], p[1])
-            p += fromStep
-            q += toStep
-        }
-    default:
-        for _ in 0..<runs {
-            copyRow(p, q, rate, false)
-            p += fromStep
-            q += toStep
-        }
-    }
-}
+/// Where the pixels of a row lie in rows of tiles, and the way back: the same for all rows.
+///
+/// A tile column meets every m-th pixel (times the rate). Rows are split into lines by residue, in which neighbouring tile columns, which lanes are,
+/// lie side by side: line i of tile column t · rate + r holds pixel rate · (m t + i) + r.
+struct TilePlaces {
+    let line: Int
+    /// [m][line]: pixel of the source row, or -1 where there is padding. A line goes on for the tile column after the last.
+    private let split: UnsafeMutablePointer<Int32>
+    /// Of each pixel of an output row: its line times `stride`, plus its tile column.
+    private let join: UnsafeMutablePointer<Int32>
 
-/// The way back: outputs of `count` tile columns, in lines by residue, to their places in a row of the output; added to what is there with
-/// `accumulate`, and rectified then.
-@inline(never)
-func joinRow(
-    _ grid: TileGrid, _ source: UnsafePointer<Float>, _ line: Int, _ first: Int, _ count: Int, _ finish: Finish, _ target: UnsafeMutablePointer<Float>
-) {
-    let rate = grid.rateX, step = rate * grid.m, width = grid.width
-    for i in 0..<grid.m {
-        let from = source + i * line, places = RowPlaces(grid.m, rate, first, rate * i)
-        var l = 0
-        while l < count, !places.isStart(l) {
-            let x = places.pixel(l)
-            if x < width { finish.single(target + x, from[l]) }
-            l += 1
-        }
-        let x = l < count ? places.pixel(l) : 0
-        let runs = l < count && x + rate <= width ? smaller((count - l) / rate, (width - rate - x) / step + 1) : 0
-        if finish.accumulate && rate < lanes {
-            for run in 0..<runs {
-                for k in 0..<rate { finish.single(target + x + run * step + k, from[l + run * rate + k]) }
+    static func floats(_ grid: TileGrid) -> Int { grid.m * lineLength(grid) + grid.width }
+    private static func lineLength(_ grid: TileGrid) -> Int { grid.columns + grid.rateX }
+
+    /// In `memory` of `floats` elements.
+    init(_ grid: TileGrid, _ s: trellis_conv, stride: Int, _ memory: UnsafeMutablePointer<Float>) {
+        line = TilePlaces.lineLength(grid)
+        split = UnsafeMutableRawPointer(memory).assumingMemoryBound(to: Int32.self)
+        join = split + grid.m * line
+        let rate = grid.rateX
+        for i in 0..<grid.m {
+            for l in 0..<line {
+                let pixel = rate * (grid.m * (l / rate) + i) + l % rate
+                let source = pixel - s.padWidth
+                split[i * line + l] = source >= 0 && source < s.inWidth ? Int32(source) : -1
+                if l < grid.columns && pixel < grid.width { join[pixel] = Int32(i * stride + l) }
             }
-        } else if finish.accumulate {
-            for run in 0..<runs { finish.row(from + l + run * rate, target + x + run * step, rate) }
-        } else {
-            copyRuns(from + l, rate, target + x, step, rate, runs)
-        }
-        l += runs * rate
-        while l < count {
-            let x = places.pixel(l)
-            if x >= width { break }
-            finish.single(target + x, from[l])
-            l += 1
         }
     }
+
+    /// What the tile columns meet of a source row (nil: of padding), as `grid.m` lines `step` apart. A line's rest, of the tile column after the last, lies
+    /// where the next row of tiles goes.
+    @inline(always)
+    func splitRow(_ grid: TileGrid, _ source: UnsafePointer<Float>?, _ target: UnsafeMutablePointer<Float>, _ step: Int) {
+        for i in 0..<grid.m {
+            if let source { trellis_gather(source, split + i * line, target + i * step, line) } else { clear(target + i * step, line) }
+        }
+    }
+
+    /// The rest of a source row's eight lines: those of the next tile column.
+    @inline(always)
+    func addNeighbours(_ grid: TileGrid, _ target: UnsafeMutablePointer<Float>, _ step: Int) {
+        for j in grid.m..<8 { copyRow(target + (j - grid.m) * step + grid.rateX, target + j * step, grid.columns, false) }
+    }
+
+    /// An output row from the lines at `from`.
+    @inline(always)
+    func joinRow(_ from: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ width: Int) { trellis_gather(from, join, target, width) }
 }

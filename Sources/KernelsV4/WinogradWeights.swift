@@ -3,16 +3,19 @@ import CKernels
 /// Floats from one point's weights to the next's: a little more than they take, as distances of whole pages put all points into one set of the cache.
 @inline(always) func winogradPointStride(_ blocks: Int, _ channels: Int) -> Int { blocks * channels * tileRows + 16 }
 
-/// Packs transformed weights as [point][block of tileRows][channel][tileRows], each row times its scale.
+/// Packs transformed weights as [point][block of tileRows][channel][tileRows], each row times its scale. With `back`, the weights lie as
+/// [channel][row] and each kernel is turned around.
 func packWinograd(
     _ s: trellis_conv, _ w: UnsafePointer<Float>, _ scale: UnsafePointer<Float>?, _ target: UnsafeMutablePointer<Float>, _ blocks: Int,
-    _ parallel: Parallel
+    back: Bool, _ parallel: Parallel
 ) {
     let size = s.kernelHeight, kernel = size * size, channels = s.inChannels
     let slots = tapMemory(kernel)
-    for k in 0..<kernel { slots[k] = k }
+    for k in 0..<kernel { slots[k] = back ? kernel - 1 - k : k }
+    let last = slots[kernel - 1]
     let source = WeightSource(
-        w, rows: s.outChannels, rowStride: channels * kernel, channels: channels, channelStride: kernel, kernel: kernel, slots: slots, taps: kernel)
+        w, rows: s.outChannels, rowStride: back ? kernel : channels * kernel, channels: channels, channelStride: back ? s.outChannels * kernel : kernel,
+        kernel: kernel, slots: slots, taps: kernel)
     let strips = ceilDivide(s.outChannels, lanes), each = larger(1, 64 / lanes), parts = ceilDivide(channels, each)
     let pointStride = winogradPointStride(blocks, channels)
     parallel(strips * parts) { piece in
@@ -26,7 +29,7 @@ func packWinograd(
         let factor = load(factors)
         source.each(strip * lanes, first..<smaller(channels, first + each), square) { channel, tap, weights in
             store(taps + tap * lanes, load(weights) * factor)
-            if tap < kernel - 1 { return }
+            if tap != last { return }
             // Columns first, then rows.
             for x in 0..<size { atPoints(taps + x * lanes, size * lanes, size, rows + x * lanes, size * lanes) }
             for y in 0..<8 { atPoints(rows + y * size * lanes, lanes, size, values + y * 8 * lanes, lanes) }

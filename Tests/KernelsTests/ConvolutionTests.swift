@@ -38,8 +38,8 @@ final class ConvolutionTests: XCTestCase {
         }}}
     }
 
-    func compare(_ a: [Float], _ b: [Double], _ scale: [Double], _ what: String, file: StaticString = #filePath, line: UInt = #line) {
-        for i in a.indices where !(abs(Double(a[i]) - b[i]) <= 2e-6 * (scale[i] + 1)) {
+    func compare(_ a: [Float], _ b: [Double], _ scale: [Double], _ what: String, _ tolerance: Double = 2e-6, file: StaticString = #filePath, line: UInt = #line) {
+        for i in a.indices where !(abs(Double(a[i]) - b[i]) <= tolerance * (scale[i] + 1)) {
             XCTFail("\(what): element \(i) is \(a[i]), expected \(b[i])", file: file, line: line)
             return
         }
@@ -97,8 +97,8 @@ final class ConvolutionTests: XCTestCase {
                     XCTAssertTrue(first.2.map(\.bitPattern) == ww.map(\.bitPattern), "weight gradient differs by threads: \(what)")
                 } else {
                     first = (yy, dd, ww)
-                    compare(yy, y, ys, "forward \(what)")
-                    compare(dd, dx, dxs, "input gradient \(what)")
+                    compare(yy, y, ys, "forward \(what)", Convolution.filtersMinimally(s.oneGroup) ? 1e-5 : 2e-6)
+                    compare(dd, dx, dxs, "input gradient \(what)", Convolution.filtersMinimally(s.oneGroup.turnedAround) ? 1e-5 : 2e-6)
                     compare(ww, dw, dws, "weight gradient \(what)")
                 }
             }
@@ -112,6 +112,25 @@ final class ConvolutionTests: XCTestCase {
         return ConvShape(
             batch: n, inChannels: c, inHeight: h, inWidth: w, outChannels: o, kernelHeight: k, kernelWidth: k, strideHeight: stride,
             strideWidth: stride, padHeight: p, padWidth: p, dilationHeight: dilation, dilationWidth: dilation, groups: groups)
+    }
+
+    /// Winograd's form in training: whole tiles and cut ones, one row of tiles and many, rates, no padding and more than the kernel wants, groups.
+    func testMinimalFiltering() {
+        Convolution.filtering = .wherePossible
+        defer { Convolution.filtering = .whereItPays }
+        let shapes = [
+            shape(2, 3, 21, 17, 9, k: 5, dilation: 2), shape(1, 5, 12, 19, 3, k: 3), shape(3, 2, 9, 9, 4, k: 5, dilation: 2), shape(1, 2, 1, 1, 2, k: 3),
+            shape(1, 6, 13, 10, 5, k: 3, pad: 0), shape(1, 3, 7, 8, 3, k: 5, pad: 4), shape(2, 4, 19, 18, 4, k: 3, dilation: 3), shape(1, 3, 5, 4, 2, k: 3, dilation: 6),
+            shape(1, 8, 14, 15, 6, k: 5, groups: 2), shape(1, 2, 5, 450, 3, k: 5), shape(1, 2, 9, 8, 3, k: 5, pad: 0, dilation: 2),
+        ]
+        for s in shapes { variants(s) }
+    }
+
+    func testWhereMinimalFilteringPays() {
+        XCTAssertTrue(Convolution.filtersMinimally(shape(6, 16, 41, 41, 80, k: 5, dilation: 2)))
+        XCTAssertTrue(Convolution.filtersMinimally(shape(2, 32, 65, 65, 32, k: 3)))
+        XCTAssertFalse(Convolution.filtersMinimally(shape(4, 64, 11, 11, 320, k: 3, dilation: 2)))
+        XCTAssertFalse(Convolution.filtersMinimally(shape(2, 64, 41, 41, 64, k: 3, stride: 2)))
     }
 
     func variants(_ s: ConvShape) {

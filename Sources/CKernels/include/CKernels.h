@@ -11,6 +11,7 @@
 #include "taps.h"
 #include "threads.h"
 #include "conv.h"
+#include "gather.h"
 #include "transpose.h"
 
 /// x86-64 level of this processor: 2, 3 or 4 (TRELLIS_CPU=2|3|4 in the environment lowers it).
