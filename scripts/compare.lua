@@ -6,7 +6,7 @@
 --
 -- Leaves in its directory: search/ (what scripts/search.lua leaves), runs/NAME/ for each training, results.csv, results.json, and
 -- comparison.svg and .png with every run as a dot.
-local parse, datasets = require("options").parse, require("datasets")
+local parse, datasets, runs = require("options").parse, require("datasets"), require("runs")
 
 local options = parse(arg, "Compares a found architecture with random ones and known designs.", datasets.options{
   {"layers", 6, "L"},
@@ -36,14 +36,6 @@ local options = parse(arg, "Compares a found architecture with random ones and k
 })
 if options.threads > 0 then trellis.threads(options.threads) end
 
-local out = options.out
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
-local function makeDirectory(path) assert(os.execute("mkdir -p '" .. path:gsub("'", "'\\''") .. "'")) end
-
 -- Whole or not at all: beside the file first, then renamed.
 local function write(path, text)
   local file = assert(io.open(path .. ".part", "w"))
@@ -52,34 +44,18 @@ local function write(path, text)
   assert(os.rename(path .. ".part", path))
 end
 
--- What the result depends on. A resumed comparison has the options of the first; one that is given and differs is an error.
-local settingsPath = out .. "/settings.safetensors"
-local function text(x) return type(x) == "table" and table.concat(x, ",") or tostring(x) end
-local o = {}
-for name, value in pairs(options) do
-  if name ~= "out" and name ~= "resume" and name ~= "threads" and name ~= "given" then o[name] = value end
-end
-if exists(settingsPath) then
-  if not options.resume then error(out .. " holds a comparison already: --resume continues it, another --out starts a new one", 0) end
-  local before = checkpoint.load(settingsPath).settings
-  for name, value in pairs(o) do
-    if options.given[name] and text(value) ~= text(before[name]) then
-      error(("--%s is %s, the comparison in %s has %s; leave it out to resume"):format(name:gsub("_", "-"), text(value), out, text(before[name])), 0)
-    end
-  end
-  o = before
-end
+local out, o = runs.open(options, "compare", "settings.safetensors", function(run) return run.settings end)
 if o.repeats < 1 or o.random < 1 or o.steps < 1 then error("--repeats, --random and --steps should be 1 or more", 0) end
 
 local train, validation = datasets.load(o)
 local space = nas.trellis{layers = o.layers, strides = o.strides, filters = o.search_filters, cell = nas.cell{blocks = o.blocks, operators = o.operators}}
-makeDirectory(out .. "/runs")
-checkpoint.save(settingsPath, {settings = o})
+runs.make_directory(out .. "/runs")
+checkpoint.save(out .. "/settings.safetensors", {settings = o})
 
 -- The search is scripts/search.lua itself, with its own directory and its own resuming.
 local function search()
   local path = out .. "/search/architecture.json"
-  if not exists(path) then
+  if not runs.exists(path) then
     local script = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
     local words = {
       [0] = script .. "search.lua", "--out", out .. "/search", "--resume", "--data", o.data, "--train-split", o.train_split, "--images", o.images,
@@ -153,9 +129,9 @@ if found.warning then print("warning: " .. found.warning) end
 local target = cost(found, o.filters).parameters
 
 -- The runs in an order in which a comparison that is not finished yet has some of each kind.
-local runs = {}
+local trainings = {}
 local function add(kind, name, architecture, seed, architectureSeed)
-  runs[#runs + 1] = {kind = kind, name = name, architecture = architecture, seed = seed, architecture_seed = architectureSeed}
+  trainings[#trainings + 1] = {kind = kind, name = name, architecture = architecture, seed = seed, architecture_seed = architectureSeed}
 end
 add("found", "found-1", found, o.seed)
 for k = 1, o.random do
@@ -170,8 +146,8 @@ for k = 2, o.repeats do add("found", "found-" .. k, found, o.seed + k - 1) end
 local function train_run(run)
   local dir = out .. "/runs/" .. run.name
   local path = dir .. "/result.safetensors"
-  if exists(path) then return checkpoint.load(path).result end
-  makeDirectory(dir)
+  if runs.exists(path) then return checkpoint.load(path).result end
+  runs.make_directory(dir)
   run.architecture:save(dir .. "/architecture.json")
   local filters = run.kind == "found" and o.filters or closest(run.architecture, target)
   local network = run.architecture:network(with{filters = filters, classes = train.classes, seed = run.seed})
@@ -211,14 +187,14 @@ local function writeResults(results)
 end
 
 print(("%s, %d images to train with, %d to measure with; %d steps of %d images, about %d parameters each; %d runs"):format(
-  datasets.name(o), #train, #validation, o.steps, o.batch, target, #runs))
+  datasets.name(o), #train, #validation, o.steps, o.batch, target, #trainings))
 local results = {}
-for i, run in ipairs(runs) do
+for i, run in ipairs(trainings) do
   local result = train_run(run)
   results[i] = result
   collectgarbage()
   print(("%2d/%d  %-12s mIoU %.2f %%  loss %.3f  F = %d, %d parameters, %.2f G multiply-adds, path %s  %d s"):format(
-    i, #runs, result.name, 100 * result.miou, result.loss, result.filters, result.parameters, result.multiply_adds / 1e9, result.path, result.seconds))
+    i, #trainings, result.name, 100 * result.miou, result.loss, result.filters, result.parameters, result.multiply_adds / 1e9, result.path, result.seconds))
   writeResults(results)
 end
 

@@ -8,7 +8,7 @@
 -- The architecture is a file of a search, or one of nas.gallery. Leaves in its directory: the model directories best (by validation) and last,
 -- each with weights.safetensors and card.json; checkpoint.safetensors and log.csv (after every validation); and pictures of the curves, the
 -- confusion matrix and some segmented images, each as SVG and PNG.
-local datasets = require("datasets")
+local datasets, runs = require("datasets"), require("runs")
 
 local options = require("options").parse(arg, "Trains the network of an architecture from scratch: a file of a search, or a name of nas.gallery.", datasets.options{
   {"filters", 8, "F, channels of a block at the finest stride; published 20, 32, 48"},
@@ -39,46 +39,7 @@ local options = require("options").parse(arg, "Trains the network of an architec
 }, "ARCHITECTURE")
 if options.threads > 0 then trellis.threads(options.threads) end
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
-
--- Where the results go, and what a run before left there.
-local out = options.out
-if not out then
-  local n, last = 1, nil
-  out = "model"
-  while exists(out .. "/checkpoint.safetensors") do
-    n, last = n + 1, out
-    out = "model-" .. n
-  end
-  if options.resume then out = last or error("there is no run to resume in model, model-2, ...; name its directory with --out", 0) end
-end
-local before
-if exists(out .. "/checkpoint.safetensors") then
-  if not options.resume then error(out .. " holds a run already: --resume continues it, another --out starts a new one", 0) end
-  before = checkpoint.load(out .. "/checkpoint.safetensors").note
-  if not before then error(out .. " holds another kind of run", 0) end
-elseif options.resume then
-  print("no checkpoint in " .. out .. " yet: from the beginning")
-end
-
--- What the result depends on. A resumed run has the options of the first; one that is given and differs is an error.
-local o = {}
-for name, value in pairs(options) do
-  if name ~= "out" and name ~= "resume" and name ~= "threads" and name ~= "given" and name ~= "words" then o[name] = value end
-end
-local function text(x) return type(x) == "table" and table.concat(x, ",") or tostring(x) end
-if before then
-  for name, value in pairs(o) do
-    if options.given[name] and text(value) ~= text(before[name]) then
-      error(("--%s is %s, the run in %s has %s; leave it out to resume"):format(name:gsub("_", "-"), text(value), out, text(before[name])), 0)
-    end
-  end
-  o = before
-end
+local out, o, before = runs.open(options, "model", "checkpoint.safetensors", function(run) return run.note end)
 
 local architecture
 if before then
@@ -86,7 +47,7 @@ if before then
 else
   local name = options.words[1] or error("name an architecture: a file that a search left, or one of nas.gallery (--help lists the options)", 0)
   if #options.words > 1 then error("one architecture expected, got '" .. table.concat(options.words, "', '") .. "'", 0) end
-  architecture = exists(name) and nas.load(name) or nas.gallery[name]
+  architecture = runs.exists(name) and nas.load(name) or nas.gallery[name]
   if not architecture then
     local known = {}
     for each in pairs(nas.gallery) do known[#known + 1] = each end
@@ -109,7 +70,7 @@ if not before then
   print(network:count{height = o.crop[1], width = o.crop[2]})
   print(train, validation)
 end
-assert(os.execute("mkdir -p '" .. out:gsub("'", "'\\''") .. "'"))
+runs.make_directory(out)
 architecture:save(out .. "/architecture.json")
 
 local start, first = os.time(), true

@@ -7,7 +7,7 @@
 -- Leaves in its directory: checkpoint.safetensors, log.csv and history.safetensors (after every epoch), architecture.json, pictures of the
 -- trellis with its beta, the cell, alpha, the curves and some segmented images, each as SVG and PNG, and all of it on one page, report.html
 -- (scripts/report.lua makes the page of a run that is not done).
-local parse, datasets = require("options").parse, require("datasets")
+local parse, datasets, runs = require("options").parse, require("datasets"), require("runs")
 
 local options = parse(arg, "Searches an architecture for segmentation.", datasets.options{
   {"layers", 6, "L"},
@@ -33,50 +33,8 @@ local options = parse(arg, "Searches an architecture for segmentation.", dataset
 })
 if options.threads > 0 then trellis.threads(options.threads) end
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
-
--- Where the results go, and what a run before left there.
-local out = options.out
-if not out then
-  local n, last = 1, nil
-  out = "search"
-  while exists(out .. "/checkpoint.safetensors") do
-    n, last = n + 1, out
-    out = "search-" .. n
-  end
-  if options.resume then out = last or error("there is no run to resume in search, search-2, ...; name its directory with --out", 0) end
-end
+local out, o, before = runs.open(options, "search", "checkpoint.safetensors", function(run) return run.settings end)
 local checkpointPath = out .. "/checkpoint.safetensors"
-local before
-if options.resume then
-  if exists(checkpointPath) then
-    before = checkpoint.load(checkpointPath)
-  else
-    print("no checkpoint in " .. out .. " yet: from the beginning")
-  end
-elseif exists(checkpointPath) then
-  error(out .. " holds a run already: --resume continues it, another --out starts a new one", 0)
-end
-
--- What the result depends on. A resumed run has the options of the first; one that is given and differs is an error.
-local settings = {}
-for name, value in pairs(options) do
-  if name ~= "out" and name ~= "resume" and name ~= "threads" and name ~= "given" then settings[name] = value end
-end
-local function text(x) return type(x) == "table" and table.concat(x, ",") or tostring(x) end
-if before then
-  for name, value in pairs(settings) do
-    if options.given[name] and text(value) ~= text(before.settings[name]) then
-      error(("--%s is %s, the run in %s has %s; leave it out to resume"):format(name:gsub("_", "-"), text(value), out, text(before.settings[name])), 0)
-    end
-  end
-  settings = before.settings
-end
-local o = settings
 
 -- Images: two disjoint halves for training, others for validation.
 local train, validation = datasets.load(o)
@@ -101,7 +59,7 @@ local metadata = {
 local colours = {}
 for i, colour in ipairs(train.colours) do colours[i] = table.concat(colour, " ") end
 metadata.colours = table.concat(colours, "\n")
-for name, value in pairs(o) do metadata["settings." .. name] = text(value) end
+for name, value in pairs(o) do metadata["settings." .. name] = runs.text(value) end
 local history = require("history").open(before, {supernet = supernet, validation = validation, epochs = o.epochs, metadata = metadata})
 
 local done, log = 0, {}
@@ -109,7 +67,7 @@ if before then
   checkpoint.load(checkpointPath, {supernet = supernet, sgd = sgd, adam = adam, a = a, b = b})
   done, log = before.epoch, before.log
 end
-assert(os.execute("mkdir -p '" .. out:gsub("'", "'\\''") .. "'"))
+runs.make_directory(out)
 
 if not before then
   print(space)
@@ -168,7 +126,7 @@ for epoch = done + 1, o.epochs do
   history:record(epoch)
   -- First the checkpoint, which holds log and history too, then these: a kill between them loses nothing.
   checkpoint.save(checkpointPath, history:into{
-    supernet = supernet, sgd = sgd, adam = adam, a = a, b = b, epoch = epoch, log = log, settings = settings,
+    supernet = supernet, sgd = sgd, adam = adam, a = a, b = b, epoch = epoch, log = log, settings = o,
   })
   writeLog()
   history:save(out)
