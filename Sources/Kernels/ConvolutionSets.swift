@@ -29,8 +29,8 @@ public struct ConvolutionSets: Sendable {
     }
 
     /// An even number of small sets side by side, what is left by all threads.
-    private func each(_ body: (Int) -> Void) {
-        let together = isSmall ? sets & ~1 : 0
+    private func each(evenLarge: Bool = false, _ body: (Int) -> Void) {
+        let together = isSmall || evenLarge ? sets & ~1 : 0
         ThreadPool.run(together, body)
         for set in together..<sets { body(set) }
     }
@@ -72,11 +72,11 @@ public struct ConvolutionSets: Sendable {
         }
     }
 
-    /// As `Convolution.weightGradient`.
+    /// As `Convolution.weightGradient`. The sets have nothing in common, and sums over all pixels in few pieces: large ones go side by side, too.
     public func weightGradient(
         input: UnsafePointer<Float>, gradient: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, relu: Bool, accumulate: Bool
     ) {
-        each { set in
+        each(evenLarge: true) { set in
             Convolution.weightGradient(
                 one, input: input + set * inStep, gradient: gradient + set * outStep, output: output + set * weightStep, relu: relu,
                 accumulate: accumulate)

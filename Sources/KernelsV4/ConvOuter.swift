@@ -10,8 +10,8 @@ private struct OuterWalk {
     var gBatch = 0, gRow = 0
 }
 
-/// result[i * stride ..< + blockLanes] = sum over pixels of x[channel i] * g, for `tilePixels` channels i. Of fewer
-/// (`last` + 1), the last is taken again.
+/// result[i * stride ..< + blockLanes] += sum over pixels of x[channel i] * g, for `tilePixels` channels i. Of fewer
+/// (`last` + 1), the last is taken again, to no use.
 @inline(never)
 private func outerTile(
     _ x: UnsafePointer<Float>, _ plane: Int, _ last: Int, _ g: UnsafePointer<Float>, _ walk: OuterWalk,
@@ -48,17 +48,26 @@ private func outerTile(
             }
         }
     }
-    p0.put(result)
-    p1.put(result + stride)
-    p2.put(result + 2 * stride)
-    p3.put(result + 3 * stride)
+    p0.add(to: result)
+    p1.add(to: result + stride)
+    p2.add(to: result + 2 * stride)
+    p3.add(to: result + 3 * stride)
     #if KernelsV4
-    p4.put(result + 4 * stride)
-    p5.put(result + 5 * stride)
-    p6.put(result + 6 * stride)
-    p7.put(result + 7 * stride)
+    p4.add(to: result + 4 * stride)
+    p5.add(to: result + 5 * stride)
+    p6.add(to: result + 6 * stride)
+    p7.add(to: result + 7 * stride)
     #endif
 }
+
+extension Pair {
+    @inline(always) func add(to p: UnsafeMutablePointer<Float>) {
+        store(p, load(p) + a)
+        store(p + lanes, load(p + lanes) + b)
+    }
+}
+
+@inline(always) private func add(_ v: V, to p: UnsafeMutablePointer<Float>) { store(p, load(p) + v) }
 
 /// The same for a last block of at most one vector of output channels; memory is laid out as for two. Pixels go in turn to two sums
 /// of each channel: an AVX2 core has to have eight on the way.
@@ -122,34 +131,67 @@ private func outerTileHalf(
     p2 += q2
     p3 += q3
     #endif
-    store(result, p0)
-    store(result + stride, p1)
-    store(result + 2 * stride, p2)
-    store(result + 3 * stride, p3)
+    add(p0, to: result)
+    add(p1, to: result + stride)
+    add(p2, to: result + 2 * stride)
+    add(p3, to: result + 3 * stride)
     #if KernelsV4
-    store(result + 4 * stride, p4)
-    store(result + 5 * stride, p5)
-    store(result + 6 * stride, p6)
-    store(result + 7 * stride, p7)
+    add(p4, to: result + 4 * stride)
+    add(p5, to: result + 5 * stride)
+    add(p6, to: result + 6 * stride)
+    add(p7, to: result + 7 * stride)
     #endif
 }
 
 /// A weight gradient in this form.
-struct OuterJob {
+///
+/// Pixels are taken in units, a band of rows or a few whole images, that stay in the caches while all taps pass by: with a tap at a time over all pixels
+/// 5x5 at rate 2 from 8 to 32 channels on 81x81 ran at a third of the speed, from memory. A piece is a block of output channels over some of the
+/// units, has sums of its own, and turns its part of the output's gradient to pixel-major as it goes; the sums of all pieces of a block are added
+/// up in the end, in the order of the pixels.
+private struct OuterJob {
     /// Shape of the pass: a grid over the output, its source the input.
     var grid: PixelJob
-    /// Packed [block][image][pixel][blockLanes].
-    var gradient: UnsafePointer<Float>
-    var kernel = 0
-    var result: UnsafeMutablePointer<Float>
-    var accumulate = false
+    let gradient: UnsafePointer<Float>
+    let gradientBatchStride: Int
+    let kernel: Int
+    let result: UnsafeMutablePointer<Float>
+    let accumulate: Bool
+    /// Images and rows of a unit, and how many there are.
+    let images: Int, rows: Int, units: Int
+    /// Pieces of a block.
+    let splits: Int
+    /// [split][block][group][channel][tap][blockLanes].
+    var sums: UnsafeMutablePointer<Float>
+
+    var blocks: Int { ceilDivide(grid.rows, blockLanes) }
+    var groups: Int { ceilDivide(grid.channels, tilePixels) }
+    var groupSize: Int { tilePixels * kernel * blockLanes }
+    var bands: Int { ceilDivide(grid.gridHeight, rows) }
+    var pixels: Int { grid.gridHeight * grid.gridWidth }
+
+    init(_ grid: PixelJob, _ gradient: UnsafePointer<Float>, _ gradientBatchStride: Int, _ kernel: Int, _ result: UnsafeMutablePointer<Float>, _ accumulate: Bool) {
+        (self.grid, self.gradient, self.gradientBatchStride) = (grid, gradient, gradientBatchStride)
+        (self.kernel, self.result, self.accumulate) = (kernel, result, accumulate)
+        let pixels = grid.gridHeight * grid.gridWidth, whole = pixels <= 1024, blocks = ceilDivide(grid.rows, blockLanes)
+        // A single block should come in two pieces at least.
+        images = whole ? smaller(ceilDivide(grid.batch * blocks, 2), larger(1, smaller(grid.batch, 1024 / pixels))) : 1
+        rows = !whole ? larger(1, 512 / grid.gridWidth) : grid.batch * blocks == 1 ? ceilDivide(grid.gridHeight, 2) : grid.gridHeight
+        units = ceilDivide(grid.batch, images) * ceilDivide(grid.gridHeight, rows)
+        var products = 0
+        for t in 0..<grid.tapCount { products += grid.batch * grid.taps[t].pixels }
+        splits = larger(1, smaller(smaller(units, ceilDivide(8, blocks)), products * grid.channels * grid.rows / pieceWork / blocks))
+        sums = result
+    }
 }
 
 func outerCost(_ job: PixelJob) -> Int {
     let vectors = ceilDivide(job.rows, lanes)
     var pixels = 0
     for t in 0..<job.tapCount { pixels += job.batch * job.taps[t].pixels }
+    // Turning the gradient costs a pixel of a vector as much as the products with a dozen channels.
     return ceilDivide(job.channels, tilePixels) * (vectors * tilePixels * (pixels * 17 / 16 + job.tapCount * lanes / 2) + job.tapCount * 80)
+        + 12 * vectors * job.batch * job.gridHeight * job.gridWidth
 }
 
 func dotCost(_ batch: Int, _ rows: Int, _ columns: Int, _ positions: Int) -> Int {
@@ -157,68 +199,108 @@ func dotCost(_ batch: Int, _ rows: Int, _ columns: Int, _ positions: Int) -> Int
     return tiles * dotRows * dotColumns * (ceilDivide(positions, lanes) + 10 * ceilDivide(positions, 2048))
 }
 
-func run(_ job: OuterJob, _ parallel: Parallel) {
-    let blocks = ceilDivide(job.grid.rows, blockLanes), groups = ceilDivide(job.grid.channels, tilePixels)
-    var work = 0
-    for t in 0..<job.grid.tapCount { work += job.grid.batch * job.grid.taps[t].pixels }
-    work = larger(1, work * tilePixels * blockLanes)
-    let each = larger(1, smaller(pieceWork / work, ceilDivide(groups * blocks, 2)))
+private func run(_ job: OuterJob, _ parallel: Parallel) {
+    let blocks = job.blocks, groups = job.groups
+    if job.splits == 1 {
+        parallel(blocks) { block in
+            runPiece(job, block, 0)
+            for group in 0..<groups { deliver(job, block, group) }
+        }
+        return
+    }
+    parallel(blocks * job.splits) { piece in runPiece(job, piece % blocks, piece / blocks) }
+    let each = larger(1, pieceWork / (job.groupSize * (job.splits + 8)))
     parallel(ceilDivide(blocks * groups, each)) { piece in
-        for i in piece * each..<smaller(blocks * groups, (piece + 1) * each) { runGroup(job, i / groups, i % groups * tilePixels) }
+        for i in piece * each..<smaller(blocks * groups, (piece + 1) * each) { deliver(job, i / groups, i % groups) }
     }
 }
 
-private func runGroup(_ job: OuterJob, _ block: Int, _ first: Int) {
-    let grid = job.grid, kernel = job.kernel
-    let memory = scratch(7, 2 * tilePixels * kernel * blockLanes)
-    let turned = memory + tilePixels * kernel * blockLanes
-    let pixels = grid.gridHeight * grid.gridWidth, plane = grid.sourceHeight * grid.sourceWidth
-    let channels = smaller(tilePixels, grid.channels - first), rows = smaller(blockLanes, grid.rows - block * blockLanes)
-    // Where few taps are live their sums go one by one to their places, and the others' zeros straight into the result.
-    let few = grid.tapCount * 2 <= kernel
-    if !few && grid.tapCount < kernel { clear(memory, tilePixels * kernel * blockLanes) }
-    for t in 0..<grid.tapCount {
-        let tap = grid.taps[t]
-        var walk = OuterWalk()
-        walk.batch = grid.batch
-        walk.rows = tap.lastRow - tap.firstRow
-        walk.columns = tap.lastColumn - tap.firstColumn
-        walk.xBatch = grid.sourceBatchStride
-        walk.xRow = grid.strideHeight * grid.sourceWidth
-        walk.xColumn = grid.strideWidth
-        walk.gBatch = pixels * blockLanes
-        walk.gRow = grid.gridWidth * blockLanes
-        if walk.columns == grid.gridWidth && walk.xRow == walk.columns * walk.xColumn {
-            // Whole rows are one run.
-            walk.columns *= walk.rows
-            walk.rows = 1
+private func runPiece(_ job: OuterJob, _ block: Int, _ split: Int) {
+    let grid = job.grid, sums = job.sums + (split * job.blocks + block) * job.groups * job.groupSize
+    let rows = smaller(blockLanes, grid.rows - block * blockLanes), room = job.images * job.rows * grid.gridWidth * blockLanes
+    let turned = scratch(7, room)
+    clear(sums, job.groups * job.groupSize)
+    if rows % lanes != 0 { clear(turned, room) }
+    for unit in split * job.units / job.splits..<(split + 1) * job.units / job.splits {
+        let image = unit / job.bands * job.images, top = unit % job.bands * job.rows
+        let images = smaller(job.images, grid.batch - image), bottom = smaller(grid.gridHeight, top + job.rows), length = (bottom - top) * grid.gridWidth
+        let from = job.gradient + image * job.gradientBatchStride + block * blockLanes * job.pixels + top * grid.gridWidth
+        for i in 0..<images {
+            transpose(from + i * job.gradientBatchStride, job.pixels, rows, length, turned + i * length * blockLanes, blockLanes)
         }
-        let row = tap.firstRow * grid.strideHeight + tap.row, column = tap.firstColumn * grid.strideWidth + tap.column
-        let x = grid.source + first * plane + row * grid.sourceWidth + column
-        let g = job.gradient + (block * grid.batch * pixels + tap.firstRow * grid.gridWidth + tap.firstColumn) * blockLanes
-        if rows > lanes {
-            outerTile(x, plane, channels - 1, g, walk, memory + tap.index * blockLanes, kernel * blockLanes)
-        } else {
-            outerTileHalf(x, plane, channels - 1, g, walk, memory + tap.index * blockLanes, kernel * blockLanes)
+        for group in 0..<job.groups {
+            for t in 0..<grid.tapCount {
+                addTap(job, grid.taps[t], image, images, top, bottom, group * tilePixels, rows, turned, sums + group * job.groupSize)
+            }
         }
     }
-    let length = channels * kernel
+}
+
+/// Adds what a unit's pixels (rows `top ..< bottom` of `images` images) give to one tap of a group of channels.
+@inline(always)
+private func addTap(
+    _ job: OuterJob, _ tap: PixelTap, _ image: Int, _ images: Int, _ top: Int, _ bottom: Int, _ channel: Int, _ rows: Int,
+    _ turned: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>
+) {
+    let grid = job.grid, plane = grid.sourceHeight * grid.sourceWidth
+    let first = larger(top, tap.firstRow), last = smaller(bottom, tap.lastRow)
+    if first >= last { return }
+    var walk = OuterWalk()
+    walk.batch = images
+    walk.rows = last - first
+    walk.columns = tap.lastColumn - tap.firstColumn
+    walk.xBatch = grid.sourceBatchStride
+    walk.xRow = grid.strideHeight * grid.sourceWidth
+    walk.xColumn = grid.strideWidth
+    walk.gBatch = (bottom - top) * grid.gridWidth * blockLanes
+    walk.gRow = grid.gridWidth * blockLanes
+    if walk.columns == grid.gridWidth && walk.xRow == walk.columns * walk.xColumn {
+        // Whole rows are one run.
+        walk.columns *= walk.rows
+        walk.rows = 1
+    }
+    let row = first * grid.strideHeight + tap.row, column = tap.firstColumn * grid.strideWidth + tap.column
+    let x = grid.source + image * grid.sourceBatchStride + channel * plane + row * grid.sourceWidth + column
+    let g = turned + ((first - top) * grid.gridWidth + tap.firstColumn) * blockLanes
+    let lastChannel = smaller(tilePixels, grid.channels - channel) - 1, stride = job.kernel * blockLanes
+    if rows > lanes {
+        outerTile(x, plane, lastChannel, g, walk, sums + tap.index * blockLanes, stride)
+    } else {
+        outerTileHalf(x, plane, lastChannel, g, walk, sums + tap.index * blockLanes, stride)
+    }
+}
+
+/// Adds up the pieces of a block for one group of channels, and puts the sums into their places.
+private func deliver(_ job: OuterJob, _ block: Int, _ group: Int) {
+    let grid = job.grid, kernel = job.kernel, first = group * tilePixels
+    let channels = smaller(tilePixels, grid.channels - first), rows = smaller(blockLanes, grid.rows - block * blockLanes), length = channels * kernel
+    let sums = job.sums + (block * job.groups + group) * job.groupSize
+    for split in 1..<larger(1, job.splits) {
+        let more = sums + split * job.blocks * job.groups * job.groupSize
+        var i = 0
+        while i < length * blockLanes {
+            store(sums + i, load(sums + i) + load(more + i))
+            i += lanes
+        }
+    }
     let place = job.result + (block * blockLanes * grid.channels + first) * kernel, stride = grid.channels * kernel
-    if few {
+    if grid.tapCount * 2 <= kernel {
+        // Where few taps are live their sums go one by one to their places, and the others' zeros straight into the result.
         if !job.accumulate { for r in 0..<rows { clear(place + r * stride, length) } }
         for c in 0..<channels {
             for t in 0..<grid.tapCount {
                 let index = c * kernel + grid.taps[t].index
-                for r in 0..<rows { place[r * stride + index] += memory[index * blockLanes + r] }
+                for r in 0..<rows { place[r * stride + index] += sums[index * blockLanes + r] }
             }
         }
         return
     }
     if !job.accumulate {
-        transpose(memory, blockLanes, length, rows, place, stride)
+        transpose(sums, blockLanes, length, rows, place, stride)
         return
     }
-    transpose(memory, blockLanes, length, rows, turned, length)
+    let turned = scratch(7, blockLanes * length)
+    transpose(sums, blockLanes, length, rows, turned, length)
     for r in 0..<rows { deliverRow(turned + r * length, place, nil, true, 1, r * stride, length) }
 }
 
@@ -237,20 +319,8 @@ func outerWeightGradient(
         grid.source = UnsafePointer(copy)
         grid.sourceBatchStride = image
     }
-    let pixels = s.outHeight * s.outWidth, strips = ceilDivide(s.outChannels, lanes), blocks = ceilDivide(s.outChannels, blockLanes)
-    let packed = scratch(5, blocks * s.batch * pixels * blockLanes)
-    let each = larger(1, 16384 / (lanes * pixels)), count = s.batch * blocks * 2
-    parallel(ceilDivide(count, each)) { piece in
-        for i in piece * each..<smaller(count, (piece + 1) * each) {
-            let n = i / (2 * blocks), strip = i % (2 * blocks)
-            let to = packed + ((strip / 2 * s.batch + n) * pixels) * blockLanes + strip % 2 * lanes
-            let rows = strip < strips ? smaller(lanes, s.outChannels - strip * lanes) : 0
-            if rows == 0 { continue }
-            if rows < lanes { for p in 0..<pixels { store(to + p * blockLanes, V.zero) } }
-            transpose(g + n * s.outBatchStride + strip * lanes * pixels, pixels, rows, pixels, to, blockLanes)
-        }
-    }
-    let kernel = s.kernelHeight * s.kernelWidth
-    run(OuterJob(grid: grid, gradient: UnsafePointer(packed), kernel: kernel, result: dw, accumulate: accumulate), parallel)
+    var job = OuterJob(grid, g, s.outBatchStride, s.kernelHeight * s.kernelWidth, dw, accumulate)
+    job.sums = scratch(5, job.splits * job.blocks * job.groups * job.groupSize)
+    run(job, parallel)
     return true
 }

@@ -165,6 +165,9 @@ final class ConvolutionTests: XCTestCase {
         variants(shape(3, 8, 9, 9, 8, k: 3))
         variants(shape(1, 16, 21, 21, 16, k: 5, dilation: 2))
         variants(shape(2, 64, 2, 2, 64, k: 3, dilation: 2))
+        // Weight gradients in several bands of rows and pieces of a block.
+        check(shape(2, 8, 37, 41, 20, k: 3, dilation: 2), relu: true, accumulate: true)
+        check(shape(1, 9, 30, 26, 17, k: 5))
         variants(shape(1, 40, 9, 9, 33, k: 3, dilation: 24))
         variants(shape(2, 32, 4, 4, 32, k: 5, dilation: 1))
     }
