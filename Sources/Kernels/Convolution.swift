@@ -84,7 +84,8 @@ public enum Convolution {
             let kernel = choose(KernelsV4.winogradInputGradient, KernelsV3.winogradInputGradient, KernelsV2.winogradInputGradient)
             for i in 0..<s.groups {
                 kernel(
-                    t.turnedAround.c, gradient + i * t.outImage, weight + i * t.weights, output + i * t.inImage, mask.map { $0 + i * t.inImage }, accumulate, parallel)
+                    t.turnedAround.c, gradient + i * t.outImage, weight + i * t.weights, output + i * t.inImage, mask.map { $0 + i * t.inImage },
+                    accumulate, parallel)
             }
             return
         }

@@ -170,7 +170,10 @@ private struct OuterJob {
     var bands: Int { ceilDivide(grid.gridHeight, rows) }
     var pixels: Int { grid.gridHeight * grid.gridWidth }
 
-    init(_ grid: PixelJob, _ gradient: UnsafePointer<Float>, _ gradientBatchStride: Int, _ kernel: Int, _ result: UnsafeMutablePointer<Float>, _ accumulate: Bool) {
+    init(
+        _ grid: PixelJob, _ gradient: UnsafePointer<Float>, _ gradientBatchStride: Int, _ kernel: Int, _ result: UnsafeMutablePointer<Float>,
+        _ accumulate: Bool
+    ) {
         (self.grid, self.gradient, self.gradientBatchStride) = (grid, gradient, gradientBatchStride)
         (self.kernel, self.result, self.accumulate) = (kernel, result, accumulate)
         let pixels = grid.gridHeight * grid.gridWidth, whole = pixels <= 1024, blocks = ceilDivide(grid.rows, blockLanes)

@@ -40,6 +40,21 @@ final class SegmenterTests: TemporaryDirectoryTestCase {
         }
     }
 
+    /// Labels found strip by strip are those of the whole image's probabilities, with a network whose windows do not agree where they overlap.
+    func testStripsGiveTheSameLabels() throws {
+        let net = try Nets.uneven(4)
+        let images = try random([2, 3, 29, 23])
+        for (window, step) in [((8, 9), (3, 4)), ((8, 40), (8, 8)), ((28, 5), (1, 5)), ((9, 23), (2, 23))] {
+            for flip in [false, true] {
+                let options = SegmentationOptions(
+                    flip: flip, window: Size(height: window.0, width: window.1), stride: Size(height: step.0, width: step.1))
+                let segmenter = try Segmenter(net, options)
+                XCTAssertTrue(segmenter.goesByStrips(Size(height: 29, width: 23)))
+                XCTAssertEqual(try segmenter.classify(images).ints(), try segmenter.probabilities(images).argmax(1).ints(), "\(options.summary)")
+            }
+        }
+    }
+
     /// A network whose answer depends on the colour of a pixel alone says the same of flat pictures at every scale and mirrored.
     func testLooksAgreeOnKnownAnswers() throws {
         let size = Size(height: 17, width: 26)

@@ -4,7 +4,8 @@ import Tensors
 /// A network in use: class probabilities and labels of images of any size, at several scales, mirrored, and window by window.
 ///
 /// The network computes in evaluation mode, whatever mode its parts are in, through plans that are kept by the shape of their input.
-/// Scores that are smaller than the image are resized to it (bilinear, corners aligned).
+/// Scores that are smaller than the image are resized to it (bilinear, corners aligned). Labels by windows in the image's own size take memory for
+/// the scores of one row of windows only (`classifyByStrips`).
 public final class Segmenter {
     public let network: Module
     public let options: SegmentationOptions
@@ -51,6 +52,9 @@ public final class Segmenter {
     public func classify(_ images: Tensor) throws -> Tensor {
         let images = try checked(images)
         if options.isPlain { return try plan(images.shape, classify: true)([images])[0] }
+        if goesByStrips(Size(height: images.shape[2], width: images.shape[3])), let window = options.window {
+            return try GradientMode.disabled { try classifyByStrips(images, window) }
+        }
         let scores = try probabilities(images)
         return try GradientMode.disabled { try scores.argmax(1).reshape([scores.shape[0], scores.shape[2], scores.shape[3]]) }
     }
@@ -118,7 +122,7 @@ public final class Segmenter {
         return sum
     }
 
-    private func plan(_ shape: [Int], classify: Bool) -> Compiled {
+    func plan(_ shape: [Int], classify: Bool) -> Compiled {
         if let at = plans.firstIndex(where: { $0.shape == shape && $0.classify == classify }) {
             let known = plans.remove(at: at)
             plans.append(known)
@@ -157,7 +161,7 @@ extension Segmenter {
     }
 
     /// Adds [N, C, h, w] to a part of [N, C, H, W].
-    private static func add(_ part: Tensor, to canvas: Tensor, top: Int, left: Int) throws {
+    static func add(_ part: Tensor, to canvas: Tensor, top: Int, left: Int) throws {
         let (height, width) = (part.shape[2], part.shape[3])
         let (rows, columns) = (canvas.shape[2], canvas.shape[3])
         try part.withFloats { from in
@@ -172,7 +176,7 @@ extension Segmenter {
         }
     }
 
-    private static func divide(_ canvas: Tensor, by coverage: (rows: [Int], columns: [Int])) throws {
+    static func divide(_ canvas: Tensor, by coverage: (rows: [Int], columns: [Int])) throws {
         let across = coverage.columns.map(Float.init)
         try canvas.withFloats { values in
             for line in 0..<canvas.shape[0] * canvas.shape[1] * coverage.rows.count {

@@ -1,8 +1,8 @@
 import CKernels
 
-// Which form an inference pass takes: decided by the shape alone, by estimates in vectors of products (two of them take a cycle).
+// Which form a pass takes, in inference and in training: decided by the shape alone, by estimates in vectors of products (two of them take a cycle).
 
-/// 2: Winograd's; 1: panels; 0: that of `denseForward`. Of one group.
+/// 2: Winograd's; 1: panels; 0: that of `denseForward`. In inference, of one group.
 public func inferenceForm(_ s: trellis_conv, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) -> Int {
     var (form, cost) = (0, directCost(s))
     if let wide = wideCost(s) { (form, cost) = (1, wide) }
