@@ -42,7 +42,9 @@ print(operator("sep_conv_3x3"))
 -- ## What an operator sees
 --
 -- The receptive field is a derivative: those inputs that one output depends on. So ask for it. We take a batch of
--- noise, sum the channels of the output in the middle, go back, and look where the derivative is not zero.
+-- noise, sum the channels of the output in the middle, go back, and look where the derivative is not zero. (More than
+-- a hundred-thousandth of the largest: a fast convolution computes several pixels from common sums, so that a zero may
+-- come out as a rounding error.)
 -- (Evaluation mode, because batch statistics tie all pixels together; a batch, because ReLU and maximum hide some
 -- inputs for some images.)
 
@@ -58,7 +60,7 @@ print(("%-16s %10s %6s %6s"):format("operator", "parameters", "side", "taps"))
 seen, maps = {}, {}
 for i, name in ipairs(names) do
   local map = field(name)
-  local touched = map:gt(1e-7)
+  local touched = map:gt(1e-5 * map:max():item())
   local at = tensor.range(1, 13)[touched:sum(1):gt(0)]            -- the columns that are touched
   seen[name] = {
     side = at[-1] - at[1] + 1, taps = touched:sum():item(), parameters = operator(name):count().parameters,
