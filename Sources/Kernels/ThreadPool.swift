@@ -40,9 +40,37 @@ public enum Workspace {
     }
 }
 
-/// One job at a time. `ticket` holds the job's number (upper half) and its next piece (lower half) in one word: a thread
-/// takes a piece by compare-and-exchange of the whole word, so that one which overslept a job can never take a piece of a
-/// later one with the earlier one's body.
+/// What of which job is taken, in one word: the job's number, and how many of its pieces are taken from the front and from the back.
+private struct Ticket {
+    private static let bits: UInt64 = 18, mask: UInt64 = 1 << bits - 1
+    /// Pieces that a job may have.
+    static let most = 1 << 17
+
+    var word: UInt64
+
+    init(word: UInt64) { self.word = word }
+    init(job: UInt64) { word = job << (2 * Ticket.bits) }
+
+    var job: UInt64 { word >> (2 * Ticket.bits) }
+    /// One more than any job has.
+    var closed: Ticket { Ticket(word: word | Ticket.mask << Ticket.bits | Ticket.mask) }
+    var next: Ticket { Ticket(job: job &+ 1) }
+
+    /// The next piece of `count` from an end and the ticket without it, if there is one.
+    func take(of count: Int, fromFront: Bool) -> (piece: Int, rest: Ticket)? {
+        let front = Int(word >> Ticket.bits & Ticket.mask), back = Int(word & Ticket.mask)
+        guard front + back < count else { return nil }
+        return fromFront ? (front, Ticket(word: word + 1 << Ticket.bits)) : (count - 1 - back, Ticket(word: word + 1))
+    }
+}
+
+/// One job at a time. A thread takes a piece by compare-and-exchange of the whole ticket, so that one which overslept a job can never take a
+/// piece of a later one with the earlier one's body.
+///
+/// The caller takes pieces from the front, the workers from the back: of two threads, each finds much of what it wrote in the last job in its
+/// own cache, because most jobs go through their memory in the same order. Search steps take 2 to 8 % less time than with all from the front
+/// (alternated within one process, 64x64 to 321x321). Not worth it were stores past the caches and fetching lines before they are stored to:
+/// both win a third where nothing is cached, and lose it again in a step, whose next kernel reads what the last one wrote.
 final class Pool: @unchecked Sendable {
     private let ticket = Atomic<UInt64>(0)
     private let body = Atomic<UnsafeRawPointer?>(nil)
@@ -85,13 +113,16 @@ final class Pool: @unchecked Sendable {
     // MARK: The caller's side
 
     func run(_ count: Int, _ work: (Int) -> Void) {
+        if count > Ticket.most {
+            let together = (count + Ticket.most - 1) / Ticket.most
+            run((count + together - 1) / together) { for piece in $0 * together..<min(count, ($0 + 1) * together) { work(piece) } }
+            return
+        }
         if size.load(ordering: .relaxed) == 1 || busy.exchange(true, ordering: .acquiring) {
             for piece in 0..<count { work(piece) }
             return
         }
         if started.load(ordering: .relaxed) == 0 { startWorkers() }
-        // The piece number has 32 bits; nothing cuts work that fine.
-        precondition(count < Int(UInt32.max), "too many pieces")
         withoutActuallyEscaping(work) { escapable in
             withUnsafePointer(to: escapable) { pointer in
                 share(count, UnsafeRawPointer(pointer))
@@ -106,7 +137,7 @@ final class Pool: @unchecked Sendable {
         body.store(pointer, ordering: .releasing)
         pieces.store(count, ordering: .releasing)
         announce()
-        takePieces()
+        takePieces(fromFront: true)
         var spins = 0
         while finished.load(ordering: .acquiring) != count {
             spins += 1
@@ -119,39 +150,33 @@ final class Pool: @unchecked Sendable {
     /// ticket of a short job would find that a longer one has such a piece, and take it: it would be computed twice, and the count of finished
     /// pieces would never be met. Who reads the new body or count has to fail the exchange, hence release here and acquire there.
     private func close() {
-        let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
-        ticket.store(job << 32 | 0xffff_ffff, ordering: .sequentiallyConsistent)
+        ticket.store(Ticket(word: ticket.load(ordering: .relaxed)).next.closed.word, ordering: .sequentiallyConsistent)
     }
 
     /// Opens the next job and wakes who sleeps. Sequentially consistent against `sleep`: either this thread sees the
     /// sleeper, or the sleeper sees the new job.
     private func announce() {
-        let job = (ticket.load(ordering: .relaxed) >> 32) &+ 1
         callerCore.store(trellis_current_core(), ordering: .relaxed)
-        ticket.store(job << 32, ordering: .sequentiallyConsistent)
+        ticket.store(Ticket(word: ticket.load(ordering: .relaxed)).next.word, ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 { bed.wakeAll() }
     }
 
     // MARK: Both sides
 
-    private func takePieces() {
-        var seen = ticket.load(ordering: .acquiring)
-        while true {
-            let piece = Int(seen & 0xffff_ffff)
-            guard piece < pieces.load(ordering: .acquiring), let pointer = body.load(ordering: .acquiring) else { return }
-            let (taken, now) = ticket.compareExchange(
-                expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
-            guard taken else {
-                if now >> 32 != seen >> 32 { return }
-                seen = now
-                continue
+    private func takePieces(fromFront: Bool) {
+        var seen = Ticket(word: ticket.load(ordering: .acquiring))
+        while let (piece, rest) = seen.take(of: pieces.load(ordering: .acquiring), fromFront: fromFront),
+            let pointer = body.load(ordering: .acquiring) {
+            let (taken, now) = ticket.compareExchange(expected: seen.word, desired: rest.word, ordering: .acquiringAndReleasing)
+            let job = seen.job
+            if taken {
+                perform(pointer, piece)
+                finished.add(1, ordering: .releasing)
+                seen = Ticket(word: ticket.load(ordering: .acquiring))
+            } else {
+                seen = Ticket(word: now)
             }
-            perform(pointer, piece)
-            finished.add(1, ordering: .releasing)
-            seen += 1
-            let next = ticket.load(ordering: .acquiring)
-            if next >> 32 != seen >> 32 { return }
-            seen = next
+            if seen.job != job { return }
         }
     }
 
@@ -198,12 +223,12 @@ final class Pool: @unchecked Sendable {
     }
 
     private func work() {
-        var job = ticket.load(ordering: .acquiring) >> 32
-        takePieces()
+        var job = Ticket(word: ticket.load(ordering: .acquiring)).job
+        takePieces(fromFront: false)
         while true {
             job = awaitJob(after: job)
             if stopping.load(ordering: .acquiring) { break }
-            takePieces()
+            takePieces(fromFront: false)
         }
         trellis_workspace_free()
     }
@@ -216,7 +241,7 @@ final class Pool: @unchecked Sendable {
     private func awaitJob(after job: UInt64) -> UInt64 {
         leaveCallerCore()
         for spin in 1...8192 {
-            let now = ticket.load(ordering: .acquiring) >> 32
+            let now = Ticket(word: ticket.load(ordering: .acquiring)).job
             if now != job || stopping.load(ordering: .relaxed) { return now }
             if spin & 1023 == 0 {
                 leaveCallerCore()
@@ -226,9 +251,9 @@ final class Pool: @unchecked Sendable {
             }
         }
         sleepers.add(1, ordering: .sequentiallyConsistent)
-        bed.sleep { self.ticket.load(ordering: .sequentiallyConsistent) >> 32 == job }
+        bed.sleep { Ticket(word: self.ticket.load(ordering: .sequentiallyConsistent)).job == job }
         sleepers.subtract(1, ordering: .relaxed)
-        return ticket.load(ordering: .acquiring) >> 32
+        return Ticket(word: ticket.load(ordering: .acquiring)).job
     }
 
     private func leaveCallerCore() {

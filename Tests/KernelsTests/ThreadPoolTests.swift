@@ -10,7 +10,7 @@ final class ThreadPoolTests: XCTestCase {
         for threads in [1, 2, 3, 7] {
             ThreadPool.threads = threads
             XCTAssertEqual(ThreadPool.threads, threads)
-            for pieces in [0, 1, 2, 3, 17, 1000] {
+            for pieces in [0, 1, 2, 3, 17, 1000, 300_000] {
                 let counts = UnsafeMutablePointer<Int32>.allocate(capacity: pieces + 1)
                 counts.initialize(repeating: 0, count: pieces + 1)
                 for _ in 0..<20 {
