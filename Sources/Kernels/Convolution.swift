@@ -46,8 +46,7 @@ public enum Convolution {
     ) {
         guard !s.isEmpty else { return }
         if s.isDepthwise {
-            choose(KernelsV4.depthwiseForward, KernelsV3.depthwiseForward, KernelsV2.depthwiseForward)(
-                s.c, input, weight, bias, output, relu, accumulate, ThreadPool.run)
+            depthwiseForward(s, 1, input, weight, bias, output, relu, accumulate)
             return
         }
         let t = s.oneGroup, parallel = t.parallel
@@ -75,8 +74,7 @@ public enum Convolution {
     ) {
         guard s.batch * s.inImage > 0 else { return }
         if s.isDepthwise {
-            choose(KernelsV4.depthwiseInputGradient, KernelsV3.depthwiseInputGradient, KernelsV2.depthwiseInputGradient)(
-                s.c, gradient, weight, output, mask, accumulate, ThreadPool.run)
+            depthwiseInputGradient(s, 1, gradient, weight, output, mask, accumulate)
             return
         }
         let t = s.oneGroup, parallel = t.parallel
@@ -107,8 +105,7 @@ public enum Convolution {
             return
         }
         if s.isDepthwise {
-            choose(KernelsV4.depthwiseWeightGradient, KernelsV3.depthwiseWeightGradient, KernelsV2.depthwiseWeightGradient)(
-                s.c, input, gradient, output, relu, accumulate, ThreadPool.run)
+            depthwiseWeightGradient(s, 1, input, gradient, output, relu, accumulate)
             return
         }
         let t = s.oneGroup, parallel = t.parallel
@@ -117,6 +114,39 @@ public enum Convolution {
             kernel(
                 t.c, input + i * t.inImage, gradient + i * t.outImage, output + i * t.weights, relu, accumulate, parallel)
         }
+    }
+}
+
+/// Depthwise convolutions of one input, `repeats` of them with outputs, weights and biases side by side.
+extension Convolution {
+    /// Whether they are better done by one call than side by side.
+    static func depthwiseCopies(_ s: ConvShape) -> Bool {
+        s.isDepthwise && !s.isEmpty && choose(KernelsV4.depthwiseCopies, KernelsV3.depthwiseCopies, KernelsV2.depthwiseCopies)(s.c)
+    }
+
+    static func depthwiseForward(
+        _ s: ConvShape, _ repeats: Int, _ input: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
+        _ output: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool
+    ) {
+        choose(KernelsV4.depthwiseForward, KernelsV3.depthwiseForward, KernelsV2.depthwiseForward)(
+            s.c, input, weight, bias, output, relu, accumulate, repeats, ThreadPool.run)
+    }
+
+    /// All are added to the same gradient.
+    static func depthwiseInputGradient(
+        _ s: ConvShape, _ repeats: Int, _ gradient: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>,
+        _ mask: UnsafePointer<Float>?, _ accumulate: Bool
+    ) {
+        choose(KernelsV4.depthwiseInputGradient, KernelsV3.depthwiseInputGradient, KernelsV2.depthwiseInputGradient)(
+            s.c, gradient, weight, output, mask, accumulate, repeats, ThreadPool.run)
+    }
+
+    static func depthwiseWeightGradient(
+        _ s: ConvShape, _ repeats: Int, _ input: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>,
+        _ relu: Bool, _ accumulate: Bool
+    ) {
+        choose(KernelsV4.depthwiseWeightGradient, KernelsV3.depthwiseWeightGradient, KernelsV2.depthwiseWeightGradient)(
+            s.c, input, gradient, output, relu, accumulate, repeats, ThreadPool.run)
     }
 }
 

@@ -41,7 +41,7 @@ extension Convolution {
         guard !s.isEmpty else { return }
         if s.isDepthwise {
             let kernel = choose(KernelsV4.depthwiseForward, KernelsV3.depthwiseForward, KernelsV2.depthwiseForward)
-            return plain(s, input, weight, output, around, kernel)
+            return plain(s, input, weight, output, around) { kernel($0, $1, $2, $3, $4, $5, $6, 1, $7) }
         }
         let t = s.oneGroup
         let form = inferenceForm(s, input, output)

@@ -9,6 +9,8 @@ public struct ConvolutionSets: Sendable {
     /// Elements from one set to the next in the input (0: all read the same), the output and the weights.
     private let inStep, outStep, weightStep: Int
     private let isSmall: Bool
+    /// Depthwise sets of one input that share the preparation of its planes: all sets in one call.
+    private let sharesPlanes: Bool
 
     /// - Parameter repeats: the input counts as this many copies of itself; `shape` has the channels of all of them.
     public init(_ shape: ConvShape, repeats: Int) {
@@ -25,6 +27,7 @@ public struct ConvolutionSets: Sendable {
         inStep = repeats > 1 ? 0 : one.inChannels * one.inHeight * one.inWidth
         outStep = one.outChannels * one.outHeight * one.outWidth
         weightStep = one.weights
+        sharesPlanes = repeats > 1 && Convolution.depthwiseCopies(one)
         isSmall = one.batch * outStep * (one.weights / max(one.outChannels, 1)) < 1 << 21
     }
 
@@ -40,6 +43,10 @@ public struct ConvolutionSets: Sendable {
         input: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, output: UnsafeMutablePointer<Float>, relu: Bool,
         accumulate: Bool
     ) {
+        if sharesPlanes {
+            Convolution.depthwiseForward(one, sets, input, weight, bias, output, relu, accumulate)
+            return
+        }
         each { set in
             Convolution.forward(
                 one, input: input + set * inStep, weight: weight + set * weightStep, bias: bias.map { $0 + set * one.outChannels },
@@ -62,6 +69,8 @@ public struct ConvolutionSets: Sendable {
         if mask != nil, maskBatchStride != one.inBatchStride, one.batch > 1 {
             // The kernels know one distance for the mask and the result.
             for n in 0..<one.batch { for i in 0..<sets { set(i, image, n, add: accumulate || inStep == 0 && i > 0) } }
+        } else if sharesPlanes {
+            Convolution.depthwiseInputGradient(one, sets, gradient, weight, output, mask, accumulate)
         } else if inStep > 0 || sets == 1 {
             each { set($0, one, 0, add: accumulate) }
         } else if isSmall, one.batch > 1 {
@@ -76,6 +85,10 @@ public struct ConvolutionSets: Sendable {
     public func weightGradient(
         input: UnsafePointer<Float>, gradient: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, relu: Bool, accumulate: Bool
     ) {
+        if sharesPlanes {
+            Convolution.depthwiseWeightGradient(one, sets, input, gradient, output, relu, accumulate)
+            return
+        }
         each(evenLarge: true) { set in
             Convolution.weightGradient(
                 one, input: input + set * inStep, gradient: gradient + set * outStep, output: output + set * weightStep, relu: relu,

@@ -219,4 +219,64 @@ final class ConvolutionTests: XCTestCase {
         variants(shape(1, 9, 21, 21, 9, k: 2, groups: 9))
         variants(shape(1, 2, 12, 12, 2, k: 3, pad: 3, dilation: 5, groups: 2))
     }
+
+    /// Depthwise convolutions of one input in one call, beside one call for each: planes that are copied once for all of them, small and strided ones.
+    func testDepthwiseSetsOfOneInput() {
+        let before = InstructionSet.current, threads = ThreadPool.threads
+        defer {
+            InstructionSet.current = before
+            ThreadPool.threads = threads
+        }
+        let repeats = 3
+        let shapes = [
+            shape(2, 3, 17, 41, 3, k: 3, groups: 3), shape(4, 2, 33, 19, 2, k: 5, dilation: 2, groups: 2), shape(1, 5, 26, 26, 5, k: 7, groups: 5),
+            shape(2, 8, 4, 4, 8, k: 3, groups: 8), shape(2, 3, 21, 21, 3, k: 3, stride: 2, groups: 3),
+        ]
+        for one in shapes {
+            var all = one
+            all.inChannels *= repeats
+            all.outChannels *= repeats
+            all.groups *= repeats
+            all.outBatchStride *= repeats
+            var each = one
+            each.outBatchStride = all.outBatchStride
+            for level in 2...before.rawValue { for accumulate in [false, true] { for through in [false, true] {
+                InstructionSet.current = InstructionSet(rawValue: level)!
+                var numbers = Numbers()
+                let x = numbers.array(inSize(one)), w = numbers.array(weightSize(all)), g = numbers.array(outSize(all))
+                let y0 = numbers.array(outSize(all)), dx0 = numbers.array(inSize(one)), dw0 = numbers.array(weightSize(all))
+                var (y, dx, dw) = (y0, dx0, dw0)
+                let outStep = one.outChannels * one.outHeight * one.outWidth
+                x.withUnsafeBufferPointer { x in w.withUnsafeBufferPointer { w in g.withUnsafeBufferPointer { g in
+                    y.withUnsafeMutableBufferPointer { y in dx.withUnsafeMutableBufferPointer { dx in dw.withUnsafeMutableBufferPointer { dw in
+                        for i in 0..<repeats {
+                            let weight = w.baseAddress! + i * one.weights
+                            Convolution.forward(
+                                each, input: x.baseAddress!, weight: weight, output: y.baseAddress! + i * outStep, relu: through, accumulate: accumulate)
+                            Convolution.inputGradient(
+                                each, gradient: g.baseAddress! + i * outStep, weight: weight, output: dx.baseAddress!,
+                                mask: through ? x.baseAddress! : nil, accumulate: accumulate || i > 0)
+                            Convolution.weightGradient(
+                                each, input: x.baseAddress!, gradient: g.baseAddress! + i * outStep, output: dw.baseAddress! + i * one.weights,
+                                relu: through, accumulate: accumulate)
+                        }
+                    }}}
+                }}}
+                let sets = ConvolutionSets(all, repeats: repeats)
+                for t in [1, 2] {
+                    ThreadPool.threads = t
+                    var (yy, dd, ww) = (y0, dx0, dw0)
+                    sets.forward(input: x, weight: w, bias: nil, output: &yy, relu: through, accumulate: accumulate)
+                    sets.inputGradient(
+                        gradient: g, weight: w, output: &dd, mask: through ? x : nil, maskBatchStride: one.inBatchStride, accumulate: accumulate)
+                    sets.weightGradient(input: x, gradient: g, output: &ww, relu: through, accumulate: accumulate)
+                    let what = "\(one) level \(level) threads \(t) accumulate \(accumulate) through ReLU \(through)"
+                    XCTAssertEqual(yy, y, "forward \(what)")
+                    // Small planes go image by image where all sets add to one gradient: a form of their own may be the cheaper one then.
+                    XCTAssert(zip(dd, dx).allSatisfy { abs($0 - $1) <= 1e-5 * max(1, abs($1)) }, "input gradient \(what)")
+                    XCTAssertEqual(ww, dw, "weight gradient \(what)")
+                }
+            }}}
+        }
+    }
 }
