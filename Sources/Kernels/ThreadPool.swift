@@ -41,26 +41,24 @@ public enum Workspace {
 }
 
 /// What of which job is taken, in one word: the job's number, and how many of its pieces are taken from the front and from the back.
-private struct Ticket {
+private struct Ticket: RawRepresentable, AtomicRepresentable {
     private static let bits: UInt64 = 18, mask: UInt64 = 1 << bits - 1
     /// Pieces that a job may have.
     static let most = 1 << 17
 
-    var word: UInt64
+    let rawValue: UInt64
 
-    init(word: UInt64) { self.word = word }
-    init(job: UInt64) { word = job << (2 * Ticket.bits) }
-
-    var job: UInt64 { word >> (2 * Ticket.bits) }
-    /// One more than any job has.
-    var closed: Ticket { Ticket(word: word | Ticket.mask << Ticket.bits | Ticket.mask) }
-    var next: Ticket { Ticket(job: job &+ 1) }
+    var job: UInt64 { rawValue >> (2 * Ticket.bits) }
+    /// That of the next job, of which nothing is taken.
+    var next: Ticket { Ticket(rawValue: (job &+ 1) << (2 * Ticket.bits)) }
+    /// Of which more is taken than any job has.
+    var closed: Ticket { Ticket(rawValue: rawValue | Ticket.mask << Ticket.bits | Ticket.mask) }
 
     /// The next piece of `count` from an end and the ticket without it, if there is one.
     func take(of count: Int, fromFront: Bool) -> (piece: Int, rest: Ticket)? {
-        let front = Int(word >> Ticket.bits & Ticket.mask), back = Int(word & Ticket.mask)
+        let front = Int(rawValue >> Ticket.bits & Ticket.mask), back = Int(rawValue & Ticket.mask)
         guard front + back < count else { return nil }
-        return fromFront ? (front, Ticket(word: word + 1 << Ticket.bits)) : (count - 1 - back, Ticket(word: word + 1))
+        return fromFront ? (front, Ticket(rawValue: rawValue + 1 << Ticket.bits)) : (count - 1 - back, Ticket(rawValue: rawValue + 1))
     }
 }
 
@@ -73,7 +71,7 @@ private struct Ticket {
 /// memory first, is slower again. Not worth it were stores past the caches and fetching lines before they are stored to: both win a third where
 /// nothing is cached, and lose it again in a step, whose next kernel reads what the last one wrote.
 final class Pool: @unchecked Sendable {
-    private let ticket = Atomic<UInt64>(0)
+    private let ticket = Atomic(Ticket(rawValue: 0))
     private let body = Atomic<UnsafeRawPointer?>(nil)
     private let pieces = Atomic<Int>(0)
     /// Finished pieces of the job: completion is counted by these and not by workers reporting, so a worker that does
@@ -151,33 +149,31 @@ final class Pool: @unchecked Sendable {
     /// ticket of a short job would find that a longer one has such a piece, and take it: it would be computed twice, and the count of finished
     /// pieces would never be met. Who reads the new body or count has to fail the exchange, hence release here and acquire there.
     private func close() {
-        ticket.store(Ticket(word: ticket.load(ordering: .relaxed)).next.closed.word, ordering: .sequentiallyConsistent)
+        ticket.store(ticket.load(ordering: .relaxed).next.closed, ordering: .sequentiallyConsistent)
     }
 
     /// Opens the next job and wakes who sleeps. Sequentially consistent against `sleep`: either this thread sees the
     /// sleeper, or the sleeper sees the new job.
     private func announce() {
         callerCore.store(trellis_current_core(), ordering: .relaxed)
-        ticket.store(Ticket(word: ticket.load(ordering: .relaxed)).next.word, ordering: .sequentiallyConsistent)
+        ticket.store(ticket.load(ordering: .relaxed).next, ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 { bed.wakeAll() }
     }
 
     // MARK: Both sides
 
     private func takePieces(fromFront: Bool) {
-        var seen = Ticket(word: ticket.load(ordering: .acquiring))
+        var seen = ticket.load(ordering: .acquiring)
         while let (piece, rest) = seen.take(of: pieces.load(ordering: .acquiring), fromFront: fromFront),
             let pointer = body.load(ordering: .acquiring) {
-            let (taken, now) = ticket.compareExchange(expected: seen.word, desired: rest.word, ordering: .acquiringAndReleasing)
-            let job = seen.job
+            let (taken, now) = ticket.compareExchange(expected: seen, desired: rest, ordering: .acquiringAndReleasing)
             if taken {
                 perform(pointer, piece)
                 finished.add(1, ordering: .releasing)
-                seen = Ticket(word: ticket.load(ordering: .acquiring))
-            } else {
-                seen = Ticket(word: now)
             }
-            if seen.job != job { return }
+            let next = taken ? ticket.load(ordering: .acquiring) : now
+            if next.job != seen.job { return }
+            seen = next
         }
     }
 
@@ -224,7 +220,7 @@ final class Pool: @unchecked Sendable {
     }
 
     private func work() {
-        var job = Ticket(word: ticket.load(ordering: .acquiring)).job
+        var job = ticket.load(ordering: .acquiring).job
         takePieces(fromFront: false)
         while true {
             job = awaitJob(after: job)
@@ -242,7 +238,7 @@ final class Pool: @unchecked Sendable {
     private func awaitJob(after job: UInt64) -> UInt64 {
         leaveCallerCore()
         for spin in 1...8192 {
-            let now = Ticket(word: ticket.load(ordering: .acquiring)).job
+            let now = ticket.load(ordering: .acquiring).job
             if now != job || stopping.load(ordering: .relaxed) { return now }
             if spin & 1023 == 0 {
                 leaveCallerCore()
@@ -252,9 +248,9 @@ final class Pool: @unchecked Sendable {
             }
         }
         sleepers.add(1, ordering: .sequentiallyConsistent)
-        bed.sleep { Ticket(word: self.ticket.load(ordering: .sequentiallyConsistent)).job == job }
+        bed.sleep { self.ticket.load(ordering: .sequentiallyConsistent).job == job }
         sleepers.subtract(1, ordering: .relaxed)
-        return Ticket(word: ticket.load(ordering: .acquiring)).job
+        return ticket.load(ordering: .acquiring).job
     }
 
     private func leaveCallerCore() {

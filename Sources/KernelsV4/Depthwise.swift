@@ -5,8 +5,8 @@ import CKernels
 // in registers and so load a row of source once for all of them; everything else takes flat positions and a list of taps.
 // Six and not four: sums that wait for each other four cycles long would keep half of an AVX2 core's multipliers idle.
 //
-// `repeats` convolutions of one input, whose outputs, weights and biases stand side by side, share the copy of each plane: it takes a third of
-// the time of a 3x3 kernel.
+// Where planes are copied (`depthwiseCopies`), `repeats` convolutions of one input, whose outputs, weights and biases stand side by side, share
+// the copy of each plane: it takes a third of the time of a 3x3 kernel. Elsewhere `repeats` is 1.
 
 /// Result vectors `step` source rows apart.
 struct Six {
@@ -170,11 +170,12 @@ public func depthwiseForward(
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, count = s.batch * s.inChannels
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
-    guard depthwiseCopies(s) else {
-        let form = isSmall(s) ? smallForward : flatForward
-        for first in stride(from: 0, to: repeats * s.inChannels, by: s.inChannels) {
-            form(s, x, w + first * kernel, bias.map { $0 + first }, y + first * outPlane, relu, accumulate, parallel)
-        }
+    if isSmall(s) {
+        smallForward(s, x, w, bias, y, relu, accumulate, parallel)
+        return
+    }
+    guard isSquareFast(s) else {
+        flatForward(s, x, w, bias, y, relu, accumulate, parallel)
         return
     }
     let spanHeight = s.dilationHeight * (s.kernelHeight - 1), spanWidth = s.dilationWidth * (s.kernelWidth - 1)
@@ -186,11 +187,12 @@ public func depthwiseForward(
         for i in piece * each..<smaller(count, (piece + 1) * each) {
             let n = i / s.inChannels, c = i % s.inChannels
             packPlane(layout, x + n * s.inBatchStride + c * inPlane, s.inWidth, 1, s.inHeight, s.inWidth, relu, own)
+            let source = own + layout.origin - s.padHeight * layout.rowStride - s.padWidth
             for channel in stride(from: c, to: repeats * s.inChannels, by: s.inChannels) {
                 let place = n * s.outBatchStride + channel * outPlane
                 depthwisePlane(
-                    s.kernelHeight, own + layout.origin - s.padHeight * layout.rowStride - s.padWidth, layout.rowStride, s.outHeight,
-                    s.dilationHeight, s.dilationWidth, w + channel * kernel, bias.map { $0[channel] } ?? 0,
+                    s.kernelHeight, source, layout.rowStride, s.outHeight, s.dilationHeight, s.dilationWidth, w + channel * kernel,
+                    bias.map { $0[channel] } ?? 0,
                     DepthwiseTarget(width: s.outWidth, accumulate: accumulate, mask: nil, to: y + place))
             }
         }
@@ -203,11 +205,12 @@ public func depthwiseInputGradient(
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, count = s.batch * s.inChannels
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
-    guard depthwiseCopies(s) else {
-        let form = isSmall(s) ? smallInputGradient : flatInputGradient
-        for first in stride(from: 0, to: repeats * s.inChannels, by: s.inChannels) {
-            form(s, g + first * outPlane, w + first * kernel, dx, mask, accumulate || first > 0, parallel)
-        }
+    if isSmall(s) {
+        smallInputGradient(s, g, w, dx, mask, accumulate, parallel)
+        return
+    }
+    guard isSquareFast(s) else {
+        flatInputGradient(s, g, w, dx, mask, accumulate, parallel)
         return
     }
     let spanHeight = s.dilationHeight * (s.kernelHeight - 1), spanWidth = s.dilationWidth * (s.kernelWidth - 1)
@@ -238,11 +241,12 @@ public func depthwiseWeightGradient(
 ) {
     let kernel = s.kernelHeight * s.kernelWidth
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
-    guard depthwiseCopies(s) else {
-        let form = isSmall(s) ? smallWeightGradient : flatWeightGradient
-        for first in stride(from: 0, to: repeats * s.inChannels, by: s.inChannels) {
-            form(s, x, g + first * outPlane, dw + first * kernel, relu, accumulate, parallel)
-        }
+    if isSmall(s) {
+        smallWeightGradient(s, x, g, dw, relu, accumulate, parallel)
+        return
+    }
+    guard isSquareFast(s) else {
+        flatWeightGradient(s, x, g, dw, relu, accumulate, parallel)
         return
     }
     let spanHeight = s.dilationHeight * (s.kernelHeight - 1), spanWidth = s.dilationWidth * (s.kernelWidth - 1)
