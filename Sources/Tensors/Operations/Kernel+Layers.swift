@@ -26,7 +26,7 @@ extension Operation {
     ///   - relu: ReLU the image input as it is loaded (`conv2d`, `convWeightGradient`).
     ///   - mask: a further input after the others, shaped as the result: zero where it is not positive (`convInputGradient`).
     ///   - accumulate: add to the output instead of writing it.
-    func convKernel(_ x: [Operand], _ y: Operand, relu: Bool = false, mask: Bool = false, accumulate: Bool = false) -> Launch {
+    func convKernel(_ x: [Operand], _ y: Operand, relu: Bool = false, mask: Bool = false, accumulate: Bool = false) -> PlainLaunch {
         switch self {
         case .conv2d(let options):
             let sets = ConvolutionSets(options.shape(x[0].layout, weight: x[1].shape, y.layout), repeats: options.repeats)

@@ -14,6 +14,8 @@ struct Operand {
 /// A kernel with its sizes fixed: called with the addresses of the inputs followed by that of the output. Eager operations make one and
 /// call it once; a plan keeps it. It throws only for what can be seen in the numbers alone (labels outside the classes).
 typealias Launch = (UnsafeMutablePointer<UnsafeMutableRawPointer>) throws -> Void
+/// One that never throws.
+typealias PlainLaunch = (UnsafeMutablePointer<UnsafeMutableRawPointer>) -> Void
 
 extension UnsafeMutablePointer where Pointee == UnsafeMutableRawPointer {
     @inline(__always) func floats(_ i: Int) -> UnsafeMutablePointer<Float> { self[i].assumingMemoryBound(to: Float.self) }

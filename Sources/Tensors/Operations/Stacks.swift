@@ -115,7 +115,7 @@ extension Operation {
 // Kernels.
 extension Operation {
     /// - Parameter computesStatistics: the moments (of `stackedNorm`) or sums (of its derivative) among the inputs are computed first, in their place.
-    func stackedKernel(_ x: [Operand], _ y: Operand, accumulate: Bool = false, computesStatistics: Bool = false) -> Launch {
+    func stackedKernel(_ x: [Operand], _ y: Operand, accumulate: Bool = false, computesStatistics: Bool = false) -> PlainLaunch {
         let n = x.count
         switch self {
         case .stackedMoments(let groups):

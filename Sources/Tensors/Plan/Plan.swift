@@ -5,16 +5,18 @@ public final class Plan {
     /// How plans are made. `TRELLIS_PLAN=0` runs the same graph without the optimising passes: the oracle of the fast one.
     nonisolated(unsafe) public static var optimises = getenv("TRELLIS_PLAN").map { String(cString: $0) } != "0"
 
+    /// False: every work by itself, what tests compare chains with (`SliceFusion`).
+    nonisolated(unsafe) public static var chains = true
+
     struct Step {
         let launch: Launch
         /// Where its addresses start in the table.
         let first: Int
-        let operation: Operation
-        let isFused: Bool
+        /// What it does, for profiles.
+        let label: String
         /// Module in which it was written.
         let module: String
         let multiplyAdds: Int
-        var label: String { operation.name + (isFused ? " (fused)" : "") }
     }
 
     private let steps: [Step]
@@ -76,7 +78,10 @@ public final class Plan {
         var graph = PlanGraph(recording, roots: roots, inputs: inputs, optimise: Plan.optimises)
         if Plan.optimises { Fusion.run(&graph) }
         multiplyAdds = graph.multiplyAdds
-        if Plan.optimises { RecomputationPass.run(&graph, recomputation) }
+        if Plan.optimises {
+            RecomputationPass.run(&graph, recomputation)
+            if Plan.chains { SliceFusion.run(&graph) }
+        }
         var inArena = [Int: Int]()
         if !ownsGradients, Plan.optimises {
             for (i, gradient) in leafGradients.enumerated() { if graph.ownerIfStretch(graph.find(gradient.value)) != nil { inArena[i] = graph.find(gradient.value) } }
@@ -312,7 +317,12 @@ private struct PlanBuilder {
     init(_ graph: PlanGraph, external: [Int: Tensor], optimise: Bool) throws {
         self.graph = graph
         self.external = external
-        for work in graph.works where !work.isDead { try add(work) }
+        var chain: [PlanGraph.Work] = []
+        for work in graph.works where !work.isDead {
+            if work.slices != chain.last?.slices { add(&chain) }
+            if work.slices == nil { try add(work) } else { chain.append(work) }
+        }
+        add(&chain)
         place(optimise: optimise)
     }
 
@@ -324,9 +334,25 @@ private struct PlanBuilder {
             inputs[i] = try contiguousCopy(of: input)
         }
         let launch = try work.kernel(inputs.map { operand($0) }, operand(work.output))
-        steps.append(Plan.Step(launch: launch, first: places.count, operation: work.operation, isFused: work.isFused, module: work.module,
-            multiplyAdds: work.operation.multiplyAdds(inputs.map { graph.values[$0].layout.shape }, graph.values[work.output].layout.shape)))
+        steps.append(Plan.Step(launch: launch, first: places.count, label: work.operation.name + (work.isFused ? " (fused)" : ""), module: work.module,
+            multiplyAdds: multiplyAdds(work)))
         places.append(contentsOf: inputs + [work.output])
+    }
+
+    /// Works that run image by image, as one step.
+    private mutating func add(_ chain: inout [PlanGraph.Work]) {
+        guard let sets = chain.first?.slices?.sets else { return }
+        let kernel = SlicedKernel(chain, graph, sets: sets)
+        var names: [String] = []
+        for work in chain where !names.contains(work.operation.name) { names.append(work.operation.name) }
+        steps.append(Plan.Step(launch: kernel.run, first: places.count, label: names.joined(separator: ", ") + " (by image)", module: chain[0].module,
+            multiplyAdds: chain.reduce(0) { $0 + multiplyAdds($1) }))
+        places.append(contentsOf: kernel.operands)
+        chain = []
+    }
+
+    private func multiplyAdds(_ work: PlanGraph.Work) -> Int {
+        work.operation.multiplyAdds(work.inputs.map { graph.values[$0].layout.shape }, graph.values[work.output].layout.shape)
     }
 
     private func operand(_ value: Int) -> Operand { Operand(graph.values[value].layout, graph.values[value].dtype) }
@@ -336,7 +362,8 @@ private struct PlanBuilder {
         let copy = graph.addCopy(of: value)
         let shape = graph.values[value].layout.shape
         let operation = Operation.slice(starts: shape.map { _ in 0 }, sizes: shape, steps: shape.map { _ in 1 })
-        steps.append(Plan.Step(launch: try operation.kernel([operand(value)], operand(copy)), first: places.count, operation: operation, isFused: false, module: "", multiplyAdds: 0))
+        steps.append(Plan.Step(
+            launch: try operation.kernel([operand(value)], operand(copy)), first: places.count, label: operation.name, module: "", multiplyAdds: 0))
         places.append(contentsOf: [value, copy])
         copies[value] = copy
         return copy

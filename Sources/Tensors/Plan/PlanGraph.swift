@@ -28,6 +28,13 @@ struct PlanGraph {
         var derivation: Operation?
         /// Views of it, and values that are computed in its place.
         var dependents: [Int] = []
+        /// Never there as a whole: handed on within a chain of works, see `SliceFusion`.
+        fileprivate(set) var isPassed = false
+    }
+
+    /// The chain that a work belongs to, and the sets of channels that it is cut into.
+    struct Slices: Equatable {
+        let chain, sets: Int
     }
 
     struct Work {
@@ -48,6 +55,8 @@ struct PlanGraph {
         var infers = false
         var folded: FoldedNorm?
         var rectify = false
+        /// Runs image by image with the works next to it, see `SliceFusion`.
+        var slices: Slices?
         var isDead = false
     }
 
@@ -138,6 +147,8 @@ struct PlanGraph {
     }
 
     mutating func retain(_ value: Int) { values[value].uses += 1 }
+
+    mutating func pass(_ value: Int) { values[value].isPassed = true }
 
     mutating func setProducer(_ value: Int, _ work: Int?) { values[value].producer = work }
 
