@@ -22,39 +22,54 @@ struct Six {
     }
 }
 
-/// Six result vectors, 3x3 taps `step` rows and `column` elements apart. A source row is loaded once and goes to each result it is for.
+extension Six {
+    /// Adds one column of 3x3 taps, with weights u, v, t from the top. A source row is loaded once and goes to each result it is for.
+    @inline(always) mutating func add(_ q: UnsafePointer<Float>, _ step: Int, _ u: V, _ v: V, _ t: V) {
+        a = fma(a, u, load(q))
+        let x1 = load(q + step)
+        a = fma(a, v, x1)
+        b = fma(b, u, x1)
+        let x2 = load(q + 2 * step)
+        a = fma(a, t, x2)
+        b = fma(b, v, x2)
+        c = fma(c, u, x2)
+        let x3 = load(q + 3 * step)
+        b = fma(b, t, x3)
+        c = fma(c, v, x3)
+        d = fma(d, u, x3)
+        let x4 = load(q + 4 * step)
+        c = fma(c, t, x4)
+        d = fma(d, v, x4)
+        e = fma(e, u, x4)
+        let x5 = load(q + 5 * step)
+        d = fma(d, t, x5)
+        e = fma(e, v, x5)
+        f = fma(f, u, x5)
+        let x6 = load(q + 6 * step)
+        e = fma(e, t, x6)
+        f = fma(f, v, x6)
+        f = fma(f, t, load(q + 7 * step))
+    }
+}
+
+/// Six result vectors, 3x3 taps `step` rows and `column` elements apart.
 @inline(always)
 func six3(_ p: UnsafePointer<Float>, _ step: Int, _ column: Int, _ w: UnsafePointer<Float>, _ bias: Float) -> Six {
     var r = Six(bias)
-    for kx in 0..<3 {
-        let q = p + kx * column
-        let u = V(repeating: w[kx]), v = V(repeating: w[kx + 3]), t = V(repeating: w[kx + 6])
-        r.a = fma(r.a, u, load(q))
-        let x1 = load(q + step)
-        r.a = fma(r.a, v, x1)
-        r.b = fma(r.b, u, x1)
-        let x2 = load(q + 2 * step)
-        r.a = fma(r.a, t, x2)
-        r.b = fma(r.b, v, x2)
-        r.c = fma(r.c, u, x2)
-        let x3 = load(q + 3 * step)
-        r.b = fma(r.b, t, x3)
-        r.c = fma(r.c, v, x3)
-        r.d = fma(r.d, u, x3)
-        let x4 = load(q + 4 * step)
-        r.c = fma(r.c, t, x4)
-        r.d = fma(r.d, v, x4)
-        r.e = fma(r.e, u, x4)
-        let x5 = load(q + 5 * step)
-        r.d = fma(r.d, t, x5)
-        r.e = fma(r.e, v, x5)
-        r.f = fma(r.f, u, x5)
-        let x6 = load(q + 6 * step)
-        r.e = fma(r.e, t, x6)
-        r.f = fma(r.f, v, x6)
-        r.f = fma(r.f, t, load(q + 7 * step))
-    }
+    for kx in 0..<3 { r.add(p + kx * column, step, V(repeating: w[kx]), V(repeating: w[kx + 3]), V(repeating: w[kx + 6])) }
     return r
+}
+
+/// The same and the six vectors behind them: half the addresses and weights for each, where the level has registers for twelve sums.
+@inline(always)
+func twelve3(_ p: UnsafePointer<Float>, _ step: Int, _ column: Int, _ w: UnsafePointer<Float>, _ bias: Float) -> (Six, Six) {
+    var l = Six(bias), r = Six(bias)
+    for kx in 0..<3 {
+        let u = V(repeating: w[kx]), v = V(repeating: w[kx + 3]), t = V(repeating: w[kx + 6])
+        l.add(p + kx * column, step, u, v, t)
+        r.add(p + kx * column + lanes, step, u, v, t)
+    }
+    return (l, r)
 }
 
 /// The same for `k` kernel rows and columns: source rows enter one by one.
@@ -102,6 +117,23 @@ struct DepthwiseTarget {
     }
 }
 
+/// The rows of a tile: the first one, how far they are apart, and how many the plane has.
+struct TileRows {
+    let y, height, apart: Int
+}
+
+extension DepthwiseTarget {
+    @inline(always) func put(_ r: Six, _ rows: TileRows, _ x: Int, _ n: Int) {
+        let at = rows.y * width + x, below = rows.apart * width, left = rows.height - rows.y
+        put(at, r.a, n)
+        if rows.apart < left { put(at + below, r.b, n) }
+        if 2 * rows.apart < left { put(at + 2 * below, r.c, n) }
+        if 3 * rows.apart < left { put(at + 3 * below, r.d, n) }
+        if 4 * rows.apart < left { put(at + 4 * below, r.e, n) }
+        if 5 * rows.apart < left { put(at + 5 * below, r.f, n) }
+    }
+}
+
 /// One plane at stride 1: `source` is the padded position of result (0, 0)'s first tap.
 @inline(never)
 func depthwisePlane(
@@ -114,14 +146,23 @@ func depthwisePlane(
         while y < height {
             var x = 0
             let base = source + y * rowStride
+            let rows = TileRows(y: y, height: height, apart: dilationHeight)
+            if k == 3, lanes == 16 {
+                while x + lanes < target.width {
+                    let (l, r) = twelve3(base + x, step, dilationWidth, w, bias)
+                    target.put(l, rows, x, lanes)
+                    x += lanes
+                    target.put(r, rows, x, smaller(lanes, target.width - x))
+                    x += lanes
+                }
+            }
             while x < target.width {
-                let n = smaller(lanes, target.width - x)
                 let r = switch k {
                 case 3: six3(base + x, step, dilationWidth, w, bias)
                 case 5: sixAny(5, base + x, step, dilationWidth, w, bias)
                 default: sixAny(k, base + x, step, dilationWidth, w, bias)
                 }
-                let at = y * target.width + x, below = dilationHeight * target.width
+                let n = smaller(lanes, target.width - x), at = y * target.width + x, below = dilationHeight * target.width
                 target.put(at, r.a, n)
                 if y + dilationHeight < height { target.put(at + below, r.b, n) }
                 if y + 2 * dilationHeight < height { target.put(at + 2 * below, r.c, n) }
@@ -263,13 +304,13 @@ public func depthwiseWeightGradient(
                 let source = own + layout.origin - s.padHeight * layout.rowStride - s.padWidth
                 for turn in 0..<repeats {
                     let plane = g + n * s.outBatchStride + (turn * s.inChannels + c) * outPlane
+                    let taps = PlaneTaps(
+                        source: source, rowStride: layout.rowStride, height: s.outHeight, width: s.outWidth, dilationHeight: s.dilationHeight,
+                        dilationWidth: s.dilationWidth)
                     if s.kernelHeight == 3 {
-                        dots3(
-                            source, layout.rowStride, s.outHeight, s.outWidth, s.dilationHeight, s.dilationWidth, plane, sums + turn * sumsEach)
+                        dots3(taps, plane, sums + turn * sumsEach)
                     } else {
-                        dotsAny(
-                            s.kernelHeight, source, layout.rowStride, s.outHeight, s.outWidth, s.dilationHeight, s.dilationWidth, plane,
-                            sums + turn * sumsEach)
+                        dotsAny(s.kernelHeight, taps, plane, sums + turn * sumsEach)
                     }
                 }
             }
@@ -279,103 +320,4 @@ public func depthwiseWeightGradient(
             }
         }
     }
-}
-
-/// The products of one plane for 3x3 taps, added to nine vectors of partial sums.
-@inline(never)
-private func dots3(
-    _ source: UnsafePointer<Float>, _ rowStride: Int, _ height: Int, _ width: Int, _ dilationHeight: Int, _ dilationWidth: Int,
-    _ g: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>
-) {
-    let step = rowStride * dilationHeight
-    var s0 = load(sums), s1 = load(sums + lanes), s2 = load(sums + 2 * lanes), s3 = load(sums + 3 * lanes), s4 = load(sums + 4 * lanes)
-    var s5 = load(sums + 5 * lanes), s6 = load(sums + 6 * lanes), s7 = load(sums + 7 * lanes), s8 = load(sums + 8 * lanes)
-    for residue in 0..<smaller(dilationHeight, height) {
-        var y = residue
-        while y < height {
-            let more = y + dilationHeight < height
-            var x = 0
-            while x < width {
-                let n = smaller(lanes, width - x)
-                let from = g + y * width + x
-                // Two rows of gradient share three of the four source rows.
-                let a = load(from, n), b = more ? load(from + dilationHeight * width, n) : V.zero
-                var p = source + y * rowStride + x
-                let u0 = load(p), u1 = load(p + step), u2 = load(p + 2 * step), u3 = load(p + 3 * step)
-                p += dilationWidth
-                let v0 = load(p), v1 = load(p + step), v2 = load(p + 2 * step), v3 = load(p + 3 * step)
-                p += dilationWidth
-                let w0 = load(p), w1 = load(p + step), w2 = load(p + 2 * step), w3 = load(p + 3 * step)
-                s0 = fma(fma(s0, a, u0), b, u1)
-                s1 = fma(fma(s1, a, v0), b, v1)
-                s2 = fma(fma(s2, a, w0), b, w1)
-                s3 = fma(fma(s3, a, u1), b, u2)
-                s4 = fma(fma(s4, a, v1), b, v2)
-                s5 = fma(fma(s5, a, w1), b, w2)
-                s6 = fma(fma(s6, a, u2), b, u3)
-                s7 = fma(fma(s7, a, v2), b, v3)
-                s8 = fma(fma(s8, a, w2), b, w3)
-                x += lanes
-            }
-            y += 2 * dilationHeight
-        }
-    }
-    store(sums, s0)
-    store(sums + lanes, s1)
-    store(sums + 2 * lanes, s2)
-    store(sums + 3 * lanes, s3)
-    store(sums + 4 * lanes, s4)
-    store(sums + 5 * lanes, s5)
-    store(sums + 6 * lanes, s6)
-    store(sums + 7 * lanes, s7)
-    store(sums + 8 * lanes, s8)
-}
-
-/// The same for k x k taps (k at least 5), by columns of five kernel rows.
-@inline(never)
-private func dotsAny(
-    _ k: Int, _ source: UnsafePointer<Float>, _ rowStride: Int, _ height: Int, _ width: Int, _ dilationHeight: Int, _ dilationWidth: Int,
-    _ g: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>
-) {
-    let step = rowStride * dilationHeight
-    for kx in 0..<k {
-        var ky = 0
-        while ky < k {
-            // A last group over the edge overlaps the one before; only its new rows count.
-            let top = smaller(ky, k - 5)
-            var s0 = V.zero, s1 = V.zero, s2 = V.zero, s3 = V.zero, s4 = V.zero
-            for residue in 0..<smaller(dilationHeight, height) {
-                var y = residue
-                while y < height {
-                    let more = y + dilationHeight < height
-                    var x = 0
-                    let from = g + y * width, below = dilationHeight * width
-                    let p = source + (y + top * dilationHeight) * rowStride + kx * dilationWidth
-                    while x < width {
-                        let n = smaller(lanes, width - x)
-                        let a = load(from + x, n), b = more ? load(from + below + x, n) : V.zero
-                        let x1 = load(p + x + step), x2 = load(p + x + 2 * step), x3 = load(p + x + 3 * step), x4 = load(p + x + 4 * step)
-                        s0 = fma(fma(s0, a, load(p + x)), b, x1)
-                        s1 = fma(fma(s1, a, x1), b, x2)
-                        s2 = fma(fma(s2, a, x2), b, x3)
-                        s3 = fma(fma(s3, a, x3), b, x4)
-                        s4 = fma(fma(s4, a, x4), b, load(p + x + 5 * step))
-                        x += lanes
-                    }
-                    y += 2 * dilationHeight
-                }
-            }
-            let skip = ky - top
-            addTo(sums, (top * k + kx), s0, skip <= 0)
-            addTo(sums, ((top + 1) * k + kx), s1, skip <= 1)
-            addTo(sums, ((top + 2) * k + kx), s2, skip <= 2)
-            addTo(sums, ((top + 3) * k + kx), s3, skip <= 3)
-            addTo(sums, ((top + 4) * k + kx), s4, true)
-            ky += 5
-        }
-    }
-}
-
-@inline(always) private func addTo(_ sums: UnsafeMutablePointer<Float>, _ i: Int, _ v: V, _ counts: Bool) {
-    if counts { store(sums + i * lanes, load(sums + i * lanes) + v) }
 }

@@ -1,6 +1,6 @@
 import Foundation
 import Networks
-import Tensors
+@testable import Tensors
 import XCTest
 
 @testable import Search
@@ -116,12 +116,13 @@ final class FuzzTests: XCTestCase {
                 + "\(space.cell.operators.joined(separator: " ")), \(space.options.operatorSets), affine \(space.options.affine), "
                 + "\(space.options.down), \(batch)x\(height)x\(width)"
             let optimises = Plan.optimises
-            defer { (Plan.optimises, EdgeBatch.isOn) = (optimises, true) }
+            defer { (Plan.optimises, EdgeBatch.isOn, SliceFusion.use) = (optimises, true, .whereTheyPay) }
             (Plan.optimises, EdgeBatch.isOn) = (false, false)
             let slow = try run(space, images, labels)
             EdgeBatch.isOn = true
             compare(try run(space, images, labels), slow, "graph, " + text)
             Plan.optimises = true
+            SliceFusion.use = .wherePossible
             for level in Recomputation.allCases { compare(try run(space, images, labels, level), slow, "plan, \(level) recomputed, " + text) }
         }
     }

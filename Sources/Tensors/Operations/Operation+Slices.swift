@@ -1,3 +1,5 @@
+import Kernels
+
 /// How a work falls into parts that have nothing to do with each other: one for each image, and in it one for each set of channels.
 struct Slicing {
     let images: Int
@@ -6,111 +8,224 @@ struct Slicing {
     let sets: Int?
     /// Channels by themselves, which `sets` has to divide.
     let channels: Int
-    /// Elements of the smallest plane, and of an image of the largest operand.
-    let plane, image: Int
+    /// Elements of the smallest plane.
+    let plane: Int
 }
 
 /// Where the part of an operand begins that belongs to an image and a set of channels: (image / `every`) · `imageStep` + set · `setStep`, in elements.
 struct SliceSteps {
     var every = 1
     let imageStep, setStep: Int
+
+    static let none = SliceSteps(imageStep: 0, setStep: 0)
 }
 
 /// A work cut down to one image and one set of channels.
 struct SlicedWork {
-    /// On addresses within the operands, see `steps`. For a sum over images the output is the part of it that an image gives.
+    /// On addresses within the operands, see `steps`.
     let launch: PlainLaunch
-    /// Of the inputs, and the output at last.
+    /// Of the inputs and, at last, the output: for a sum, of the memory that `sum` tells of.
     let steps: [SliceSteps]
-    let isSum: Bool
+    var sum: ImageSum?
+}
+
+/// A result that all images contribute to: each leaves so many floats, which are put together in the images' order.
+struct ImageSum {
+    let floats: Int
+    /// Takes what the images left and the addresses of all operands (those that are handed on within a chain excepted).
+    let finish: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<UnsafeMutableRawPointer>) -> Void
 }
 
 extension PlanGraph {
-    /// How a work can be cut; nil for one that can't. Convolutions that are depthwise or 1x1, their derivatives, and norms by known statistics can.
+    /// How a work can be cut; nil for one that can't. Convolutions that are depthwise or 1x1, their derivatives, norms by known statistics and the
+    /// statistics themselves can.
     func slicing(_ work: Work) -> Slicing? {
         guard !work.infers, work.chain == nil, !work.computesStatistics else { return nil }
-        let layouts = (work.inputs + [work.output]).map { values[$0].layout }
         for (i, input) in work.inputs.enumerated() where !work.operation.accepts(values[input].layout, at: i) { return nil }
-        let planes: [TensorLayout]
-        let (sets, channels): (Int?, Int)
+        let layouts = (work.inputs + [work.output]).map { values[$0].layout }
+        let channels = layouts[0].shape.count == 4 ? layouts[0].shape[1] : 0
         switch work.operation {
-        case .conv2d(let options), .convInputGradient(let options, _, _), .convWeightGradient(let options, _, _):
-            let weight: TensorLayout
-            switch work.operation {
-            case .conv2d: (weight, planes) = (layouts[1], [layouts[0], layouts[layouts.count - 1]])
-            case .convInputGradient: (weight, planes) = (layouts[1], [layouts[0]] + layouts.dropFirst(2))
-            default: (weight, planes) = (layouts[2], [layouts[0], layouts[1]])
-            }
-            if case .conv2d = work.operation, work.inputs.count > 2 { return nil }
-            let isDepthwise = weight.shape[1] == 1 && options.groups == weight.shape[0]
-            guard isDepthwise || weight.shape[2] * weight.shape[3] == 1 else { return nil }
-            sets = options.repeats > 1 ? 1 : isDepthwise ? nil : options.groups
-            channels = isDepthwise ? weight.shape[0] / options.repeats : options.groups
+        case .conv2d(let options):
+            guard work.inputs.count == 2 else { return nil }
+            return slicing(options, weight: layouts[1], [layouts[0], layouts[2]])
+        case .convInputGradient(let options, _, _):
+            return slicing(options, weight: layouts[1], [layouts[0]] + layouts.dropFirst(2))
+        case .convWeightGradient(let options, _, _):
+            return slicing(options, weight: layouts[2], [layouts[0], layouts[1]])
         case .stackedNorm(let options):
-            planes = [layouts[0], layouts[layouts.count - 1]]
-            channels = layouts[0].shape[1]
-            guard options.repeats == 1, layouts[1].shape[2] == channels, layouts[0].shape.count == 4 else { return nil }
-            sets = nil
+            guard options.repeats == 1, channels > 0, layouts[1].shape[2] == channels else { return nil }
+        case .stackedNormSums(let options), .stackedNormInputGradient(let options):
+            guard options.repeats == 1, channels > 0, layouts[2].shape[2] == channels else { return nil }
+        case .stackedMoments:
+            guard channels > 0 else { return nil }
         default:
             return nil
         }
-        let sizes = planes.map { $0.shape.dropFirst(2).reduce(1, *) }
+        return Slicing(images: layouts[0].shape[0], sets: nil, channels: channels, plane: layouts[0].shape[2] * layouts[0].shape[3])
+    }
+
+    private func slicing(_ options: ConvOptions, weight: TensorLayout, _ images: [TensorLayout]) -> Slicing? {
+        let isDepthwise = weight.shape[1] == 1 && options.groups == weight.shape[0]
+        guard isDepthwise || weight.shape[2] * weight.shape[3] == 1 else { return nil }
         return Slicing(
-            images: planes[0].shape[0], sets: sets, channels: channels, plane: sizes.min() ?? 0, image: zip(sizes, planes).map { $0 * $1.shape[1] }.max() ?? 0)
+            images: images[0].shape[0], sets: options.repeats > 1 ? 1 : isDepthwise ? nil : options.groups,
+            channels: isDepthwise ? weight.shape[0] / options.repeats : options.groups, plane: images.map { $0.shape[2] * $0.shape[3] }.min() ?? 0)
     }
 
     /// A work that `slicing` allows, for one image and one of `sets` sets.
     func sliced(_ work: Work, sets: Int) -> SlicedWork {
-        /// A batch of images and a part of it; and the same of weights, which serve all images.
-        func images(_ layout: TensorLayout) -> (Operand, SliceSteps) {
-            var shape = layout.shape
-            (shape[0], shape[1]) = (1, shape[1] / sets)
-            let part = TensorLayout(contiguous: shape)
-            return (Operand(part, .float32), SliceSteps(imageStep: layout.batchStride, setStep: part.count))
+        let cut = SliceCut(layouts: (work.inputs + [work.output]).map { values[$0].layout }, sets: sets)
+        switch work.operation {
+        case .conv2d, .convInputGradient, .convWeightGradient: return cut.convolution(work)
+        case .stackedMoments, .stackedNormSums: return cut.statistics(work)
+        default: return cut.norm(work)
         }
-        func weights(_ layout: TensorLayout) -> (Operand, SliceSteps) {
-            let part = TensorLayout(contiguous: [layout.shape[0] / sets] + layout.shape.dropFirst())
-            return (Operand(part, .float32), SliceSteps(imageStep: 0, setStep: part.count))
-        }
-        let layouts = (work.inputs + [work.output]).map { values[$0].layout }
-        var parts: [(operand: Operand, steps: SliceSteps)]
+    }
+}
+
+/// Cuts works with operands of these layouts (the output's at last).
+private struct SliceCut {
+    let layouts: [TensorLayout]
+    let sets: Int
+
+    private typealias Part = (operand: Operand, steps: SliceSteps)
+
+    /// A batch of images.
+    private func images(_ i: Int) -> Part {
+        var shape = layouts[i].shape
+        (shape[0], shape[1]) = (1, shape[1] / sets)
+        let part = TensorLayout(contiguous: shape)
+        return (Operand(part, .float32), SliceSteps(imageStep: layouts[i].batchStride, setStep: part.count))
+    }
+
+    /// Weights, which serve all images.
+    private func weights(_ i: Int) -> Part {
+        let part = TensorLayout(contiguous: [layouts[i].shape[0] / sets] + layouts[i].shape.dropFirst())
+        return (Operand(part, .float32), SliceSteps(imageStep: 0, setStep: part.count))
+    }
+
+    /// Statistics [A, 2, C]: for each batch of the stack rows of all channels, of which a set has a stretch.
+    private func rows(_ i: Int, samples: Int) -> Part {
+        let channels = layouts[i].shape[2]
+        return (Operand(TensorLayout(contiguous: [1, 2, channels]), .float32), SliceSteps(every: samples, imageStep: 2 * channels, setStep: channels / sets))
+    }
+
+    func convolution(_ work: PlanGraph.Work) -> SlicedWork {
         var one = work
+        var parts: [Part]
         switch work.operation {
         case .conv2d(var options):
             options.groups /= sets
             one.operation = .conv2d(options)
-            parts = [images(layouts[0]), weights(layouts[1]), images(layouts[2])]
+            parts = [images(0), weights(1), images(2)]
         case .convInputGradient(var options, let height, let width):
             options.groups /= sets
             one.operation = .convInputGradient(options, height: height, width: width)
-            parts = [images(layouts[0]), weights(layouts[1])] + layouts.dropFirst(2).map { images($0) }
+            parts = [images(0), weights(1)] + (2..<layouts.count).map { images($0) }
         case .convWeightGradient(var options, let height, let width):
             options.groups /= sets
             one.operation = .convWeightGradient(options, kernelHeight: height, kernelWidth: width)
-            // What an image gives is summed by others.
             one.accumulate = false
-            let (part, steps) = weights(layouts[2])
-            parts = [images(layouts[0]), images(layouts[1]), (part, SliceSteps(imageStep: layouts[2].count, setStep: steps.setStep))]
-            return SlicedWork(launch: one.plainKernel(parts.dropLast().map(\.operand), part), steps: parts.map(\.steps), isSum: true)
-        case .stackedNorm(var options):
-            // Statistics are rows of all channels, of which the part is a stretch.
-            let (channels, samples) = (layouts[1].shape[2], layouts[0].shape[0] / options.groups)
-            options.groups = 1
-            one.operation = .stackedNorm(options)
-            let rows = Operand(TensorLayout(contiguous: [1, 2, channels]), .float32)
-            parts = [images(layouts[0]), (rows, SliceSteps(every: samples, imageStep: 2 * channels, setStep: channels / sets))]
-            parts += layouts[2..<layouts.count - 1].map { weights($0) } + [images(layouts[layouts.count - 1])]
+            let (part, steps) = weights(2)
+            parts = [images(0), images(1), (part, SliceSteps(imageStep: layouts[2].count, setStep: steps.setStep))]
+            let launch = one.operation.convKernel([parts[0].operand, parts[1].operand], part, relu: one.relu)
+            return SlicedWork(launch: launch, steps: parts.map(\.steps), sum: weightSum(accumulate: work.accumulate))
         default:
-            preconditionFailure("\(work.operation.name) does not fall into images")
+            preconditionFailure("\(work.operation.name) is no convolution")
         }
-        return SlicedWork(launch: one.plainKernel(parts.dropLast().map(\.operand), parts[parts.count - 1].operand), steps: parts.map(\.steps), isSum: false)
+        let launch = one.operation.convKernel(
+            parts.dropLast().map(\.operand), parts[parts.count - 1].operand, relu: one.relu, mask: one.mask, accumulate: one.accumulate)
+        return SlicedWork(launch: launch, steps: parts.map(\.steps))
     }
-}
 
-extension PlanGraph.Work {
-    /// The kernel of an operation on images, which throws nothing.
-    fileprivate func plainKernel(_ x: [Operand], _ y: Operand) -> PlainLaunch {
-        if case .stackedNorm = operation { return operation.stackedKernel(x, y, accumulate: accumulate) }
-        return operation.convKernel(x, y, relu: relu, mask: mask, accumulate: accumulate)
+    private func weightSum(accumulate: Bool) -> ImageSum {
+        let (count, images) = (layouts[2].count, layouts[0].shape[0])
+        return ImageSum(floats: count) { parts, operands in
+            let output = operands.floats(2)
+            if !accumulate { output.update(from: parts, count: count) }
+            for image in (accumulate ? 0 : 1)..<images {
+                let part = parts + image * count
+                for i in 0..<count { output[i] += part[i] }
+            }
+        }
+    }
+
+    /// `stackedNorm` and the derivative of its input, by given statistics.
+    func norm(_ work: PlanGraph.Work) -> SlicedWork {
+        let last = layouts.count - 1
+        let one: Operation
+        var parts: [Part]
+        var samples = 1
+        var sums: Int?
+        switch work.operation {
+        case .stackedNorm(var options):
+            samples = layouts[0].shape[0] / options.groups
+            options.groups = 1
+            one = .stackedNorm(options)
+            parts = [images(0), rows(1, samples: samples)] + (2..<last).map { weights($0) }
+        case .stackedNormInputGradient(var options):
+            samples = layouts[0].shape[0] / options.groups
+            options.groups = 1
+            one = .stackedNormInputGradient(options)
+            sums = options.batchStatistics ? 3 : nil
+            let gamma = options.batchStatistics ? 4 : 3
+            parts = [images(0), images(1)] + (2..<gamma).map { rows($0, samples: samples) } + (gamma..<last).map { weights($0) }
+        default:
+            preconditionFailure("\(work.operation.name) is no norm")
+        }
+        parts.append(images(last))
+        let launch = one.stackedKernel(parts.dropLast().map(\.operand), parts[last].operand, accumulate: work.accumulate)
+        return SlicedWork(launch: sums.map { shares($0, samples: samples, launch) } ?? launch, steps: parts.map(\.steps))
+    }
+
+    /// An image's share of sums over a batch: the kernel divides by the elements that it sees, and has rows of the channels that it sees.
+    private func shares(_ place: Int, samples: Int, _ launch: @escaping PlainLaunch) -> PlainLaunch {
+        let channels = layouts[place].shape[2], mine = channels / sets
+        return { p in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * mine) { share in
+                guard let own = share.baseAddress else { return }
+                let all = p[place]
+                for i in 0..<mine {
+                    own[i] = p.floats(place)[i] / Float(samples)
+                    own[mine + i] = p.floats(place)[channels + i] / Float(samples)
+                }
+                p[place] = UnsafeMutableRawPointer(own)
+                launch(p)
+                p[place] = all
+            }
+        }
+    }
+
+    func statistics(_ work: PlanGraph.Work) -> SlicedWork {
+        let channels = layouts[0].shape[1], mine = channels / sets
+        let size = layouts[0].shape[2] * layouts[0].shape[3]
+        switch work.operation {
+        case .stackedMoments(let groups):
+            let samples = layouts[0].shape[0] / groups
+            // Three doubles are six floats.
+            let steps = [images(0).steps, SliceSteps(imageStep: 6 * channels, setStep: 6 * mine)]
+            return SlicedWork(
+                launch: { p in ImageStatistics.moments(channels: mine, size: size, p.floats(0), p[1].assumingMemoryBound(to: Double.self)) }, steps: steps,
+                sum: ImageSum(floats: 6 * channels) { parts, operands in
+                    let states = UnsafeRawPointer(parts).assumingMemoryBound(to: Double.self)
+                    ImageStatistics.combineMoments(groups: groups, samples: samples, channels: channels, states, operands.floats(1))
+                })
+        case .stackedNormSums(let options):
+            let samples = layouts[0].shape[0] / options.groups
+            let steps = [images(0).steps, images(1).steps, rows(2, samples: samples).steps, SliceSteps(imageStep: 4 * channels, setStep: 4 * mine)]
+            return SlicedWork(
+                launch: { p in
+                    ImageStatistics.gradientSums(
+                        channels: mine, size: size, p.floats(0), p.floats(1), mean: p.floats(2), p[3].assumingMemoryBound(to: Double.self))
+                }, steps: steps,
+                sum: ImageSum(floats: 4 * channels) { parts, operands in
+                    let sums = UnsafeRawPointer(parts).assumingMemoryBound(to: Double.self)
+                    ImageStatistics.combineSums(
+                        groups: options.groups, samples: samples, channels: channels, sums, moments: operands.floats(2), epsilon: options.epsilon,
+                        operands.floats(3))
+                })
+        default:
+            preconditionFailure("\(work.operation.name) is no statistics")
+        }
     }
 }

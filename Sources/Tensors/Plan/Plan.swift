@@ -5,9 +5,6 @@ public final class Plan {
     /// How plans are made. `TRELLIS_PLAN=0` runs the same graph without the optimising passes: the oracle of the fast one.
     nonisolated(unsafe) public static var optimises = getenv("TRELLIS_PLAN").map { String(cString: $0) } != "0"
 
-    /// False: every work by itself, what tests compare chains with (`SliceFusion`).
-    nonisolated(unsafe) public static var chains = true
-
     struct Step {
         let launch: Launch
         /// Where its addresses start in the table.
@@ -80,7 +77,7 @@ public final class Plan {
         multiplyAdds = graph.multiplyAdds
         if Plan.optimises {
             RecomputationPass.run(&graph, recomputation)
-            if Plan.chains { SliceFusion.run(&graph) }
+            SliceFusion.run(&graph)
         }
         var inArena = [Int: Int]()
         if !ownsGradients, Plan.optimises {

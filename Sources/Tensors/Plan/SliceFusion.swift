@@ -6,17 +6,27 @@
 /// 3x3: forward 0.68 ms instead of 0.96, backward 1.64 instead of 2.75; [6, 5·16, 41, 41]: 0.52 and 0.71, 1.20 and 2.08. Planes of 8x8 lose, 0.43 and
 /// 0.28: there the images of a batch are better multiplied by the weights together.
 struct SliceFusion {
+    /// Which chains are taken: `never` and `wherePossible`, on planes of any size, are for tests.
+    enum Use { case whereTheyPay, wherePossible, never }
+    nonisolated(unsafe) static var use = Use.whereTheyPay
+
     /// Smallest plane, in elements, and largest image of what is passed on, in bytes.
-    private static let leastPlane = 100, mostBytes = 5 << 18
+    private static var leastPlane: Int { use == .wherePossible ? 1 : 100 }
+    private static let mostBytes = 5 << 18
+    /// Works that may lie between one that passes something on and those that take it: no chain leads from the forward into the backward pass.
+    private static let reach = 64
 
     private var graph: PlanGraph
     private let slicings: [Slicing?]
     private var readers: [Int: [Int]] = [:]
-    /// Works of a chain lead to its first one.
-    private var leader: [Int]
+    /// The chain that each work belongs to, by one of its works, and the works of each, in order.
+    private var chain: [Int]
+    private var members: [[Int]]
     private var passed: [Int] = []
 
     static func run(_ graph: inout PlanGraph) {
+        guard use != .never else { return }
+        NormSplitting.run(&graph)
         var pass = SliceFusion(graph)
         pass.link()
         pass.gather()
@@ -26,33 +36,40 @@ struct SliceFusion {
     private init(_ graph: PlanGraph) {
         self.graph = graph
         slicings = graph.works.map { $0.isDead ? nil : graph.slicing($0) }
-        leader = Array(graph.works.indices)
+        chain = Array(graph.works.indices)
+        members = graph.works.indices.map { [$0] }
         for (i, work) in graph.works.enumerated() where !work.isDead { for input in Set(work.inputs) { readers[input, default: []].append(i) } }
     }
 
-    private mutating func find(_ i: Int) -> Int {
-        var root = i
-        while leader[root] != root { root = leader[root] }
-        leader[i] = root
-        return root
+    /// Makes one chain of those that works belong to, if its works can be run one behind the other.
+    private mutating func join(_ works: [Int]) -> Bool {
+        let chains = Set(works.map { chain[$0] })
+        guard let first = chains.first, chains.count > 1 else { return true }
+        let all = chains.flatMap { members[$0] }.sorted()
+        guard canMove(all) else { return false }
+        for other in chains { members[other] = [] }
+        members[first] = all
+        for work in all { chain[work] = first }
+        return true
     }
 
-    private mutating func join(_ a: Int, _ b: Int) {
-        let (x, y) = (find(a), find(b))
-        leader[max(x, y)] = min(x, y)
-    }
-
-    /// Joins works with those that read what they leave, where nobody else does; and the two derivatives of a convolution, which read the same gradient.
+    /// Joins statistics with what computes the values that they are of (first, for they keep it in its place otherwise), works with those that read what
+    /// they leave, where nobody else does, and the two derivatives of a convolution, which read the same gradient.
     private mutating func link() {
+        for (i, work) in graph.works.enumerated() {
+            guard let own = slicings[i], let source = work.operation.statisticsSource(work.inputs), let producer = graph.values[source].producer,
+                slicings[producer]?.images == own.images, i - producer <= SliceFusion.reach
+            else { continue }
+            _ = join([i, producer])
+        }
         for value in graph.values.indices where isPassable(value) {
-            guard let producer = graph.values[value].producer, let list = readers[value], !list.isEmpty else { continue }
-            for reader in list { join(producer, reader) }
+            guard let producer = graph.values[value].producer, let list = readers[value], !list.isEmpty, join([producer] + list) else { continue }
             passed.append(value)
         }
         for (i, work) in graph.works.enumerated() {
-            guard case .convWeightGradient(let options, _, _) = work.operation, let own = slicings[i] else { continue }
-            for other in readers[work.inputs[1]] ?? [] where slicings[other]?.images == own.images {
-                if case .convInputGradient(options, _, _) = graph.works[other].operation { join(i, other) }
+            guard let own = slicings[i], case .convWeightGradient(let options, _, _) = work.operation else { continue }
+            for other in readers[work.inputs[1]] ?? [] where slicings[other]?.images == own.images && abs(other - i) <= SliceFusion.reach {
+                if case .convInputGradient(options, _, _) = graph.works[other].operation { _ = join([i, other]) }
             }
         }
     }
@@ -60,24 +77,22 @@ struct SliceFusion {
     private func isPassable(_ id: Int) -> Bool {
         let value = graph.values[id]
         guard case .computed = value.source, !value.isRoot, value.base == id, value.dependents.isEmpty, value.layout.isContiguous,
-            let producer = value.producer, let own = slicings[producer], !graph.works[producer].accumulate
+            let producer = value.producer, let own = slicings[producer], !graph.works[producer].accumulate, !graph.works[producer].operation.sumsOverImages
         else { return false }
-        if case .convWeightGradient = graph.works[producer].operation { return false }
-        return (readers[id] ?? []).allSatisfy { slicings[$0]?.images == own.images }
+        return (readers[id] ?? []).allSatisfy {
+            slicings[$0]?.images == own.images && $0 - producer <= SliceFusion.reach && !graph.works[$0].operation.isStatistics
+        }
     }
 
     /// Puts the works of each chain that pays behind one another, in the place of its last one.
     private mutating func gather() {
-        var chains: [Int: [Int]] = [:]
-        for i in graph.works.indices where slicings[i] != nil { chains[find(i), default: []].append(i) }
-        let inside = Dictionary(grouping: passed) { find(graph.values[$0].producer ?? 0) }
+        let inside = Dictionary(grouping: passed) { chain[graph.values[$0].producer ?? 0] }
         var keys = graph.works.indices.map(Double.init)
-        for (root, chain) in chains.sorted(by: { $0.key < $1.key }) {
-            guard chain.count > 1, let values = inside[root], let last = chain.last, let sets = sets(of: chain), pays(chain, values, sets), canMove(chain)
-            else { continue }
-            for i in chain {
+        for (id, works) in members.enumerated() {
+            guard works.count > 1, let values = inside[id], let last = works.last, let sets = sets(of: works), pays(works, values, sets) else { continue }
+            for i in works {
                 keys[i] = Double(last)
-                graph.works[i].slices = PlanGraph.Slices(chain: root, sets: sets)
+                graph.works[i].slices = PlanGraph.Slices(chain: id, sets: sets)
             }
             for value in values { graph.pass(value) }
         }
@@ -93,17 +108,20 @@ struct SliceFusion {
 
     private func pays(_ chain: [Int], _ values: [Int], _ sets: Int) -> Bool {
         guard let images = slicings[chain[0]]?.images else { return false }
-        let pieces = images * sets
-        // Pieces of equal size: an odd one at the end has one thread wait for the other.
-        guard pieces > 1, pieces % 2 == 0 || pieces > 8 else { return false }
-        let bytes = values.map { graph.values[$0].layout.count / pieces * DType.byteCount }.max() ?? 0
-        return bytes <= SliceFusion.mostBytes && chain.allSatisfy { (slicings[$0]?.plane ?? 0) >= SliceFusion.leastPlane }
+        let bytes = values.map { graph.values[$0].layout.count / (images * sets) * DType.byteCount }.max() ?? 0
+        return bytes <= SliceFusion.mostBytes && chain.allSatisfy { slicings[$0].map { SliceFusion.pays($0, sets) } ?? false }
+    }
+
+    /// Whether a work is worth it, cut into so many sets. Pieces are of equal size: an odd one at the end has one thread wait for the other.
+    static func pays(_ slicing: Slicing, _ sets: Int) -> Bool {
+        let pieces = slicing.images * sets
+        return slicing.plane >= leastPlane && pieces > 1 && (pieces % 2 == 0 || pieces > 8)
     }
 
     /// Whether every work of the chain may wait until the last one: nobody reads what it leaves, or changes what it reads, before that.
     private func canMove(_ chain: [Int]) -> Bool {
         guard let first = chain.first, let last = chain.last else { return false }
-        var (written, touched) = (Set<Int>(), Set<Int>())
+        var (written, touched, sums) = (Set<Int>(), Set<Int>(), Set<Int>())
         var next = 0
         for i in first...last where !graph.works[i].isDead {
             let work = graph.works[i]
@@ -113,10 +131,37 @@ struct SliceFusion {
                 written.insert(output)
                 touched.insert(output)
                 for input in work.inputs { touched.insert(graph.home(input).owner) }
+                // All images have to be there before a sum over them is read.
+                if !sums.isDisjoint(with: work.inputs) { return false }
+                if work.operation.sumsOverImages { sums.insert(work.output) }
             } else if touched.contains(output) || work.inputs.contains(where: { written.contains(graph.home($0).owner) }) {
                 return false
             }
         }
         return true
+    }
+}
+
+extension Operation {
+    /// Whether all images contribute to the result.
+    fileprivate var sumsOverImages: Bool {
+        if case .convWeightGradient = self { return true }
+        return isStatistics
+    }
+
+    fileprivate var isStatistics: Bool {
+        switch self {
+        case .stackedMoments, .stackedNormSums: true
+        default: false
+        }
+    }
+
+    /// Of what statistics are taken from: the value that is computed last.
+    func statisticsSource(_ inputs: [Int]) -> Int? {
+        switch self {
+        case .stackedMoments: inputs[0]
+        case .stackedNormSums: inputs[1]
+        default: nil
+        }
     }
 }

@@ -20,14 +20,15 @@ struct SlicedKernel {
     }
 
     private struct Sum {
-        /// Floats into `sums`, elements, entry of the table.
-        let start, count, output: Int
-        let accumulate: Bool
+        /// Floats into the memory of the sums.
+        let start: Int
+        let finish: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<UnsafeMutableRawPointer>) -> Void
+        let places: [Place]
     }
 
     private var parts: [(launch: PlainLaunch, places: [Place])] = []
     private var sums: [Sum] = []
-    private var sumCount = 0
+    private var sumFloats = 0
     private let scratchBytes: Int
     private let images, sets: Int
     private let widest: Int
@@ -41,22 +42,24 @@ struct SlicedKernel {
         let arena = SlicedKernel.scratch(works, graph, pieces: images * sets)
         scratchBytes = arena.bytes
         widest = works.map { $0.inputs.count + 1 }.max() ?? 1
+        var entries: [Int: Int] = [:]
         for work in works {
             let sliced = graph.sliced(work, sets: sets)
             var places: [Place] = []
             for (value, steps) in zip(work.inputs + [work.output], sliced.steps) {
                 if let offset = arena.offsets[value] {
-                    places.append(Place(base: .scratch(offset), steps: SliceSteps(imageStep: 0, setStep: 0)))
+                    places.append(Place(base: .scratch(offset), steps: .none))
                 } else {
-                    places.append(Place(base: .table(operands.count), steps: steps))
-                    operands.append(value)
+                    let entry = entries[value] ?? operands.count
+                    if entry == operands.count { operands.append(value) }
+                    entries[value] = entry
+                    places.append(Place(base: .table(entry), steps: steps))
                 }
             }
-            if sliced.isSum, let steps = sliced.steps.last {
-                let count = graph.values[work.output].layout.count
-                sums.append(Sum(start: sumCount, count: count, output: operands.count - 1, accumulate: work.accumulate))
-                places[places.count - 1] = Place(base: .sums(sumCount), steps: steps)
-                sumCount += images * count
+            if let sum = sliced.sum, let steps = sliced.steps.last {
+                sums.append(Sum(start: sumFloats, finish: sum.finish, places: places))
+                places[places.count - 1] = Place(base: .sums(sumFloats), steps: steps)
+                sumFloats += (images * sum.floats + 15) & ~15
             }
             parts.append((sliced.launch, places))
         }
@@ -74,33 +77,43 @@ struct SlicedKernel {
 
     /// - Parameter table: addresses of `operands`.
     func run(_ table: UnsafeMutablePointer<UnsafeMutableRawPointer>) {
-        let partial = UnsafeMutableRawPointer(Workspace.floats(max(sumCount, 1), slot: 1))
+        let memory = Memory(table: table, sums: UnsafeMutableRawPointer(Workspace.floats(max(sumFloats, 1), slot: 1)))
         ThreadPool.run(images * sets) { piece in
             let scratch = UnsafeMutableRawPointer(Workspace.floats(max(scratchBytes / DType.byteCount, 1), slot: 0))
-            withUnsafeTemporaryAllocation(of: UnsafeMutableRawPointer.self, capacity: widest) { addresses in
-                guard let addresses = addresses.baseAddress else { return }
-                for part in parts {
-                    for (i, place) in part.places.enumerated() {
-                        let steps = place.steps
-                        let offset = (piece / sets / steps.every * steps.imageStep + piece % sets * steps.setStep) * DType.byteCount
-                        switch place.base {
-                        case .table(let entry): addresses[i] = table[entry] + offset
-                        case .scratch(let start): addresses[i] = scratch + start
-                        case .sums(let start): addresses[i] = partial + start * DType.byteCount + offset
-                        }
+            withAddresses { addresses in
+                for (launch, places) in parts {
+                    for (i, place) in places.enumerated() {
+                        let offset = piece / sets / place.steps.every * place.steps.imageStep + piece % sets * place.steps.setStep
+                        addresses[i] = memory.start(of: place, scratch) + offset * DType.byteCount
                     }
-                    part.launch(addresses)
+                    launch(addresses)
                 }
             }
         }
-        for sum in sums { add(sum, partial.assumingMemoryBound(to: Float.self) + sum.start, table.floats(sum.output)) }
+        withAddresses { addresses in
+            for sum in sums {
+                for (i, place) in sum.places.enumerated() { addresses[i] = memory.start(of: place, memory.sums) }
+                sum.finish(memory.sums.assumingMemoryBound(to: Float.self) + sum.start, addresses)
+            }
+        }
     }
 
-    private func add(_ sum: Sum, _ partial: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
-        if !sum.accumulate { output.update(from: partial, count: sum.count) }
-        for image in (sum.accumulate ? 0 : 1)..<images {
-            let part = partial + image * sum.count
-            for i in 0..<sum.count { output[i] += part[i] }
+    private func withAddresses(_ body: (UnsafeMutablePointer<UnsafeMutableRawPointer>) -> Void) {
+        withUnsafeTemporaryAllocation(of: UnsafeMutableRawPointer.self, capacity: widest) { addresses in
+            if let addresses = addresses.baseAddress { body(addresses) }
+        }
+    }
+
+    private struct Memory {
+        let table: UnsafeMutablePointer<UnsafeMutableRawPointer>
+        let sums: UnsafeMutableRawPointer
+
+        func start(of place: Place, _ scratch: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+            switch place.base {
+            case .table(let entry): table[entry]
+            case .scratch(let bytes): scratch + bytes
+            case .sums(let floats): sums + floats * DType.byteCount
+            }
         }
     }
 }
