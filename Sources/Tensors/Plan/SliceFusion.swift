@@ -118,7 +118,8 @@ struct SliceFusion {
         return slicing.plane >= leastPlane && pieces > 1 && (pieces % 2 == 0 || pieces > 8)
     }
 
-    /// Whether every work of the chain may wait until the last one: nobody reads what it leaves, or changes what it reads, before that.
+    /// Whether every work of the chain may wait until the last one: nobody reads what it leaves, or changes what it reads, before that. Nor may an image's
+    /// result lie in memory that an earlier work of the chain has to do with: the other thread may be at that work, for another image.
     private func canMove(_ chain: [Int]) -> Bool {
         guard let first = chain.first, let last = chain.last else { return false }
         var (written, touched, sums) = (Set<Int>(), Set<Int>(), Set<Int>())
@@ -128,6 +129,7 @@ struct SliceFusion {
             let output = graph.home(work.output).owner
             if next < chain.count, chain[next] == i {
                 next += 1
+                if touched.contains(output), !work.operation.sumsOverImages { return false }
                 written.insert(output)
                 touched.insert(output)
                 for input in work.inputs { touched.insert(graph.home(input).owner) }
