@@ -140,6 +140,11 @@ final class PlanTests: XCTestCase {
         XCTAssertEqual(ModulePattern.cut(path, depth: 0, merge: false), path)
         XCTAssertEqual(ModulePattern.cut("1.2", depth: 1, merge: true), "*.*")
         XCTAssertEqual(ModulePattern.cut("stem.1", depth: 5, merge: false), "stem.1")
+        XCTAssertEqual(ModulePattern.common(["stem.1.conv", "", "stem.1.bn"]), "stem.1")
+        XCTAssertEqual(ModulePattern.common(["stem.1", "stem.1.bn"]), "stem.1")
+        XCTAssertEqual(ModulePattern.common(["stem.1", "stem.2"]), "stem")
+        XCTAssertEqual(ModulePattern.common(["a", "b"]), "")
+        XCTAssertEqual(ModulePattern.common(["", ""]), "")
     }
 
     func testArenaReusesMemory() throws {

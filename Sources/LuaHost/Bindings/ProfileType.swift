@@ -41,7 +41,8 @@ public final class ProfileObject: LuaObject {
 
     private static let operations = Binding(
         module: "profile", name: "operations", returns: [rows], summary: "Time by operation.",
-        detail: "'(fused)' are kernels that a plan made do the work of several operations, '(by image)' several operations that it runs one behind the other for each image, under the module of the first. What optimisers do after a plan is 'optimiser'.",
+        detail: "'(fused)' are kernels that a plan made do the work of several operations, '(by image)' operations that it runs one behind the other "
+            + "for each image, in the module that they have in common. What optimisers do after a plan is 'optimiser'.",
         example: start + "print(p:operations()[1].calls > 0)  --> true"
     ) { call in
         let this: ProfileObject = try call.this()

@@ -342,8 +342,8 @@ private struct PlanBuilder {
         let kernel = SlicedKernel(chain, graph, sets: sets)
         var names: [String] = []
         for work in chain where !names.contains(work.operation.name) { names.append(work.operation.name) }
-        steps.append(Plan.Step(launch: kernel.run, first: places.count, label: names.joined(separator: ", ") + " (by image)", module: chain[0].module,
-            multiplyAdds: chain.reduce(0) { $0 + multiplyAdds($1) }))
+        steps.append(Plan.Step(launch: kernel.run, first: places.count, label: names.joined(separator: ", ") + " (by image)",
+            module: ModulePattern.common(chain.map(\.module)), multiplyAdds: chain.reduce(0) { $0 + multiplyAdds($1) }))
         places.append(contentsOf: kernel.operands)
         chain = []
     }

@@ -121,6 +121,14 @@ public final class PlanProfile {
 
 /// Module paths as groups: `cells.3.block.2.1.sep_conv_3x3.depthwise1`.
 public enum ModulePattern {
+    /// The module that paths have in common: `stem.1` of `stem.1.conv` and `stem.1.bn`. Works outside of modules do not count.
+    static func common(_ paths: [String]) -> String {
+        let parts = paths.filter { !$0.isEmpty }.map { $0.split(separator: ".") }
+        guard let first = parts.first else { return "" }
+        let count = parts.map { zip(first, $0).prefix { $0 == $1 }.count }.min() ?? 0
+        return first.prefix(count).joined(separator: ".")
+    }
+
     /// The first `depth` names of a path (0: all) with the numbers behind each; with `merge`, numbers written as `*`.
     ///
     /// With depth 3, `cells.3.block.2.1.sep_conv_3x3.depthwise1` is `cells.*.block.*.*.sep_conv_3x3`, or `cells.3.block.2.1.sep_conv_3x3`.
