@@ -38,7 +38,8 @@ enum NormSplitting {
         statistics.module = norm.module
         guard let source = operation.statisticsSource(statistics.inputs), let producer = graph.values[source].producer,
             isConvolution(producer, of: own.images, graph),
-            statistics.inputs.allSatisfy({ graph.values[$0].producer.map { keys[$0] } ?? -1 <= keys[producer] }), !readers.isEmpty, readers.allSatisfy({ isConvolution($0, of: own.images, graph) })
+            statistics.inputs.allSatisfy({ graph.values[$0].producer.map { keys[$0] } ?? -1 <= keys[producer] }),
+            !readers.isEmpty, readers.allSatisfy({ isConvolution($0, of: own.images, graph) })
         else { return nil }
         return (statistics, producer)
     }

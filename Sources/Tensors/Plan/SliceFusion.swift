@@ -4,7 +4,8 @@
 ///
 /// At a search step's large planes such chains are bound by memory and not by arithmetic. Two cores of a Sapphire Rapids, [4, 5·8, 81, 81] (4 MB),
 /// 3x3: forward 0.68 ms instead of 0.96, backward 1.64 instead of 2.75; [6, 5·16, 41, 41]: 0.52 and 0.71, 1.20 and 2.08. Planes of 8x8 lose, 0.43 and
-/// 0.28: there the images of a batch are better multiplied by the weights together. A whole step at 321x321 takes 0.8 to 0.9 of its time.
+/// 0.28: there the images of a batch are better multiplied by the weights together. Wide layers neither win nor lose, [8, 512, 12, 12]. A whole step at
+/// 321x321 takes 0.8 to 0.9 of its time.
 ///
 /// Where the edges that leave a state read one input, a piece of work is a whole image, because they all add to its gradient: as few as two pieces for two
 /// images of one arrow. More threads than that wait.
@@ -16,6 +17,8 @@ struct SliceFusion {
     /// Smallest plane, in elements, and largest image of what is passed on, in bytes.
     private static var leastPlane: Int { use == .wherePossible ? 1 : 100 }
     private static let mostBytes = 5 << 18
+    /// Most that the images' shares of weight gradients may take together: weights of 2000 channels would have more of them than a batch has values.
+    private static let mostSumBytes = 32 << 20
     /// Works that may lie between one that passes something on and those that take it: no chain leads from the forward into the backward pass.
     private static let reach = 64
 
@@ -112,7 +115,12 @@ struct SliceFusion {
     private func pays(_ chain: [Int], _ values: [Int], _ sets: Int) -> Bool {
         guard let images = slicings[chain[0]]?.images else { return false }
         let bytes = values.map { graph.values[$0].layout.count / (images * sets) * DType.byteCount }.max() ?? 0
-        return bytes <= SliceFusion.mostBytes && chain.allSatisfy { slicings[$0].map { SliceFusion.pays($0, sets) } ?? false }
+        var weights = 0
+        for i in chain {
+            if case .convWeightGradient = graph.works[i].operation { weights += graph.values[graph.works[i].output].layout.count }
+        }
+        guard bytes <= SliceFusion.mostBytes, images * weights * DType.byteCount <= SliceFusion.mostSumBytes else { return false }
+        return chain.allSatisfy { slicings[$0].map { SliceFusion.pays($0, sets) } ?? false }
     }
 
     /// Whether a work is worth it, cut into so many sets. Pieces are of equal size: an odd one at the end has one thread wait for the other.
