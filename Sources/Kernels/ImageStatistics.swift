@@ -28,9 +28,8 @@ public enum ImageStatistics {
                         let part = states + 3 * (image * channels + channel)
                         KernelsV2.combineMoments(all, part[0], part[1], part[2])
                     }
-                    let to = moments + 2 * group * channels + channel
-                    to[0] = Float(all[1])
-                    to[channels] = all[2].isNaN ? .nan : all[0] > 0 ? Float(max(all[2], 0) / all[0]) : 0
+                    let means = moments + 2 * group * channels
+                    putMoments(all, channel, means, means + channels)
                 }
             }
         }
@@ -56,7 +55,7 @@ public enum ImageStatistics {
                 }
                 let at = 2 * group * channels + channel
                 output[at] = Float(total)
-                output[at + channels] = Float(product / (Double(moments[at + channels]) + Double(epsilon)).squareRoot())
+                output[at + channels] = Float(product * inverseDeviation(moments[at + channels], epsilon))
             }
         }
     }

@@ -23,7 +23,7 @@ public enum Normalisation {
             for i in 1..<count {
                 KernelsV2.combineMoments(states, states[3 * i], states[3 * i + 1], states[3 * i + 2])
             }
-            put(states, channel, mean, variance)
+            putMoments(states, channel, mean, variance)
         }
     }
 
@@ -142,7 +142,7 @@ private struct Target {
     }
 }
 
-private func inverseDeviation(_ variance: Float, _ epsilon: Float) -> Double {
+func inverseDeviation(_ variance: Float, _ epsilon: Float) -> Double {
     1 / (Double(variance) + Double(epsilon)).squareRoot()
 }
 
@@ -152,7 +152,8 @@ private func scaled(
     Float(inverseDeviation(variance[channel], epsilon) * Double(gamma?[channel] ?? 1))
 }
 
-private func put(
+/// Mean and variance of the running `state` that `addMoments` fills.
+func putMoments(
     _ state: UnsafePointer<Double>, _ channel: Int, _ mean: UnsafeMutablePointer<Float>, _ variance: UnsafeMutablePointer<Float>
 ) {
     mean[channel] = Float(state[1])
@@ -169,7 +170,7 @@ private func channelMoments(
         state.update(repeating: 0, count: 3)
         let add = choose(KernelsV4.addMoments, KernelsV3.addMoments, KernelsV2.addMoments)
         for image in 0..<s.batch { add(x + image * s.batchStride + channel * s.size, s.size, state) }
-        put(state, channel, mean, variance)
+        putMoments(state, channel, mean, variance)
     }
 }
 

@@ -64,8 +64,19 @@ private struct Four {
     @inline(always) func dot(_ sum: V, _ x0: V, _ x1: V, _ x2: V, _ x3: V) -> V { fma(fma(fma(fma(sum, a, x0), b, x1), c, x2), d, x3) }
 }
 
+/// The sums of one column of taps.
+private protocol ColumnSums: TapSums {
+    mutating func add(_ g: Four, _ p: UnsafePointer<Float>, _ step: Int)
+    mutating func add(_ g: V, _ p: UnsafePointer<Float>, _ step: Int)
+}
+
+extension ColumnSums {
+    @inline(always) fileprivate mutating func add(_ g: Four, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) { add(g, p, step) }
+    @inline(always) fileprivate mutating func add(_ g: V, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) { add(g, p, step) }
+}
+
 /// The sums of a column of three taps.
-private struct ThreeSums {
+private struct ThreeSums: ColumnSums {
     var a = V.zero, b = V.zero, c = V.zero
 
     @inline(always) mutating func add(_ g: Four, _ p: UnsafePointer<Float>, _ step: Int) {
@@ -83,7 +94,7 @@ private struct ThreeSums {
 }
 
 /// The sums of a column of five taps.
-private struct FiveSums {
+private struct FiveSums: ColumnSums {
     var a = V.zero, b = V.zero, c = V.zero, d = V.zero, e = V.zero
 
     @inline(always) mutating func add(_ g: Four, _ p: UnsafePointer<Float>, _ step: Int) {
@@ -107,47 +118,8 @@ private struct FiveSums {
     }
 }
 
-private struct ThreeByThree: TapSums {
-    var a = ThreeSums(), b = ThreeSums(), c = ThreeSums()
-
-    @inline(always) mutating func add(_ g: Four, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) {
-        a.add(g, p, step)
-        b.add(g, p + column, step)
-        c.add(g, p + 2 * column, step)
-    }
-
-    @inline(always) mutating func add(_ g: V, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) {
-        a.add(g, p, step)
-        b.add(g, p + column, step)
-        c.add(g, p + 2 * column, step)
-    }
-}
-
-private struct FiveByOne: TapSums {
-    var a = FiveSums()
-
-    @inline(always) mutating func add(_ g: Four, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) { a.add(g, p, step) }
-    @inline(always) mutating func add(_ g: V, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) { a.add(g, p, step) }
-}
-
-private struct FiveByThree: TapSums {
-    var a = FiveSums(), b = FiveSums(), c = FiveSums()
-
-    @inline(always) mutating func add(_ g: Four, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) {
-        a.add(g, p, step)
-        b.add(g, p + column, step)
-        c.add(g, p + 2 * column, step)
-    }
-
-    @inline(always) mutating func add(_ g: V, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) {
-        a.add(g, p, step)
-        b.add(g, p + column, step)
-        c.add(g, p + 2 * column, step)
-    }
-}
-
-private struct FiveByTwo: TapSums {
-    var a = FiveSums(), b = FiveSums()
+private struct TwoColumns<Column: ColumnSums>: TapSums {
+    var a = Column(), b = Column()
 
     @inline(always) mutating func add(_ g: Four, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) {
         a.add(g, p, step)
@@ -157,15 +129,30 @@ private struct FiveByTwo: TapSums {
     @inline(always) mutating func add(_ g: V, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) {
         a.add(g, p, step)
         b.add(g, p + column, step)
+    }
+}
+
+/// Two columns and one behind them.
+private struct ThreeColumns<Column: ColumnSums>: TapSums {
+    var ab = TwoColumns<Column>(), c = Column()
+
+    @inline(always) mutating func add(_ g: Four, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) {
+        ab.add(g, p, step, column)
+        c.add(g, p + 2 * column, step)
+    }
+
+    @inline(always) mutating func add(_ g: V, _ p: UnsafePointer<Float>, _ step: Int, _ column: Int) {
+        ab.add(g, p, step, column)
+        c.add(g, p + 2 * column, step)
     }
 }
 
 /// The products of one plane for 3x3 taps, added to nine vectors of partial sums.
 @inline(never)
 func dots3(_ taps: PlaneTaps, _ g: UnsafePointer<Float>, _ sums: UnsafeMutablePointer<Float>) {
-    let found = taps.sums(g, 0, ThreeByThree.self)
-    addColumn(sums, 0, found.a)
-    addColumn(sums, 1, found.b)
+    let found = taps.sums(g, 0, ThreeColumns<ThreeSums>.self)
+    addColumn(sums, 0, found.ab.a)
+    addColumn(sums, 1, found.ab.b)
     addColumn(sums, 2, found.c)
 }
 
@@ -181,18 +168,18 @@ func dotsAny(_ k: Int, _ taps: PlaneTaps, _ g: UnsafePointer<Float>, _ sums: Uns
             let shift = top * taps.step + kx * taps.dilationWidth
             func put(_ column: Int, _ s: FiveSums) { addColumn(sums, k, kx + column, top, ky - top, s) }
             if lanes == 16, k - kx == 3 || k - kx > 4 {
-                let found = taps.sums(g, shift, FiveByThree.self)
-                put(0, found.a)
-                put(1, found.b)
+                let found = taps.sums(g, shift, ThreeColumns<FiveSums>.self)
+                put(0, found.ab.a)
+                put(1, found.ab.b)
                 put(2, found.c)
                 kx += 3
             } else if k - kx > 1 {
-                let found = taps.sums(g, shift, FiveByTwo.self)
+                let found = taps.sums(g, shift, TwoColumns<FiveSums>.self)
                 put(0, found.a)
                 put(1, found.b)
                 kx += 2
             } else {
-                put(0, taps.sums(g, shift, FiveByOne.self).a)
+                put(0, taps.sums(g, shift, FiveSums.self))
                 kx += 1
             }
         }

@@ -2,7 +2,7 @@
 /// the sums of its derivative by the gradient of its input.
 enum NormFusion {
     static func run(_ graph: inout PlanGraph) {
-        let order = readers(graph)
+        let order = graph.readers { graph.home($0).owner }
         for i in graph.works.indices where !graph.works[i].isDead && !graph.works[i].computesStatistics {
             let work = graph.works[i]
             let place: Int
@@ -29,14 +29,5 @@ enum NormFusion {
             source.inputs == Array(work.inputs.prefix(3))
         default: false
         }
-    }
-
-    /// The works that read from each buffer.
-    private static func readers(_ graph: PlanGraph) -> [Int: [Int]] {
-        var order: [Int: [Int]] = [:]
-        for (i, work) in graph.works.enumerated() where !work.isDead {
-            for input in work.inputs { order[graph.home(input).owner, default: []].append(i) }
-        }
-        return order
     }
 }

@@ -6,8 +6,7 @@
 /// norm's derivative reads.
 enum NormSplitting {
     static func run(_ graph: inout PlanGraph) {
-        var readers: [Int: [Int]] = [:]
-        for (i, work) in graph.works.enumerated() where !work.isDead { for input in Set(work.inputs) { readers[input, default: []].append(i) } }
+        let readers = graph.readers()
         var keys = graph.works.indices.map(Double.init)
         for i in graph.works.indices where !graph.works[i].isDead && graph.works[i].computesStatistics {
             guard let (statistics, producer) = split(i, graph, keys, readers[graph.works[i].output] ?? []) else { continue }

@@ -338,8 +338,8 @@ private struct PlanBuilder {
 
     /// Works that run image by image, as one step.
     private mutating func add(_ chain: inout [PlanGraph.Work]) {
-        guard let sets = chain.first?.slices?.sets else { return }
-        let kernel = SlicedKernel(chain, graph, sets: sets)
+        guard let slices = chain.first?.slices else { return }
+        let kernel = SlicedKernel(chain, graph, slices)
         var names: [String] = []
         for work in chain where !names.contains(work.operation.name) { names.append(work.operation.name) }
         steps.append(Plan.Step(launch: kernel.run, first: places.count, label: names.joined(separator: ", ") + " (by image)",

@@ -32,9 +32,10 @@ struct PlanGraph {
         fileprivate(set) var isPassed = false
     }
 
-    /// The chain that a work belongs to, and the sets of channels that it is cut into.
+    /// The chain that a work belongs to, and the images and sets of channels that it is cut into.
     struct Slices: Equatable {
-        let chain, sets: Int
+        let chain, images, sets: Int
+        var pieces: Int { images * sets }
     }
 
     struct Work {
@@ -134,6 +135,13 @@ struct PlanGraph {
             default: return total
             }
         }
+    }
+
+    /// The works that read each value, in order: each once. `key` tells what counts as the same, as the owner of the memory.
+    func readers(by key: (Int) -> Int = { $0 }) -> [Int: [Int]] {
+        var readers: [Int: [Int]] = [:]
+        for (i, work) in works.enumerated() where !work.isDead { for value in Set(work.inputs.map(key)) { readers[value, default: []].append(i) } }
+        return readers
     }
 
     // Edits by the passes.

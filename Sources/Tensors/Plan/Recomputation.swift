@@ -15,7 +15,7 @@ struct RecomputationPass {
     /// Place of each work in the order of the plan; copies come half a step before their first reader.
     private var place: [Double]
     /// Works that read from each buffer.
-    private var readers: [Int: [Int]] = [:]
+    private var readers: [Int: [Int]]
     private var isWrittenOften = Set<Int>()
     /// Between readers that are fewer works apart a value is kept.
     private let gap: Double
@@ -33,9 +33,9 @@ struct RecomputationPass {
         self.level = level
         place = graph.works.indices.map(Double.init)
         gap = Double(max(24, graph.works.count / 100))
+        readers = graph.readers { graph.home($0).owner }
         var written = Set<Int>()
-        for (i, work) in graph.works.enumerated() where !work.isDead {
-            for input in work.inputs { readers[graph.home(input).owner, default: []].append(i) }
+        for work in graph.works where !work.isDead {
             let owner = graph.home(work.output).owner
             if !written.insert(owner).inserted { isWrittenOften.insert(owner) }
         }

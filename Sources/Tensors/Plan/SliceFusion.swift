@@ -24,7 +24,7 @@ struct SliceFusion {
 
     private var graph: PlanGraph
     private let slicings: [Slicing?]
-    private var readers: [Int: [Int]] = [:]
+    private let readers: [Int: [Int]]
     /// The chain that each work belongs to, by one of its works, and the works of each, in order.
     private var chain: [Int]
     private var members: [[Int]]
@@ -44,7 +44,7 @@ struct SliceFusion {
         slicings = graph.works.map { $0.isDead ? nil : graph.slicing($0) }
         chain = Array(graph.works.indices)
         members = graph.works.indices.map { [$0] }
-        for (i, work) in graph.works.enumerated() where !work.isDead { for input in Set(work.inputs) { readers[input, default: []].append(i) } }
+        readers = graph.readers()
     }
 
     /// Makes one chain of those that works belong to, if its works can be run one behind the other.
@@ -95,10 +95,12 @@ struct SliceFusion {
         let inside = Dictionary(grouping: passed) { chain[graph.values[$0].producer ?? 0] }
         var keys = graph.works.indices.map(Double.init)
         for (id, works) in members.enumerated() {
-            guard works.count > 1, let values = inside[id], let last = works.last, let sets = sets(of: works), pays(works, values, sets) else { continue }
+            guard works.count > 1, let values = inside[id], let last = works.last, let images = slicings[last]?.images else { continue }
+            let slices = PlanGraph.Slices(chain: id, images: images, sets: sets(of: works))
+            guard pays(works, values, slices) else { continue }
             for i in works {
                 keys[i] = Double(last)
-                graph.works[i].slices = PlanGraph.Slices(chain: id, sets: sets)
+                graph.works[i].slices = slices
             }
             for value in values { graph.pass(value) }
         }
@@ -106,21 +108,20 @@ struct SliceFusion {
     }
 
     /// Sets of channels that all works of a chain can be cut into.
-    private func sets(of chain: [Int]) -> Int? {
+    private func sets(of chain: [Int]) -> Int {
         let known = Set(chain.compactMap { slicings[$0]?.sets })
         guard known.count == 1, let sets = known.first else { return 1 }
         return chain.allSatisfy { (slicings[$0]?.channels ?? 1) % sets == 0 } ? sets : 1
     }
 
-    private func pays(_ chain: [Int], _ values: [Int], _ sets: Int) -> Bool {
-        guard let images = slicings[chain[0]]?.images else { return false }
-        let bytes = values.map { graph.values[$0].layout.count / (images * sets) * DType.byteCount }.max() ?? 0
+    private func pays(_ chain: [Int], _ values: [Int], _ slices: PlanGraph.Slices) -> Bool {
+        let bytes = values.map { graph.values[$0].layout.count / slices.pieces * DType.byteCount }.max() ?? 0
         var weights = 0
         for i in chain {
             if case .convWeightGradient = graph.works[i].operation { weights += graph.values[graph.works[i].output].layout.count }
         }
-        guard bytes <= SliceFusion.mostBytes, images * weights * DType.byteCount <= SliceFusion.mostSumBytes else { return false }
-        return chain.allSatisfy { slicings[$0].map { SliceFusion.pays($0, sets) } ?? false }
+        guard bytes <= SliceFusion.mostBytes, slices.images * weights * DType.byteCount <= SliceFusion.mostSumBytes else { return false }
+        return chain.allSatisfy { slicings[$0].map { SliceFusion.pays($0, slices.sets) } ?? false }
     }
 
     /// Whether a work is worth it, cut into so many sets. Pieces are of equal size: an odd one at the end has one thread wait for the other.

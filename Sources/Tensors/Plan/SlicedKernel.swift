@@ -30,21 +30,20 @@ struct SlicedKernel {
     private var sums: [Sum] = []
     private var sumFloats = 0
     private let scratchBytes: Int
-    private let images, sets: Int
+    private let slices: PlanGraph.Slices
     private let widest: Int
     /// Values behind the entries of the table.
     private(set) var operands: [Int] = []
 
     /// - Parameter works: of one chain, in order.
-    init(_ works: [PlanGraph.Work], _ graph: PlanGraph, sets: Int) {
-        images = works.first.flatMap { graph.slicing($0)?.images } ?? 1
-        self.sets = sets
-        let arena = SlicedKernel.scratch(works, graph, pieces: images * sets)
+    init(_ works: [PlanGraph.Work], _ graph: PlanGraph, _ slices: PlanGraph.Slices) {
+        self.slices = slices
+        let arena = SlicedKernel.scratch(works, graph, pieces: slices.pieces)
         scratchBytes = arena.bytes
         widest = works.map { $0.inputs.count + 1 }.max() ?? 1
         var entries: [Int: Int] = [:]
         for work in works {
-            let sliced = graph.sliced(work, sets: sets)
+            let sliced = graph.sliced(work, sets: slices.sets)
             var places: [Place] = []
             for (value, steps) in zip(work.inputs + [work.output], sliced.steps) {
                 if let offset = arena.offsets[value] {
@@ -59,7 +58,7 @@ struct SlicedKernel {
             if let sum = sliced.sum, let steps = sliced.steps.last {
                 sums.append(Sum(start: sumFloats, finish: sum.finish, places: places))
                 places[places.count - 1] = Place(base: .sums(sumFloats), steps: steps)
-                sumFloats += (images * sum.floats + 15) & ~15
+                sumFloats += (slices.images * sum.floats + 15) & ~15
             }
             parts.append((sliced.launch, places))
         }
@@ -78,12 +77,13 @@ struct SlicedKernel {
     /// - Parameter table: addresses of `operands`.
     func run(_ table: UnsafeMutablePointer<UnsafeMutableRawPointer>) {
         let memory = Memory(table: table, sums: UnsafeMutableRawPointer(Workspace.floats(max(sumFloats, 1), slot: 1)))
-        ThreadPool.run(images * sets) { piece in
+        ThreadPool.run(slices.pieces) { piece in
+            let (image, set) = (piece / slices.sets, piece % slices.sets)
             let scratch = UnsafeMutableRawPointer(Workspace.floats(max(scratchBytes / DType.byteCount, 1), slot: 0))
             withAddresses { addresses in
                 for (launch, places) in parts {
                     for (i, place) in places.enumerated() {
-                        let offset = piece / sets / place.steps.every * place.steps.imageStep + piece % sets * place.steps.setStep
+                        let offset = image / place.steps.every * place.steps.imageStep + set * place.steps.setStep
                         addresses[i] = memory.start(of: place, scratch) + offset * DType.byteCount
                     }
                     launch(addresses)
