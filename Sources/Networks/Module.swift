@@ -23,7 +23,7 @@ open class Module {
     /// Whether the module is in training mode. A compiled function that reads it is recorded anew when it has changed.
     public var isTraining: Bool {
         if let forced = Module.forced { return forced }
-        if let recording = Recording.current {
+        if let recording = Recording.current, !recording.hasSet(self) {
             let now = training
             recording.depends { [weak self] in self?.training == now }
         }
@@ -73,9 +73,14 @@ open class Module {
 
     /// Training mode: batch norms use the batch's statistics, dropout drops. Evaluation mode: neither.
     public func train(_ on: Bool = true) {
-        if training != on { Compiled.modeGeneration += 1 }
-        training = on
+        Recording.current?.sets(self) { [weak self] in self?.setMode(on) }
+        setMode(on)
         for (_, child) in children { child.train(on) }
+    }
+
+    private func setMode(_ on: Bool) {
+        if training != on { StateClock.tick() }
+        training = on
     }
 
     public func eval() { train(false) }

@@ -46,14 +46,24 @@ extension Tensor {
 
     /// An own copy of the numbers, with the history.
     public func clone() throws -> Tensor {
-        if isSymbolic { return self }
+        if let recording = Recording.current { return try recording.clone(self) }
         return try Operation.slice(starts: shape.map { _ in 0 }, sizes: shape, steps: shape.map { _ in 1 }).copyOut(self)
     }
 
     // Reading and writing numbers.
 
+    /// Numbers are looked at: a recording depends on them from then on.
+    private func look(for operation: String) throws {
+        if !isSymbolic, let recording = Recording.current { try recording.look(at: self, for: operation) }
+    }
+
     /// The numbers in row-major order.
     public func floats() throws -> [Float] {
+        try look(for: "to_table")
+        return try Recording.atOnce { try readFloats() }
+    }
+
+    private func readFloats() throws -> [Float] {
         let source = try cast(.float32).detach().contiguous()
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Float.self), count: count))
@@ -61,6 +71,11 @@ extension Tensor {
     }
 
     public func ints() throws -> [Int32] {
+        try look(for: "to_table")
+        return try Recording.atOnce { try readInts() }
+    }
+
+    private func readInts() throws -> [Int32] {
         let source = try cast(.int32).contiguous()
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Int32.self), count: count))
@@ -70,6 +85,7 @@ extension Tensor {
     /// The one number of a tensor with one element.
     public func item() throws -> Double {
         guard count == 1 else { throw TensorError("item", "expects one element, \(Shapes.text(shape)) has \(count)") }
+        try look(for: "item")
         let pointer = try pointer(for: "item")
         return dtype == .float32 ? Double(pointer.load(as: Float.self)) : Double(pointer.load(as: Int32.self))
     }
@@ -86,13 +102,13 @@ extension Tensor {
     }
 
     /// Writes `source` (broadcast to this shape, converted to this type) over the numbers of this tensor and of all that share them.
+    /// - Throws: where a history would be lost: for a tensor that requires a gradient, and for numbers that have a history, while history is kept.
     public func assign(_ source: Tensor) throws {
+        try refuseLostHistory(of: source)
+        if layout.hasRepeats { throw TensorError.repeated("assign", shape) }
         if let recording = Recording.current {
             try recording.assign(source, to: self)
             return
-        }
-        if requiresGrad, GradientMode.isEnabled {
-            throw TensorError("assign", "a tensor that requires a gradient cannot be written in place; use trellis.no_grad or detach()")
         }
         var source = try source.cast(dtype).detach().expand(shape)
         let memory = try storage(for: "assign")
@@ -104,6 +120,18 @@ extension Tensor {
                 dst: try pointer().assumingMemoryBound(to: Float.self), dstStrides: strides[1])
         }
         memory.version += 1
+    }
+
+    /// - Throws: where writing `source` would lose a history.
+    public func refuseLostHistory(of source: Tensor?) throws {
+        guard GradientMode.isEnabled else { return }
+        if requiresGrad {
+            throw TensorError("assign", "a tensor that requires a gradient cannot be written in place; use trellis.no_grad or detach()")
+        }
+        guard source?.requiresGrad ?? false else { return }
+        throw TensorError(
+            "assign", "the value has a history (it requires a gradient), which a write in place would lose; build the tensor with concat, stack or where, or write "
+                + "detach() of the value")
     }
 
     /// Tells that the numbers were changed through `withFloats`.
@@ -118,16 +146,20 @@ extension Tensor {
         return try random(distribution, shape, from: .global)
     }
 
+    /// Numbers drawn from a stream, at once.
     public static func random(_ distribution: RandomDistribution, _ shape: [Int], from state: RandomState) throws -> Tensor {
         let tensor = Tensor(shape: shape)
         try tensor.withFloats { state.fill($0, tensor.count, distribution) }
         return tensor
     }
 
-    /// 0 ..< n in random order.
-    public static func permutation(_ n: Int, from state: RandomState = .global) throws -> Tensor {
-        try Tensor(ints: state.permutation(n))
+    /// 0 ..< n in random order, from the global stream (inside a compiled function: at each run).
+    public static func permutation(_ n: Int) throws -> Tensor {
+        if let recording = Recording.current { return try recording.permutation(n) }
+        return try permutation(n, from: .global)
     }
+
+    public static func permutation(_ n: Int, from state: RandomState) throws -> Tensor { try Tensor(ints: state.permutation(n)) }
 }
 
 /// A stream of random numbers; what has been drawn is counted, so its state is two numbers that a checkpoint can keep.
@@ -141,20 +173,45 @@ public final class RandomState: @unchecked Sendable {
     /// The stream of calls that name no seed.
     public static let global = RandomState(seed: 0)
 
-    func fill(_ target: UnsafeMutablePointer<Float>, _ count: Int, _ distribution: RandomDistribution) {
+    /// The stream of the next draw. While a function is compiled, draws of the global stream have their places among those that its plan will make.
+    private func nextStream() -> UInt64 {
+        if self === RandomState.global, let recording = Recording.current { return draws + UInt64(recording.drawAtOnce()) }
         draws += 1
+        return draws
+    }
+
+    /// Draws made before the run of a plan that is under way.
+    nonisolated(unsafe) private static var before: UInt64 = 0
+
+    /// A plan takes so many draws of the global stream.
+    static func beginRun(draws count: Int) {
+        before = global.draws
+        global.draws += UInt64(count)
+    }
+
+    func fill(_ target: UnsafeMutablePointer<Float>, _ count: Int, _ distribution: RandomDistribution) {
+        fill(target, count, distribution, stream: nextStream())
+    }
+
+    /// - Parameter drawOfRun: which of a plan's draws it is, from 1.
+    func fill(_ target: UnsafeMutablePointer<Float>, _ count: Int, _ distribution: RandomDistribution, drawOfRun: Int) {
+        fill(target, count, distribution, stream: RandomState.before + UInt64(drawOfRun))
+    }
+
+    private func fill(_ target: UnsafeMutablePointer<Float>, _ count: Int, _ distribution: RandomDistribution, stream: UInt64) {
         switch distribution {
-        case .uniform(let low, let high): Random.uniform(seed: seed, stream: draws, offset: 0, into: target, count: count, low: low, high: high)
+        case .uniform(let low, let high): Random.uniform(seed: seed, stream: stream, offset: 0, into: target, count: count, low: low, high: high)
         case .normal(let mean, let deviation):
-            Random.normal(seed: seed, stream: draws, offset: 0, into: target, count: count, mean: mean, deviation: deviation)
+            Random.normal(seed: seed, stream: stream, offset: 0, into: target, count: count, mean: mean, deviation: deviation)
         case .bernoulli(let p):
-            Random.uniform(seed: seed, stream: draws, offset: 0, into: target, count: count, low: 0, high: 1)
+            Random.uniform(seed: seed, stream: stream, offset: 0, into: target, count: count, low: 0, high: 1)
             for i in 0..<count { target[i] = target[i] < p ? 1 : 0 }
         }
     }
 
-    func permutation(_ n: Int) -> [Int32] {
-        draws += 1
-        return Random.permutation(seed: seed, stream: draws, count: n)
+    func permutation(_ n: Int) -> [Int32] { Random.permutation(seed: seed, stream: nextStream(), count: n) }
+
+    func permutation(_ n: Int, drawOfRun: Int) -> [Int32] {
+        Random.permutation(seed: seed, stream: RandomState.before + UInt64(drawOfRun), count: n)
     }
 }

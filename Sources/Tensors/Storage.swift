@@ -4,11 +4,13 @@ import Glibc
 /// A block of 64-byte aligned memory shared by the tensors that view it. Live bytes are counted so that the host can ask Lua's
 /// collector to run: tensors are far bigger than the userdata it sees.
 public final class Storage: @unchecked Sendable {
-    public let pointer: UnsafeMutableRawPointer
+    public private(set) var pointer: UnsafeMutableRawPointer
     public let byteCount: Int
     /// Counts writes in place, so that a backward pass can tell that a value it needs was changed.
     public internal(set) var version = 0
-    private let owner: AnyObject?
+    private var owner: AnyObject?
+    /// Whether the bytes are counted as those of another storage.
+    private var isLent = false
 
     /// Uninitialised memory for `count` elements of four bytes.
     public init(count: Int) {
@@ -16,6 +18,7 @@ public final class Storage: @unchecked Sendable {
         pointer = BlockCache.take(byteCount)
         owner = nil
         trellis_memory_add(Int64(byteCount))
+        if Recording.isActive { Recording.noteBirth(self) }
     }
 
     /// Adopts memory that `owner` keeps alive (a file reader's buffer, a loader's batch).
@@ -24,9 +27,36 @@ public final class Storage: @unchecked Sendable {
         self.byteCount = byteCount
         self.owner = owner
         trellis_memory_add(Int64(byteCount))
+        if Recording.isActive { Recording.noteBirth(self) }
+    }
+
+    /// A part of other memory, which goes on being that one's; see `moveOut`.
+    /// - Parameter owner: what keeps that memory; nil where it is left in time.
+    init(lending pointer: UnsafeMutableRawPointer, _ count: Int, of owner: Storage?) {
+        self.pointer = pointer
+        byteCount = max(count, 1) * DType.byteCount
+        self.owner = owner
+        isLent = true
+    }
+
+    /// Copies what is lent into memory of its own: everything that views it stays as it is, whatever happens to the lender.
+    func moveOut() {
+        guard isLent else { return }
+        let own = BlockCache.take(byteCount)
+        own.copyMemory(from: pointer, byteCount: byteCount)
+        (pointer, owner, isLent) = (own, nil, false)
+        trellis_memory_add(Int64(byteCount))
+    }
+
+    /// Memory of its own with the same numbers.
+    func copy() throws -> Storage {
+        let copy = Storage(count: byteCount / DType.byteCount)
+        copy.pointer.copyMemory(from: pointer, byteCount: byteCount)
+        return copy
     }
 
     deinit {
+        if isLent { return }
         trellis_memory_add(-Int64(byteCount))
         if owner == nil { BlockCache.give(pointer, byteCount) }
     }

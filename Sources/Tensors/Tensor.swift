@@ -19,6 +19,8 @@ public final class Tensor: @unchecked Sendable {
     public var grad: Tensor?
     /// The recording this tensor is a promise of; nil for one that holds numbers.
     let recording: Recording?
+    /// In a recording: the tensor whose later value this is, where that requires a gradient. Derivatives with respect to it are that tensor's.
+    var origin: Tensor?
     private var isFreed = false
 
     init(storage: Storage, offset: Int = 0, layout: TensorLayout, dtype: DType) {
@@ -51,6 +53,8 @@ public final class Tensor: @unchecked Sendable {
     public var isContiguous: Bool { layout.isContiguous }
     public var isSymbolic: Bool { recording != nil }
     public var isLeaf: Bool { node == nil }
+    /// Tells memory from memory; nil for a promise and for a freed tensor.
+    var storageIdentity: ObjectIdentifier? { memory.map(ObjectIdentifier.init) }
 
     /// The numbers' memory.
     /// - Throws: for a freed tensor, and for a promise, whose value is not known while a plan is recorded.
@@ -69,6 +73,7 @@ public final class Tensor: @unchecked Sendable {
         node = nil
         grad = nil
         isFreed = true
+        Dependences.changed()
     }
 
     var freed: Bool { isFreed }
@@ -84,6 +89,7 @@ public final class Tensor: @unchecked Sendable {
             (tensor.memory, tensor.offset) = (block, start)
             start += tensor.count
         }
+        Dependences.changed()
     }
 
     /// Whether contiguous stored tensors follow one another in one block.
@@ -105,10 +111,22 @@ public final class Tensor: @unchecked Sendable {
         return Tensor(storage: memory, offset: first.offset, layout: TensorLayout(contiguous: shape), dtype: first.dtype)
     }
 
+    /// Counts the writes to its memory; 0 for a promise.
+    var version: Int { memory?.version ?? 0 }
+
     /// Address of the first element.
     func pointer(for operation: @autoclosure () -> String = "tensor") throws -> UnsafeMutableRawPointer {
         try storage(for: operation()).pointer + offset * DType.byteCount
     }
+
+    /// Whether no other tensor views the memory.
+    func ownsMemoryAlone() -> Bool {
+        guard memory != nil else { return true }
+        return isKnownUniquelyReferenced(&memory)
+    }
+
+    /// See `Storage.moveOut`.
+    func moveOut() throws { memory?.moveOut() }
 
     /// A tensor over the same memory with another layout.
     func view(_ layout: TensorLayout, offset: Int) throws -> Tensor {
@@ -120,13 +138,14 @@ public final class Tensor: @unchecked Sendable {
     public func requireGrad(_ on: Bool = true) throws -> Tensor {
         if on && dtype != .float32 { throw TensorError("requires_grad", "only float32 tensors have derivatives, this one is \(dtype)") }
         if !isLeaf { throw TensorError("requires_grad", "only a leaf can be marked; this tensor was computed by \(node?.operation.name ?? "an operation"), use detach() first") }
+        if requiresGrad != on { Dependences.changed() }
         requiresGrad = on
         return self
     }
 
     /// The same numbers without their history.
     public func detach() -> Tensor {
-        if let recording { return recording.alias(self) }
+        if let recording { return (try? recording.record(.detach, [self], shape, dtype)) ?? self }
         guard let memory else { return self }
         return Tensor(storage: memory, offset: offset, layout: layout, dtype: dtype)
     }
@@ -136,8 +155,10 @@ public final class Tensor: @unchecked Sendable {
 final class Node {
     let operation: Operation
     private(set) var inputs: [Tensor]
-    /// Storage versions of the inputs when they were read.
-    let versions: [Int]
+    /// Storage versions of the inputs when they were read, and of the output when it was computed: what was written in place later, a derivative must
+    /// not read. Of tensors with numbers only; the values of a recording do not change.
+    private let versions: [Int]
+    private var outputVersion = 0
     /// The module in which a recorded operation was written (`ModulePath.text`); empty for one that ran at once.
     let scope: String
 
@@ -145,7 +166,20 @@ final class Node {
         self.operation = operation
         self.inputs = inputs
         self.scope = scope
-        versions = inputs.map { (try? $0.storage())?.version ?? 0 }
+        versions = inputs.map(\.version)
+    }
+
+    /// Inputs and output that were written since.
+    func stale(_ output: Tensor) -> [Tensor] {
+        let written = zip(inputs, versions).compactMap { $0.version == $1 ? nil : $0 }
+        return output.version == outputVersion ? written : written + [output]
+    }
+
+    /// Makes it the history of a tensor.
+    func computed(_ output: Tensor) {
+        outputVersion = output.version
+        output.node = self
+        output.requiresGrad = true
     }
 
     /// Lets go of long chains one by one: the default, recursive release overflows the stack after some 50,000 steps.

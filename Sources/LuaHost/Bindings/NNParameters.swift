@@ -88,13 +88,6 @@ public final class ParameterList: LuaObject {
     ]
 }
 
-extension Tensor {
-    /// Forgets the gradient, also inside a function that is being compiled.
-    func clearGradient() {
-        if let recording = Recording.current { recording.clearGradient(of: self) } else { grad = nil }
-    }
-}
-
 extension Call {
     /// Lua's string.find with a pattern, as a test of names.
     func stringFind(_ pattern: String) throws -> (String) throws -> Bool {

@@ -166,6 +166,7 @@ enum TensorArithmetic {
     private static func write(_ name: String, _ f: BinaryFunction, _ equation: String, _ example: String) -> Binding {
         tensorMethod(name, [Argument("other", .operand)], "Replaces x by \(equation).", note, example: example) { call in
             let x: Tensor = try call.this()
+            try x.refuseLostHistory(of: Tensor.read(call.thread, call.index(1)))
             try x.assign(GradientMode.disabled { try apply(f, x, call, 1) })
             return call.pushThis()
         }

@@ -199,7 +199,7 @@ enum TensorCreation {
         guard n >= 0, n <= Int(Int32.max) else { throw call.bad(1, "a count of 0 or more expected, got \(n)") }
         try checkSize([n], call)
         let seed: UInt64? = try call.option(ifPresent: "seed")
-        let zeroBased = try Tensor.permutation(n, from: seed.map { RandomState(seed: $0) } ?? .global)
+        let zeroBased = try seed.map { try Tensor.permutation(n, from: RandomState(seed: $0)) } ?? Tensor.permutation(n)
         return call.push(try zeroBased + Tensor.full([], int: 1))
     }
 

@@ -97,7 +97,7 @@ enum TensorHistory {
 
     private static let isContiguous = tensorMethod(
         "is_contiguous", returns: [Returns(.boolean)], "Whether the elements lie in one piece in row-major order.", example: "print(tensor.zeros(2, 3):t():is_contiguous())  --> false"
-    ) { call in call.push(try call.this(as: Tensor.self).isContiguous) }
+    ) { call in call.push(try call.this(as: Tensor.self).isContiguousInMemory) }
 
     private static let cast = tensorMethod(
         "cast", [Argument("dtype", .choice(["float32", "int32"]))], "The elements as another type.", "To int32 the fraction is cut off; NaN and infinities become 0.",

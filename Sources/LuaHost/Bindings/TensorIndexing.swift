@@ -163,6 +163,7 @@ enum TensorIndexing {
     private static func assign(_ call: Call, _ tensor: Tensor, mask: Tensor) throws {
         let selected = try positions(tensor, mask)
         let source = try value(call)
+        try tensor.refuseLostHistory(of: source)
         if source.count == 1 {
             try tensor.assign(Tensor.select(mask.ne(0).cast(source.dtype), source.reshape([]), tensor.detach().cast(source.dtype)))
             return

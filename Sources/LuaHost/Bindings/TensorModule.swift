@@ -22,7 +22,7 @@ extension Tensor: LuaObject {
             Field("is_leaf", .boolean, "Whether it was made, not computed from tensors that require a gradient.", of: { (t: Tensor) in t.isLeaf }),
             Field(
                 "grad", .tensor, "Sum of the derivatives that `backward` brought here; nil before. Assign nil to forget it.", optional: true,
-                get: { call in call.push(try call.this(as: Tensor.self).grad) }, set: setGradient),
+                get: { call in call.push(try call.this(as: Tensor.self).currentGradient()) }, set: setGradient),
         ],
         metamethods: TensorArithmetic.metamethods + [length, pairs], index: TensorIndexing.read, newindex: TensorIndexing.write, freeable: true,
         describe: { $0.description })
@@ -33,7 +33,7 @@ extension Tensor: LuaObject {
         if let gradient, gradient.shape != tensor.shape || gradient.dtype != .float32 {
             throw HostError("grad: a float32 tensor \(Shape.text(tensor.shape)) or nil expected, got \(gradient.dtype) \(Shape.text(gradient.shape))")
         }
-        tensor.grad = gradient
+        if let gradient { try tensor.setGradient(gradient) } else { tensor.clearGradient() }
         return 0
     }
 

@@ -15,7 +15,7 @@ public final class DropPath: Module {
     public var probability: Double {
         didSet {
             // Plans recorded without it look again whether they still hold.
-            if (oldValue > 0) != (probability > 0) { Compiled.modeGeneration += 1 }
+            if (oldValue > 0) != (probability > 0) { StateClock.tick() }
             write()
         }
     }

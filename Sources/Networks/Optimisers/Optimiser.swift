@@ -86,15 +86,13 @@ public final class Optimiser {
 
     /// Forgets the gradients.
     public func zeroGrad() {
-        for (_, tensor) in parameters {
-            if let recording = Recording.current { recording.clearGradient(of: tensor) } else { tensor.grad = nil }
-        }
+        for (_, tensor) in parameters { tensor.clearGradient() }
     }
 
     /// One step by the present gradients; parameters without one stay. Inside a function being compiled: the step that ends each run.
     public func step() throws {
         if let recording = Recording.current {
-            recording.after { [self] in try apply() }
+            recording.after(changing: parameters.map(\.tensor)) { [self] in try apply() }
             return
         }
         try apply()

@@ -25,17 +25,25 @@ public enum Gradient {
         if let seed, seed.shape != value.shape {
             throw TensorError("backward", "gradient \(Shapes.text(seed.shape)) should have the value's shape \(Shapes.text(value.shape))")
         }
-        let leaves = targets ?? history(of: [value], stoppingAt: []).filter { $0.isLeaf && $0.requiresGrad }
+        let reached = history(of: [value], stoppingAt: [])
+        let leaves = targets.map { wanted in
+            let ids = Set(reached.map(ObjectIdentifier.init))
+            return wanted.filter { ids.contains(ObjectIdentifier($0)) }
+        } ?? reached.filter { $0.isLeaf && $0.requiresGrad }
         let found = try compute(of: [value], seeds: seed.map { [$0] }, with: leaves, createGraph: createGraph)
+        var taken = Set(([seed].compactMap { $0 } + leaves).compactMap(\.storageIdentity))
         try GradientMode.with(createGraph) {
             for (leaf, gradient) in zip(leaves, found) {
-                guard let gradient else { continue }
-                if let recording = gradient.recording {
-                    recording.accumulate(gradient, into: leaf)
+                // The value depends on it, by functions whose derivative is 0 everywhere.
+                let gradient = gradient ?? Tensor.zeros(leaf.shape)
+                if let recording = Recording.current {
+                    try recording.gradients.accumulate(gradient, into: leaf)
                 } else if let before = leaf.grad {
                     leaf.grad = try before + gradient
                 } else {
-                    leaf.grad = createGraph ? gradient : try gradient.detach().contiguous()
+                    let own = createGraph ? gradient : try gradient.detach().contiguous()
+                    // A rule may hand on what it got: two leaves do not share memory, nor a leaf with the seed.
+                    leaf.grad = own.storageIdentity.map { taken.insert($0).inserted } ?? true ? own : try own.clone()
                 }
             }
         }
@@ -46,7 +54,8 @@ public enum Gradient {
         var order: [Tensor] = []
         var seen = Set<ObjectIdentifier>()
         var stack: [(tensor: Tensor, next: Int)] = []
-        func enter(_ tensor: Tensor) {
+        func enter(_ version: Tensor) {
+            let tensor = version.origin ?? version
             if tensor.requiresGrad, seen.insert(ObjectIdentifier(tensor)).inserted { stack.append((tensor, 0)) }
         }
         for value in values {
@@ -71,16 +80,15 @@ public enum Gradient {
         // Which tensors lead to a target.
         var useful = wanted
         for tensor in order {
-            if let node = tensor.node, !(stop && wanted.contains(ObjectIdentifier(tensor))),
-                node.inputs.contains(where: { useful.contains(ObjectIdentifier($0)) }) {
+            if let node = tensor.node, !(stop && wanted.contains(ObjectIdentifier(tensor))), node.inputs.contains(where: { useful.contains($0.identity) }) {
                 useful.insert(ObjectIdentifier(tensor))
             }
         }
         var gradients: [ObjectIdentifier: Tensor] = [:]
-        try GradientMode.with(createGraph) {
-            for (i, value) in values.enumerated() where useful.contains(ObjectIdentifier(value)) {
+        try differentiating(createGraph) {
+            for (i, value) in values.enumerated() where useful.contains(value.identity) {
                 let seed = try seeds?[i] ?? Tensor.full([], 1).expand(value.shape)
-                gradients[ObjectIdentifier(value)] = try gradients[ObjectIdentifier(value)].map { try $0 + seed } ?? seed
+                gradients[value.identity] = try gradients[value.identity].map { try $0 + seed } ?? seed
             }
             for tensor in order.reversed() {
                 let id = ObjectIdentifier(tensor)
@@ -92,30 +100,57 @@ public enum Gradient {
         return gradients
     }
 
+    private static func differentiating(_ createGraph: Bool, _ body: () throws -> Void) throws {
+        try GradientMode.with(createGraph) {
+            if let recording = Recording.current { try recording.differentiating(body) } else { try body() }
+        }
+    }
+
     private static func propagate(
         _ gradient: Tensor, through node: Node, to output: Tensor, _ useful: Set<ObjectIdentifier>, _ gradients: inout [ObjectIdentifier: Tensor]
     ) throws {
-        for (input, version) in zip(node.inputs, node.versions) where !input.isSymbolic {
-            if try input.storage(for: node.operation.name).version != version {
-                throw TensorError(
-                    "backward", "a value that the derivative of \(node.operation.name) needs was changed in place after it was used; change a clone() instead")
-            }
-        }
         // A rule computes what its inputs ask for; inputs that lead nowhere are not asked. When the derivatives are to be differentiated they are: what
         // is computed from an input that seems to require nothing would have no history towards it.
-        let unasked = GradientMode.isEnabled ? [] : node.inputs.filter { $0.requiresGrad && !useful.contains(ObjectIdentifier($0)) }
+        let unasked = GradientMode.isEnabled ? [] : node.inputs.filter { $0.requiresGrad && !useful.contains($0.identity) }
         for input in unasked { input.requiresGrad = false }
         defer { for input in unasked { input.requiresGrad = true } }
-        let parts = try ModulePath.at(node.scope) { try node.operation.derivative(node.inputs, output, gradient) }
+        let parts = try ModulePath.at(node.scope) {
+            try StaleValues.refusing(node.stale(output), of: node.operation) { try node.operation.derivative(node.inputs, output, gradient) }
+        }
         for (input, part) in zip(node.inputs, parts) {
-            let id = ObjectIdentifier(input)
+            let id = input.identity
             guard let part, useful.contains(id), input.requiresGrad else { continue }
             gradients[id] = try gradients[id].map { try $0 + part } ?? part
         }
     }
 }
 
+/// Values that were written in place after they were used: a derivative rule may ask for their shape, but must not compute with them. Which rule reads
+/// what is found out as it runs, so that nobody has to keep a list.
+enum StaleValues {
+    nonisolated(unsafe) private static var tensors: [Tensor] = []
+    nonisolated(unsafe) private static var reader = ""
+    nonisolated(unsafe) private(set) static var areThere = false
+
+    static func refusing<T>(_ stale: [Tensor], of operation: Operation, _ body: () throws -> T) throws -> T {
+        if stale.isEmpty { return try body() }
+        let before = (tensors, reader, areThere)
+        (tensors, reader, areThere) = (stale, operation.name, true)
+        defer { (tensors, reader, areThere) = before }
+        return try body()
+    }
+
+    static func check(_ inputs: [Tensor]) throws {
+        guard inputs.contains(where: { input in tensors.contains { $0 === input } }) else { return }
+        throw TensorError(
+            "backward", "a value that the derivative of \(reader) needs was changed in place after it was used; change a clone() instead")
+    }
+}
+
 extension Tensor {
+    /// Tells what derivatives belong to: a later value of a tensor counts as that tensor.
+    fileprivate var identity: ObjectIdentifier { ObjectIdentifier(origin ?? self) }
+
     /// Adds this value's derivatives to the `grad` of every leaf it was computed from that requires one.
     /// - Parameter targets: only these leaves, and only what leads to them is computed.
     public func backward(gradient: Tensor? = nil, with targets: [Tensor]? = nil, createGraph: Bool = false) throws {

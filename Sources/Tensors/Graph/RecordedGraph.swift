@@ -30,7 +30,7 @@ public struct RecordedGraph {
         recording.isForReaders = true
         let inputs = shapes.map { recording.input($0, .float32) }
         let results = try GradientMode.disabled { try recording.record { try body(inputs) } }
-        guard recording.assignments.isEmpty, recording.effects.isEmpty, recording.leafGradients.isEmpty else {
+        guard recording.memory.isEmpty, recording.effects.isEmpty, recording.gradients.isEmpty else {
             throw TensorError("record", "the function writes stored tensors (running statistics, gradients, an optimiser's step): only pure functions can be read")
         }
         var index: [ObjectIdentifier: Int] = [:]

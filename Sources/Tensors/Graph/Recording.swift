@@ -1,27 +1,49 @@
+import Glibc
+
 /// A graph in the making: while one is current, operations are written down instead of run.
 ///
-/// Equal operations on equal inputs become one (common subexpressions), so layers may be written as if nothing were shared.
+/// Equal operations on equal inputs become one (common subexpressions), so layers may be written as if nothing were shared. Writes in place are kept by
+/// `WrittenMemory`, gradients by `RecordedGradients`, and what the graph depends on by `Dependences`.
 public final class Recording {
     /// The recording that operations go to; nil: they run at once.
-    nonisolated(unsafe) public private(set) static var current: Recording?
+    nonisolated(unsafe) public private(set) static var current: Recording? {
+        didSet {
+            thread = pthread_self()
+            isActive = current != nil
+        }
+    }
+    /// For threads that may not touch `current`.
+    nonisolated(unsafe) private(set) static var isActive = false
+    nonisolated(unsafe) private static var thread = pthread_self()
 
     /// What a plan will have to compute, in the order it was written.
     private(set) var tensors: [Tensor] = []
-    /// Stored tensors that the graph writes: target, new value.
-    private(set) var assignments: [(target: Tensor, value: Tensor)] = []
-    /// Gradients that `backward` brought to leaves.
-    private var gradients: [ObjectIdentifier: (leaf: Tensor, value: Tensor)] = [:]
-    private(set) var gradientOrder: [ObjectIdentifier] = []
-    /// Leaves whose gradient is forgotten at the start of each run.
-    private(set) var cleared = Set<ObjectIdentifier>()
+    private(set) lazy var memory = WrittenMemory(self)
+    private(set) lazy var gradients = RecordedGradients(self)
+    var dependences = Dependences()
     /// Things to do after the graph has run, in order: optimiser steps.
     private(set) var effects: [() throws -> Void] = []
-    /// What the recorded function read of the world besides tensors, as conditions under which its plan is still right.
-    private(set) var conditions: [() -> Bool] = []
+    /// Tensors that effects change: nothing can be computed with them any more.
+    private var changed = Set<ObjectIdentifier>()
+    /// What the function sets of the world, done again at the end of each run.
+    private(set) var settings: [() -> Void] = []
+    private var setObjects = Set<ObjectIdentifier>()
+    /// Values that somebody outside is given after each run.
+    private(set) var deliveries: [(tensor: Tensor, handler: (Tensor) throws -> Void)] = []
     /// Whether others are to read the graph (`RecordedGraph`): then operations that only a plan wants, for speed, are not used.
     public internal(set) var isForReaders = false
+    /// What a host keeps with the recording.
+    public var attachment: AnyObject?
+    /// Called when the function has returned, before a plan is made.
+    private var endings: [(Recording) throws -> Void] = []
     private var known: [Key: Tensor] = [:]
-    private var randoms = 0
+    /// Storages that were made while recording: at each run they are as they were made.
+    private var born = Set<ObjectIdentifier>()
+    /// Draws of random numbers so far, of the graph and at once.
+    private(set) var draws = 0
+    private var aliases = 0
+    /// Whether derivatives are being written down: their rules mean the values that were read, whatever stands in memory by now.
+    private(set) var isDifferentiating = false
 
     private struct Key: Hashable {
         let operation: Operation
@@ -36,26 +58,40 @@ public final class Recording {
         guard Recording.current == nil else { throw TensorError("compile", "a compiled function cannot be compiled from within another") }
         Recording.current = self
         defer { Recording.current = nil }
+        let result = try body()
+        for ending in endings { try ending(self) }
+        return result
+    }
+
+    /// Runs `body` as if nothing were being recorded: what only looks at numbers, or makes constants.
+    static func atOnce<T>(_ body: () throws -> T) rethrows -> T {
+        guard let recording = current else { return try body() }
+        current = nil
+        defer { current = recording }
         return try body()
     }
 
     /// A tensor whose numbers are given at each run.
     public func input(_ shape: [Int], _ dtype: DType) -> Tensor { Tensor(shape: shape, dtype: dtype, recording: self) }
 
+    // MARK: Operations
+
     func record(_ operation: Operation, _ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
-        if !effects.isEmpty, inputs.contains(where: { !$0.isSymbolic }) {
-            throw TensorError(operation.name, "a compiled function can compute nothing with parameters after an optimiser's step: the step comes last")
-        }
-        for input in inputs where input.freed { _ = try input.storage(for: operation.name) }
+        for input in inputs where !input.isSymbolic { try meet(input, operation) }
+        let inputs = try values(of: inputs)
         if let simpler = try rewrite(operation, inputs) { return simpler }
-        let requiresGrad: Bool
-        if case .detach = operation {
-            requiresGrad = false
-        } else {
-            requiresGrad = GradientMode.isEnabled && dtype == .float32 && inputs.contains(where: \.requiresGrad)
-        }
+        return try append(operation, inputs, shape, dtype)
+    }
+
+    /// Writes an operation down as it stands.
+    func append(_ operation: Operation, _ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
+        let requiresGrad = GradientMode.isEnabled && dtype == .float32 && operation.hasDerivative && inputs.contains(where: \.requiresGrad)
+        if requiresGrad { try operation.refuseWithoutDerivative(inputs) }
         let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
-        if let same = known[key] { return same }
+        if let same = known[key] {
+            if !operation.isView { memory.noteShared(same) }
+            return same
+        }
         let tensor = Tensor(shape: shape, dtype: dtype, recording: self)
         tensor.node = Node(operation, inputs, scope: ModulePath.text)
         tensor.requiresGrad = requiresGrad
@@ -64,96 +100,163 @@ public final class Recording {
         return tensor
     }
 
-    func alias(_ tensor: Tensor) -> Tensor { (try? record(.detach, [tensor], tensor.shape, tensor.dtype)) ?? tensor }
-
-    func random(_ distribution: RandomDistribution, _ shape: [Int]) throws -> Tensor {
-        randoms += 1
-        return try record(.random(distribution, shape: shape, id: randoms), [], shape, .float32)
+    /// A tensor with numbers is read.
+    private func meet(_ tensor: Tensor, _ operation: Operation) throws {
+        _ = try tensor.storage(for: operation.name)
+        dependences.note(tensor)
+        guard changed.contains(ObjectIdentifier(tensor)) else { return }
+        throw TensorError(operation.name, "a compiled function can compute nothing with parameters after an optimiser's step: the step comes last")
     }
+
+    /// What stands now in the memory of tensors.
+    private func values(of tensors: [Tensor]) throws -> [Tensor] {
+        memory.isEmpty || isDifferentiating ? tensors : try tensors.map { try memory.current($0) }
+    }
+
+    /// What stands now in the memory of a tensor.
+    func value(of tensor: Tensor) throws -> Tensor { try values(of: [tensor])[0] }
+
+    /// The value in memory of its own: later writes to the tensor do not change it, nor writes to it the tensor.
+    func alias(of tensor: Tensor) throws -> Tensor {
+        aliases += 1
+        return try append(.alias(aliases), [tensor], tensor.shape, tensor.dtype)
+    }
+
+    /// A copy that may be written in place.
+    func clone(_ tensor: Tensor) throws -> Tensor {
+        if !tensor.isSymbolic { try meet(tensor, .copy) }
+        return try alias(of: value(of: tensor))
+    }
+
+    /// Writes down derivatives.
+    func differentiating<T>(_ body: () throws -> T) rethrows -> T {
+        let before = isDifferentiating
+        isDifferentiating = true
+        defer { isDifferentiating = before }
+        return try body()
+    }
+
+    // MARK: Writes
 
     func assign(_ value: Tensor, to target: Tensor) throws {
-        guard !target.isSymbolic else {
-            throw TensorError("assign", "a tensor computed inside a compiled function cannot be written in place")
+        for tensor in [value, target] where !tensor.isSymbolic { try meet(tensor, .detach) }
+        let value = try self.value(of: value.cast(target.dtype).expand(target.shape))
+        try memory.write(value, to: target)
+    }
+
+    /// Whether a stored tensor was made while recording.
+    func isBorn(_ tensor: Tensor) -> Bool { tensor.storageIdentity.map(born.contains) ?? false }
+
+    /// Copies of what the function made and writes, as it was made.
+    func constants() throws -> [ObjectIdentifier: Storage] {
+        try Dictionary(uniqueKeysWithValues: memory.storages.filter { born.contains(ObjectIdentifier($0)) }.map { (ObjectIdentifier($0), try $0.copy()) })
+    }
+
+    /// What a function returns: a value of the run, or a tensor of before it, looked at through some operations.
+    enum Outcome {
+        case computed(Tensor)
+        case view(of: Tensor, [Operation])
+
+        var computed: Tensor? { if case .computed(let tensor) = self { tensor } else { nil } }
+    }
+
+    func outcome(_ output: Tensor) throws -> Outcome {
+        let (base, operations) = try memory.chain(to: output)
+        if base.isSymbolic ? base.node == nil : !isBorn(base) {
+            if !base.isSymbolic { try meet(base, .detach) }
+            return .view(of: base, operations)
         }
-        let value = try value.cast(target.dtype).expand(target.shape)
-        assignments.append((target, value))
+        return .computed(try value(of: output))
     }
 
-    func accumulate(_ gradient: Tensor, into leaf: Tensor) {
-        let id = ObjectIdentifier(leaf)
-        if let before = gradients[id] {
-            gradients[id] = (leaf, (try? before.value + gradient) ?? gradient)
-        } else {
-            gradients[id] = (leaf, gradient)
-            gradientOrder.append(id)
+    /// Told by storages when they are made, on any thread.
+    static func noteBirth(_ storage: Storage) {
+        guard pthread_equal(pthread_self(), thread) != 0 else { return }
+        current?.born.insert(ObjectIdentifier(storage))
+    }
+
+    // MARK: Random numbers
+
+    func random(_ distribution: RandomDistribution, _ shape: [Int]) throws -> Tensor {
+        draws += 1
+        return try record(.random(distribution, shape: shape, draw: draws), [], shape, .float32)
+    }
+
+    func permutation(_ n: Int) throws -> Tensor {
+        draws += 1
+        return try record(.permutation(n, draw: draws), [], [n], .int32)
+    }
+
+    /// The number of a draw that is made at once, between those of the graph.
+    func drawAtOnce() -> Int {
+        draws += 1
+        mustNotRepeat("random numbers are drawn while it is recorded (layers or loaders made inside)")
+        return draws
+    }
+
+    // MARK: What it depends on
+
+    /// The recorded function depends on something that may change: its plan is used while `condition` holds.
+    /// - Parameter atEachCall: false for what tells of a change by `StateClock.tick`.
+    public func depends(atEachCall: Bool = false, on condition: @escaping () -> Bool) { dependences.add(condition, atEachCall: atEachCall) }
+
+    /// The recorded function does something that is different each time, or that a plan does not do: it is recorded anew at each call.
+    public func mustNotRepeat(_ reason: String) { dependences.mustNotRepeat(reason) }
+
+    /// Numbers of a stored tensor are looked at: the plan is used while nobody writes them.
+    func look(at tensor: Tensor, for operation: String) throws {
+        guard try value(of: tensor) === tensor else {
+            throw TensorError(operation, "what the compiled function has written into a tensor is not known while it is compiled; return the tensor and read it outside")
         }
+        guard !isBorn(tensor) else { return }
+        let storage = try tensor.storage(for: operation), version = storage.version
+        dependences.note(tensor)
+        depends(atEachCall: true) { [weak storage] in storage?.version == version }
     }
 
-    /// Gradients of leaves that the graph computes.
-    var leafGradients: [(leaf: Tensor, value: Tensor)] { gradientOrder.compactMap { gradients[$0] } }
+    // MARK: Effects
 
-    /// What the graph has so far of a leaf's gradient.
-    public func gradient(of leaf: Tensor) -> Tensor? { gradients[ObjectIdentifier(leaf)]?.value }
-
-    /// Forgets gradients (`zero_grad` inside a compiled function).
-    public func clearGradient(of leaf: Tensor) {
-        cleared.insert(ObjectIdentifier(leaf))
-        if gradients.removeValue(forKey: ObjectIdentifier(leaf)) != nil { gradientOrder.removeAll { $0 == ObjectIdentifier(leaf) } }
+    /// Does `effect` after each run of the graph.
+    /// - Parameter changing: tensors that it changes: nothing can be computed with them afterwards.
+    public func after(changing tensors: [Tensor] = [], _ effect: @escaping () throws -> Void) {
+        effects.append(effect)
+        changed.formUnion(tensors.map(ObjectIdentifier.init))
     }
+
+    /// Whether effects come before what is written down now.
+    public var hasEffects: Bool { !effects.isEmpty }
+
+    /// The function sets the state of an object (a module's mode): it is set at the end of each run, too, and what the function reads of it afterwards is its
+    /// own.
+    public func sets(_ object: AnyObject, _ setting: @escaping () -> Void) {
+        settings.append(setting)
+        setObjects.insert(ObjectIdentifier(object))
+    }
+
+    public func hasSet(_ object: AnyObject) -> Bool { setObjects.contains(ObjectIdentifier(object)) }
+
+    /// Gives `handler` the numbers of a tensor after each run.
+    public func deliver(_ tensor: Tensor, to handler: @escaping (Tensor) throws -> Void) { deliveries.append((tensor, handler)) }
+
+    /// Calls `ending` when the recorded function has returned.
+    public func atEnd(_ ending: @escaping (Recording) throws -> Void) { endings.append(ending) }
 
     /// Lets go of everything once a plan is made of it, or will not be: tensors know their recording and the recording its tensors, so
     /// that neither would ever be freed, nor the parameters they were computed from.
     public func dismantle() {
         tensors = []
-        assignments = []
-        gradients = [:]
-        gradientOrder = []
+        memory = WrittenMemory(self)
+        gradients = RecordedGradients(self)
         effects = []
+        settings = []
+        deliveries = []
+        endings = []
         known = [:]
+        attachment = nil
     }
-
-    /// The recorded function depends on something that may change: its plan is used while `condition` holds.
-    public func depends(on condition: @escaping () -> Bool) { conditions.append(condition) }
-
-    /// Does `effect` after each run of the graph.
-    public func after(_ effect: @escaping () throws -> Void) { effects.append(effect) }
 }
 
-extension Recording {
-    /// Rewrites that are exact and save work, made while the graph is written so that derivatives profit too.
-    private func rewrite(_ operation: Operation, _ inputs: [Tensor]) throws -> Tensor? {
-        switch operation {
-        case .scalar(.mul, 1, _), .scalar(.add, 0, _), .scalar(.div, 1, scalarFirst: false), .scalar(.sub, 0, scalarFirst: false):
-            return inputs[0]
-        case .binary(.add):
-            return try Recording.concatenation(inputs[0], inputs[1])
-        case .binary(.mul):
-            // A number times a batch norm without weights rides on the norm's scale.
-            for (norm, factor) in [(inputs[0], inputs[1]), (inputs[1], inputs[0])] where factor.count == 1 && factor.rank <= norm.rank {
-                guard let node = norm.node, case .batchNorm(let epsilon, let batchStatistics, gamma: false, beta: false) = node.operation,
-                    norm.isSymbolic, norm.rank >= 2, GradientMode.isEnabled == norm.requiresGrad || !GradientMode.isEnabled
-                else { continue }
-                let gamma = try factor.reshape([1]).expand([norm.shape[1]])
-                return try Operation.batchNorm(epsilon: epsilon, batchStatistics: batchStatistics, gamma: true, beta: false)
-                    .apply(node.inputs + [gamma])
-            }
-            return nil
-        default:
-            return nil
-        }
-    }
-
-    /// Two slices of one tensor that are all of it have derivatives that fill each other's zeros: their sum is a concatenation.
-    private static func concatenation(_ a: Tensor, _ b: Tensor) throws -> Tensor? {
-        guard let x = a.node, let y = b.node, a.shape == b.shape, a.isSymbolic, b.isSymbolic,
-            case .unslice(let shape, let starts, let steps) = x.operation, case .unslice(_, let otherStarts, let otherSteps) = y.operation,
-            (steps + otherSteps).allSatisfy({ $0 == 1 })
-        else { return nil }
-        let (part, other) = (x.inputs[0], y.inputs[0])
-        let cut = shape.indices.filter { part.shape[$0] != shape[$0] || other.shape[$0] != shape[$0] }
-        guard cut.count == 1, let axis = cut.first, part.shape[axis] + other.shape[axis] == shape[axis] else { return nil }
-        if starts[axis] == 0, otherStarts[axis] == part.shape[axis] { return try Tensor.concat([part, other], axis) }
-        if otherStarts[axis] == 0, starts[axis] == other.shape[axis] { return try Tensor.concat([other, part], axis) }
-        return nil
-    }
+/// Counts changes of modes, of which tensors want a gradient, and of where tensors lie: only after one do plans look whether they still hold.
+public enum StateClock {
+    public static func tick() { Dependences.changed() }
 }

@@ -33,6 +33,12 @@ extension Operation {
         case .gather(let axis): return [try Operation.scatterAdd(axis: axis, size: x[0].shape[axis])(x[1], g), nil]
         case .scatterAdd(let axis, _): return [nil, try Operation.gather(axis: axis)(g, x[0])]
         case .detach: return [nil]
+        case .alias, .copy: return [g]
+        case .asStrided(let layout, let offset): return [try Operation.overwrite(layout, offset: offset)(Tensor.zeros(x[0].shape), g)]
+        case .overwrite(let layout, let offset):
+            return [
+                try Operation.overwrite(layout, offset: offset)(g, Tensor.zeros(x[1].shape)), try Operation.asStrided(layout, offset: offset)(g),
+            ]
 
         // Reductions and products.
         case .sum(let axes, let keep):
@@ -73,7 +79,7 @@ extension Operation {
         case .batchNorm: return try batchNormDerivative(x, g)
         case .batchNormSums, .batchNormInputGradient, .softmaxGradient, .crossEntropyGradient:
             return try derivativeOfDecomposition(x, g)
-        case .runningStatistics, .stackedRunning, .random: return x.map { _ in nil }
+        case .runningStatistics, .stackedRunning, .random, .permutation: return x.map { _ in nil }
         case .stackedMoments, .stackedNorm, .stackedNormSums, .stackedNormInputGradient, .spreadGroups, .weightGroups, .groupProducts:
             return try stackedDerivative(x, y, g)
         case .softmax(let axis, let logarithm): return [try Operation.softmaxGradient(axis: axis, logarithm: logarithm)(y, g)]

@@ -27,8 +27,10 @@ extension Operation {
     /// Whether input `index` may have this layout; others are copied into a contiguous one first.
     func accepts(_ layout: TensorLayout, at index: Int) -> Bool {
         switch self {
-        case .unary, .binary, .scalar, .select, .concat, .slice, .permute, .broadcast, .detach, .pad, .unslice, .cast:
+        case .unary, .binary, .scalar, .select, .concat, .slice, .permute, .broadcast, .detach, .alias, .copy, .pad, .unslice, .cast:
             return true
+        case .overwrite:
+            return layout.isContiguous || index == 1
         case .conv2d:
             return layout.isContiguous || index == 0 && layout.isBatchContiguous
         case .convInputGradient:
@@ -57,17 +59,20 @@ extension Operation {
             return ElementwiseChain(self, inputs: x.count).kernel(x, y)
         case .cast(let dtype):
             return castKernel(x[0], y, to: dtype)
-        case .broadcast, .reshape, .permute, .detach:
+        case .broadcast, .reshape, .permute, .detach, .alias, .copy:
             return copyKernel(viewLayout(x[0].layout, y.shape)?.0 ?? x[0].layout, y.layout)
         case .slice(let starts, _, let steps):
-            let shift = zip(starts, x[0].layout.strides).reduce(0) { $0 + $1.0 * $1.1 } * DType.byteCount
             let source = TensorLayout(shape: y.shape, strides: zip(x[0].layout.strides, steps).map { $0 * $1 })
-            let copy = copyKernel(source, y.layout)
+            return shifted(0, by: zip(starts, x[0].layout.strides).reduce(0) { $0 + $1.0 * $1.1 }, copyKernel(source, y.layout))
+        case .asStrided(let layout, let offset):
+            return shifted(0, by: offset, copyKernel(layout, y.layout))
+        case .overwrite(let layout, let offset):
+            let (whole, part) = (copyKernel(x[0].layout, y.layout), copyKernel(x[1].layout, layout))
+            let write = shifted(1, by: offset, part)
             return { p in
-                let whole = p[0]
-                p[0] = whole + shift
-                defer { p[0] = whole }
-                try copy(p)
+                var pair = (p[0], p[2])
+                try withUnsafeMutablePointer(to: &pair) { try $0.withMemoryRebound(to: UnsafeMutableRawPointer.self, capacity: 2) { try whole($0) } }
+                try write(p + 1)
             }
         case .unslice(_, let starts, let steps):
             return writeInto(y, x[0], starts, steps, fill: 0)
@@ -91,9 +96,23 @@ extension Operation {
             return stackedKernel(x, y)
         case .softmax, .softmaxGradient, .crossEntropy, .crossEntropyGradient:
             return try classKernel(x, y)
-        case .random(let distribution, _, _):
+        case .random(let distribution, _, let draw):
             let count = y.layout.count
-            return { p in RandomState.global.fill(p.floats(n), count, distribution) }
+            return { p in RandomState.global.fill(p.floats(n), count, distribution, drawOfRun: draw) }
+        case .permutation(let count, let draw):
+            return { p in
+                for (i, place) in RandomState.global.permutation(count, drawOfRun: draw).enumerated() { p.ints(n)[i] = place }
+            }
+        }
+    }
+
+    /// The kernel with the address at one place moved by so many elements.
+    private func shifted(_ place: Int, by elements: Int, _ kernel: @escaping Launch) -> Launch {
+        { p in
+            let whole = p[place]
+            p[place] = whole + elements * DType.byteCount
+            defer { p[place] = whole }
+            try kernel(p)
         }
     }
 }
@@ -111,24 +130,17 @@ extension Operation {
         var pointers = [try x.pointer(), try output.pointer()]
         let launch = copyKernel(x.layout, output.layout)
         try pointers.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { try launch(base) } }
-        if GradientMode.isEnabled, x.requiresGrad {
-            output.node = Node(self, [x])
-            output.requiresGrad = true
-        }
+        if GradientMode.isEnabled, x.requiresGrad { Node(self, [x]).computed(output) }
         return output
     }
 
     private func writeInto(_ y: Operand, _ x: Operand, _ starts: [Int], _ steps: [Int], fill: Float) -> Launch {
-        let shift = zip(starts, y.layout.strides).reduce(0) { $0 + $1.0 * $1.1 } * DType.byteCount
         let target = TensorLayout(shape: x.shape, strides: zip(y.layout.strides, steps).map { $0 * $1 })
-        let copy = copyKernel(x.layout, target)
+        let copy = shifted(1, by: zip(starts, y.layout.strides).reduce(0) { $0 + $1.0 * $1.1 }, copyKernel(x.layout, target))
         let count = y.layout.count
         let bits = y.dtype == .int32 ? Float(bitPattern: UInt32(bitPattern: Int32(fill))) : fill
         return { p in
             p.floats(1).update(repeating: bits, count: count)
-            let whole = p[1]
-            p[1] = whole + shift
-            defer { p[1] = whole }
             try copy(p)
         }
     }

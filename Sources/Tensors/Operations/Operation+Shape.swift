@@ -39,8 +39,10 @@ extension Operation {
             return (try concatShape(inputs, axis), inputs[0].dtype)
         case .gather, .scatterAdd, .argmax, .argsort, .sum:
             return try indexedShape(inputs)
-        case .detach:
+        case .detach, .alias, .copy, .overwrite:
             return (x, inputs[0].dtype)
+        case .asStrided(let layout, _):
+            return (layout.shape, inputs[0].dtype)
         case .matmul(let tA, let tB):
             return (try matmulShape(inputs[0].shape, inputs[1].shape, tA, tB), .float32)
         case .conv2d, .convInputGradient, .convWeightGradient, .maxPool, .maxPoolGradient, .maxPoolPick, .averagePool, .averagePoolGradient,
@@ -61,6 +63,8 @@ extension Operation {
             return ([], .float32)
         case .random(_, let shape, _):
             return (shape, .float32)
+        case .permutation(let n, _):
+            return ([n], .int32)
         }
     }
 

@@ -8,6 +8,15 @@ public enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
     case add, sub, mul, div, pow, max, min, eq, ne, lt, le, gt, ge, gate
 }
 
+extension BinaryFunction {
+    public var isComparison: Bool {
+        switch self {
+        case .eq, .ne, .lt, .le, .gt, .ge: true
+        default: false
+        }
+    }
+}
+
 /// Stride, padding, dilation (height, width) and groups of a convolution.
 public struct ConvOptions: Hashable, Sendable {
     public var strideHeight, strideWidth, padHeight, padWidth, dilationHeight, dilationWidth, groups: Int
@@ -89,6 +98,14 @@ public indirect enum Operation: Hashable, Sendable {
     case scatterAdd(axis: Int, size: Int)
     /// The same value without its history.
     case detach
+    /// The same value as if in memory of its own: in recordings, where nothing overwrites values, instead of a copy. No two are equal.
+    case alias(Int)
+    /// A copy.
+    case copy
+    /// The elements of memory [n] that a layout reaches from an offset on; `overwrite` is its adjoint.
+    case asStrided(TensorLayout, offset: Int)
+    /// (memory [n], x): the memory with x written where a layout reaches from an offset on.
+    case overwrite(TensorLayout, offset: Int)
     // Reductions.
     case sum(axes: [Int], keep: Bool)
     case argmax(axis: Int, largest: Bool)
@@ -144,8 +161,10 @@ public indirect enum Operation: Hashable, Sendable {
     case crossEntropy(ignore: Int32, weights: Bool)
     /// (logits, labels, gradient [], class weights?).
     case crossEntropyGradient(ignore: Int32, weights: Bool)
-    /// Fresh random numbers each time it runs; `id` tells two of them apart.
-    case random(RandomDistribution, shape: [Int], id: Int)
+    /// Fresh random numbers each time it runs, of the draw-th stream that the run takes.
+    case random(RandomDistribution, shape: [Int], draw: Int)
+    /// 0 ..< n in random order, int32, new each time it runs.
+    case permutation(Int, draw: Int)
 
     /// Name as the user writes it, for messages and profiles.
     public var name: String {
@@ -170,6 +189,9 @@ public indirect enum Operation: Hashable, Sendable {
         case .gather: "gather"
         case .scatterAdd: "scatter_add"
         case .detach: "detach"
+        case .alias, .copy: "clone"
+        case .asStrided: "as_strided"
+        case .overwrite: "assign"
         case .sum: "sum"
         case .argmax: "argmax"
         case .argsort: "sort"
@@ -196,6 +218,32 @@ public indirect enum Operation: Hashable, Sendable {
         case .softmaxGradient(_, let logarithm): logarithm ? "log_softmax_gradient" : "softmax_gradient"
         case .crossEntropyGradient: "cross_entropy_gradient"
         case .random: "random"
+        case .permutation: "permutation"
+        }
+    }
+
+    /// Whether the result is another look at the input's memory, where that can be, so that writes to one are seen in the other.
+    var isView: Bool {
+        switch self {
+        case .detach, .reshape, .permute, .broadcast, .slice: true
+        default: false
+        }
+    }
+
+    /// Whether the result has the input's elements as they are.
+    var isIdentity: Bool {
+        switch self {
+        case .alias, .copy, .detach: true
+        default: false
+        }
+    }
+
+    /// Whether there is anything to differentiate: comparisons and positions are steps without a slope, statistics that run along are not of the function.
+    var hasDerivative: Bool {
+        switch self {
+        case .detach, .argmax, .argsort, .random, .permutation, .runningStatistics, .stackedRunning: false
+        case .binary(let f), .scalar(let f, _, _): !f.isComparison
+        default: true
         }
     }
 

@@ -8,13 +8,26 @@ extension Operation {
         if let recording = Recording.current { return try recording.record(self, inputs, shape, dtype) }
         try checkInterrupt()
         if let promise = inputs.first(where: \.isSymbolic) { _ = try promise.storage(for: name) }
+        if StaleValues.areThere { try StaleValues.check(inputs) }
         let output = try view(of: inputs, shape) ?? timed(inputs, shape, dtype)
-        if GradientMode.isEnabled, dtype == .float32, inputs.contains(where: \.requiresGrad) {
-            if case .detach = self { return output }
-            output.node = Node(self, inputs, scope: PlanProfile.current == nil ? "" : ModulePath.text)
-            output.requiresGrad = true
+        if GradientMode.isEnabled, dtype == .float32, inputs.contains(where: \.requiresGrad), hasDerivative {
+            try refuseWithoutDerivative(inputs)
+            Node(self, inputs, scope: PlanProfile.current == nil ? "" : ModulePath.text).computed(output)
         }
         return output
+    }
+
+    /// - Throws: where a gradient is wanted for an input that the operation has no derivative for.
+    func refuseWithoutDerivative(_ inputs: [Tensor]) throws {
+        let refused: (place: Int, name: String)?
+        switch self {
+        case .crossEntropy(_, weights: true): refused = (2, "class weights")
+        case .batchNorm(_, batchStatistics: false, _, _): refused = (1, "given statistics")
+        case .stackedNorm(let options) where !options.batchStatistics: refused = (1, "given statistics")
+        default: refused = nil
+        }
+        guard let refused, inputs[refused.place].requiresGrad else { return }
+        throw TensorError(name, "has no derivative with respect to its \(refused.name), which require a gradient; detach() them")
     }
 
     private func timed(_ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
@@ -50,8 +63,10 @@ extension Operation {
     func viewLayout(_ x: TensorLayout?, _ shape: [Int]) -> (TensorLayout, Int)? {
         guard let x else { return nil }
         switch self {
-        case .detach:
+        case .detach, .alias:
             return (x, 0)
+        case .asStrided(let layout, let offset):
+            return x.isContiguous ? (layout, offset) : nil
         case .reshape:
             return x.isContiguous ? (TensorLayout(contiguous: shape), 0) : nil
         case .permute(let order):
@@ -197,9 +212,16 @@ extension Tensor {
 
     public func gather(_ axis: Int, _ indices: Tensor) throws -> Tensor { try Operation.gather(axis: axis)(self, indices) }
 
+    /// Whether the elements lie in one piece in row-major order; of a promise, as they would if its function ran at once.
+    public var isContiguousInMemory: Bool {
+        guard let recording, let place = try? recording.memory.place(of: self) else { return isContiguous }
+        return place.layout.isContiguous
+    }
+
     /// A contiguous tensor with these numbers; itself when it is one.
     public func contiguous() throws -> Tensor {
-        if isSymbolic || isContiguous { return self }
+        if isContiguousInMemory { return self }
+        if let recording = Recording.current { return try recording.clone(self) }
         return try Operation.slice(starts: shape.map { _ in 0 }, sizes: shape, steps: shape.map { _ in 1 }).copyOut(self)
     }
 

@@ -1,7 +1,7 @@
 /// A function of tensors that is recorded at its first call with given shapes and from then on runs as a plan.
 ///
-/// What happens inside (derivatives, gradients that `backward` leaves at parameters, running statistics, an optimiser's step at the end) happens
-/// at every call. What the function reads besides tensors is fixed when it is recorded.
+/// What happens inside (derivatives, gradients that `backward` leaves at parameters, writes in place, random numbers, an optimiser's step at the end) happens
+/// at every call. Where something else that the recording read has changed (`Dependences`), the function is recorded anew.
 public final class Compiled {
     private let body: ([Tensor]) throws -> [Tensor]
     private var plans: [Key: [Entry]] = [:]
@@ -14,28 +14,24 @@ public final class Compiled {
         let context: Int
     }
 
-    /// A plan and what has to hold for it: the modes of the modules that it was recorded with.
+    /// A plan and what has to hold for it.
     private final class Entry {
         let plan: Plan
-        private let conditions: [() -> Bool]
-        private var checked: Int
+        var dependences: Dependences
 
-        init(_ plan: Plan, _ conditions: [() -> Bool]) {
+        init(_ plan: Plan, _ dependences: Dependences) {
             self.plan = plan
-            self.conditions = conditions
-            checked = Compiled.modeGeneration
-        }
-
-        func holds() -> Bool {
-            if checked == Compiled.modeGeneration { return true }
-            guard conditions.allSatisfy({ $0() }) else { return false }
-            checked = Compiled.modeGeneration
-            return true
+            self.dependences = dependences
         }
     }
 
-    /// Counts switches between training and evaluation: only after one are a plan's conditions looked at again.
-    nonisolated(unsafe) public static var modeGeneration = 0
+    /// Plans kept for arguments of the same shapes; beyond it the one made longest ago goes.
+    private static let most = 8
+
+    /// Called when the function is recorded anew for arguments that it was recorded for before, with the number of its recordings, and why one is good
+    /// for one run only.
+    public var onRecordedAnew: ((_ recordings: Int, _ reason: String?) -> Void)?
+    private var recordings: [Key: Int] = [:]
 
     /// What plans compute again in a backward pass; plans made from then on follow it.
     public var recomputation = Recomputation.cheap
@@ -53,14 +49,23 @@ public final class Compiled {
     /// The plan for arguments of these shapes, made when there is none yet.
     public func plan(for arguments: [Tensor], context: Int = 0) throws -> Plan {
         let key = Key(shapes: arguments.map(\.shape), dtypes: arguments.map(\.dtype), optimises: Plan.optimises, recomputation: recomputation, context: context)
-        if let entry = plans[key]?.first(where: { $0.holds() }) { return entry.plan }
+        if let entry = plans[key]?.first(where: { $0.dependences.hold() }) { return entry.plan }
         let recording = Recording()
         defer { recording.dismantle() }
         let promises = arguments.map { recording.input($0.shape, $0.dtype) }
         let outputs = try recording.record { try body(promises) }
         let plan = try Plan(recording, inputs: promises, outputs: outputs, recomputation: recomputation, ownsGradients: ownsGradients)
-        plans[key, default: []].append(Entry(plan, recording.conditions))
+        note(plan, recording.dependences, key)
         return plan
+    }
+
+    private func note(_ plan: Plan, _ dependences: Dependences, _ key: Key) {
+        recordings[key, default: 0] += 1
+        if let count = recordings[key], count > 1 { onRecordedAnew?(count, dependences.onlyOnce) }
+        var entries = (plans[key] ?? []).filter { $0.dependences.onlyOnce == nil }
+        if entries.count >= Compiled.most { entries.removeFirst() }
+        // One for a single run is kept until the next, for those who ask what ran.
+        plans[key] = entries + [Entry(plan, dependences)]
     }
 
     public var planCount: Int { plans.values.reduce(0) { $0 + $1.count } }

@@ -26,29 +26,43 @@ public final class Plan {
     private let inputPlaces: [(place: Int, input: Int, offset: Int)]
     /// Shapes and types of the inputs; the promises themselves would keep the whole recording alive.
     private let inputs: [(shape: [Int], dtype: DType)]
-    private let results: [(layout: TensorLayout, dtype: DType, source: ResultSource)]
-    private let writes: [(target: Tensor, copy: Launch, from: ResultSource)]
-    private let gradients: [(leaf: Tensor, place: GradientPlace, isCleared: Bool)]
-    /// The gradients' tensors, for where the arena is now.
-    private var gradientTensors: [Tensor] = []
-    /// Whether the gradients that lie in the arena have served their purpose.
-    private var areGradientsSpent = false
+    private let results: [Result]
+    /// How many of the results the caller gets; the others are deliveries.
+    private let deliveries: [(Tensor) throws -> Void]
+    private let writes: [(target: WriteTarget, copy: Launch, from: Source)]
+    /// Storages that a run writes; an argument may not be one of them.
+    private let written: Set<ObjectIdentifier>
+    private let gradients: GradientBuffers
+    /// Leaves whose gradient of before a run is an input, after the arguments.
+    private let gradientInputs: [Tensor]
+    private let draws: Int
+    private var writesInputs: Bool {
+        writes.contains { if case .input = $0.target { true } else { false } }
+    }
     private let effects: [() throws -> Void]
+    private let settings: [() -> Void]
     /// What the addresses in the table point into: parameters, buffers and constants.
     private let stored: [Tensor]
 
-    /// Where a result is found after a run.
-    private enum ResultSource {
+    /// Where a value is found after the kernels have run.
+    private enum Source {
         case arena(Int)
         case input(Int, Int)
         case stored(Tensor, Int)
     }
 
-    /// Where a leaf's gradient lies between runs.
-    private enum GradientPlace {
-        case own(Tensor)
-        /// In the arena, which it shares with all plans: until the next run of any of them.
-        case arena(Int)
+    /// What a run returns.
+    private enum Result {
+        /// A tensor of its own.
+        case computed(TensorLayout, DType, Source)
+        /// The very tensor that the function captured or got, or a view of it.
+        case stored(Tensor, [Operation])
+        case input(Int, [Operation])
+    }
+
+    private enum WriteTarget {
+        case stored(Tensor)
+        case input(Int)
     }
 
     /// Bytes of the arena, number of kernels a run launches.
@@ -68,11 +82,15 @@ public final class Plan {
     public init(
         _ recording: Recording, inputs: [Tensor], outputs: [Tensor], recomputation: Recomputation = .cheap, ownsGradients: Bool = true
     ) throws {
-        let leafGradients = recording.leafGradients
-        let updates = recording.assignments.map { Plan.optimises ? RunningUpdate($0.target, $0.value) : nil }
-        let assigned = zip(recording.assignments, updates).map { $1?.moments ?? $0.value }
-        let roots = outputs + assigned + leafGradients.map(\.value)
-        var graph = PlanGraph(recording, roots: roots, inputs: inputs, optimise: Plan.optimises)
+        let leafGradients = try recording.gradients.final()
+        let assignments = try recording.memory.assignments()
+        let deliveries = recording.deliveries
+        let sources = try (outputs + deliveries.map(\.tensor)).map { try recording.outcome($0) }
+        let inputs = inputs + recording.gradients.inputs.map(\.promise)
+        let updates = assignments.map { Plan.optimises ? RunningUpdate($0.target, $0.value) : nil }
+        let assigned = zip(assignments, updates).map { $1?.moments ?? $0.value }
+        let roots = sources.compactMap(\.computed) + assigned + leafGradients.map(\.value)
+        var graph = try PlanGraph(recording, roots: roots, inputs: inputs, optimise: Plan.optimises)
         if Plan.optimises { Fusion.run(&graph) }
         multiplyAdds = graph.multiplyAdds
         if Plan.optimises {
@@ -93,7 +111,7 @@ public final class Plan {
         table.initialize(repeating: SharedArena.nowhere)
         var arenaPlaces: [(Int, Int)] = []
         var inputPlaces: [(Int, Int, Int)] = []
-        func locate(_ value: Int) throws -> ResultSource {
+        func locate(_ value: Int) throws -> Source {
             let (owner, offset) = graph.home(value)
             let bytes = offset * DType.byteCount
             if let buffer = external[owner] { return .stored(buffer, bytes) }
@@ -115,32 +133,38 @@ public final class Plan {
         steps = builder.steps
         trafficBytes = builder.trafficBytes
         self.inputs = inputs.map { ($0.shape, $0.dtype) }
-        results = try outputs.map { output in
-            let value = graph.find(output)
-            return (graph.values[value].layout, output.dtype, try locate(value))
+        func position(_ promise: Tensor) -> Int? { inputs.firstIndex { $0 === promise } }
+        results = try sources.map { source in
+            switch source {
+            case .computed(let tensor):
+                let value = graph.find(tensor)
+                return .computed(graph.values[value].layout, tensor.dtype, try locate(value))
+            case .view(let base, let operations):
+                return position(base).map { .input($0, operations) } ?? .stored(base, operations)
+            }
         }
-        writes = try zip(recording.assignments, zip(assigned, updates)).map { assignment, source in
+        self.deliveries = deliveries.map(\.handler)
+        writes = try zip(assignments, zip(assigned, updates)).map { assignment, source in
             let id = graph.find(source.0)
-            return (assignment.target, try source.1?.launch ?? Plan.copy(graph.values[id].layout, assignment.target), try locate(id))
+            let launch = try source.1?.launch ?? Plan.copy(graph.values[id].layout, assignment.target)
+            return (position(assignment.target).map { .input($0) } ?? .stored(assignment.target), launch, try locate(id))
         } + zip(outside.map { leafGradients[$0] }, buffers).compactMap { gradient, buffer in
             let id = graph.find(gradient.value)
             let (owner, offset) = graph.home(id)
             if let memory = external[owner], try memory.pointer() + offset * DType.byteCount == buffer.pointer() { return nil }
-            return (buffer, try Plan.copy(graph.values[id].layout, buffer), try locate(id))
+            return (.stored(buffer), try Plan.copy(graph.values[id].layout, buffer), try locate(id))
         }
+        written = Set(recording.memory.storages.map(ObjectIdentifier.init))
         let own = Dictionary(uniqueKeysWithValues: zip(outside, buffers))
-        gradients = leafGradients.indices.map { i in
-            let leaf = leafGradients[i].leaf
-            let place: GradientPlace
-            if let value = inArena[i] {
-                let (owner, offset) = graph.home(value)
-                place = .arena(builder.offset(of: owner) + offset * DType.byteCount)
-            } else {
-                place = .own(own[i] ?? Tensor.zeros(leaf.shape))
-            }
-            return (leaf, place, recording.cleared.contains(ObjectIdentifier(leaf)))
-        }
+        gradients = GradientBuffers(leafGradients.indices.map { i in
+            guard let value = inArena[i] else { return (leafGradients[i].leaf, .own(own[i] ?? Tensor.zeros(leafGradients[i].leaf.shape))) }
+            let (owner, offset) = graph.home(value)
+            return (leafGradients[i].leaf, .arena(builder.offset(of: owner) + offset * DType.byteCount))
+        }, cleared: recording.gradients.cleared)
+        gradientInputs = recording.gradients.inputs.map(\.leaf)
+        draws = recording.draws
         effects = recording.effects
+        settings = recording.settings
         stored = graph.values.compactMap { value in
             if case .stored(let tensor) = value.source { return tensor }
             return nil
@@ -181,30 +205,13 @@ public final class Plan {
     }
 
     deinit {
-        vacate()
+        // Where there is no memory left for what somebody holds, its numbers are lost with the plan.
+        try? gradients.leaveArena()
         table.deallocate()
     }
 
-    /// Gradients that the last run left in the arena and that a leaf still has get memory of their own, or are forgotten if they are spent.
-    func vacate() {
-        for (tensor, (leaf, place, _)) in zip(gradientTensors, gradients) {
-            guard case .arena = place, leaf.grad === tensor else { continue }
-            leaf.grad = areGradientsSpent ? nil : try? tensor.clone()
-        }
-    }
-
     /// Tells that an optimiser has made its step by the gradients of the last run: those in the arena may go when a plan runs next.
-    public static func spendGradients() { SharedArena.tenant?.areGradientsSpent = true }
-
-    private func placeGradients(_ arena: Storage) {
-        gradientTensors = gradients.map { leaf, place, _ in
-            switch place {
-            case .own(let tensor): tensor
-            case .arena(let bytes):
-                Tensor(storage: arena, offset: bytes / DType.byteCount, layout: TensorLayout(contiguous: leaf.shape), dtype: .float32)
-            }
-        }
-    }
+    public static func spendGradients() { SharedArena.tenant?.spend() }
 
     private static func copy(_ source: TensorLayout, _ target: Tensor) throws -> Launch {
         try Operation.slice(starts: source.shape.map { _ in 0 }, sizes: source.shape, steps: source.shape.map { _ in 1 })
@@ -213,21 +220,22 @@ public final class Plan {
 
     /// Runs the graph on tensors shaped like its inputs and returns its outputs.
     public func run(_ arguments: [Tensor]) throws -> [Tensor] {
-        let bound = try bind(arguments)
-        SharedArena.vacate()
+        try check(arguments)
+        let given = try arguments + gradientInputs.map { leaf in
+            guard let gradient = leaf.grad else { throw TensorError("plan", "was compiled for a leaf with a gradient, which has none") }
+            return gradient
+        }
+        try SharedArena.vacate()
         let block = SharedArena.storage(atLeast: arena.bytes)
-        let arenaStart = block.pointer
-        if arenaStart != arenaBase || gradientTensors.count != gradients.count {
-            placeGradients(block)
-            for (place, offset) in arenaPlaces { table[place] = arenaStart + offset }
-            arenaBase = arenaStart
+        let kept = try gradients.begin(block.pointer)
+        if block.pointer != arenaBase {
+            for (place, offset) in arenaPlaces { table[place] = block.pointer + offset }
+            arenaBase = block.pointer
         }
-        // A gradient that a run before left in our buffer and that nobody cleared is added to, as `backward` does.
-        let kept = try zip(gradients, gradientTensors).map { gradient, tensor in
-            gradient.isCleared ? nil : gradient.leaf.grad === tensor ? try tensor.clone() : gradient.leaf.grad
-        }
+        let bound = try bind(given)
         guard let base = table.baseAddress else { return [] }
         PlanProfile.current?.countRun()
+        RandomState.beginRun(draws: draws)
         for step in steps {
             try checkInterrupt()
             guard let profile = PlanProfile.current else {
@@ -236,44 +244,74 @@ public final class Plan {
             }
             try profile.time(step.label, in: step.module, multiplyAdds: step.multiplyAdds, isPlanned: true) { try step.launch(base + step.first) }
         }
-        let outputs = try results.map { layout, dtype, source -> Tensor in
+        let computed = try results.map { result -> Tensor? in
+            guard case .computed(let layout, let dtype, let source) = result else { return nil }
             let output = Tensor(shape: layout.shape, dtype: dtype)
             try copy(Plan.copy(layout, output), source, bound, to: output)
             return output
         }
         if let profile = PlanProfile.current, !effects.isEmpty {
-            try profile.time("optimiser", in: "") { try finish(bound, kept) }
+            try profile.time("optimiser", in: "") { try finish(given, bound, kept) }
         } else {
-            try finish(bound, kept)
+            try finish(given, bound, kept)
         }
-        return outputs
+        let outputs = try zip(results, computed).map { result, computed in try computed ?? view(result, given) }
+        for (delivery, output) in zip(deliveries, outputs.suffix(deliveries.count)) { try delivery(output) }
+        return Array(outputs.dropLast(deliveries.count))
+    }
+
+    /// A result that is no tensor of its own.
+    private func view(_ result: Result, _ given: [Tensor]) throws -> Tensor {
+        switch result {
+        case .stored(let base, let operations): try operations.reduce(base) { try $1.apply([$0]) }
+        case .input(let i, let operations): try operations.reduce(given[i]) { try $1.apply([$0]) }
+        case .computed(let layout, let dtype, _): Tensor(shape: layout.shape, dtype: dtype)
+        }
     }
 
     /// What follows the kernels: stored tensors are written, gradients left at their leaves, optimisers step.
-    private func finish(_ bound: [Tensor], _ kept: [Tensor?]) throws {
+    private func finish(_ given: [Tensor], _ bound: [Tensor], _ kept: [Tensor?]) throws {
         for write in writes {
-            try copy(write.copy, write.from, bound, to: write.target)
-            write.target.touch()
+            switch write.target {
+            case .stored(let target):
+                try copy(write.copy, write.from, bound, to: target)
+                target.touch()
+            case .input(let i):
+                let value = Tensor(shape: given[i].shape, dtype: given[i].dtype)
+                try copy(write.copy, write.from, bound, to: value)
+                try GradientMode.disabled { try given[i].assign(value) }
+            }
         }
-        for ((gradient, tensor), before) in zip(zip(gradients, gradientTensors), kept) { gradient.leaf.grad = try before.map { try $0 + tensor } ?? tensor }
-        (SharedArena.tenant, areGradientsSpent) = (self, false)
+        try gradients.hand(over: kept)
+        if !gradients.isEmpty { SharedArena.tenant = gradients }
         for effect in effects { try effect() }
+        for setting in settings { setting() }
     }
 
-    private func bind(_ arguments: [Tensor]) throws -> [Tensor] {
-        guard arguments.count == inputs.count else { throw TensorError("plan", "expects \(inputs.count) inputs, got \(arguments.count)") }
-        let bound = try zip(arguments, inputs).map { argument, input in
-            guard argument.shape == input.shape, argument.dtype == input.dtype else {
-                throw TensorError(
-                    "plan", "was compiled for \(input.dtype) \(Shapes.text(input.shape)), got \(argument.dtype) \(Shapes.text(argument.shape))")
-            }
-            return try argument.detach().contiguous()
+    private func check(_ arguments: [Tensor]) throws {
+        let count = inputs.count - gradientInputs.count
+        guard arguments.count == count else { throw TensorError("plan", "expects \(count) inputs, got \(arguments.count)") }
+        for (argument, input) in zip(arguments, inputs) where argument.shape != input.shape || argument.dtype != input.dtype {
+            throw TensorError("plan", "was compiled for \(input.dtype) \(Shapes.text(input.shape)), got \(argument.dtype) \(Shapes.text(argument.shape))")
         }
+        guard !written.isEmpty || writesInputs else { return }
+        var seen = written
+        for argument in arguments {
+            guard let id = argument.storageIdentity else { continue }
+            guard writesInputs ? seen.insert(id).inserted : !seen.contains(id) else {
+                throw TensorError(
+                    "compiled function", "an argument shares memory with a tensor that the function writes in place; give a clone() of it, or do not compile the function")
+            }
+        }
+    }
+
+    private func bind(_ given: [Tensor]) throws -> [Tensor] {
+        let bound = try given.map { try $0.detach().contiguous() }
         for (place, input, offset) in inputPlaces { table[place] = try bound[input].pointer(for: "plan") + offset }
         return bound
     }
 
-    private func copy(_ launch: Launch, _ source: ResultSource, _ bound: [Tensor], to target: Tensor) throws {
+    private func copy(_ launch: Launch, _ source: Source, _ bound: [Tensor], to target: Tensor) throws {
         let address: UnsafeMutableRawPointer
         switch source {
         case .arena(let bytes): address = SharedArena.storage(atLeast: arena.bytes).pointer + bytes
@@ -292,102 +330,5 @@ public final class Plan {
         var counts: [String: Int] = [:]
         for step in steps { counts[step.label, default: 0] += 1 }
         return counts.map { ($0.key, $0.value) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
-    }
-}
-
-/// Turns works into steps with addresses: inserts the copies that kernels need and places all buffers in the arena.
-private struct PlanBuilder {
-    var graph: PlanGraph
-    private(set) var steps: [Plan.Step] = []
-    /// The value behind each place of the address table.
-    private(set) var places: [Int] = []
-    private var bufferOffset: [Int: Int] = [:]
-    /// Buffers that lie outside of the arena: gradients, which outlive a run.
-    private let external: [Int: Tensor]
-    private(set) var arenaBytes = 0
-    /// Sizes of all operands of all steps.
-    var trafficBytes: Int { places.reduce(0) { $0 + graph.values[$1].layout.count } * DType.byteCount }
-    private var copies: [Int: Int] = [:]
-
-    var placeCount: Int { places.count }
-
-    init(_ graph: PlanGraph, external: [Int: Tensor], optimise: Bool) throws {
-        self.graph = graph
-        self.external = external
-        var chain: [PlanGraph.Work] = []
-        for work in graph.works where !work.isDead {
-            if work.slices != chain.last?.slices { add(&chain) }
-            if work.slices == nil { try add(work) } else { chain.append(work) }
-        }
-        add(&chain)
-        place(optimise: optimise)
-    }
-
-    func offset(of value: Int) -> Int { bufferOffset[value] ?? 0 }
-
-    private mutating func add(_ work: PlanGraph.Work) throws {
-        var inputs = work.inputs
-        for (i, input) in inputs.enumerated() where !work.operation.accepts(graph.values[input].layout, at: i) {
-            inputs[i] = try contiguousCopy(of: input)
-        }
-        let launch = try work.kernel(inputs.map { operand($0) }, operand(work.output))
-        steps.append(Plan.Step(launch: launch, first: places.count, label: work.operation.name + (work.isFused ? " (fused)" : ""), module: work.module,
-            multiplyAdds: multiplyAdds(work)))
-        places.append(contentsOf: inputs + [work.output])
-    }
-
-    /// Works that run image by image, as one step.
-    private mutating func add(_ chain: inout [PlanGraph.Work]) {
-        guard let slices = chain.first?.slices else { return }
-        let kernel = SlicedKernel(chain, graph, slices)
-        var names: [String] = []
-        for work in chain where !names.contains(work.operation.name) { names.append(work.operation.name) }
-        steps.append(Plan.Step(launch: kernel.run, first: places.count, label: names.joined(separator: ", ") + " (by image)",
-            module: ModulePattern.common(chain.map(\.module)), multiplyAdds: chain.reduce(0) { $0 + multiplyAdds($1) }))
-        places.append(contentsOf: kernel.operands)
-        chain = []
-    }
-
-    private func multiplyAdds(_ work: PlanGraph.Work) -> Int {
-        work.operation.multiplyAdds(work.inputs.map { graph.values[$0].layout.shape }, graph.values[work.output].layout.shape)
-    }
-
-    private func operand(_ value: Int) -> Operand { Operand(graph.values[value].layout, graph.values[value].dtype) }
-
-    private mutating func contiguousCopy(of value: Int) throws -> Int {
-        if let known = copies[value] { return known }
-        let copy = graph.addCopy(of: value)
-        let shape = graph.values[value].layout.shape
-        let operation = Operation.slice(starts: shape.map { _ in 0 }, sizes: shape, steps: shape.map { _ in 1 })
-        steps.append(Plan.Step(
-            launch: try operation.kernel([operand(value)], operand(copy)), first: places.count, label: operation.name, module: "", multiplyAdds: 0))
-        places.append(contentsOf: [value, copy])
-        copies[value] = copy
-        return copy
-    }
-
-    /// Lifetimes of the computed buffers, and their places.
-    private mutating func place(optimise: Bool) {
-        var first: [Int: Int] = [:]
-        var last: [Int: Int] = [:]
-        for (i, step) in steps.enumerated() {
-            let end = i + 1 < steps.count ? steps[i + 1].first : places.count
-            for value in places[step.first..<end] {
-                let base = graph.home(value).owner
-                guard case .computed = graph.values[base].source, external[base] == nil else { continue }
-                if first[base] == nil { first[base] = i }
-                last[base] = i
-            }
-        }
-        for value in graph.values.indices where graph.values[value].isRoot { last[graph.home(value).owner] = steps.count }
-        let buffers = first.keys.sorted()
-        let requests = buffers.map { base in
-            Arena.Request(
-                bytes: graph.values[base].layout.count * DType.byteCount, first: optimise ? first[base] ?? 0 : 0,
-                last: optimise ? last[base] ?? 0 : steps.count)
-        }
-        let arena = Arena(requests)
-        arenaBytes = arena.byteCount
-        for (buffer, offset) in zip(buffers, arena.offsets) { bufferOffset[buffer] = offset }
     }
 }

@@ -64,12 +64,15 @@ struct PlanGraph {
     private(set) var values: [Value] = []
     var works: [Work] = []
     private var index: [ObjectIdentifier: Int] = [:]
+    /// What is read instead of tensors that the recorded function made and wrote: at each run they are as they were made.
+    private let constants: [ObjectIdentifier: Storage]
 
     /// - Parameters:
     ///   - roots: what the plan has to deliver.
     ///   - inputs: promises that each run binds.
     ///   - optimise: take parameters that lie side by side for their concatenation.
-    init(_ recording: Recording, roots: [Tensor], inputs: [Tensor], optimise: Bool) {
+    init(_ recording: Recording, roots: [Tensor], inputs: [Tensor], optimise: Bool) throws {
+        constants = try recording.constants()
         for (i, input) in inputs.enumerated() { add(input, .input(i)) }
         var needed = Set<ObjectIdentifier>()
         var stack = roots
@@ -109,6 +112,10 @@ struct PlanGraph {
     @discardableResult
     private mutating func add(_ tensor: Tensor, _ source: Source) -> Int {
         let id = values.count
+        var source = source
+        if case .stored(let stored) = source, let constant = stored.storageIdentity.flatMap({ constants[$0] }) {
+            source = .stored(Tensor(storage: constant, offset: stored.offset, layout: stored.layout, dtype: stored.dtype))
+        }
         values.append(Value(source: source, dtype: tensor.dtype, layout: tensor.layout, base: id, offset: 0))
         index[ObjectIdentifier(tensor)] = id
         return id

@@ -7,12 +7,12 @@ enum SharedArena {
     /// Address that a table holds before its first run.
     nonisolated(unsafe) static let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
 
-    /// The plan whose last run left gradients in the block.
-    nonisolated(unsafe) static weak var tenant: Plan?
+    /// Those that the last run left in the block.
+    nonisolated(unsafe) static weak var tenant: GradientBuffers?
 
     /// Before a run: gradients that somebody still holds move out.
-    static func vacate() {
-        tenant?.vacate()
+    static func vacate() throws {
+        try tenant?.leaveArena()
         tenant = nil
     }
 
@@ -29,7 +29,8 @@ enum SharedArena {
             let left = (SharedArena.leases[bytes] ?? 1) - 1
             SharedArena.leases[bytes] = left == 0 ? nil : left
             let most = SharedArena.leases.keys.max() ?? 0
-            if let block = SharedArena.block, SharedArena.leases.isEmpty || block.byteCount > 2 * most + (1 << 20) { SharedArena.block = nil }
+            guard let block = SharedArena.block, SharedArena.leases.isEmpty || block.byteCount > 2 * most + (1 << 20) else { return }
+            if (try? SharedArena.vacate()) != nil { SharedArena.block = nil }
         }
     }
 

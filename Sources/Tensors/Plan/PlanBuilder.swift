@@ -1,0 +1,96 @@
+/// Turns works into steps with addresses: inserts the copies that kernels need and places all buffers in the arena.
+struct PlanBuilder {
+    var graph: PlanGraph
+    private(set) var steps: [Plan.Step] = []
+    /// The value behind each place of the address table.
+    private(set) var places: [Int] = []
+    private var bufferOffset: [Int: Int] = [:]
+    /// Buffers that lie outside of the arena: gradients, which outlive a run.
+    private let external: [Int: Tensor]
+    private(set) var arenaBytes = 0
+    /// Sizes of all operands of all steps.
+    var trafficBytes: Int { places.reduce(0) { $0 + graph.values[$1].layout.count } * DType.byteCount }
+    private var copies: [Int: Int] = [:]
+
+    var placeCount: Int { places.count }
+
+    init(_ graph: PlanGraph, external: [Int: Tensor], optimise: Bool) throws {
+        self.graph = graph
+        self.external = external
+        var chain: [PlanGraph.Work] = []
+        for work in graph.works where !work.isDead {
+            if work.slices != chain.last?.slices { add(&chain) }
+            if work.slices == nil { try add(work) } else { chain.append(work) }
+        }
+        add(&chain)
+        place(optimise: optimise)
+    }
+
+    func offset(of value: Int) -> Int { bufferOffset[value] ?? 0 }
+
+    private mutating func add(_ work: PlanGraph.Work) throws {
+        var inputs = work.inputs
+        for (i, input) in inputs.enumerated() where !work.operation.accepts(graph.values[input].layout, at: i) {
+            inputs[i] = try contiguousCopy(of: input)
+        }
+        let launch = try work.kernel(inputs.map { operand($0) }, operand(work.output))
+        steps.append(Plan.Step(launch: launch, first: places.count, label: work.operation.name + (work.isFused ? " (fused)" : ""), module: work.module,
+            multiplyAdds: multiplyAdds(work)))
+        places.append(contentsOf: inputs + [work.output])
+    }
+
+    /// Works that run image by image, as one step.
+    private mutating func add(_ chain: inout [PlanGraph.Work]) {
+        guard let slices = chain.first?.slices else { return }
+        let kernel = SlicedKernel(chain, graph, slices)
+        var names: [String] = []
+        for work in chain where !names.contains(work.operation.name) { names.append(work.operation.name) }
+        steps.append(Plan.Step(launch: kernel.run, first: places.count, label: names.joined(separator: ", ") + " (by image)",
+            module: ModulePattern.common(chain.map(\.module)), multiplyAdds: chain.reduce(0) { $0 + multiplyAdds($1) }))
+        places.append(contentsOf: kernel.operands)
+        chain = []
+    }
+
+    private func multiplyAdds(_ work: PlanGraph.Work) -> Int {
+        work.operation.multiplyAdds(work.inputs.map { graph.values[$0].layout.shape }, graph.values[work.output].layout.shape)
+    }
+
+    private func operand(_ value: Int) -> Operand { Operand(graph.values[value].layout, graph.values[value].dtype) }
+
+    private mutating func contiguousCopy(of value: Int) throws -> Int {
+        if let known = copies[value] { return known }
+        let copy = graph.addCopy(of: value)
+        let shape = graph.values[value].layout.shape
+        let operation = Operation.slice(starts: shape.map { _ in 0 }, sizes: shape, steps: shape.map { _ in 1 })
+        steps.append(Plan.Step(
+            launch: try operation.kernel([operand(value)], operand(copy)), first: places.count, label: operation.name, module: "", multiplyAdds: 0))
+        places.append(contentsOf: [value, copy])
+        copies[value] = copy
+        return copy
+    }
+
+    /// Lifetimes of the computed buffers, and their places.
+    private mutating func place(optimise: Bool) {
+        var first: [Int: Int] = [:]
+        var last: [Int: Int] = [:]
+        for (i, step) in steps.enumerated() {
+            let end = i + 1 < steps.count ? steps[i + 1].first : places.count
+            for value in places[step.first..<end] {
+                let base = graph.home(value).owner
+                guard case .computed = graph.values[base].source, external[base] == nil else { continue }
+                if first[base] == nil { first[base] = i }
+                last[base] = i
+            }
+        }
+        for value in graph.values.indices where graph.values[value].isRoot { last[graph.home(value).owner] = steps.count }
+        let buffers = first.keys.sorted()
+        let requests = buffers.map { base in
+            Arena.Request(
+                bytes: graph.values[base].layout.count * DType.byteCount, first: optimise ? first[base] ?? 0 : 0,
+                last: optimise ? last[base] ?? 0 : steps.count)
+        }
+        let arena = Arena(requests)
+        arenaBytes = arena.byteCount
+        for (buffer, offset) in zip(buffers, arena.offsets) { bufferOffset[buffer] = offset }
+    }
+}
