@@ -129,14 +129,14 @@ public final class Plan {
             return (buffer, try Plan.copy(graph.values[id].layout, buffer), try locate(id))
         }
         let own = Dictionary(uniqueKeysWithValues: zip(outside, buffers))
-        gradients = leafGradients.indices.map { i in
+        gradients = try leafGradients.indices.map { i in
             let leaf = leafGradients[i].leaf
             let place: GradientPlace
             if let value = inArena[i] {
                 let (owner, offset) = graph.home(value)
                 place = .arena(builder.offset(of: owner) + offset * DType.byteCount)
             } else {
-                place = .own(own[i] ?? Tensor.zeros(leaf.shape))
+                place = .own(try own[i] ?? Tensor.zeros(leaf.shape))
             }
             return (leaf, place, recording.cleared.contains(ObjectIdentifier(leaf)))
         }
@@ -160,7 +160,7 @@ public final class Plan {
             let value = graph.find(tensor)
             if let owner = graph.ownerIfWhole(value) {
                 guard external[owner] == nil else { continue }
-                let buffer = Tensor.zeros(gradients[i].leaf.shape)
+                let buffer = try Tensor.zeros(gradients[i].leaf.shape)
                 (buffers[i], external[owner]) = (buffer, buffer)
             } else if let (owner, offset) = graph.ownerIfStretch(value) {
                 parts[owner, default: []].append((i, offset, graph.values[value].layout.count))
@@ -173,11 +173,11 @@ public final class Plan {
                 defer { end += part.count }
                 return part.offset == end
             }), end == graph.values[owner].layout.count else { continue }
-            let block = Tensor.zeros([end])
+            let block = try Tensor.zeros([end])
             external[owner] = block
             for part in sorted { buffers[part.index] = try block.narrow(0, part.offset, part.count).reshape(gradients[part.index].leaf.shape) }
         }
-        return (buffers.indices.map { buffers[$0] ?? Tensor.zeros(gradients[$0].leaf.shape) }, external)
+        return (try buffers.indices.map { try buffers[$0] ?? Tensor.zeros(gradients[$0].leaf.shape) }, external)
     }
 
     deinit {
@@ -215,7 +215,7 @@ public final class Plan {
     public func run(_ arguments: [Tensor]) throws -> [Tensor] {
         let bound = try bind(arguments)
         SharedArena.vacate()
-        let block = SharedArena.storage(atLeast: arena.bytes)
+        let block = try SharedArena.storage(atLeast: arena.bytes)
         let arenaStart = block.pointer
         if arenaStart != arenaBase || gradientTensors.count != gradients.count {
             placeGradients(block)
@@ -237,7 +237,7 @@ public final class Plan {
             try profile.time(step.label, in: step.module, multiplyAdds: step.multiplyAdds, isPlanned: true) { try step.launch(base + step.first) }
         }
         let outputs = try results.map { layout, dtype, source -> Tensor in
-            let output = Tensor(shape: layout.shape, dtype: dtype)
+            let output = try Tensor(shape: layout.shape, dtype: dtype)
             try copy(Plan.copy(layout, output), source, bound, to: output)
             return output
         }
@@ -276,7 +276,7 @@ public final class Plan {
     private func copy(_ launch: Launch, _ source: ResultSource, _ bound: [Tensor], to target: Tensor) throws {
         let address: UnsafeMutableRawPointer
         switch source {
-        case .arena(let bytes): address = SharedArena.storage(atLeast: arena.bytes).pointer + bytes
+        case .arena(let bytes): address = try SharedArena.storage(atLeast: arena.bytes).pointer + bytes
         case .input(let i, let bytes): address = try bound[i].pointer() + bytes
         case .stored(let tensor, let bytes): address = try tensor.pointer() + bytes
         }
