@@ -1,39 +1,39 @@
 import Kernels
 
 extension Tensor {
-    public static func full(_ shape: [Int], _ value: Float) -> Tensor {
-        let tensor = Tensor(shape: shape)
-        if let floats = try? tensor.storage().floats { floats.update(repeating: value, count: tensor.count) }
+    public static func full(_ shape: [Int], _ value: Float) throws -> Tensor {
+        let tensor = try Tensor(shape: shape)
+        try tensor.storage().floats.update(repeating: value, count: tensor.count)
         return tensor
     }
 
-    public static func zeros(_ shape: [Int]) -> Tensor { full(shape, 0) }
-    public static func ones(_ shape: [Int]) -> Tensor { full(shape, 1) }
-    public static func scalar(_ value: Float) -> Tensor { full([], value) }
+    public static func zeros(_ shape: [Int]) throws -> Tensor { try full(shape, 0) }
+    public static func ones(_ shape: [Int]) throws -> Tensor { try full(shape, 1) }
+    public static func scalar(_ value: Float) throws -> Tensor { try full([], value) }
 
-    public static func full(_ shape: [Int], int value: Int32) -> Tensor {
-        let tensor = Tensor(shape: shape, dtype: .int32)
-        if let ints = try? tensor.storage().ints { ints.update(repeating: value, count: tensor.count) }
+    public static func full(_ shape: [Int], int value: Int32) throws -> Tensor {
+        let tensor = try Tensor(shape: shape, dtype: .int32)
+        try tensor.storage().ints.update(repeating: value, count: tensor.count)
         return tensor
     }
 
     /// A vector, or with `shape` the values in row-major order.
     public convenience init(_ values: [Float], shape: [Int]? = nil) throws {
         let shape = shape ?? [values.count]
-        guard shape.reduce(1, *) == values.count else {
+        guard try Shapes.count(shape) == values.count else {
             throw TensorError("tensor", "\(values.count) values do not fill \(Shapes.text(shape))")
         }
-        self.init(shape: shape)
+        try self.init(shape: shape)
         let floats = try storage().floats
         for (i, value) in values.enumerated() { floats[i] = value }
     }
 
     public convenience init(ints values: [Int32], shape: [Int]? = nil) throws {
         let shape = shape ?? [values.count]
-        guard shape.reduce(1, *) == values.count else {
+        guard try Shapes.count(shape) == values.count else {
             throw TensorError("tensor", "\(values.count) values do not fill \(Shapes.text(shape))")
         }
-        self.init(shape: shape, dtype: .int32)
+        try self.init(shape: shape, dtype: .int32)
         let ints = try storage().ints
         for (i, value) in values.enumerated() { ints[i] = value }
     }
@@ -148,7 +148,7 @@ extension Tensor {
 
     /// Numbers drawn from a stream, at once.
     public static func random(_ distribution: RandomDistribution, _ shape: [Int], from state: RandomState) throws -> Tensor {
-        let tensor = Tensor(shape: shape)
+        let tensor = try Tensor(shape: shape)
         try tensor.withFloats { state.fill($0, tensor.count, distribution) }
         return tensor
     }

@@ -68,12 +68,13 @@ enum Shapes {
 
     @inline(__always)
     private static func fits(_ shape: [Int]) -> Bool {
-        var bytes = DType.byteCount
+        // Strides are products of sizes too: a size of 0 does not make the others small.
+        var (bytes, span) = (DType.byteCount, DType.byteCount)
         var sizesFit = true
         for size in shape {
-            let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
+            let (product, overflow) = span.multipliedReportingOverflow(by: max(size, 1))
             sizesFit = sizesFit && !overflow && size >= 0
-            bytes = product
+            (bytes, span) = (bytes &* size, product)
         }
         return sizesFit && bytes <= memory
     }
@@ -81,8 +82,21 @@ enum Shapes {
     private static func tooLarge(_ shape: [Int], _ operation: String) -> TensorError {
         if shape.contains(where: { $0 < 0 }) { return TensorError(operation, "shape \(text(shape)) has a size below 0") }
         let gigabytes = shape.reduce(Double(DType.byteCount)) { $0 * Double($1) } / 1e9
+        let size = gigabytes < 1e6 ? "\(Int(gigabytes.rounded(.up)))" : "\(Float(gigabytes))"
         return TensorError(
-            operation, "a tensor \(text(shape)) would take \(Int(gigabytes.rounded(.up))) GB, this machine has \(memory / 1_000_000_000) GB of memory")
+            operation, "a tensor \(text(shape)) would take \(size) GB, this machine has \(memory / 1_000_000_000) GB of memory")
+    }
+
+    /// Number of elements of a tensor of this shape.
+    /// - Throws: when they, or the distances between them, cannot be counted in bytes, or a size is below 0.
+    static func count(_ shape: [Int], _ operation: @autoclosure () -> String = "tensor") throws -> Int {
+        var (count, span) = (1, DType.byteCount)
+        for size in shape {
+            let (next, overflow) = span.multipliedReportingOverflow(by: max(size, 1))
+            if overflow || size < 0 { throw tooLarge(shape, operation()) }
+            (count, span) = (count * size, next)
+        }
+        return count
     }
 
     static func text(_ shape: [Int]) -> String { "[" + shape.map(String.init).joined(separator: ", ") + "]" }

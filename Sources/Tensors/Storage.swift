@@ -13,9 +13,12 @@ public final class Storage: @unchecked Sendable {
     private var isLent = false
 
     /// Uninitialised memory for `count` elements of four bytes.
-    public init(count: Int) {
-        byteCount = max(count, 1) * DType.byteCount
-        pointer = BlockCache.take(byteCount)
+    /// - Throws: `MemoryError` when it cannot be had.
+    public init(count: Int) throws {
+        let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: DType.byteCount)
+        if overflow { throw MemoryError(bytes: .max) }
+        byteCount = bytes
+        pointer = try BlockCache.take(bytes)
         owner = nil
         trellis_memory_add(Int64(byteCount))
         if Recording.isActive { Recording.noteBirth(self) }
@@ -40,9 +43,9 @@ public final class Storage: @unchecked Sendable {
     }
 
     /// Copies what is lent into memory of its own: everything that views it stays as it is, whatever happens to the lender.
-    func moveOut() {
+    func moveOut() throws {
         guard isLent else { return }
-        let own = BlockCache.take(byteCount)
+        let own = try BlockCache.take(byteCount)
         own.copyMemory(from: pointer, byteCount: byteCount)
         (pointer, owner, isLent) = (own, nil, false)
         trellis_memory_add(Int64(byteCount))
@@ -50,7 +53,7 @@ public final class Storage: @unchecked Sendable {
 
     /// Memory of its own with the same numbers.
     func copy() throws -> Storage {
-        let copy = Storage(count: byteCount / DType.byteCount)
+        let copy = try Storage(count: byteCount / DType.byteCount)
         copy.pointer.copyMemory(from: pointer, byteCount: byteCount)
         return copy
     }
@@ -82,14 +85,14 @@ enum BlockCache {
     private static let mostSmall = 4096
     nonisolated(unsafe) private static let heads = UnsafeMutablePointer<(first: UnsafeMutableRawPointer?, count: Int)>.filled(small / 64)
 
-    private static func takeSmall(_ bytes: Int) -> UnsafeMutableRawPointer {
+    private static func takeSmall(_ bytes: Int) throws -> UnsafeMutableRawPointer {
         let size = (bytes + 63) / 64
         pthread_mutex_lock(&lock)
         let head = heads + (size - 1)
         let block = head.pointee.first
         if let block { head.pointee = (block.load(as: UnsafeMutableRawPointer?.self), head.pointee.count - 1) }
         pthread_mutex_unlock(&lock)
-        return block ?? UnsafeMutableRawPointer.allocate(byteCount: size * 64, alignment: 64)
+        return try block ?? allocate(size * 64)
     }
 
     private static func giveSmall(_ block: UnsafeMutableRawPointer, _ bytes: Int) {
@@ -101,11 +104,11 @@ enum BlockCache {
             head.pointee = (block, head.pointee.count + 1)
         }
         pthread_mutex_unlock(&lock)
-        if !isKept { block.deallocate() }
+        if !isKept { free(block) }
     }
 
-    static func take(_ bytes: Int) -> UnsafeMutableRawPointer {
-        if bytes <= small { return takeSmall(bytes) }
+    static func take(_ bytes: Int) throws -> UnsafeMutableRawPointer {
+        if bytes <= small { return try takeSmall(bytes) }
         if bytes >= smallest {
             pthread_mutex_lock(&lock)
             let block = blocks[bytes]?.popLast()
@@ -113,7 +116,7 @@ enum BlockCache {
             pthread_mutex_unlock(&lock)
             if let block { return block }
         }
-        let block = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+        let block = try allocate(bytes)
         if bytes >= large { trellis_advise_huge(block, bytes) }
         return block
     }
@@ -123,16 +126,49 @@ enum BlockCache {
         if bytes >= smallest, bytes <= limit / 4 {
             pthread_mutex_lock(&lock)
             if cached + bytes > limit {
-                for list in blocks.values { for old in list { old.deallocate() } }
-                blocks.removeAll(keepingCapacity: true)
-                cached = 0
+                clear()
             }
             blocks[bytes, default: []].append(block)
             cached += bytes
             pthread_mutex_unlock(&lock)
             return
         }
-        block.deallocate()
+        free(block)
+    }
+
+    /// Fresh memory on a cache line's boundary. What is kept for later is given back before memory is refused.
+    private static func allocate(_ bytes: Int) throws -> UnsafeMutableRawPointer {
+        if let block = aligned(bytes) { return block }
+        pthread_mutex_lock(&lock)
+        clear()
+        pthread_mutex_unlock(&lock)
+        guard let block = aligned(bytes) else { throw MemoryError(bytes: bytes) }
+        return block
+    }
+
+    private static func aligned(_ bytes: Int) -> UnsafeMutableRawPointer? {
+        var block: UnsafeMutableRawPointer?
+        return posix_memalign(&block, 64, bytes) == 0 ? block : nil
+    }
+
+    /// Gives all blocks back but the small ones. The lock is held.
+    private static func clear() {
+        for list in blocks.values { for old in list { free(old) } }
+        blocks.removeAll(keepingCapacity: true)
+        cached = 0
+    }
+}
+
+/// Memory that cannot be had.
+public struct MemoryError: Error, CustomStringConvertible, Sendable {
+    /// What was asked for.
+    public let bytes: Int
+
+    public init(bytes: Int) { self.bytes = bytes }
+
+    public var description: String {
+        let gigabytes = Double(bytes) / 1e9
+        return "not enough memory: \((gigabytes * 10).rounded(.up) / 10) GB are needed; use a smaller batch, image or network"
     }
 }
 

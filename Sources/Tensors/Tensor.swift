@@ -43,8 +43,10 @@ public final class Tensor: @unchecked Sendable {
     }
 
     /// Uninitialised contiguous tensor.
-    convenience init(shape: [Int], dtype: DType = .float32) {
-        self.init(storage: Storage(count: shape.reduce(1, *)), layout: TensorLayout(contiguous: shape), dtype: dtype)
+    /// - Throws: `TensorError` for a shape that no memory can hold, `MemoryError` for one that this process cannot have now.
+    convenience init(shape: [Int], dtype: DType = .float32) throws {
+        let storage = try Storage(count: Shapes.count(shape))
+        self.init(storage: storage, layout: TensorLayout(contiguous: shape), dtype: dtype)
     }
 
     public var shape: [Int] { layout.shape }
@@ -82,7 +84,7 @@ public final class Tensor: @unchecked Sendable {
     /// block itself. Tensors that already lie so are left alone.
     public static func pack(_ tensors: [Tensor]) throws {
         guard tensors.count > 1, !Tensor.areAdjacent(tensors), tensors.allSatisfy({ $0.isContiguous && !$0.isSymbolic }) else { return }
-        let block = Storage(count: tensors.reduce(0) { $0 + $1.count })
+        let block = try Storage(count: tensors.reduce(0) { $0 + $1.count })
         var start = 0
         for tensor in tensors {
             (block.pointer + start * DType.byteCount).copyMemory(from: try tensor.pointer(for: "pack"), byteCount: tensor.count * DType.byteCount)
@@ -126,7 +128,7 @@ public final class Tensor: @unchecked Sendable {
     }
 
     /// See `Storage.moveOut`.
-    func moveOut() throws { memory?.moveOut() }
+    func moveOut() throws { try memory?.moveOut() }
 
     /// A tensor over the same memory with another layout.
     func view(_ layout: TensorLayout, offset: Int) throws -> Tensor {

@@ -57,7 +57,7 @@ final class NASTests: ScriptTestCase {
         let net = try Supernet(space, classes: 3, seed: 1)
         let images = try Tensor.random(.normal(mean: 0, deviation: 1), [2, 3, 16, 16])
         let predicted = try net.predict(images)
-        let labels = Tensor.full([2, 16, 16], int: 255)
+        let labels = try Tensor.full([2, 16, 16], int: 255)
         try labels.slice(starts: [0, 0, 0], sizes: [1, 16, 16]).assign(predicted.slice(starts: [0, 0, 0], sizes: [1, 16, 16]))
         var matrix = ConfusionMatrix(classes: 3)
         try net.evaluate(images, labels, into: &matrix)

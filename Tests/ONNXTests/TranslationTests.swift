@@ -127,7 +127,7 @@ import Testing
         let one = try graph(lambda { try $0.scaledChannels(gamma, repeats: 2, unit: Tensor.unitMoments()) })
         #expect(one.node.map(\.opType) == ["Concat", "BatchNormalization"])
 
-        let kernel = Tensor.ones([6, 1, 1, 1])
+        let kernel = try Tensor.ones([6, 1, 1, 1])
         let conv = try graph(lambda { try $0.conv2d(kernel, ConvOptions(groups: 6, repeats: 2)) })
         #expect(conv.node.map(\.opType) == ["Concat", "Conv"] && conv.node[0].input == ["images", "images"])
     }

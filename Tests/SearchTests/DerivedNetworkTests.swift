@@ -79,7 +79,7 @@ final class DerivedNetworkTests: XCTestCase {
         for architecture in Gallery.all {
             let network = try DerivedNetwork(architecture, options(1, 3), seed: 2)
             let images = try Tensor.random(.normal(mean: 0, deviation: 1), [2, 3, 35, 51], from: RandomState(seed: 3))
-            let labels = Tensor.full([2, 35, 51], int: 1)
+            let labels = try Tensor.full([2, 35, 51], int: 1)
             let loss = try network(images).crossEntropy(labels, ignore: 255)
             try loss.backward()
             XCTAssertTrue(try loss.item().isFinite)
@@ -142,7 +142,7 @@ final class DropPathTests: XCTestCase {
     /// Samples are kept or dropped whole, kept ones scaled; a compiled function follows the schedule; evaluation drops nothing.
     func testDropsSamplesInPlans() throws {
         let drop = try DropPath(0.75)
-        let x = Tensor.ones([4000, 2])
+        let x = try Tensor.ones([4000, 2])
         let compiled = Compiled { [try drop($0[0])] }
         for (share, keep) in [(1.0, 0.25), (0.0, 1.0), (0.4, 0.7)] {
             try drop.advance(to: share)

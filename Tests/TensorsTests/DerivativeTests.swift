@@ -27,7 +27,7 @@ final class DerivativeTests: XCTestCase {
 
     /// Σ <gradient, direction>; a gradient that is nil is zero.
     private func along(_ gradients: [Tensor?], _ directions: [Tensor]) throws -> Tensor {
-        var total = Tensor.scalar(0)
+        var total = try Tensor.scalar(0)
         for (gradient, direction) in zip(gradients, directions) {
             if let gradient { total = try total + (gradient * direction).sum() }
         }

@@ -95,7 +95,7 @@ final class PlanTests: XCTestCase {
     }
 
     func testAssignmentsAndEffects() throws {
-        let counter = Tensor.zeros([1])
+        let counter = try Tensor.zeros([1])
         let compiled = Compiled { inputs in
             try counter.assign(counter + inputs[0])
             return [try inputs[0] * 2]

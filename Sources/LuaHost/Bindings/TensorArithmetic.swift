@@ -46,8 +46,8 @@ enum TensorArithmetic {
         let isInteger = (tensors.0?.dtype ?? .int32) == .int32 && (tensors.1?.dtype ?? .int32) == .int32
         func number(_ i: Int) throws -> Tensor {
             let value: Double = try call.get(i)
-            if isInteger, let whole = Int32(exactly: value) { return Tensor.full([], int: whole) }
-            return Tensor.scalar(Float(value))
+            if isInteger, let whole = Int32(exactly: value) { return try Tensor.full([], int: whole) }
+            return try Tensor.scalar(Float(value))
         }
         return (try tensors.0 ?? number(1), try tensors.1 ?? number(2))
     }

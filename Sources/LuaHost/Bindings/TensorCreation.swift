@@ -19,9 +19,9 @@ enum TensorCreation {
 
     private static func constant(_ shape: [Int], _ value: Double, _ dtype: String, _ call: Call) throws -> Tensor {
         try checkSize(shape, call)
-        if dtype == "float32" { return Tensor.full(shape, Float(value)) }
+        if dtype == "float32" { return try Tensor.full(shape, Float(value)) }
         guard let whole = Int32(exactly: value) else { throw call.badOption("dtype", "\(value) is no int32") }
-        return Tensor.full(shape, int: whole)
+        return try Tensor.full(shape, int: whole)
     }
 
     /// - Throws: for a tensor that memory cannot hold.
@@ -134,7 +134,7 @@ enum TensorCreation {
         let rows: Int = try call.get(1), columns: Int = try call.get(ifPresent: 2) ?? rows
         guard rows >= 0, columns >= 0 else { throw call.bad(1, "sizes should be 0 or more, got \(rows) and \(columns)") }
         try checkSize([rows, columns], call)
-        let x = Tensor.zeros([rows, columns])
+        let x = try Tensor.zeros([rows, columns])
         try x.withFloats { for i in 0..<min(rows, columns) { $0[i * columns + i] = 1 } }
         return try finish(call, x)
     }

@@ -57,7 +57,7 @@ enum TensorHistory {
             throw call.badOption("gradient", "shape \(Shape.text(value.shape)) expected, got \(Shape.text(seed.shape))")
         }
         let found = try Gradient.compute(of: [value], seeds: seed.map { [$0] }, with: inputs, createGraph: call.option("create_graph"))
-        let gradients = zip(inputs, found).map { $1 ?? Tensor.zeros($0.shape) }
+        let gradients = try zip(inputs, found).map { try $1 ?? Tensor.zeros($0.shape) }
         return single ? call.push(gradients.first) : call.push(gradients)
     }
 
@@ -166,8 +166,8 @@ enum TensorHistory {
         let (a, b) = (Tensor.read(call.thread, call.index(2)), Tensor.read(call.thread, call.index(3)))
         func number(_ i: Int, like other: Tensor?) throws -> Tensor {
             let value: Double = try call.get(i)
-            if other?.dtype == .int32, let whole = Int32(exactly: value) { return Tensor.full([], int: whole) }
-            return Tensor.scalar(Float(value))
+            if other?.dtype == .int32, let whole = Int32(exactly: value) { return try Tensor.full([], int: whole) }
+            return try Tensor.scalar(Float(value))
         }
         return call.push(try TensorShape.choose(condition, a ?? number(2, like: b), b ?? number(3, like: a)))
     }

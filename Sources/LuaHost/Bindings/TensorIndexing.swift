@@ -184,7 +184,7 @@ enum TensorIndexing {
     /// The assigned value: a number, a tensor or a nested table.
     private static func value(_ call: Call) throws -> Tensor {
         if let tensor = Tensor.read(call.thread, 3) { return tensor }
-        if let number = Stack.number(call.thread, 3) { return Tensor.scalar(Float(number)) }
+        if let number = Stack.number(call.thread, 3) { return try Tensor.scalar(Float(number)) }
         guard lua_type(call.thread, 3) == LUA_TTABLE else { throw call.bad(2, "number, tensor or table expected, got \(call.typeName(2))") }
         var reader = NestedTable(isInt: false)
         try reader.read(call.thread, 3)

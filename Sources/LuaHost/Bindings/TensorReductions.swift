@@ -63,7 +63,7 @@ enum TensorReductions {
         var x = x
         var shape = x.shape
         shape[axis] = 1
-        if x.shape[axis] == 0 { return x.dtype == .int32 ? Tensor.full(shape, int: 1) : Tensor.ones(shape) }
+        if x.shape[axis] == 0 { return try x.dtype == .int32 ? Tensor.full(shape, int: 1) : Tensor.ones(shape) }
         while x.shape[axis] > 1 {
             let (n, half) = (x.shape[axis], x.shape[axis] / 2)
             let both = try x.narrow(axis, 0, half) * x.narrow(axis, half, half)

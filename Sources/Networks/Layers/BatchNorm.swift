@@ -38,7 +38,7 @@ public final class BatchNorm: Module {
     /// Running statistics of a branch, made when it is first met.
     private func running(_ branch: String) throws -> Tensor {
         if let known = statistics.first(where: { $0.branch == branch }) { return known.tensor }
-        let fresh = Tensor.zeros([2, channels])
+        let fresh = try Tensor.zeros([2, channels])
         try fresh.withFloats { for i in 0..<channels { $0[channels + i] = 1 } }
         statistics.append((branch, fresh))
         return fresh
@@ -70,7 +70,7 @@ public final class BatchNorm: Module {
         try Tensor.pack(layers.compactMap(\.gamma))
         try Tensor.pack(layers.compactMap(\.beta))
         let channels = first.channels
-        let all = Tensor.zeros([branches.count, 2, layers.count * channels])
+        let all = try Tensor.zeros([branches.count, 2, layers.count * channels])
         let pack = Pack(layers.count, branches, all)
         for (place, layer) in layers.enumerated() {
             try layer.prepare(branches: branches)

@@ -20,12 +20,13 @@ public final class DropPath: Module {
         }
     }
     private var share = 1.0
-    private let keep = Tensor.scalar(1)
+    private let keep: Tensor
 
     /// - Throws: for a probability outside of [0, 1).
     public init(_ probability: Double) throws {
         guard probability >= 0, probability < 1 else { throw TensorError("drop_path", "probability should be in [0, 1), got \(probability)") }
         self.probability = probability
+        keep = try Tensor.scalar(1)
         super.init()
         write()
     }

@@ -164,7 +164,7 @@ public final class Optimiser {
         let known = run.tensors.compactMap { table[ObjectIdentifier($0)] }
         if known.count < run.tensors.count {
             var start = 0
-            let block = Tensor.zeros([run.count])
+            let block = try Tensor.zeros([run.count])
             for tensor in run.tensors {
                 let part = try block.narrow(0, start, tensor.count).reshape(tensor.shape)
                 if let before = table[ObjectIdentifier(tensor)] { try GradientMode.disabled { try part.assign(before) } }
@@ -174,7 +174,7 @@ public final class Optimiser {
         } else {
             try Tensor.pack(known)
         }
-        return table[ObjectIdentifier(run.tensors[0])] ?? Tensor.zeros([run.count])
+        return try table[ObjectIdentifier(run.tensors[0])] ?? Tensor.zeros([run.count])
     }
 
     // State, for checkpoints.

@@ -112,7 +112,7 @@ public final class Segmenter {
             for left in windows.columns {
                 let piece = try images.narrow(2, top, windows.size.height).narrow(3, left, windows.size.width).contiguous()
                 let part = try plan(piece.shape, classify: false)([piece])[0]
-                let canvas = sum ?? Tensor.zeros([images.shape[0], part.shape[1], size.height, size.width])
+                let canvas = try sum ?? Tensor.zeros([images.shape[0], part.shape[1], size.height, size.width])
                 try Segmenter.add(part, to: canvas, top: top, left: left)
                 sum = canvas
             }
@@ -148,7 +148,7 @@ extension Segmenter {
     /// [..., W] with its rows reversed.
     static func mirror(_ tensor: Tensor) throws -> Tensor {
         let source = try tensor.contiguous()
-        let result = Tensor.zeros(tensor.shape)
+        let result = try Tensor.zeros(tensor.shape)
         let width = tensor.shape[tensor.rank - 1]
         try source.withFloats { from in
             try result.withFloats { to in
@@ -191,7 +191,7 @@ extension Normalisation {
     /// An image as the network sees it, [1, 3, H, W].
     public func tensor(_ image: Image) throws -> Tensor {
         let plane = image.size.count
-        let tensor = Tensor.zeros([1, 3, image.size.height, image.size.width])
+        let tensor = try Tensor.zeros([1, 3, image.size.height, image.size.width])
         try tensor.withFloats { values in
             for channel in 0..<3 {
                 // The same order of operations as batches have, so that the numbers are the same.

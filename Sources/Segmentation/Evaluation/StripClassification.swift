@@ -17,7 +17,7 @@ extension Segmenter {
         let size = Size(height: images.shape[2], width: images.shape[3]), windows = SlidingWindow(size, window: window, stride: options.stride)
         let looks = options.flip ? [images, try Segmenter.mirror(images)] : [images]
         var kept = [Tensor?](repeating: nil, count: looks.count)
-        let labels = Tensor.full([images.shape[0], size.height, size.width], int: 0)
+        let labels = try Tensor.full([images.shape[0], size.height, size.width], int: 0)
         for (k, top) in windows.rows.enumerated() {
             let end = k + 1 < windows.rows.count ? windows.rows[k + 1] : size.height
             let coverage = (rows: Array(windows.coverage.rows[top..<end]), columns: windows.coverage.columns)
@@ -45,7 +45,7 @@ extension Segmenter {
         for left in windows.columns {
             let piece = try images.narrow(2, top, windows.size.height).narrow(3, left, windows.size.width).contiguous()
             let part = try plan(piece.shape, classify: false)([piece])[0]
-            let target = canvas ?? Tensor.zeros([images.shape[0], part.shape[1], windows.size.height, images.shape[3]])
+            let target = try canvas ?? Tensor.zeros([images.shape[0], part.shape[1], windows.size.height, images.shape[3]])
             if canvas == nil, let before, moved < windows.size.height {
                 let rows = windows.size.height - moved
                 try target.narrow(2, 0, rows).assign(before.narrow(2, moved, rows))

@@ -35,7 +35,7 @@ public enum Gradient {
         try GradientMode.with(createGraph) {
             for (leaf, gradient) in zip(leaves, found) {
                 // The value depends on it, by functions whose derivative is 0 everywhere.
-                let gradient = gradient ?? Tensor.zeros(leaf.shape)
+                let gradient = try gradient ?? Tensor.zeros(leaf.shape)
                 if let recording = Recording.current {
                     try recording.gradients.accumulate(gradient, into: leaf)
                 } else if let before = leaf.grad {

@@ -10,7 +10,7 @@ extension Operation {
         case .binary(let f): return try f.derivative(x[0], x[1], y, g)
         case .scalar(let f, let s, let first): return [try f.derivative(x[0], s, first, y, g)]
         case .select:
-            let (condition, zero) = (x[0], Tensor.scalar(0))
+            let (condition, zero) = (x[0], try Tensor.scalar(0))
             return [
                 nil, try Tensor.select(condition, g, zero).sum(to: x[1].shape), try Tensor.select(condition, zero, g).sum(to: x[2].shape),
             ]

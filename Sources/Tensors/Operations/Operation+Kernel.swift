@@ -126,7 +126,7 @@ extension Operation {
 
     /// Copies the slice that this view operation selects into fresh memory.
     func copyOut(_ x: Tensor) throws -> Tensor {
-        let output = Tensor(shape: x.shape, dtype: x.dtype)
+        let output = try Tensor(shape: x.shape, dtype: x.dtype)
         var pointers = [try x.pointer(), try output.pointer()]
         let launch = copyKernel(x.layout, output.layout)
         try pointers.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { try launch(base) } }

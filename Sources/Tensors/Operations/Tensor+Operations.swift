@@ -36,7 +36,7 @@ extension Operation {
     }
 
     private func compute(_ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
-        let output = Tensor(shape: shape, dtype: dtype)
+        let output = try Tensor(shape: shape, dtype: dtype)
         if try runDirectly(inputs, output) { return output }
         let inputs = try inputs.enumerated().map { try accepts($1.layout, at: $0) ? $1 : $1.detach().contiguous() }
         let launch = try kernel(inputs.map { Operand($0.layout, $0.dtype) }, Operand(output.layout, dtype))

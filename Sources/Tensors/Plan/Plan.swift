@@ -156,8 +156,8 @@ public final class Plan {
         }
         written = Set(recording.memory.storages.map(ObjectIdentifier.init))
         let own = Dictionary(uniqueKeysWithValues: zip(outside, buffers))
-        gradients = GradientBuffers(leafGradients.indices.map { i in
-            guard let value = inArena[i] else { return (leafGradients[i].leaf, .own(own[i] ?? Tensor.zeros(leafGradients[i].leaf.shape))) }
+        gradients = GradientBuffers(try leafGradients.indices.map { i in
+            guard let value = inArena[i] else { return (leafGradients[i].leaf, .own(try own[i] ?? Tensor.zeros(leafGradients[i].leaf.shape))) }
             let (owner, offset) = graph.home(value)
             return (leafGradients[i].leaf, .arena(builder.offset(of: owner) + offset * DType.byteCount))
         }, cleared: recording.gradients.cleared)
@@ -184,7 +184,7 @@ public final class Plan {
             let value = graph.find(tensor)
             if let owner = graph.ownerIfWhole(value) {
                 guard external[owner] == nil else { continue }
-                let buffer = Tensor.zeros(gradients[i].leaf.shape)
+                let buffer = try Tensor.zeros(gradients[i].leaf.shape)
                 (buffers[i], external[owner]) = (buffer, buffer)
             } else if let (owner, offset) = graph.ownerIfStretch(value) {
                 parts[owner, default: []].append((i, offset, graph.values[value].layout.count))
@@ -197,11 +197,11 @@ public final class Plan {
                 defer { end += part.count }
                 return part.offset == end
             }), end == graph.values[owner].layout.count else { continue }
-            let block = Tensor.zeros([end])
+            let block = try Tensor.zeros([end])
             external[owner] = block
             for part in sorted { buffers[part.index] = try block.narrow(0, part.offset, part.count).reshape(gradients[part.index].leaf.shape) }
         }
-        return (buffers.indices.map { buffers[$0] ?? Tensor.zeros(gradients[$0].leaf.shape) }, external)
+        return (try buffers.indices.map { try buffers[$0] ?? Tensor.zeros(gradients[$0].leaf.shape) }, external)
     }
 
     deinit {
@@ -226,7 +226,7 @@ public final class Plan {
             return gradient
         }
         try SharedArena.vacate()
-        let block = SharedArena.storage(atLeast: arena.bytes)
+        let block = try SharedArena.storage(atLeast: arena.bytes)
         let kept = try gradients.begin(block.pointer)
         if block.pointer != arenaBase {
             for (place, offset) in arenaPlaces { table[place] = block.pointer + offset }
@@ -246,7 +246,7 @@ public final class Plan {
         }
         let computed = try results.map { result -> Tensor? in
             guard case .computed(let layout, let dtype, let source) = result else { return nil }
-            let output = Tensor(shape: layout.shape, dtype: dtype)
+            let output = try Tensor(shape: layout.shape, dtype: dtype)
             try copy(Plan.copy(layout, output), source, bound, to: output)
             return output
         }
@@ -265,7 +265,7 @@ public final class Plan {
         switch result {
         case .stored(let base, let operations): try operations.reduce(base) { try $1.apply([$0]) }
         case .input(let i, let operations): try operations.reduce(given[i]) { try $1.apply([$0]) }
-        case .computed(let layout, let dtype, _): Tensor(shape: layout.shape, dtype: dtype)
+        case .computed(let layout, let dtype, _): try Tensor(shape: layout.shape, dtype: dtype)
         }
     }
 
@@ -277,7 +277,7 @@ public final class Plan {
                 try copy(write.copy, write.from, bound, to: target)
                 target.touch()
             case .input(let i):
-                let value = Tensor(shape: given[i].shape, dtype: given[i].dtype)
+                let value = try Tensor(shape: given[i].shape, dtype: given[i].dtype)
                 try copy(write.copy, write.from, bound, to: value)
                 try GradientMode.disabled { try given[i].assign(value) }
             }
@@ -314,7 +314,7 @@ public final class Plan {
     private func copy(_ launch: Launch, _ source: Source, _ bound: [Tensor], to target: Tensor) throws {
         let address: UnsafeMutableRawPointer
         switch source {
-        case .arena(let bytes): address = SharedArena.storage(atLeast: arena.bytes).pointer + bytes
+        case .arena(let bytes): address = try SharedArena.storage(atLeast: arena.bytes).pointer + bytes
         case .input(let i, let bytes): address = try bound[i].pointer() + bytes
         case .stored(let tensor, let bytes): address = try tensor.pointer() + bytes
         }

@@ -34,11 +34,11 @@ enum SharedArena {
         }
     }
 
-    static func storage(atLeast bytes: Int) -> Storage {
+    static func storage(atLeast bytes: Int) throws -> Storage {
         if let block, block.byteCount >= bytes { return block }
         block = nil  // first, so that the two never stand side by side
         let wanted = max(bytes, leases.keys.max() ?? 0)
-        let fresh = Storage(count: (wanted + DType.byteCount - 1) / DType.byteCount)
+        let fresh = try Storage(count: (wanted + DType.byteCount - 1) / DType.byteCount)
         block = fresh
         return fresh
     }
