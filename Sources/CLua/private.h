@@ -3,7 +3,8 @@
 #include "CKernels.h"
 
 /// Registry keys are the addresses of these.
-extern char clua_key_traceback, clua_key_inner_value, clua_key_inner_traceback, clua_key_interrupt, clua_key_unique, clua_key_boxed;
+extern char clua_key_traceback, clua_key_inner_value, clua_key_inner_traceback, clua_key_interrupt, clua_key_unique, clua_key_boxed,
+  clua_key_library;
 
 /// Raises what a Swift body returned below zero. Does not return.
 int clua_raise(lua_State *L, int code);
@@ -11,3 +12,7 @@ int clua_raise(lua_State *L, int code);
 void clua_arm(lua_State *L);
 /// Called in a coroutine's resumer, the error value on top: keeps the coroutine's frames and then those of the resumer.
 void clua_keep_coroutine_traceback(lua_State *L, lua_State *coroutine);
+/// Learns which functions of Lua's library read a clock or change tables. Leaves the stack empty.
+void clua_trace_setup(lua_State *L);
+/// Told by the allocator of each table, function, upvalue and coroutine that is made while tracing.
+void clua_trace_note_birth(clua_trace *trace, const void *block);

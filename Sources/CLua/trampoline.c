@@ -7,7 +7,8 @@
 static clua_body dispatch;
 static clua_release release;
 
-char clua_key_traceback, clua_key_inner_value, clua_key_inner_traceback, clua_key_interrupt, clua_key_unique, clua_key_boxed;
+char clua_key_traceback, clua_key_inner_value, clua_key_inner_traceback, clua_key_interrupt, clua_key_unique, clua_key_boxed,
+  clua_key_library;
 
 /// What a userdata costs outside Lua's heap beside its tensor storage: the Swift object, its shape, its graph node.
 enum { OBJECT_BYTES = 256 };
@@ -287,9 +288,12 @@ void clua_write(const char *bytes, size_t count, bool is_error) {
 
 /// Running out of memory raises, which must not happen under a Swift frame: there it ends the process with a message.
 static void *allocate(void *data, void *block, size_t old_size, size_t new_size) {
-  (void)old_size;
   if (new_size == 0) { free(block); return NULL; }
   void *result = realloc(block, new_size);
+  clua_host *host = data;
+  // For a new object the old size tells what it is; 9 is an upvalue.
+  if (!block && host->trace && result && (old_size == LUA_TTABLE || old_size == LUA_TFUNCTION || old_size == LUA_TTHREAD || old_size == 9))
+    clua_trace_note_birth(host->trace, result);
   if (!result && ((clua_host *)data)->in_swift > 0) {
     fputs("trellis: not enough memory\n", stderr);
     _Exit(1);
@@ -334,6 +338,7 @@ static int open_libraries(lua_State *L) {
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_unique);
+  clua_trace_setup(L);
   return 0;
 }
 

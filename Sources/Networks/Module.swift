@@ -25,7 +25,7 @@ open class Module {
         if let forced = Module.forced { return forced }
         if let recording = Recording.current, !recording.hasSet(self) {
             let now = training
-            recording.depends { [weak self] in self?.training == now }
+            recording.depends { [weak self] in self?.training == now ? nil : "the mode of a module was set" }
         }
         return training
     }

@@ -139,9 +139,25 @@ public final class Tensor: @unchecked Sendable {
     @discardableResult
     public func requireGrad(_ on: Bool = true) throws -> Tensor {
         if on && dtype != .float32 { throw TensorError("requires_grad", "only float32 tensors have derivatives, this one is \(dtype)") }
+        if isSymbolic, on != requiresGrad {
+            throw TensorError("requires_grad", "an argument of a compiled function cannot be marked inside of it; mark the tensor before, and let the function capture it")
+        }
         if !isLeaf { throw TensorError("requires_grad", "only a leaf can be marked; this tensor was computed by \(node?.operation.name ?? "an operation"), use detach() first") }
         if requiresGrad != on { Dependences.changed() }
         requiresGrad = on
+        return self
+    }
+
+    /// Whether it requires a gradient, for hosts: what a function that is being compiled sees of it, its plan depends on.
+    public var isMarked: Bool {
+        if !isSymbolic { Recording.current?.dependences.note(self) }
+        return requiresGrad
+    }
+
+    /// Gives a result whose history is not kept the look of one that has it: taking derivatives through it is an error.
+    /// - Parameter reason: why there is no history.
+    public func withoutHistory(_ reason: String) -> Tensor {
+        Node(.lost(reason), []).computed(self)
         return self
     }
 

@@ -22,6 +22,7 @@ typedef struct clua_host {
   int64_t objects;      ///< userdata of ours alive
   int64_t base, limit;  ///< bytes outside Lua's heap: smallest threshold, and the one in force
   int64_t collections;  ///< full collections made because of `limit`
+  struct clua_trace *trace;  ///< what a function that is being recorded reads of Lua; NULL while none is
   /// Coroutines being resumed, outermost first: the interrupt hook is armed on each.
   lua_State *threads[CLUA_MAX_THREADS];
   volatile int thread_count;
@@ -156,6 +157,43 @@ int clua_load(lua_State *L, const char *bytes, size_t count, const char *name);
 int clua_load_file(lua_State *L, const char *path);
 /// A C function that stores the caller's active local variables in the table that is its only upvalue. Pops the table, +1 value.
 void clua_push_keeper(lua_State *L);
+
+// MARK: - What a recorded function reads of Lua
+// None of these raises, but for want of memory.
+
+/// Fields, globals and upvalues of before that Lua code reads, with their values, and those that it writes. Holds nothing that it notes.
+typedef struct clua_trace clua_trace;
+
+/// NULL when there is no memory.
+clua_trace *clua_trace_new(lua_State *L);
+/// `L` is NULL when the state is closed.
+void clua_trace_free(clua_trace *trace, lua_State *L);
+/// Between the two, what runs on `L` and on coroutines made meanwhile is noted. May be nested.
+void clua_trace_begin(clua_trace *trace, lua_State *L);
+void clua_trace_end(clua_trace *trace, lua_State *L);
+/// After the last end: the values that writes left are noted as what a later run is to leave.
+void clua_trace_close(clua_trace *trace, lua_State *L);
+/// Why what ran cannot be taken as it was (it read a clock, say), or NULL.
+const char *clua_trace_reason(const clua_trace *trace);
+
+int clua_trace_count(const clua_trace *trace);
+/// Whether entry i is a write, or a table of before that a function of Lua's library changed.
+bool clua_trace_is_write(const clua_trace *trace, int i);
+bool clua_trace_is_mutation(const clua_trace *trace, int i);
+/// Pushes the value that a write left, or the table that was changed. +1 value; its type.
+int clua_trace_push_value(const clua_trace *trace, lua_State *L, int i);
+int clua_trace_push_object(const clua_trace *trace, lua_State *L, int i);
+/// Whether the object at `index` was made while tracing. Until `clua_trace_close`.
+bool clua_trace_is_born(const clua_trace *trace, lua_State *L, int index);
+/// Writes again what entry i wrote, or with `clua_trace_write_value` the value on top, which is popped.
+bool clua_trace_write(const clua_trace *trace, lua_State *L, int i);
+bool clua_trace_write_value(const clua_trace *trace, lua_State *L, int i);
+/// Adds an entry for the table and the key on top, which are popped, to write to. Its number.
+int clua_trace_add_write(clua_trace *trace, lua_State *L);
+/// The first entry whose value is another now; -1: none.
+int clua_trace_first_change(const clua_trace *trace, lua_State *L);
+/// "global 'tau'", "field 'tau'", "upvalue 'tau'". +1 value.
+void clua_trace_describe(const clua_trace *trace, lua_State *L, int i);
 
 // MARK: - Interrupts
 

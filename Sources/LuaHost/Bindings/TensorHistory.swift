@@ -237,7 +237,9 @@ extension Call {
         function.push(thread)
         leading?.push(thread)
         for i in stride(from: index(1 + skipping), through: top, by: 1) { clua_push_copy(thread, i) }
-        guard clua_pcall(thread, lua_gettop(thread) - top - 1, LUA_MULTRET) == LUA_OK else { throw LuaError.take(thread) }
+        guard try LuaTrace.watching(thread, { clua_pcall(thread, lua_gettop(thread) - top - 1, LUA_MULTRET) }) == LUA_OK else {
+            throw LuaError.take(thread)
+        }
         return Int(lua_gettop(thread) - top)
     }
 }

@@ -17,7 +17,7 @@ extension Tensor: LuaObject {
             Field("rank", .integer, "Number of dimensions.", of: { (t: Tensor) in t.rank }),
             Field("count", .integer, "Number of elements.", of: { (t: Tensor) in t.count }),
             Field(
-                "requires_grad", .boolean, "Whether derivatives with respect to it, or through it, are wanted.", of: { (t: Tensor) in t.requiresGrad },
+                "requires_grad", .boolean, "Whether derivatives with respect to it, or through it, are wanted.", of: { (t: Tensor) in t.isMarked },
                 set: { (t: Tensor, on: Bool) in try t.requireGrad(on) }),
             Field("is_leaf", .boolean, "Whether it was made, not computed from tensors that require a gradient.", of: { (t: Tensor) in t.isLeaf }),
             Field(

@@ -18,30 +18,44 @@ public final class CompiledFunction: LuaObject {
         let keepsHistory: Bool
     }
 
-    /// One recording; what the function returned then, with slots for tensors.
+    /// The recordings for one kind of arguments.
     private final class Variant {
         let compiled: Compiled
-        let results: Results
+        /// What the function returned when it was recorded last.
+        let latest: Latest
         var lastUse = 0
 
-        init(_ compiled: Compiled, _ results: Results) {
+        init(_ compiled: Compiled, _ latest: Latest) {
             self.compiled = compiled
-            self.results = results
+            self.latest = latest
         }
     }
 
-    private final class Results { var values: [LuaValue] = [] }
+    private final class Latest { var results = Results([], haveHistory: []) }
+
+    /// What the function returned when it was recorded, with slots for tensors, and which of these have a history.
+    private final class Results {
+        let values: [LuaValue]
+        let haveHistory: [Bool]
+
+        init(_ values: [LuaValue], haveHistory: [Bool]) {
+            self.values = values
+            self.haveHistory = haveHistory
+        }
+    }
 
     init(_ function: LuaFunction) { self.function = function }
 
     public static let objectType = ObjectType(
         "compiled", of: CompiledFunction.self, summary: "A function that runs as a plan.",
         detail: """
-            The first call with arguments of some shapes runs the Lua function once and writes down what it does with tensors; later calls run the plan, and no Lua. \
-            Fixed at that moment is all that is no tensor: captured values, which branch an `if` took, training or evaluation mode (train and eval make new recordings), and \
-            results that are no tensors. Numbers, strings, booleans and modules among the arguments get a recording for each value: give what changes at every step as a tensor. \
-            Captured tensors are read at each run. Random numbers without a seed, running statistics, gradients that backward leaves, and an optimiser's step at the end \
-            happen at each run; gradients do not flow into the arguments. The value of a tensor is not known while recording: return it and read it outside.
+            The first call with arguments of some shapes runs the Lua function once and writes down what it does with tensors; later calls run the plan, and no Lua, with the same \
+            results. Captured tensors are read at each run; random numbers without a seed, writes in place, running statistics, gradients that backward leaves, and an optimiser's \
+            step at the end happen at each run. What else the function read is compared at each call: upvalues, fields of tables, globals, properties, modes of modules, which \
+            tensors require a gradient. Where something differs the function is recorded anew, which takes as long as many runs: give what changes at every step as a tensor. Numbers, strings, \
+            booleans and modules among the arguments get a recording for each value. A function that reads a clock, a file or math.random, or makes layers, is recorded at each call. Text that it \
+            prints is printed when it is recorded. The value of a tensor is not known while recording: return it and read it outside. Results have no history: derivatives are taken \
+            inside. Arguments that require a gradient run the function as it is, without a plan.
             """,
         methods: [plan, describePlan],
         metamethods: [
@@ -59,36 +73,51 @@ public final class CompiledFunction: LuaObject {
 
     private func run(_ call: Call) throws -> Int {
         // Called while another function is compiled it becomes a part of that one.
-        if Recording.current != nil { return try call.pass(to: function) }
+        if Recording.isActive { return try call.pass(to: function) }
         var arguments = Slots()
         var values: [LuaValue] = []
         for i in stride(from: 1, through: call.count, by: 1) {
             values.append(try arguments.take(call.value(i)) { call.bad(i, "\($0) cannot be an argument of a compiled function; let the function capture it") })
         }
+        if GradientMode.isEnabled, arguments.tensors.contains(where: \.requiresGrad) { return try call.pass(to: function) }
         let variant = variant(Key(arguments: arguments.key, keepsHistory: GradientMode.isEnabled), values)
         calls += 1
         variant.lastUse = calls
         let plan = try variant.compiled.plan(for: arguments.tensors)
         latest = plan
-        let outputs = try plan.run(arguments.tensors)
-        return call.push(all: variant.results.values.map { Slots.fill($0, outputs) })
+        let results = plan.attachment as? Results ?? variant.latest.results
+        plan.attachment = results
+        let outputs = try zip(plan.run(arguments.tensors), results.haveHistory).map { output, hasHistory in
+            hasHistory && !output.requiresGrad ? output.withoutHistory(CompiledFunction.lost) : output
+        }
+        return call.push(all: results.values.map { Slots.fill($0, outputs) })
     }
+
+    private static let lost = "a result of a compiled function has no history outside of it; call backward inside, or do not compile the function"
 
     private func variant(_ key: Key, _ arguments: [LuaValue]) -> Variant {
         if let known = variants[key] { return known }
-        let results = Results()
+        let latest = Latest()
         let function = function
         let compiled = Compiled { promises in
             var found = Slots()
-            results.values = try function.call(all: arguments.map { Slots.fill($0, promises) }).map { value in
+            let values = try function.call(all: arguments.map { Slots.fill($0, promises) }).map { value in
                 try found.take(value) { HostError("a compiled function returned a \($0): only tensors, plain values, modules and tables of them can be returned") }
             }
+            latest.results = Results(values, haveHistory: found.tensors.map(\.requiresGrad))
             return found.tensors
         }
+        compiled.onRecordedOften = { Terminal.error(CompiledFunction.often("the compiled function at \(function.place)", $0, $1)) }
         if variants.count >= CompiledFunction.most, let oldest = variants.min(by: { $0.value.lastUse < $1.value.lastUse }) { variants[oldest.key] = nil }
-        let variant = Variant(compiled, results)
+        let variant = Variant(compiled, latest)
         variants[key] = variant
         return variant
+    }
+
+    /// What is said of a function that is recorded again and again.
+    static func often(_ what: String, _ recordings: Int, _ change: String) -> String {
+        "trellis: \(what) was recorded \(recordings) times for arguments of the same shapes, the last time because \(change); that is slow: "
+            + "pass what changes as a tensor\n"
     }
 
     // MARK: What it became

@@ -1,6 +1,7 @@
 import CKernels
 import CLua
 import Glibc
+import Tensors
 
 /// A Lua state with the host's modules in it.
 ///
@@ -31,6 +32,7 @@ public final class ScriptHost {
                 if let object { Unmanaged<AnyObject>.fromOpaque(object).release() }
             }, base, ignoreEnvironment)
         guard let state else { throw HostError("not enough memory for a Lua state") }
+        Compiled.onRecordedOften = { Terminal.error(CompiledFunction.often("a step", $0, $1)) }
         for type in registry.allTypes { install(state, type) }
         for module in registry.modules { install(state, module) }
     }
@@ -51,8 +53,11 @@ public final class ScriptHost {
 
     // MARK: Installing
 
-    private func push(_ L: LuaThread, _ binding: Binding, methodOf type: ObjectType? = nil, style: Int = CLUA_FUNCTION) {
-        let function = NativeFunction(binding, methodOf: type, registry: registry)
+    private func push(
+        _ L: LuaThread, _ binding: Binding, methodOf type: ObjectType? = nil, owner: String? = nil, role: RecordingRule.Role = .function,
+        style: Int = CLUA_FUNCTION
+    ) {
+        let function = NativeFunction(binding, methodOf: type, owner: owner, role: role, registry: registry)
         functions.append(function)
         clua_push_function(L, Unmanaged.passUnretained(function).toOpaque(), function.cName, Int32(style))
     }
@@ -65,14 +70,14 @@ public final class ScriptHost {
         }
         clua_push_table(L, 0, Int32(type.fields.count))
         for field in type.fields {
-            push(L, Binding(name: field.name, summary: "", body: field.get), methodOf: type, style: CLUA_FIELD)
+            push(L, Binding(name: field.name, summary: "", body: field.get), methodOf: type, role: .getter, style: CLUA_FIELD)
             Stack.rawSet(L, -2, field.name)
         }
         clua_push_table(L, 0, 4)
         for field in type.fields {
             guard let set = field.set else { continue }
             let parameter = Argument("value", field.kind, optional: field.optional)
-            push(L, Binding(name: field.name, parameters: [parameter], summary: "", body: set), methodOf: type, style: CLUA_FIELD)
+            push(L, Binding(name: field.name, parameters: [parameter], summary: "", body: set), methodOf: type, role: .setter, style: CLUA_FIELD)
             Stack.rawSet(L, -2, field.name)
         }
         pushKeyFunction(L, type, "index", ["key"], type.index)
@@ -85,11 +90,11 @@ public final class ScriptHost {
             if isCall {
                 push(L, metamethod.renamed(type.name), methodOf: type, style: CLUA_CALLABLE)
             } else {
-                push(L, named, style: word == nil ? CLUA_FUNCTION : CLUA_OPERATOR)
+                push(L, named, owner: type.name, style: word == nil ? CLUA_FUNCTION : CLUA_OPERATOR)
             }
             Stack.rawSet(L, -2, metamethod.name)
         }
-        push(L, Binding(name: "tostring", summary: "", body: type.describe), methodOf: type, style: CLUA_FIELD)
+        push(L, Binding(name: "tostring", summary: "", body: type.describe), methodOf: type, role: .text, style: CLUA_FIELD)
         Stack.rawSet(L, -2, "__tostring")
         clua_make_type(L, type.tag, type.name)
     }
@@ -97,21 +102,21 @@ public final class ScriptHost {
     private func pushKeyFunction(_ L: LuaThread, _ type: ObjectType, _ name: String, _ parameters: [String], _ body: Body?) {
         guard let body else { return clua_push_nil(L) }
         let list = parameters.map { Argument($0, .any) }
-        push(L, Binding(module: type.name, name: name, parameters: list, summary: "", body: body), methodOf: type, style: CLUA_KEY)
+        push(L, Binding(module: type.name, name: name, parameters: list, summary: "", body: body), methodOf: type, role: .key, style: CLUA_KEY)
     }
 
     /// Makes the module's table, a global that `require` finds too.
     private func install(_ L: LuaThread, _ module: LuaModule) {
         clua_push_table(L, 0, Int32(module.bindings.count))
         for binding in module.bindings {
-            push(L, binding)
+            push(L, binding, owner: module.name)
             setNested(L, binding.name)
         }
         if !module.constants.isEmpty { installConstants(L, module.constants) }
         if let call = module.call {
             // The table called is the first argument of __call; the body does not see it.
             if lua_getmetatable(L, -1) == 0 { clua_push_table(L, 0, 1) }
-            let function = NativeFunction(call, skipping: 1, registry: registry)
+            let function = NativeFunction(call, owner: module.name, skipping: 1, registry: registry)
             functions.append(function)
             clua_push_function(L, Unmanaged.passUnretained(function).toOpaque(), function.cName, Int32(CLUA_CALLABLE))
             Stack.rawSet(L, -2, "__call")

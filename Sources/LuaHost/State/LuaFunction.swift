@@ -38,6 +38,16 @@ public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
 
     public func push(_ L: LuaThread) { reference.push(L) }
 
+    /// Where it is written: "search.lua:12".
+    var place: String {
+        guard let L = reference.thread else { return "?" }
+        push(L)
+        var record = lua_Debug()
+        lua_getinfo(L, ">S", &record)
+        let source = withUnsafeBytes(of: &record.short_src) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return record.linedefined > 0 ? "\(source):\(record.linedefined)" : source
+    }
+
     /// Calls the function in protected mode and returns all its results.
     /// - Throws: `LuaError` with the error's value and traceback; let it pass and Lua gets the value unchanged.
     @discardableResult
@@ -71,7 +81,7 @@ public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
         guard lua_checkstack(L, Int32(clamping: arguments.count + 8)) != 0 else { throw HostError("too many arguments") }
         push(L)
         for argument in arguments { argument.push(L) }
-        guard clua_pcall(L, Int32(arguments.count), LUA_MULTRET) == LUA_OK else { throw LuaError.take(L) }
+        guard try LuaTrace.watching(L, { clua_pcall(L, Int32(arguments.count), LUA_MULTRET) }) == LUA_OK else { throw LuaError.take(L) }
         return try results(L, base + 1, lua_gettop(L) - base)
     }
 }

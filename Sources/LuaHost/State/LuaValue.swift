@@ -70,6 +70,14 @@ extension LuaValue {
     public var function: LuaFunction? { if case .function(let value) = self { value } else { nil } }
     public func object<T: AnyObject>(as type: T.Type = T.self) -> T? { if case .object(let value) = self { value as? T } else { nil } }
 
+    /// Whether it is a number, a string, a boolean or nil.
+    var isPlain: Bool {
+        switch self {
+        case .nil, .boolean, .integer, .number, .string: true
+        case .table, .object, .function: false
+        }
+    }
+
     /// The word of Lua's messages.
     public var typeName: String {
         switch self {

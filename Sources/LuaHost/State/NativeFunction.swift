@@ -20,10 +20,17 @@ final class NativeFunction {
     private let optionChecks: [String: Check]
     private let requiredOptions: [Option]
     private let takesOptions: Bool
+    private let rule: RecordingRule
 
-    /// - Parameter skipping: stack slots before the first argument, when there is no type to check them against.
-    init(_ binding: Binding, methodOf type: ObjectType? = nil, skipping: Int32 = 0, registry: Registry) {
+    /// - Parameters:
+    ///   - owner: name of the type or module that it belongs to.
+    ///   - skipping: stack slots before the first argument, when there is no type to check them against.
+    init(
+        _ binding: Binding, methodOf type: ObjectType? = nil, owner: String? = nil, role: RecordingRule.Role = .function, skipping: Int32 = 0,
+        registry: Registry
+    ) {
         self.binding = binding
+        rule = RecordingRule(owner ?? type?.name ?? binding.module, binding.name, role)
         body = binding.body
         base = type == nil ? skipping : 1
         cName = duplicate(binding.name)
@@ -62,7 +69,45 @@ final class NativeFunction {
         let count = Int(given - base) - (options > 0 ? 1 : 0)
         let call = Call(thread: L, function: self, count: max(count, 0), optionsIndex: options)
         try check(call)
+        if Recording.isActive { return try record(call) }
         return try body(call)
+    }
+
+    /// The same while a function is recorded.
+    @inline(never)
+    private func record(_ call: Call) throws -> Int {
+        guard let recording = Recording.current else { return try body(call) }
+        switch rule {
+        case .written: break
+        case .once: recording.mustNotRepeat("it calls \(binding.module.isEmpty ? binding.name : binding.module + "." + binding.name)")
+        case .property:
+            let count = try body(call)
+            try noteProperty(call, recording)
+            return count
+        case .setting:
+            if recording.hasEffects {
+                throw HostError("'\(binding.name)' cannot be set in a compiled function after an optimiser's step, which is made at the end of a run; set it outside")
+            }
+            recording.mustNotRepeat("it sets '\(binding.name)'")
+        }
+        return try body(call)
+    }
+
+    /// The recording holds while the property that is on top is what it is, if it is a plain value.
+    private func noteProperty(_ call: Call, _ recording: Recording) throws {
+        let L = call.thread, value = LuaValue.read(L, -1, depth: 64), source = value.source
+        guard value.isPlain, let box = clua_to_any_box(L, 1), let object = box.pointee.object else { return }
+        let owner = Unmanaged<AnyObject>.fromOpaque(object).takeUnretainedValue(), host = ScriptHost.of(L), name = binding.name
+        recording.depends(atEachCall: true) { [self] in
+            guard let L = host.thread, let object = owner as? any LuaObject else { return "the Lua state was closed" }
+            let top = lua_gettop(L)
+            defer { lua_settop(L, top) }
+            lua_checkstack(L, 4)
+            clua_push_function(L, Unmanaged.passUnretained(self).toOpaque(), cName, Int32(CLUA_FIELD))
+            object.push(L)
+            guard clua_pcall(L, 1, 1) == LUA_OK, LuaValue.read(L, -1, depth: 64).source == source else { return "'\(name)' has changed" }
+            return nil
+        }
     }
 
     /// Which argument is the options table: the one after all parameters, or a last table that no parameter there can mean.

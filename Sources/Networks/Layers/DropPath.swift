@@ -50,7 +50,7 @@ public final class DropPath: Module {
     /// Whether it can drop anything; a compiled function that read this is recorded anew when it has changed.
     private var isActive: Bool {
         let now = probability > 0
-        Recording.current?.depends { [weak self] in self.map { $0.probability > 0 } == now }
+        Recording.current?.depends { [weak self] in self.map { $0.probability > 0 } == now ? nil : "drop path was turned on or off" }
         return now
     }
 

@@ -22,18 +22,22 @@ struct Dependences {
         let requiresGrad: Bool
 
         var holds: Bool { tensor.requiresGrad == requiresGrad && tensor.offset == offset && tensor.storageIdentity == storage }
+        var change: String { tensor.requiresGrad == requiresGrad ? "a tensor's memory was given back or moved" : "requires_grad of a tensor was set" }
     }
 
     private var stored: [Stored] = []
     private var known = Set<ObjectIdentifier>()
     /// Keeps the tensors of `stored` alive.
     private var tensors: [Tensor] = []
-    private var conditions: [() -> Bool] = []
-    private var readings: [() -> Bool] = []
+    private var conditions: [Condition] = []
+    private var readings: [Condition] = []
     /// Why the recording is good for one run only; nil for one that can be run again.
     private(set) var onlyOnce: String?
     /// `clock` when all that is not compared at each call was found to hold.
     private var checked = Dependences.clock
+
+    /// nil while all is as it was, else what has changed, for people.
+    typealias Condition = () -> String?
 
     /// Counts changes of what is not compared at each call.
     nonisolated(unsafe) private static var clock = 0
@@ -47,18 +51,20 @@ struct Dependences {
         stored.append(Stored(tensor: tensor, storage: storage, offset: tensor.offset, requiresGrad: tensor.requiresGrad))
     }
 
-    mutating func add(_ condition: @escaping () -> Bool, atEachCall: Bool) {
+    mutating func add(_ condition: @escaping Condition, atEachCall: Bool) {
         if atEachCall { readings.append(condition) } else { conditions.append(condition) }
     }
 
     mutating func mustNotRepeat(_ reason: String) { if onlyOnce == nil { onlyOnce = reason } }
 
-    /// Whether the world is as it was when the recording was made.
-    mutating func hold() -> Bool {
-        guard onlyOnce == nil, readings.allSatisfy({ $0() }) else { return false }
-        if checked == Dependences.clock { return true }
-        guard stored.allSatisfy(\.holds), conditions.allSatisfy({ $0() }) else { return false }
+    /// What keeps the plan from being used again: nil where the world is as it was when the recording was made.
+    mutating func change() -> String? {
+        if let onlyOnce { return onlyOnce }
+        for reading in readings { if let change = reading() { return change } }
+        if checked == Dependences.clock { return nil }
+        if let tensor = stored.first(where: { !$0.holds }) { return tensor.change }
+        for condition in conditions { if let change = condition() { return change } }
         checked = Dependences.clock
-        return true
+        return nil
     }
 }

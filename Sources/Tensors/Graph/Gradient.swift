@@ -25,7 +25,7 @@ public enum Gradient {
         if let seed, seed.shape != value.shape {
             throw TensorError("backward", "gradient \(Shapes.text(seed.shape)) should have the value's shape \(Shapes.text(value.shape))")
         }
-        let reached = history(of: [value], stoppingAt: [])
+        let reached = try history(of: [value], stoppingAt: [])
         let leaves = targets.map { wanted in
             let ids = Set(reached.map(ObjectIdentifier.init))
             return wanted.filter { ids.contains(ObjectIdentifier($0)) }
@@ -50,7 +50,8 @@ public enum Gradient {
     }
 
     /// Every tensor that `values` were computed from and that requires a gradient, inputs before what is computed from them.
-    private static func history(of values: [Tensor], stoppingAt stop: Set<ObjectIdentifier>) -> [Tensor] {
+    /// - Throws: where a history was not kept.
+    private static func history(of values: [Tensor], stoppingAt stop: Set<ObjectIdentifier>) throws -> [Tensor] {
         var order: [Tensor] = []
         var seen = Set<ObjectIdentifier>()
         var stack: [(tensor: Tensor, next: Int)] = []
@@ -61,6 +62,7 @@ public enum Gradient {
         for value in values {
             enter(value)
             while let (tensor, next) = stack.last {
+                if case .lost(let reason)? = tensor.node?.operation { throw TensorError("backward", reason) }
                 if let node = tensor.node, next < node.inputs.count, !stop.contains(ObjectIdentifier(tensor)) {
                     stack[stack.count - 1].next += 1
                     enter(node.inputs[next])
@@ -76,7 +78,7 @@ public enum Gradient {
     private static func walk(
         _ values: [Tensor], _ seeds: [Tensor]?, createGraph: Bool, wanted: Set<ObjectIdentifier>, stop: Bool
     ) throws -> [ObjectIdentifier: Tensor] {
-        let order = history(of: values, stoppingAt: stop ? wanted : [])
+        let order = try history(of: values, stoppingAt: stop ? wanted : [])
         // Which tensors lead to a target.
         var useful = wanted
         for tensor in order {

@@ -48,7 +48,7 @@ final class RecordedGradients {
     /// A leaf's gradient as it stands now: what the graph has, with that of before the run unless that was forgotten.
     func gradient(of leaf: Tensor) throws -> Tensor? {
         let id = ObjectIdentifier(leaf)
-        if forgotten[id] == nil, let before = before(leaf) {
+        if !isCleared(leaf), let before = before(leaf) {
             guard let value = values[id]?.value else { return before }
             // From here on the sum is the graph's.
             forgotten[id] = leaf
@@ -65,7 +65,7 @@ final class RecordedGradients {
     private func before(_ leaf: Tensor) -> Tensor? {
         if let known = inputs.first(where: { $0.leaf === leaf }) { return known.promise }
         let isThere = leaf.grad != nil
-        recording.depends(atEachCall: true) { [unowned leaf] in (leaf.grad != nil) == isThere }
+        recording.depends(atEachCall: true) { [unowned leaf] in (leaf.grad != nil) == isThere ? nil : "a tensor has a gradient, or has none any more" }
         recording.dependences.note(leaf)
         guard isThere else { return nil }
         let promise = recording.input(leaf.shape, .float32)
@@ -76,9 +76,10 @@ final class RecordedGradients {
     var isEmpty: Bool { values.isEmpty && forgotten.isEmpty && inputs.isEmpty }
 
     /// Leaves whose gradient is forgotten, whether or not a new one comes.
-    var cleared: [Tensor] { Array(forgotten.values) }
+    var cleared: [Tensor] { forgotten.values + order.compactMap { values[$0]?.leaf }.filter { forgotten[ObjectIdentifier($0)] == nil && isCleared($0) } }
 
-    func isCleared(_ leaf: Tensor) -> Bool { forgotten[ObjectIdentifier(leaf)] != nil }
+    /// Whether a run begins without a gradient of a leaf, as it does of one that is made anew each time.
+    private func isCleared(_ leaf: Tensor) -> Bool { forgotten[ObjectIdentifier(leaf)] != nil || recording.isMadeInside(leaf) }
 
     /// Gradients that the graph computes, in the order in which they came.
     func final() throws -> [(leaf: Tensor, value: Tensor)] {

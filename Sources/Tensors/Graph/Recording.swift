@@ -12,8 +12,8 @@ public final class Recording {
             isActive = current != nil
         }
     }
-    /// For threads that may not touch `current`.
-    nonisolated(unsafe) private(set) static var isActive = false
+    /// Whether there is one: for threads that may not touch `current`, and where it has to be known fast.
+    nonisolated(unsafe) public private(set) static var isActive = false
     nonisolated(unsafe) private static var thread = pthread_self()
 
     /// What a plan will have to compute, in the order it was written.
@@ -144,8 +144,8 @@ public final class Recording {
         try memory.write(value, to: target)
     }
 
-    /// Whether a stored tensor was made while recording.
-    func isBorn(_ tensor: Tensor) -> Bool { tensor.storageIdentity.map(born.contains) ?? false }
+    /// Whether a stored tensor was made by the function.
+    public func isMadeInside(_ tensor: Tensor) -> Bool { tensor.storageIdentity.map(born.contains) ?? false }
 
     /// Copies of what the function made and writes, as it was made.
     func constants() throws -> [ObjectIdentifier: Storage] {
@@ -162,7 +162,8 @@ public final class Recording {
 
     func outcome(_ output: Tensor) throws -> Outcome {
         let (base, operations) = try memory.chain(to: output)
-        if base.isSymbolic ? base.node == nil : !isBorn(base) {
+        let isOfBefore = base.isSymbolic ? base.node == nil : !isMadeInside(base)
+        if isOfBefore {
             if !base.isSymbolic { try meet(base, .detach) }
             return .view(of: base, operations)
         }
@@ -196,9 +197,9 @@ public final class Recording {
 
     // MARK: What it depends on
 
-    /// The recorded function depends on something that may change: its plan is used while `condition` holds.
+    /// The recorded function depends on something that may change: its plan is used while `condition` gives nil. What it gives else says what has changed.
     /// - Parameter atEachCall: false for what tells of a change by `StateClock.tick`.
-    public func depends(atEachCall: Bool = false, on condition: @escaping () -> Bool) { dependences.add(condition, atEachCall: atEachCall) }
+    public func depends(atEachCall: Bool = false, on condition: @escaping () -> String?) { dependences.add(condition, atEachCall: atEachCall) }
 
     /// The recorded function does something that is different each time, or that a plan does not do: it is recorded anew at each call.
     public func mustNotRepeat(_ reason: String) { dependences.mustNotRepeat(reason) }
@@ -208,10 +209,10 @@ public final class Recording {
         guard try value(of: tensor) === tensor else {
             throw TensorError(operation, "what the compiled function has written into a tensor is not known while it is compiled; return the tensor and read it outside")
         }
-        guard !isBorn(tensor) else { return }
+        guard !isMadeInside(tensor) else { return }
         let storage = try tensor.storage(for: operation), version = storage.version
         dependences.note(tensor)
-        depends(atEachCall: true) { [weak storage] in storage?.version == version }
+        depends(atEachCall: true) { [weak storage] in storage?.version == version ? nil : "a tensor whose numbers the function looked at was written" }
     }
 
     // MARK: Effects

@@ -79,6 +79,7 @@ extension Operation {
         case .batchNorm: return try batchNormDerivative(x, g)
         case .batchNormSums, .batchNormInputGradient, .softmaxGradient, .crossEntropyGradient:
             return try derivativeOfDecomposition(x, g)
+        case .lost(let reason): throw TensorError("backward", reason)
         case .runningStatistics, .stackedRunning, .random, .permutation: return x.map { _ in nil }
         case .stackedMoments, .stackedNorm, .stackedNormSums, .stackedNormInputGradient, .spreadGroups, .weightGroups, .groupProducts:
             return try stackedDerivative(x, y, g)

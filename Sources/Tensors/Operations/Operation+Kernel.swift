@@ -99,6 +99,8 @@ extension Operation {
         case .random(let distribution, _, let draw):
             let count = y.layout.count
             return { p in RandomState.global.fill(p.floats(n), count, distribution, drawOfRun: draw) }
+        case .lost(let reason):
+            throw TensorError("backward", reason)
         case .permutation(let count, let draw):
             return { p in
                 for (i, place) in RandomState.global.permutation(count, drawOfRun: draw).enumerated() { p.ints(n)[i] = place }

@@ -63,6 +63,8 @@ extension Operation {
             return ([], .float32)
         case .random(_, let shape, _):
             return (shape, .float32)
+        case .lost(let reason):
+            throw TensorError("backward", reason)
         case .permutation(let n, _):
             return ([n], .int32)
         }

@@ -163,6 +163,8 @@ public indirect enum Operation: Hashable, Sendable {
     case crossEntropyGradient(ignore: Int32, weights: Bool)
     /// Fresh random numbers each time it runs, of the draw-th stream that the run takes.
     case random(RandomDistribution, shape: [Int], draw: Int)
+    /// In the history of a tensor that has one which was not kept, and why.
+    case lost(String)
     /// 0 ..< n in random order, int32, new each time it runs.
     case permutation(Int, draw: Int)
 
@@ -219,6 +221,7 @@ public indirect enum Operation: Hashable, Sendable {
         case .crossEntropyGradient: "cross_entropy_gradient"
         case .random: "random"
         case .permutation: "permutation"
+        case .lost: "a compiled function"
         }
     }
 

@@ -28,9 +28,11 @@ public final class Compiled {
     /// Plans kept for arguments of the same shapes; beyond it the one made longest ago goes.
     private static let most = 8
 
-    /// Called when the function is recorded anew for arguments that it was recorded for before, with the number of its recordings, and why one is good
-    /// for one run only.
-    public var onRecordedAnew: ((_ recordings: Int, _ reason: String?) -> Void)?
+    /// Told once when the function was recorded `often` times for arguments of the same shapes, and why the last time.
+    public var onRecordedOften: ((_ recordings: Int, _ change: String) -> Void)? = Compiled.onRecordedOften
+    /// What `onRecordedOften` is at first: for a host.
+    nonisolated(unsafe) public static var onRecordedOften: ((_ recordings: Int, _ change: String) -> Void)?
+    private static let often = 10
     private var recordings: [Key: Int] = [:]
 
     /// What plans compute again in a backward pass; plans made from then on follow it.
@@ -49,19 +51,23 @@ public final class Compiled {
     /// The plan for arguments of these shapes, made when there is none yet.
     public func plan(for arguments: [Tensor], context: Int = 0) throws -> Plan {
         let key = Key(shapes: arguments.map(\.shape), dtypes: arguments.map(\.dtype), optimises: Plan.optimises, recomputation: recomputation, context: context)
-        if let entry = plans[key]?.first(where: { $0.dependences.hold() }) { return entry.plan }
+        var change: String?
+        for entry in plans[key] ?? [] {
+            change = entry.dependences.change()
+            if change == nil { return entry.plan }
+        }
         let recording = Recording()
         defer { recording.dismantle() }
         let promises = arguments.map { recording.input($0.shape, $0.dtype) }
         let outputs = try recording.record { try body(promises) }
         let plan = try Plan(recording, inputs: promises, outputs: outputs, recomputation: recomputation, ownsGradients: ownsGradients)
-        note(plan, recording.dependences, key)
+        note(plan, recording.dependences, key, change)
         return plan
     }
 
-    private func note(_ plan: Plan, _ dependences: Dependences, _ key: Key) {
+    private func note(_ plan: Plan, _ dependences: Dependences, _ key: Key, _ change: String?) {
         recordings[key, default: 0] += 1
-        if let count = recordings[key], count > 1 { onRecordedAnew?(count, dependences.onlyOnce) }
+        if let change, recordings[key] == Compiled.often { onRecordedOften?(Compiled.often, change) }
         var entries = (plans[key] ?? []).filter { $0.dependences.onlyOnce == nil }
         if entries.count >= Compiled.most { entries.removeFirst() }
         // One for a single run is kept until the next, for those who ask what ran.

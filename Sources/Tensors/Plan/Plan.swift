@@ -65,6 +65,9 @@ public final class Plan {
         case input(Int)
     }
 
+    /// What a host keeps with the plan.
+    public var attachment: AnyObject?
+
     /// Bytes of the arena, number of kernels a run launches.
     public var arenaBytes: Int { arena.bytes }
     public var stepCount: Int { steps.count }
