@@ -45,6 +45,14 @@ enum SupernetStateMethods {
             return call.pushThis()
         },
         method(
+            "recordings", returns: [Returns(.integer)], "How often its computation was written down.",
+            """
+            Once for each optimiser, kind of result and size of batch; anew when parameters were frozen or thawed, or when an upvalue, field or global that an operator in Lua \
+            read has changed. A recording takes as long as many steps.
+            """,
+            example: "supernet:predict(tensor.zeros(1, 3, 16, 16))\nsupernet:predict(tensor.ones(1, 3, 16, 16))\nprint(supernet:recordings())  --> 1"
+        ) { call in call.push(try call.this(as: SupernetObject.self).net.recordingCount) },
+        method(
             "count", returns: [Returns(.table, "parameters: numbers of the weights; architecture: of alpha and beta; tensors, buffers")], "How large the network is.",
             example: "print(supernet:count().architecture)  --> 16"
         ) { call in

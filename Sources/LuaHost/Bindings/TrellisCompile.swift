@@ -67,7 +67,9 @@ public final class CompiledFunction: LuaObject {
         ],
         unique: true, describe: { $0.text })
 
-    private var text: String { "compiled function, \(variants.count) plan\(variants.count == 1 ? "" : "s")" }
+    private var planCount: Int { variants.values.reduce(0) { $0 + $1.compiled.planCount } }
+    private var recordingCount: Int { variants.values.reduce(0) { $0 + $1.compiled.recordingCount } }
+    private var text: String { "compiled function, \(planCount) plan\(planCount == 1 ? "" : "s")" }
 
     // MARK: Running
 
@@ -129,14 +131,14 @@ public final class CompiledFunction: LuaObject {
     }
 
     private static let plan = Binding(
-        module: "compiled", name: "plan", returns: [Returns(.table, "kernels, arena_bytes, plans, and operations: counts by name")],
-        summary: "What the last call ran.", detail: "`kernels` is how many a run launches, `arena_bytes` the memory of its intermediate values, which all plans share.",
+        module: "compiled", name: "plan", returns: [Returns(.table, "kernels, arena_bytes, plans, recordings, and operations: counts by name")],
+        summary: "What the last call ran.", detail: "`kernels` is how many a run launches, `arena_bytes` the memory of its intermediate values, which all plans share, `recordings` how often the Lua function ran.",
         example: "local f = trellis.compile(function(x) return (x + 1):relu() * 2 end)\nf(tensor.ones(8))\nprint(f:plan().kernels)  --> 1"
     ) { call in
         let (compiled, plan) = try latest(call)
         let operations = plan.summary.map { ($0.name, LuaValue.integer($0.count)) }
         return call.push(LuaValue.table(LuaTable(fields: [
-            "kernels": .integer(plan.stepCount), "arena_bytes": .integer(plan.arenaBytes), "plans": .integer(compiled.variants.count),
+            "kernels": .integer(plan.stepCount), "arena_bytes": .integer(plan.arenaBytes), "plans": .integer(compiled.planCount), "recordings": .integer(compiled.recordingCount),
             "operations": .table(LuaTable(fields: Dictionary(operations, uniquingKeysWith: { $1 }))),
         ])))
     }

@@ -162,6 +162,10 @@ extension Supernet {
         try plan(optimiser).plan(for: [images, labels])
     }
 
+    /// How often its computation was written down: once for each optimiser, kind of result and size of batch, and anew where something else that it read had
+    /// changed (frozen parameters, values of operators in Lua).
+    public var recordingCount: Int { (Array(steps.values) + inferences.values).reduce(0) { $0 + $1.recordingCount } }
+
     private func plan(_ optimiser: Optimiser) throws -> Compiled {
         if let known = steps[ObjectIdentifier(optimiser)] { return known }
         forgetAbandonedOptimisers()

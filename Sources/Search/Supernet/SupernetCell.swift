@@ -42,16 +42,19 @@ final class SupernetCell {
         }
     }
 
+    /// What the edges that leave state 1 give to all blocks, [N, blocks·C, H, W]: the same for every arrow.
+    /// - Parameter first: state 1, [N, C, H, W].
+    func twoBack(_ first: Tensor, _ mixture: MixtureWeights) throws -> Tensor? { try add(1, first, to: nil, mixture, [""]) }
+
     /// All blocks side by side, [A·N, blocks·C, H, W].
     /// - Parameters:
-    ///   - first: state 1, [N, C, H, W]; nil when there is none.
+    ///   - twoBack: what state 1 gives; nil when there is none.
     ///   - second: state 2, [A·N, C, H, W], a batch for each arrow.
     ///   - arrows: those that it comes from; all of the cell's, or one where edges are computed one by one.
-    func callAsFunction(_ first: Tensor?, _ second: Tensor, _ mixture: MixtureWeights, arrows: [String]) throws -> Tensor {
+    func callAsFunction(_ twoBack: Tensor?, _ second: Tensor, _ mixture: MixtureWeights, arrows: [String]) throws -> Tensor {
         let channels = second.shape[1]
         // Sums so far of the blocks that are not complete.
-        var sums: Tensor?
-        if let first { sums = try add(1, first, to: nil, mixture, [""])?.spreadGroups(arrows.count) }
+        var sums = try twoBack?.spreadGroups(arrows.count)
         sums = try add(2, second, to: sums, mixture, arrows)
         var results: [Tensor] = []
         for block in 1...blocks {

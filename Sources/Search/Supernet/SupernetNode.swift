@@ -62,12 +62,14 @@ final class SupernetNode: Module {
         }
         let names = projections.map(\.name)
         if cells.count == 1, inputs.count > 1, EdgeBatch.isUsed {
-            let output = try cells[0].cell(first, Tensor.concat(inputs, 0), mixture, arrows: names)
+            let output = try cells[0].cell(first.flatMap { try cells[0].cell.twoBack($0, mixture) }, Tensor.concat(inputs, 0), mixture, arrows: names)
             return try output.weightGroups(Tensor.concat(beta.map { try $0.reshape([1]) }, 0))
         }
+        let twoBack = try first.map { first in try cells.map { try $0.cell.twoBack(first, mixture) } }
         var total: Tensor?
         for (i, input) in inputs.enumerated() {
-            let weighted = try cells[cells.count == 1 ? 0 : i].cell(first, input, mixture, arrows: [names[i]]) * beta[i]
+            let set = cells.count == 1 ? 0 : i
+            let weighted = try cells[set].cell(twoBack?[set], input, mixture, arrows: [names[i]]) * beta[i]
             total = try total.map { try $0 + weighted } ?? weighted
         }
         guard let total else { throw TensorError("node", "has no incoming arrow") }

@@ -74,5 +74,8 @@ public final class Compiled {
         plans[key] = entries + [Entry(plan, dependences)]
     }
 
+    /// How often the function was recorded.
+    public var recordingCount: Int { recordings.values.reduce(0, +) }
+
     public var planCount: Int { plans.values.reduce(0) { $0 + $1.count } }
 }
