@@ -676,6 +676,9 @@ static bool is_same(const clua_trace *t, lua_State *L, int i) {
     // An object that is gone cannot be what stands there now.
     bool is_there = push_slot(t, L, i, 3) != LUA_TNIL;
     same = is_there && (lua_rawequal(L, -1, -2) || (lua_type(L, -1) == LUA_TNUMBER && !lua_rawequal(L, -1, -1) && !lua_rawequal(L, -2, -2)));
+    // An object that was freed by hand cannot be used again.
+    clua_box *box = same ? clua_to_any_box(L, -1) : NULL;
+    if (box && !box->object) same = false;
     // 1 and 1.0 are equal, and print differently.
     if (same && lua_type(L, -1) == LUA_TNUMBER) same = lua_isinteger(L, -1) == lua_isinteger(L, -2);
     lua_pop(L, 1);

@@ -88,7 +88,7 @@ public func resizePlane(
     _ accumulate: Bool
 ) {
     let start = Int(r.start[i])
-    if r.taps == 2 && start + 1 < r.inCount {
+    if r.taps == 2 && start + 1 < r.inCount && r.weight[i] != 0 && r.weight[r.pitch + i] != 0 {
         // Bilinear, forward: the common case without a loop over taps.
         let a = ring + start % 2 * pitch, b = ring + (start + 1) % 2 * pitch
         let u = splat(r.weight[i]), w = splat(r.weight[r.pitch + i])
@@ -120,6 +120,9 @@ public func resizePlane(
     }
 }
 
+/// sum + weight · x; a tap of weight 0 adds nothing, also where x is infinite.
+@inline(always) private func tap(_ sum: V, _ weight: V, _ x: V) -> V { fma(sum, weight, x.replacing(with: V.zero, where: weight .== V.zero)) }
+
 /// The operator along one row; `x` has zeros behind its last element, as many as taps and three vectors.
 @inline(always) private func alongRow(
     _ c: trellis_taps, _ x: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ accumulate: Bool
@@ -134,13 +137,13 @@ public func resizePlane(
             let index = load(c.start + j) &- VI(repeating: base)
             let from = x + Int(base)
             if reach < lanes {
-                for k in 0..<c.taps { v = fma(v, load(c.weight + k * c.pitch + j), near(from + k, index)) }
+                for k in 0..<c.taps { v = tap(v, load(c.weight + k * c.pitch + j), near(from + k, index)) }
             } else {
-                for k in 0..<c.taps { v = fma(v, load(c.weight + k * c.pitch + j), pick(from + k, index)) }
+                for k in 0..<c.taps { v = tap(v, load(c.weight + k * c.pitch + j), pick(from + k, index)) }
             }
         } else {
             let index = load(c.start + j)
-            for k in 0..<c.taps { v = fma(v, load(c.weight + k * c.pitch + j), gather(x + k, index)) }
+            for k in 0..<c.taps { v = tap(v, load(c.weight + k * c.pitch + j), gather(x + k, index)) }
         }
         if accumulate { v += load(out + j, m) }
         store(out + j, v, m)

@@ -9,6 +9,26 @@ extension Tensor {
 
     public static func zeros(_ shape: [Int]) throws -> Tensor { try full(shape, 0) }
     public static func ones(_ shape: [Int]) throws -> Tensor { try full(shape, 1) }
+    /// A number as a tensor without dimensions.
+    /// - Throws: where the type cannot hold it.
+    public static func number(_ value: Double, _ dtype: DType, for operation: String) throws -> Tensor {
+        switch dtype {
+        case .float32: return try scalar(float(value, for: operation))
+        case .int32:
+            guard let whole = Int32(exactly: value) else {
+                throw TensorError(operation, "\(value) is no int32 (whole numbers from \(Int32.min) to \(Int32.max))")
+            }
+            return try full([], int: whole)
+        }
+    }
+
+    /// - Throws: for a finite number beyond the largest float32.
+    public static func float(_ value: Double, for operation: String) throws -> Float {
+        let float = Float(value)
+        guard float.isFinite || !value.isFinite else { throw TensorError(operation, "\(value) is no float32 (up to 3.4e38)") }
+        return float
+    }
+
     public static func scalar(_ value: Float) throws -> Tensor { try full([], value) }
 
     public static func full(_ shape: [Int], int value: Int32) throws -> Tensor {
@@ -75,12 +95,15 @@ extension Tensor {
         return try Recording.atOnce { try readInts() }
     }
 
-    private func readInts() throws -> [Int32] {
+    func readInts() throws -> [Int32] {
         let source = try cast(.int32).contiguous()
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Int32.self), count: count))
         }
     }
+
+    /// The numbers of either type, exact.
+    public func numbers() throws -> [Double] { dtype == .int32 ? try ints().map(Double.init) : try floats().map(Double.init) }
 
     /// The one number of a tensor with one element.
     public func item() throws -> Double {

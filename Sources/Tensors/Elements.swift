@@ -12,15 +12,14 @@ extension Tensor {
     /// - Throws: for a tensor that requires a gradient while history is kept, as `assign`.
     public func setNumber(at index: [Int], _ value: Double) throws {
         guard !requiresGrad || !GradientMode.isEnabled, Recording.current == nil else {
-            try slice(starts: index, sizes: index.map { _ in 1 }).assign(Tensor.scalar(Float(value)))
+            try slice(starts: index, sizes: index.map { _ in 1 }).assign(Tensor.number(value, dtype, for: "assign"))
             return
         }
         let base = try storage(for: "assign")
         let at = try position(index)
-        if dtype == .float32 {
-            base.floats[at] = Float(value)
-        } else {
-            base.ints[at] = value.isFinite ? Int32(clamping: Int64(Swift.min(Swift.max(value, -3e9), 3e9))) : 0
+        switch dtype {
+        case .float32: base.floats[at] = try Tensor.float(value, for: "assign")
+        case .int32: base.ints[at] = try Tensor.number(value, .int32, for: "assign").readInts()[0]
         }
         base.version += 1
     }

@@ -6,7 +6,7 @@ import XCTest
 /// Runs every script of Tests/Scripts in a state of its own. A script fails by raising an error; no bytes of tensors may be left when
 /// its state is closed.
 final class ScriptTests: ScriptTestCase {
-    private static let prelude = """
+    static let prelude = """
         --- Raises unless both are equal: numbers, strings, tensors, or tables of them.
         function same(got, wanted, what)
           local function text(x)

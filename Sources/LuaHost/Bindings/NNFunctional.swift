@@ -12,7 +12,7 @@ enum FunctionalBindings {
         options: [
             Option("ignore", .integer, default: 255, "label of what does not count"), Option("weights", .tensor, "one for each class"),
         ], returns: Returns.tensor, summary: "Mean over the pixels of -log softmax(logits)[label].",
-        detail: "With weights w: Σ w[label]·loss / Σ w[label]. Pixels with the label `ignore` do not count; NaN when none does. Another label outside of the classes is an error.",
+        detail: "With weights w: Σ w[label]·loss / Σ w[label]. Pixels with the label `ignore` do not count; 0 when none does (PyTorch has NaN, which would destroy the weights). Another label outside of the classes is an error.",
         example: "local labels = tensor.full({4, 8, 8}, 1, {dtype = 'int32'})\nprint(string.format('%.4f', nn.cross_entropy(tensor.zeros(4, 2, 8, 8), labels):item()))  --> 0.6931"
     ) { call in
         let logits: Tensor = try call.get(1)

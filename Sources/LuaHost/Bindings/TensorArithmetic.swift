@@ -5,18 +5,18 @@ enum TensorArithmetic {
     // MARK: Operators
 
     static let metamethods = [
-        arithmetic("__add", .add, "Sum, broadcast."),
+        arithmetic("__add", .add, "Sum, broadcast. int32 with int32 or a whole number stays int32, and a result that is none is an error; else float32."),
         arithmetic("__sub", .sub, "Difference, broadcast."),
         arithmetic("__mul", .mul, "Product of elements, broadcast; `matmul` is the matrix product."),
         arithmetic("__div", .div, "Quotient of elements; int32 tensors give float32."),
         arithmetic("__pow", .pow, "Power of elements; int32 tensors give float32."),
-        Binding(name: "__mod", parameters: both, returns: Returns.tensor, summary: "a - floor(a / b)·b, with the sign of b as in Lua.") { call in
+        Binding(name: "__mod", parameters: both, returns: Returns.tensor, summary: "Remainder a - floor(a / b)·b, with the sign of b as in Lua, NumPy and PyTorch. Exact for int32, by fmod for float32.") { call in
             let (a, b) = try operands(call)
-            return call.push(try a - floorDivide(a, b) * b)
+            return call.push(try a.remainder(b))
         },
-        Binding(name: "__idiv", parameters: both, returns: Returns.tensor, summary: "Floor of the quotient.") { call in
+        Binding(name: "__idiv", parameters: both, returns: Returns.tensor, summary: "Floor of the quotient, as NumPy and PyTorch have it: a == a // b * b + a % b. int32 by 0 is an error.") { call in
             let (a, b) = try operands(call)
-            return call.push(try floorDivide(a, b))
+            return call.push(try a.floorDivided(by: b))
         },
         Binding(name: "__unm", parameters: [Argument("x", .tensor)], returns: Returns.tensor, summary: "The negative.") { call in
             call.push(try call.get(1, as: Tensor.self).unary(.neg))
@@ -37,7 +37,7 @@ enum TensorArithmetic {
     /// `f(a, argument i)` with a tensor or a number.
     static func apply(_ f: BinaryFunction, _ a: Tensor, _ call: Call, _ i: Int) throws -> Tensor {
         if let b = Tensor.read(call.thread, call.index(i)) { return try a.binary(f, b) }
-        let value: Float = try call.get(i)
+        let value: Double = try call.get(i)
         return f == .pow ? try a.pow(value) : try a.scalar(f, value)
     }
 
@@ -47,14 +47,9 @@ enum TensorArithmetic {
         func number(_ i: Int) throws -> Tensor {
             let value: Double = try call.get(i)
             if isInteger, let whole = Int32(exactly: value) { return try Tensor.full([], int: whole) }
-            return try Tensor.scalar(Float(value))
+            return try Tensor.number(value, .float32, for: "number")
         }
         return (try tensors.0 ?? number(1), try tensors.1 ?? number(2))
-    }
-
-    private static func floorDivide(_ a: Tensor, _ b: Tensor) throws -> Tensor {
-        let quotient = try (a / b).unary(.floor)
-        return a.dtype == .int32 && b.dtype == .int32 ? try quotient.cast(.int32) : quotient
     }
 
     private static func order(_ name: String, _ summary: String, _ holds: @escaping (Double, Double) -> Bool) -> Binding {
@@ -131,14 +126,14 @@ enum TensorArithmetic {
     private static let clamp = tensorMethod(
         "clamp", [
             Argument("low", .number, optional: true, "nothing stays below it"), Argument("high", .number, optional: true, "nothing stays above it"),
-        ], "Elements limited to low ... high.", "Either limit may be nil. The derivative is 1 inside and 0 outside, a half at a limit itself.",
+        ], "Elements limited to low ... high.", "Either limit may be nil. The derivative is 1 inside and at a limit, 0 outside, as in PyTorch.",
         example: "print(tensor.from{-2, 0.5, 7}:clamp(0, 1):sum():item())  --> 1.5"
     ) { call in
-        var x: Tensor = try call.this()
+        let x: Tensor = try call.this()
         guard call.has(1) || call.has(2) else { throw call.bad(1, "at least one limit expected") }
-        if let low: Float = try call.get(ifPresent: 1) { x = try x.scalar(.max, low) }
-        if let high: Float = try call.get(ifPresent: 2) { x = try x.scalar(.min, high) }
-        return call.push(x)
+        let limits: [Double?] = [try call.get(ifPresent: 1), try call.get(ifPresent: 2)]
+        for (i, limit) in limits.enumerated() where limit?.isNaN ?? false { throw call.bad(i + 1, "a number expected, got NaN") }
+        return call.push(try x.clamped(low: limits[0], high: limits[1]))
     }
 
     private static let lerp = tensorMethod(
@@ -167,7 +162,11 @@ enum TensorArithmetic {
         tensorMethod(name, [Argument("other", .operand)], "Replaces x by \(equation).", note, example: example) { call in
             let x: Tensor = try call.this()
             try x.refuseLostHistory(of: Tensor.read(call.thread, call.index(1)))
-            try x.assign(GradientMode.disabled { try apply(f, x, call, 1) })
+            let result = try GradientMode.disabled { try apply(f, x, call, 1) }
+            guard result.dtype == x.dtype else {
+                throw HostError("\(name): the result is \(result.dtype), which an int32 tensor cannot hold; use x = x:\(name.dropLast())(...)")
+            }
+            try x.assign(result)
             return call.pushThis()
         }
     }
@@ -175,7 +174,8 @@ enum TensorArithmetic {
     private static let fill = tensorMethod(
         "fill_", [Argument("value", .number)], "Sets every element to a number.", note, example: "print(tensor.zeros(2):fill_(3):sum():item())  --> 6.0"
     ) { call in
-        try call.this(as: Tensor.self).assign(Tensor.scalar(call.get(1)))
+        let x: Tensor = try call.this()
+        try x.assign(Tensor.number(call.get(1), x.dtype, for: "fill"))
         return call.pushThis()
     }
 
@@ -188,7 +188,7 @@ enum TensorArithmetic {
 
     private static let copy = tensorMethod(
         "copy_", [Argument("source", .tensor, "its shape broadcasts to this one's")], "Copies another tensor's elements into this one.",
-        note + " The type of the elements stays this tensor's.", example: "print(tensor.zeros(2):copy_(tensor.from{1, 2}):sum():item())  --> 3.0"
+        note + " The type of the elements stays this tensor's: from float32 to int32 the fraction is cut off, and what is no int32 is an error.", example: "print(tensor.zeros(2):copy_(tensor.from{1, 2}):sum():item())  --> 3.0"
     ) { call in
         try call.this(as: Tensor.self).assign(call.get(1))
         return call.pushThis()

@@ -19,7 +19,7 @@ enum TensorCreation {
 
     private static func constant(_ shape: [Int], _ value: Double, _ dtype: String, _ call: Call) throws -> Tensor {
         try checkSize(shape, call)
-        if dtype == "float32" { return try Tensor.full(shape, Float(value)) }
+        if dtype == "float32" { return try Tensor.full(shape, Tensor.float(value, for: call.function.binding.name)) }
         guard let whole = Int32(exactly: value) else { throw call.badOption("dtype", "\(value) is no int32") }
         return try Tensor.full(shape, int: whole)
     }
@@ -81,7 +81,7 @@ enum TensorCreation {
             }
             return call.push(try Tensor(ints: values))
         }
-        return try finish(call, Tensor((0..<count).map { Float(first + Double($0) * step) }))
+        return try finish(call, Tensor((0..<count).map { try Tensor.float(first + Double($0) * step, for: call.function.binding.name) }))
     }
 
     /// Number of terms of a sequence, `inclusive` of its end.
@@ -185,8 +185,8 @@ enum TensorCreation {
             throw call.bad(2, "a range of 1 to 16777216 int32 values expected, got \(low) to \(high)")
         }
         let uniform = try random(call, .uniform(low: 0, high: 1), call.sizes(from: 3))
-        let count = Float(high - low + 1)
-        let offsets = try (uniform * count).unary(.floor).scalar(.min, count - 1).cast(.int32)
+        let count = Double(high - low + 1)
+        let offsets = try uniform.scalar(.mul, count).unary(.floor).scalar(.min, count - 1).cast(.int32)
         return call.push(try offsets + Tensor.full([], int: Int32(low)))
     }
 
@@ -208,6 +208,8 @@ enum TensorCreation {
         detail: "Initial weights, dropout and random tensors without a seed of their own draw from it.",
         example: "tensor.manual_seed(7)\nlocal a = tensor.rand(3)\ntensor.manual_seed(7)\nprint(a:equal(tensor.rand(3)))  --> true"
     ) { call in
+        // Draws of the function before and after it would be of one stream.
+        if Recording.isActive { throw HostError("manual_seed cannot be called in a compiled function, whose random numbers are drawn when it runs; call it before") }
         RandomState.global.seed = try call.get(1)
         RandomState.global.draws = 0
         return 0

@@ -100,13 +100,13 @@ enum TensorHistory {
     ) { call in call.push(try call.this(as: Tensor.self).isContiguousInMemory) }
 
     private static let cast = tensorMethod(
-        "cast", [Argument("dtype", .choice(["float32", "int32"]))], "The elements as another type.", "To int32 the fraction is cut off; NaN and infinities become 0.",
+        "cast", [Argument("dtype", .choice(["float32", "int32"]))], "The elements as another type.", "To int32 the fraction is cut off; NaN, infinities and numbers that are no int32 are errors.",
         example: "print(tensor.from{1.7}:cast('int32'):item())  --> 1"
     ) { call in call.push(try call.this(as: Tensor.self).cast(call.get(1, as: String.self) == "int32" ? .int32 : .float32)) }
 
     private static func to(_ name: String, _ dtype: DType) -> Binding {
         tensorMethod(
-            name, [], "The elements as \(dtype).", dtype == .int32 ? "The fraction is cut off; NaN and infinities become 0." : "",
+            name, [], "The elements as \(dtype).", dtype == .int32 ? "The fraction is cut off; NaN, infinities and numbers that are no int32 are errors." : "",
             example: "print(tensor.from{1.7}:\(name)().dtype)  --> \(dtype)"
         ) { call in call.push(try call.this(as: Tensor.self).cast(dtype)) }
     }
@@ -166,8 +166,7 @@ enum TensorHistory {
         let (a, b) = (Tensor.read(call.thread, call.index(2)), Tensor.read(call.thread, call.index(3)))
         func number(_ i: Int, like other: Tensor?) throws -> Tensor {
             let value: Double = try call.get(i)
-            if other?.dtype == .int32, let whole = Int32(exactly: value) { return try Tensor.full([], int: whole) }
-            return try Tensor.scalar(Float(value))
+            return try Tensor.number(value, other?.dtype == .int32 && Int32(exactly: value) != nil ? .int32 : .float32, for: "where")
         }
         return call.push(try TensorShape.choose(condition, a ?? number(2, like: b), b ?? number(3, like: a)))
     }

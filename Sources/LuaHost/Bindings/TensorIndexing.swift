@@ -48,7 +48,7 @@ enum TensorIndexing {
         if lua_type(L, 3) == LUA_TNUMBER, let index = element(items, tensor) {
             try tensor.setNumber(at: index, call.get(2))
         } else {
-            try view(tensor, items).assign(value(call))
+            try view(tensor, items).assign(value(call, for: tensor))
         }
         return 0
     }
@@ -148,10 +148,14 @@ enum TensorIndexing {
 
     // MARK: Masks
 
-    private static func positions(_ tensor: Tensor, _ mask: Tensor) throws -> [Int32] {
+    private static func checkMask(_ mask: Tensor, of tensor: Tensor) throws {
         guard mask.shape == tensor.shape else {
             throw HostError("mask \(Shape.text(mask.shape)) should have the shape of the tensor \(Shape.text(tensor.shape))")
         }
+    }
+
+    private static func positions(_ tensor: Tensor, _ mask: Tensor) throws -> [Int32] {
+        try checkMask(mask, of: tensor)
         return try mask.floats().enumerated().compactMap { $1 != 0 ? Int32($0) : nil }
     }
 
@@ -161,13 +165,15 @@ enum TensorIndexing {
     }
 
     private static func assign(_ call: Call, _ tensor: Tensor, mask: Tensor) throws {
-        let selected = try positions(tensor, mask)
-        let source = try value(call)
+        try checkMask(mask, of: tensor)
+        let source = try value(call, for: tensor)
         try tensor.refuseLostHistory(of: source)
         if source.count == 1 {
-            try tensor.assign(Tensor.select(mask.ne(0).cast(source.dtype), source.reshape([]), tensor.detach().cast(source.dtype)))
+            let value = try source.cast(tensor.dtype).reshape([])
+            try tensor.assign(Tensor.select(mask.compare(.ne, 0).cast(tensor.dtype), value, tensor.detach()))
             return
         }
+        let selected = try positions(tensor, mask)
         guard source.count == selected.count else {
             throw HostError("the mask selects \(selected.count) elements, the value has \(source.count)")
         }
@@ -182,16 +188,13 @@ enum TensorIndexing {
     }
 
     /// The assigned value: a number, a tensor or a nested table.
-    private static func value(_ call: Call) throws -> Tensor {
+    private static func value(_ call: Call, for target: Tensor) throws -> Tensor {
         if let tensor = Tensor.read(call.thread, 3) { return tensor }
-        if let number = Stack.number(call.thread, 3) { return try Tensor.scalar(Float(number)) }
+        if let number = Stack.number(call.thread, 3) { return try Tensor.number(number, target.dtype, for: "assign") }
         guard lua_type(call.thread, 3) == LUA_TTABLE else { throw call.bad(2, "number, tensor or table expected, got \(call.typeName(2))") }
-        var reader = NestedTable(isInt: false)
+        var reader = NestedTable(isInt: target.dtype == .int32)
         try reader.read(call.thread, 3)
-        return try Tensor(reader.floats, shape: reader.shape)
+        return target.dtype == .int32 ? try Tensor(ints: reader.ints, shape: reader.shape) : try Tensor(reader.floats, shape: reader.shape)
     }
 }
 
-extension Tensor {
-    fileprivate func ne(_ value: Float) throws -> Tensor { try compare(.ne, value) }
-}

@@ -65,7 +65,7 @@ struct NestedTable {
             guard let whole = Int32(exactly: value) else { throw HostError("from: element \(place) is \(value), which is no int32") }
             ints.append(whole)
         } else {
-            floats.append(Float(value))
+            floats.append(try Tensor.float(value, for: "from: element \(place)"))
         }
     }
 

@@ -16,7 +16,7 @@ enum TensorReductions {
 
     private static let sum = tensorMethod(
         "sum", [axes], options: [keep], "Sum of the elements.",
-        "Over all dimensions a tensor without dimensions. The order of additions depends on the shape alone, so the result is the same for any number of threads.",
+        "Over all dimensions a tensor without dimensions. int32 is added in 64 bits; a sum that is no int32 is an error. The order of additions depends on the shape alone, so the result is the same for any number of threads.",
         example: "local x = tensor.from{{1, 2}, {3, 4}}\nprint(x:sum():item(), x:sum(1)[2], x:sum(-1)[2])  --> 10.0\t6.0\t7.0"
     ) { call in
         let x: Tensor = try call.this()
@@ -39,14 +39,14 @@ enum TensorReductions {
     }
 
     private static let variance = tensorMethod(
-        "var", [axes], options: [keep, correction], "Variance of the elements: Σ (x - mean)² / (n - correction).",
+        "var", [axes], options: [keep, correction], "Variance of the elements: Σ (x - mean)² / (n - correction).", "NaN where n is not above the correction.",
         example: "print(tensor.from{1, 2, 3}:var():item())  --> 1.0"
     ) { call in call.push(try spread(call)) }
 
     private static let deviation = tensorMethod(
-        "std", [axes], options: [keep, correction], "Standard deviation: the root of the variance.",
+        "std", [axes], options: [keep, correction], "Standard deviation: the root of the variance.", "The derivative at equal values is 0, as in PyTorch.",
         example: "print(tensor.from{1, 2, 3}:std():item())  --> 1.0"
-    ) { call in call.push(try spread(call).unary(.sqrt)) }
+    ) { call in call.push(try spread(call).rootOfSquares()) }
 
     private static let prod = tensorMethod(
         "prod", [Argument("dimension", .integer, optional: true, "all if left out")], options: [keep], "Product of the elements.",
@@ -80,7 +80,7 @@ enum TensorReductions {
 
     private static let norm = tensorMethod(
         "norm", [Argument("p", .number, default: 2, "1, 2, math.huge or another exponent above 0"), axes], options: [keep], "Norm (Σ |x|^p)^(1/p).",
-        "p = math.huge is the largest absolute value, of all elements only.",
+        "p = math.huge is the largest absolute value, of all elements only. The derivative at 0 is 0, as in PyTorch.",
         example: "print(tensor.from{3, 4}:norm():item(), tensor.from{3, -4}:norm(1):item())  --> 5.0\t7.0"
     ) { call in
         let x: Tensor = try call.this(as: Tensor.self).cast(.float32), p: Double = try call.get(1)
@@ -89,11 +89,11 @@ enum TensorReductions {
         guard p > 0 else { throw call.bad(1, "an exponent above 0 expected, got \(p)") }
         if p.isInfinite {
             guard axes == nil else { throw call.bad(2, "the largest absolute value is of all elements; use abs():max(dimension)") }
-            return call.push(try x.unary(.abs).reshape([x.count]).extremum(0).values.reshape([]))
+            return call.push(try x.unary(.abs).extreme())
         }
-        if p == 2 { return call.push(try x.unary(.square).sum(axes, keep: keep).unary(.sqrt)) }
-        let sum = try x.unary(.abs).pow(Float(p)).sum(axes, keep: keep)
-        return call.push(try p == 1 ? sum : sum.pow(Float(1 / p)))
+        if p == 2 { return call.push(try x.unary(.square).sum(axes, keep: keep).rootOfSquares()) }
+        let sum = try (p == 1 ? x.unary(.abs) : x.unary(.abs).powerOfSum(p)).sum(axes, keep: keep)
+        return call.push(try p == 1 ? sum : sum.powerOfSum(1 / p))
     }
 
     private static let cumsum = tensorMethod(
@@ -119,12 +119,13 @@ enum TensorReductions {
         let word = largest ? "Largest" : "Smallest"
         return tensorMethod(
             name, [Argument("dimension", .integer, optional: true, "all if left out")], options: [keep], returns: pair, "\(word) element.",
-            "Along a dimension also where it is: the first position of several equal ones. The derivative goes to that element. `\(name)imum` compares two tensors.",
+            "Along a dimension also where it is: the first position of several equal ones, to which the derivative goes; over all elements equal ones share it, as in PyTorch. "
+                + "`\(name)imum` compares two tensors.",
             example: "local x = tensor.from{{1, 5}, {7, 3}}\nprint(x:\(name)():item())  --> \(largest ? 7 : 1).0\nlocal v, i = x:\(name)(2)\nprint(v[1], i[1])  --> \(largest ? "5.0\t2" : "1.0\t1")"
         ) { call in
             let x: Tensor = try call.this()
             guard let axis = try call.dimension(ifPresent: 1, of: x) else {
-                return call.push(try x.reshape([x.count]).extremum(0, largest: largest).values.reshape([]))
+                return call.push(try x.extreme(largest: largest))
             }
             let (values, indices) = try x.extremum(axis, largest: largest)
             let kept: Bool = try call.option("keep")
@@ -193,7 +194,7 @@ enum TensorReductions {
         example: "print(tensor.ones(2):equal(tensor.ones(2)))  --> true"
     ) { call in
         let a: Tensor = try call.this(), b: Tensor = try call.get(1)
-        return call.push(try a.shape == b.shape && (a.dtype == .int32 && b.dtype == .int32 ? a.ints() == b.ints() : a.floats() == b.floats()))
+        return call.push(try a.shape == b.shape && (a.dtype == .int32 && b.dtype == .int32 ? a.ints() == b.ints() : a.numbers() == b.numbers()))
     }
 
     private static let allclose = tensorMethod(

@@ -258,7 +258,7 @@ enum TensorShape {
         "The tensor with a number where the mask is not 0.", example: "local x = tensor.from{1, -2}\nprint(x:masked_fill(x:lt(0), 0):sum():item())  --> 1.0"
     ) { call in
         let x: Tensor = try call.this()
-        return call.push(try choose(call.get(1), Tensor.scalar(call.get(2)).cast(x.dtype), x))
+        return call.push(try choose(call.get(1), Tensor.number(call.get(2), x.dtype, for: "masked_fill"), x))
     }
 
     /// `a` where the condition is not 0, else `b`; float32 unless both are int32.

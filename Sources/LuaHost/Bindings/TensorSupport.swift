@@ -55,7 +55,7 @@ extension Call {
     /// A tensor or number operand of a method or function.
     func operand(_ i: Int) throws -> Tensor {
         if let tensor = Tensor.read(thread, index(i)) { return tensor }
-        return try Tensor.scalar(get(i))
+        return try Tensor.number(get(i), .float32, for: "number")
     }
 
     /// Sizes given one by one or as a list, all 0 or more.

@@ -16,11 +16,31 @@ extension Translator {
         case .select:
             let condition = builder.add("Cast", [try name(step.inputs[0])], name: "\(step.name)/condition", [.to(.bool)])
             return builder.add("Where", [condition, try name(step.inputs[1]), try name(step.inputs[2])], name: step.name)
+        case .remainder:
+            return try remainder(step, name: step.name)
+        case .floorDivide:
+            let (a, b) = (try name(step.inputs[0]), try name(step.inputs[1]))
+            let whole = builder.add("Sub", [a, try remainder(step, name: "\(step.name)/remainder")], name: "\(step.name)/multiple")
+            let quotient = builder.add("Div", [whole, b], name: "\(step.name)/quotient")
+            return step.dtype == .int32 ? quotient : builder.add("Round", [quotient], name: step.name)
         case .cast(let dtype):
             return try node("Cast", step, [.to(dtype.onnx)])
         default:
             return nil
         }
+    }
+
+    /// With the sign of the divisor: ONNX has that for integers only.
+    private func remainder(_ step: Step, name: String) throws -> String {
+        let (a, b) = (try self.name(step.inputs[0]), try self.name(step.inputs[1]))
+        if step.dtype == .int32 { return builder.add("Mod", [a, b], name: name) }
+        let zero = builder.number(0, .float32)
+        let rest = builder.add("Mod", [a, b], name: "\(name)/fmod", [.int("fmod", 1)])
+        let signs = [rest, b].map { builder.add("Less", [$0, zero], name: "\(name)/negative") }
+        let differs = builder.add("Xor", signs, name: "\(name)/differs")
+        let isNone = builder.add("Equal", [rest, zero], name: "\(name)/none")
+        let turns = builder.add("And", [differs, builder.add("Not", [isNone], name: "\(name)/some")], name: "\(name)/turns")
+        return builder.add("Where", [turns, builder.add("Add", [rest, b], name: "\(name)/turned"), rest], name: name)
     }
 
     private func unary(_ function: UnaryFunction, _ x: String, _ step: Step) throws -> String {
@@ -105,7 +125,7 @@ extension Translator {
 extension Translator.Step {
     /// The number of a `scalar` operation for each batch.
     fileprivate var scalars: [Float] {
-        operations.compactMap { if case .scalar(_, let value, _) = $0 { value } else { nil } }
+        operations.compactMap { if case .scalar(_, let value, _) = $0 { Float(value) } else { nil } }
     }
 }
 

@@ -5,7 +5,7 @@ extension Translator {
     /// - Returns: nil for an operation of another kind.
     func reshaping(_ step: Step) throws -> String? {
         switch step.operations[0] {
-        case .detach:
+        case .detach, .alias, .copy:
             return try name(step.inputs[0])
         case .broadcast:
             return try broadcast(step)
@@ -93,6 +93,8 @@ extension Translator {
         switch step.operations[0] {
         case .sum(let axes, let keep):
             return try node("ReduceSum", step, [.int("keepdims", keep ? 1 : 0)], more: [builder.integers(axes)])
+        case .extreme(let largest):
+            return try node(largest ? "ReduceMax" : "ReduceMin", step, [.int("keepdims", 0)])
         case .argmax(let axis, let largest):
             let x = try name(step.inputs[0])
             let index = builder.add(largest ? "ArgMax" : "ArgMin", [x], name: "\(step.name)/index", [.int("axis", axis), .int("keepdims", 1)])

@@ -9,6 +9,14 @@ extension Operation {
         case .unary(let f): return [try f.derivative(x[0], y, g)]
         case .binary(let f): return try f.derivative(x[0], x[1], y, g)
         case .scalar(let f, let s, let first): return [try f.derivative(x[0], s, first, y, g)]
+        case .remainder:
+            let db = x[1].requiresGrad ? try -(g * Operation.floorDivide(x[0], x[1])) : nil
+            return [try g.sum(to: x[0].shape), try db?.sum(to: x[1].shape)]
+        case .floorDivide: return [nil, nil]
+        case .extreme:
+            // Shared by equal ones, as in PyTorch.
+            let isExtreme = try x[0].binary(.eq, y)
+            return [try isExtreme * (g / isExtreme.sum())]
         case .select:
             let (condition, zero) = (x[0], try Tensor.scalar(0))
             return [
@@ -122,8 +130,9 @@ extension BinaryFunction {
         case .mul: (da, db) = (a.requiresGrad ? try g * b : nil, b.requiresGrad ? try g * a : nil)
         case .div: (da, db) = (try g / b, b.requiresGrad ? try -(g * y / b) : nil)
         case .pow:
-            let safe = try Tensor.select(a.compare(.gt, 0), a, Tensor.scalar(1))
-            (da, db) = (try g * b * a.binary(.pow, b - 1), try g * y * safe.unary(.log))
+            // Where x^0 stands the slope is 0, and where 0^b does, that along b.
+            da = a.requiresGrad ? try Tensor.select(b.compare(.eq, 0), Tensor.scalar(0), g * b * a.binary(.pow, b - 1)) : nil
+            db = b.requiresGrad ? try Tensor.select(a.compare(.eq, 0) * b.compare(.ge, 0), Tensor.scalar(0), g * y * a.unary(.log)) : nil
         case .max, .min:
             // Where both are equal each gets half, as in PyTorch.
             let first = try a.binary(self == .max ? .gt : .lt, b)
@@ -135,13 +144,16 @@ extension BinaryFunction {
         return [try da?.sum(to: a.shape), try db?.sum(to: b.shape)]
     }
 
-    fileprivate func derivative(_ x: Tensor, _ s: Float, _ scalarFirst: Bool, _ y: Tensor, _ g: Tensor) throws -> Tensor? {
+    fileprivate func derivative(_ x: Tensor, _ s: Double, _ scalarFirst: Bool, _ y: Tensor, _ g: Tensor) throws -> Tensor? {
         switch self {
         case .add: return g
         case .sub: return scalarFirst ? try -g : g
-        case .mul: return try g * s
-        case .div: return scalarFirst ? try -(g * y / x) : try g / s
-        case .pow: return scalarFirst ? try g * y * Float(Glibc.log(Double(s))) : (s == 0 ? nil : try g * x.pow(s - 1) * s)
+        case .mul: return try g.scalar(.mul, s)
+        case .div: return scalarFirst ? try -(g * y / x) : try g.scalar(.div, s)
+        case .pow:
+            guard scalarFirst else { return s == 0 ? nil : try (g * x.pow(s - 1)).scalar(.mul, s) }
+            let slope = try (g * y).scalar(.mul, Glibc.log(s))
+            return s == 0 ? try Tensor.select(x.compare(.ge, 0), Tensor.scalar(0), slope) : slope
         case .max, .min: return try g * (x.scalar(self == .max ? .gt : .lt, s) + x.scalar(.eq, s) * 0.5)
         case .gate: return scalarFirst ? (s > 0 ? g : nil) : nil
         case .eq, .ne, .lt, .le, .gt, .ge: return nil

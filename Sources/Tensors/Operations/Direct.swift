@@ -25,7 +25,8 @@ extension Operation {
             (opcode, a, b) = (f.opcode, first, second)
         case .scalar(let f, let value, let scalarFirst) where f != .gate:
             guard let only = try operand(x[0]) else { return false }
-            (opcode, a, b) = scalarFirst ? (f.opcode, .number(value), only) : (f.opcode, only, .number(value))
+            let number = Elementwise.Operand.number(Float(value))
+            (opcode, a, b) = scalarFirst ? (f.opcode, number, only) : (f.opcode, only, number)
         default:
             return false
         }

@@ -70,7 +70,7 @@ struct ElementwiseChain {
             case .unary(let f): return emit(f.opcode, operands[0])
             case .binary(let f): return binary(f, operands[0], operands[1])
             case .scalar(let f, let s, let first):
-                return first ? binary(f, constant(s), operands[0]) : binary(f, operands[0], constant(s))
+                return first ? binary(f, constant(Float(s)), operands[0]) : binary(f, operands[0], constant(Float(s)))
             case .select: return emit(.select, operands[0], operands[1], operands[2])
             default: return emit(.copy, operands[0])
             }

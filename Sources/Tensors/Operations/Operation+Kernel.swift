@@ -27,7 +27,7 @@ extension Operation {
     /// Whether input `index` may have this layout; others are copied into a contiguous one first.
     func accepts(_ layout: TensorLayout, at index: Int) -> Bool {
         switch self {
-        case .unary, .binary, .scalar, .select, .concat, .slice, .permute, .broadcast, .detach, .alias, .copy, .pad, .unslice, .cast:
+        case .unary, .binary, .scalar, .select, .remainder, .floorDivide, .concat, .slice, .permute, .broadcast, .detach, .alias, .copy, .pad, .unslice, .cast:
             return true
         case .overwrite:
             return layout.isContiguous || index == 1
@@ -54,6 +54,8 @@ extension Operation {
     func kernel(_ x: [Operand], _ y: Operand) throws -> Launch {
         let n = x.count
         switch self {
+        case .remainder, .floorDivide:
+            return divisionKernel(x, y)
         case .unary, .binary, .scalar, .select:
             if y.dtype == .int32 { return integerKernel(x, y) }
             return ElementwiseChain(self, inputs: x.count).kernel(x, y)
@@ -80,6 +82,8 @@ extension Operation {
             return writeInto(y, x[0], before, before.map { _ in 1 }, fill: value)
         case .concat(let axis):
             return concatKernel(x, y, axis)
+        case .extreme(let largest):
+            return extremeKernel(x[0], largest)
         case .gather, .scatterAdd, .argmax, .argsort:
             return indexKernel(x, y)
         case .sum(let axes, _):
@@ -169,16 +173,15 @@ extension Operation {
         let walk = StridedWalk(y.shape, [x.layout.strides, y.layout.strides])
         if dtype == .float32 { return { p in walk.each { p.floats(1)[$0[1]] = Float(p.ints(0)[$0[0]]) } } }
         return { p in
-            walk.each { at in
+            try walk.each { at in
                 let value = p.floats(0)[at[0]]
-                p.ints(1)[at[1]] = value.isFinite ? Int32(clamping: Int64(value.clamped(-3e9, 3e9))) : 0
+                guard let whole = Int32(exactly: value.rounded(.towardZero)) else {
+                    throw TensorError("cast", "\(value) is no int32 (\(Int32.min) to \(Int32.max))")
+                }
+                p.ints(1)[at[1]] = whole
             }
         }
     }
-}
-
-extension Float {
-    fileprivate func clamped(_ low: Float, _ high: Float) -> Float { Swift.min(Swift.max(self, low), high) }
 }
 
 // Sums, products and indices.
@@ -269,6 +272,16 @@ extension Operation {
             }
         default:
             return { _ in }
+        }
+    }
+
+    private func extremeKernel(_ x: Operand, _ largest: Bool) -> Launch {
+        let count = x.layout.count
+        let find = Operation.argmax(axis: 0, largest: largest).indexKernel(
+            [Operand(TensorLayout(contiguous: [count]), x.dtype)], Operand(TensorLayout(contiguous: [1]), .int32))
+        return { p in
+            try find(p)
+            p.ints(1)[0] = p.ints(0)[Int(p.ints(1)[0])]
         }
     }
 

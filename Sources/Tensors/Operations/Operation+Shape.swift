@@ -5,7 +5,10 @@ extension Operation {
         switch self {
         case .unary, .scalar:
             return (x, inputs[0].dtype)
-        case .binary:
+        case .extreme:
+            guard inputs[0].count > 0 else { throw TensorError(name, "the tensor \(Shapes.text(x)) is empty") }
+            return ([], inputs[0].dtype)
+        case .binary, .remainder, .floorDivide:
             guard let shape = Shapes.broadcast(x, inputs[1].shape) else {
                 throw TensorError(name, "shapes \(Shapes.text(x)) and \(Shapes.text(inputs[1].shape)) do not broadcast: sizes must be equal or 1")
             }
@@ -106,7 +109,7 @@ extension Operation {
             shape[axis] = size
             return (shape, inputs[1].dtype)
         case .argmax(let axis, _):
-            guard shape[axis] > 0 else { throw TensorError("argmax", "dimension \(axis + 1) of \(Shapes.text(shape)) is empty") }
+            guard shape[axis] > 0 else { throw TensorError(name, "dimension \(axis + 1) of \(Shapes.text(shape)) is empty") }
             shape[axis] = 1
             return (shape, .int32)
         case .argsort:

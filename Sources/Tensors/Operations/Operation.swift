@@ -80,7 +80,10 @@ public indirect enum Operation: Hashable, Sendable {
     case unary(UnaryFunction)
     case binary(BinaryFunction)
     /// With a constant as one operand, the first one if `scalarFirst`.
-    case scalar(BinaryFunction, Float, scalarFirst: Bool)
+    case scalar(BinaryFunction, Double, scalarFirst: Bool)
+    /// (a, b): a - ⌊a / b⌋·b, with the sign of b; and ⌊a / b⌋, as NumPy and PyTorch have both.
+    case remainder
+    case floorDivide
     /// (condition, a, b): a where the condition is not 0, else b.
     case select
     case cast(DType)
@@ -108,6 +111,8 @@ public indirect enum Operation: Hashable, Sendable {
     case overwrite(TensorLayout, offset: Int)
     // Reductions.
     case sum(axes: [Int], keep: Bool)
+    /// The largest or smallest of all elements.
+    case extreme(largest: Bool)
     case argmax(axis: Int, largest: Bool)
     case argsort(axis: Int, descending: Bool)
     case matmul(transposeA: Bool, transposeB: Bool)
@@ -179,6 +184,9 @@ public indirect enum Operation: Hashable, Sendable {
         case .conv2d: "conv2d"
         case .batchNorm: "batch_norm"
         case .crossEntropy: "cross_entropy"
+        case .remainder: "%"
+        case .floorDivide: "//"
+        case .extreme(let largest): largest ? "max" : "min"
         case .select: "where"
         case .cast: "cast"
         case .broadcast: "expand"
@@ -195,7 +203,7 @@ public indirect enum Operation: Hashable, Sendable {
         case .asStrided: "as_strided"
         case .overwrite: "assign"
         case .sum: "sum"
-        case .argmax: "argmax"
+        case .argmax(_, let largest): largest ? "argmax" : "argmin"
         case .argsort: "sort"
         case .matmul: "matmul"
         case .convInputGradient: "conv2d_input_gradient"

@@ -110,21 +110,21 @@ extension Tensor {
     }
 
     /// With a number as the second operand, or as the first.
-    public func scalar(_ f: BinaryFunction, _ value: Float, scalarFirst: Bool = false) throws -> Tensor {
-        if dtype == .int32, f.isFractional || Int32(exactly: value) == nil {
+    public func scalar(_ f: BinaryFunction, _ value: Double, scalarFirst: Bool = false) throws -> Tensor {
+        if dtype == .int32, f.isFractional || (Int32(exactly: value) == nil && !f.isComparison) {
             return try cast(.float32).scalar(f, value, scalarFirst: scalarFirst)
         }
         return try Operation.scalar(f, value, scalarFirst: scalarFirst)(self)
     }
 
     /// 1 where the comparison holds, else 0.
-    public func compare(_ f: BinaryFunction, _ value: Float) throws -> Tensor { try scalar(f, value) }
+    public func compare(_ f: BinaryFunction, _ value: Double) throws -> Tensor { try scalar(f, value) }
 
     public static func select(_ condition: Tensor, _ a: Tensor, _ b: Tensor) throws -> Tensor { try Operation.select(condition, a, b) }
 
     public func cast(_ dtype: DType) throws -> Tensor { dtype == self.dtype ? self : try Operation.cast(dtype)(self) }
-    public func pow(_ exponent: Float) throws -> Tensor {
-        exponent == 1 ? self : exponent == 2 ? try unary(.square) : try scalar(.pow, exponent)
+    public func pow(_ exponent: Double) throws -> Tensor {
+        exponent == 1 ? try clone() : exponent == 2 ? try unary(.square) : try scalar(.pow, exponent)
     }
 
     public static func + (a: Tensor, b: Tensor) throws -> Tensor { try a.binary(.add, b) }
@@ -132,12 +132,44 @@ extension Tensor {
     public static func * (a: Tensor, b: Tensor) throws -> Tensor { try a.binary(.mul, b) }
     public static func / (a: Tensor, b: Tensor) throws -> Tensor { try a.binary(.div, b) }
     public static prefix func - (a: Tensor) throws -> Tensor { try a.unary(.neg) }
-    public static func + (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.add, b) }
-    public static func - (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.sub, b) }
-    public static func - (a: Float, b: Tensor) throws -> Tensor { try b.scalar(.sub, a, scalarFirst: true) }
-    public static func * (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.mul, b) }
-    public static func / (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.div, b) }
-    public static func / (a: Float, b: Tensor) throws -> Tensor { try b.scalar(.div, a, scalarFirst: true) }
+    public static func + (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.add, Double(b)) }
+    public static func - (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.sub, Double(b)) }
+    public static func - (a: Float, b: Tensor) throws -> Tensor { try b.scalar(.sub, Double(a), scalarFirst: true) }
+    public static func * (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.mul, Double(b)) }
+    public static func / (a: Tensor, b: Float) throws -> Tensor { try a.scalar(.div, Double(b)) }
+    public static func / (a: Float, b: Tensor) throws -> Tensor { try b.scalar(.div, Double(a), scalarFirst: true) }
+
+    /// Remainder with the sign of `other`, and floor of the quotient: exact for int32, as in NumPy and PyTorch for float32.
+    public func remainder(_ other: Tensor) throws -> Tensor { try divided(.remainder, other) }
+    public func floorDivided(by other: Tensor) throws -> Tensor { try divided(.floorDivide, other) }
+
+    private func divided(_ operation: Operation, _ other: Tensor) throws -> Tensor {
+        dtype == other.dtype ? try operation(self, other) : try operation(cast(.float32), other.cast(.float32))
+    }
+
+    /// √x, with the derivative 0 at 0 where that of the root is infinite: for roots of sums of squares (PyTorch's norm and std).
+    public func rootOfSquares() throws -> Tensor { try atZero { try $0.unary(.sqrt) } }
+
+    /// x^p of x >= 0, with the derivative 0 at 0.
+    public func powerOfSum(_ p: Double) throws -> Tensor { try atZero { try $0.pow(p) } }
+
+    /// f(x), and 0 with a derivative of 0 where x is 0.
+    private func atZero(_ f: (Tensor) throws -> Tensor) throws -> Tensor {
+        let isZero = try compare(.eq, 0)
+        return try Tensor.select(isZero, Tensor.scalar(0), f(Tensor.select(isZero, Tensor.scalar(1), self)))
+    }
+
+    /// Elements limited to low ... high; the derivative at a limit is 1, as in PyTorch.
+    public func clamped(low: Double?, high: Double?) throws -> Tensor {
+        let isWhole = [low, high].compactMap { $0 }.allSatisfy { Int32(exactly: $0) != nil }
+        if dtype == .int32, !isWhole { return try cast(.float32).clamped(low: low, high: high) }
+        var x = self
+        for (limit, side) in [(low, BinaryFunction.lt), (high, .gt)] {
+            guard let limit else { continue }
+            x = try Tensor.select(x.compare(side, limit), Tensor.number(limit, dtype, for: "clamp"), x)
+        }
+        return x
+    }
 }
 
 // Shape.
@@ -230,7 +262,7 @@ extension Tensor {
         var shape = self.shape
         shape.insert(1, at: axis)
         let column = try Tensor(ints: (0..<classes).map(Int32.init)).reshape([classes] + [Int](repeating: 1, count: self.shape.count - axis))
-        return try reshape(shape).cast(.float32).binary(.eq, column.cast(.float32)) * reshape(shape).cast(.float32).scalar(.ne, Float(ignore))
+        return try (reshape(shape).binary(.eq, column) * reshape(shape).scalar(.ne, Double(ignore))).cast(.float32)
     }
 }
 
@@ -239,7 +271,7 @@ extension Tensor {
     /// Sum over `axes` (all when nil).
     public func sum(_ axes: [Int]? = nil, keep: Bool = false) throws -> Tensor {
         let axes = (axes ?? Array(0..<rank)).sorted()
-        return axes.isEmpty ? self : try Operation.sum(axes: axes, keep: keep)(self)
+        return axes.isEmpty ? try clone() : try Operation.sum(axes: axes, keep: keep)(self)
     }
 
     public func mean(_ axes: [Int]? = nil, keep: Bool = false) throws -> Tensor {
@@ -247,11 +279,12 @@ extension Tensor {
         return try cast(.float32).sum(axes, keep: keep) / Float(values)
     }
 
-    /// Biased (`correction` 0) or unbiased (1) variance.
+    /// Biased (`correction` 0) or unbiased (1) variance; NaN where there are no more values than the correction takes off.
     public func variance(_ axes: [Int]? = nil, keep: Bool = false, correction: Int = 0) throws -> Tensor {
         let centred = try self - mean(axes, keep: true).expand(shape)
         let values = (axes ?? Array(0..<rank)).reduce(1) { $0 * shape[$1] }
-        return try centred.unary(.square).sum(axes, keep: keep) / Float(values - correction)
+        let freedom = Double(values) - Double(correction)
+        return try centred.unary(.square).sum(axes, keep: keep).scalar(.div, freedom > 0 ? freedom : .nan)
     }
 
     /// The sum over what broadcasting repeated.
@@ -263,6 +296,9 @@ extension Tensor {
     }
 
     public func argmax(_ axis: Int, largest: Bool = true) throws -> Tensor { try Operation.argmax(axis: axis, largest: largest)(self) }
+
+    /// The largest (or smallest) of all elements. NaN if there is one. The derivative is shared by equal ones.
+    public func extreme(largest: Bool = true) throws -> Tensor { try Operation.extreme(largest: largest)(self) }
 
     /// Largest (or smallest) values along `axis` and where they are.
     public func extremum(_ axis: Int, largest: Bool = true) throws -> (values: Tensor, indices: Tensor) {
@@ -318,6 +354,13 @@ extension Tensor {
 
     /// Batch norm over [N, C, ...] with the given statistics [2, C] (mean, variance), or its own when nil.
     public func batchNorm(statistics: Tensor? = nil, gamma: Tensor? = nil, beta: Tensor? = nil, epsilon: Float = 1e-5) throws -> Tensor {
+        if let statistics, statistics.requiresGrad, GradientMode.isEnabled {
+            // The norm's own derivative leaves its statistics out.
+            let deviation = try (statistics.channelRow(1, rank) + epsilon).unary(.sqrt)
+            let normal = try (self - statistics.channelRow(0, rank)) / deviation
+            let scaled = try gamma.map { try normal * $0.channels(rank) } ?? normal
+            return try beta.map { try scaled + $0.channels(rank) } ?? scaled
+        }
         let moments = try statistics ?? GradientMode.disabled { try Operation.moments(self) }
         return try Operation.batchNorm(epsilon: epsilon, batchStatistics: statistics == nil, gamma: gamma != nil, beta: beta != nil)
             .apply([self, moments] + (gamma.map { [$0] } ?? []) + (beta.map { [$0] } ?? []))

@@ -1,0 +1,154 @@
+-- Every function that takes a tensor, by its name in the registry (the test gives the names, `registered`): its derivative with respect to each tensor
+-- argument against central differences, or that it has none and says so; and that a result shares memory with an argument only where it is a view.
+--
+--   {f, shapes...}           differentiable in all arguments; options: low, high (range of the values), view = true (the result is a view),
+--                            refuses = {[i] = text} (argument i: an error with this text)
+--   none{f, shapes...}       the result has no history: comparisons, positions, numbers, text
+--   skip(reason)             no function of numbers
+local function none(case) case.none = true; return case end
+local function skip(reason) return {skip = reason} end
+local function method(name, ...)
+  local rest = {...}
+  return function(x) return x[name](x, table.unpack(rest)) end
+end
+local function ints(...) return tensor.from({...}, {dtype = "int32"}) end
+local unary = {}
+
+local cases = {
+  -- arithmetic
+  ["tensor.__add"] = {function(a, b) return a + b + (a + 2) + (3 + b) end, {2, 3}, {3}}, ["tensor.__sub"] = {function(a, b) return (a - b) * (1 - a) + (b - 2) end, {2, 3}, {1, 3}},
+  ["tensor.__mul"] = {function(a, b) return a * b * 2 end, {2, 3}, {2, 1}}, ["tensor.__div"] = {function(a, b) return a / b + 2 / b + a / 3 end, {2, 3}, {3}, low = 0.5},
+  ["tensor.__pow"] = {function(a, b) return a ^ b + a ^ 2 + a ^ -1.5 + 2 ^ a end, {2, 3}, {3}, low = 0.5},
+  ["tensor.__mod"] = {function(a, b) return (a + 1) % (b + 0.15) + a % 0.7 end, {2, 3}, {3}, low = 0.35, high = 0.4}, ["tensor.__idiv"] = {function(a, b) return (a + 1) // (b + 0.15) end, {2, 3}, {3}, low = 0.35, high = 0.4},
+  ["tensor.__unm"] = {function(a) return -a end, {3}}, ["tensor.__lt"] = none{function(a) return a:sum() < 3 end, {3}}, ["tensor.__le"] = none{function(a) return a:sum() <= 3 end, {3}},
+  ["tensor.__len"] = none{function(a) return #a end, {3}}, ["tensor.__pairs"] = {function(a) local s for _, row in pairs(a) do s = s and s * row or row * 1 end return s end, {2, 3}},
+  ["tensor:add"] = {function(a, b) return a:add(b):add(1) end, {2, 3}, {3}}, ["tensor:sub"] = {function(a, b) return a:sub(b):sub(1) end, {2, 3}, {3}},
+  ["tensor:mul"] = {function(a, b) return a:mul(b):mul(3) end, {2, 3}, {3}}, ["tensor:div"] = {function(a, b) return a:div(b):div(3) end, {2, 3}, {3}, low = 0.5},
+  ["tensor:maximum"] = {function(a, b) return a:maximum(b):maximum(0.2) end, {2, 3}, {3}}, ["tensor:minimum"] = {function(a, b) return a:minimum(b):minimum(0.2) end, {2, 3}, {3}},
+  ["tensor:pow"] = {function(a, b) return a:pow(b) + a:pow(1) + a:pow(2) + a:pow(3) + a:pow(0) end, {2, 3}, {3}, low = 0.5},
+  ["tensor:clamp"] = {function(a) return a:clamp(-0.31, 0.42) + a:clamp(nil, 0.1) + a:clamp(-0.1) end, {2, 3}},
+  ["tensor:lerp"] = {function(a, b, w) return a:lerp(b, w) + a:lerp(b, 0.3) end, {2, 3}, {2, 3}, {3}},
+  ["tensor:eq"] = none{method("eq", 0.5), {3}}, ["tensor:ne"] = none{method("ne", 0.5), {3}}, ["tensor:lt"] = none{method("lt", 0.5), {3}}, ["tensor:le"] = none{method("le", 0.5), {3}},
+  ["tensor:gt"] = none{method("gt", 0.5), {3}}, ["tensor:ge"] = none{method("ge", 0.5), {3}}, ["tensor:all"] = none{method("all"), {3}}, ["tensor:any"] = none{method("any"), {3}},
+  ["tensor:equal"] = none{function(a, b) return a:equal(b) end, {3}, {3}}, ["tensor:allclose"] = none{function(a, b) return a:allclose(b) end, {3}, {3}},
+  ["tensor:abs"] = {method "abs", {2, 3}}, ["tensor:neg"] = {method "neg", {2, 3}}, ["tensor:sign"] = {method "sign", {2, 3}}, ["tensor:exp"] = {method "exp", {2, 3}},
+  ["tensor:log"] = {method "log", {2, 3}, low = 0.5}, ["tensor:sqrt"] = {method "sqrt", {2, 3}, low = 0.5}, ["tensor:rsqrt"] = {method "rsqrt", {2, 3}, low = 0.5},
+  ["tensor:reciprocal"] = {method "reciprocal", {2, 3}, low = 0.5}, ["tensor:square"] = {method "square", {2, 3}}, ["tensor:relu"] = {method "relu", {2, 3}},
+  ["tensor:sigmoid"] = {method "sigmoid", {2, 3}}, ["tensor:tanh"] = {method "tanh", {2, 3}}, ["tensor:sin"] = {method "sin", {2, 3}}, ["tensor:cos"] = {method "cos", {2, 3}},
+  ["tensor:floor"] = {method "floor", {2, 3}, low = 0.2, high = 0.8}, ["tensor:ceil"] = {method "ceil", {2, 3}, low = 0.2, high = 0.8}, ["tensor:round"] = {method "round", {2, 3}, low = 0.6, high = 0.9},
+  -- reductions
+  ["tensor:sum"] = {function(a) return a:sum() + a:sum(1) * a:sum(2, {keep = true}) + a:sum({}) end, {2, 3}}, ["tensor:mean"] = {function(a) return a:mean() * a:mean(2) end, {2, 3}},
+  ["tensor:var"] = {function(a) return a:var() + a:var(2) + a:var(1, {correction = 0}):sum() end, {2, 3}}, ["tensor:std"] = {function(a) return a:std() + a:std(2, {correction = 0}) end, {2, 3}},
+  ["tensor:prod"] = {function(a) return a:prod() * a:prod(2) end, {2, 3}}, ["tensor:norm"] = {function(a) return a:norm() + a:norm(1, 2) + a:norm(3) + a:norm(math.huge) end, {2, 3}},
+  ["tensor:max"] = {function(a) return a:max() * (a:max(2)) end, {2, 3}}, ["tensor:min"] = {function(a) return a:min() * (a:min(2)) end, {2, 3}},
+  ["tensor:argmax"] = none{method("argmax", 2), {2, 3}}, ["tensor:argmin"] = none{method("argmin", 2), {2, 3}}, ["tensor:cumsum"] = {function(a) return a:cumsum(2) * a:cumsum() end, {2, 3}},
+  ["tensor:softmax"] = {method("softmax", 2), {2, 3}}, ["tensor:log_softmax"] = {method("log_softmax", 1), {2, 3}}, ["tensor:topk"] = {function(a) return (a:topk(2)) end, {2, 3}},
+  ["tensor:sort"] = {function(a) return (a:sort(2, {descending = true})) end, {2, 3}}, ["tensor:matmul"] = {function(a, b) return a:matmul(b) end, {2, 2, 3}, {3, 4}},
+  -- shapes
+  ["tensor:size"] = none{method("size"), {2, 3}}, ["tensor:dim"] = none{method("dim"), {2, 3}}, ["tensor:numel"] = none{method("numel"), {2, 3}},
+  ["tensor:reshape"] = {method("reshape", 3, 2), {2, 3}, view = true}, ["tensor:view"] = {method("view", 3, 2), {2, 3}, view = true}, ["tensor:flatten"] = {method("flatten"), {2, 3}, view = true},
+  ["tensor:squeeze"] = {method("squeeze"), {2, 1, 3}, view = true}, ["tensor:unsqueeze"] = {method("unsqueeze", 2), {2, 3}, view = true}, ["tensor:transpose"] = {method("transpose", 1, 2), {2, 3}, view = true},
+  ["tensor:t"] = {method("t"), {2, 3}, view = true}, ["tensor:permute"] = {method("permute", 3, 1, 2), {2, 3, 2}, view = true}, ["tensor:expand"] = {method("expand", 2, 3), {1, 3}, view = true},
+  ["tensor:narrow"] = {method("narrow", 2, 2, 2), {2, 3}, view = true}, ["tensor:select"] = {method("select", 2, 2), {2, 3}, view = true}, ["tensor:slice"] = {method("slice", 2, 1, 3, 2), {2, 3}, view = true},
+  ["tensor:split"] = {function(a) return a:split(2, 2)[1] end, {2, 3}, view = true}, ["tensor:chunk"] = {function(a) return a:chunk(3, 2)[2] end, {2, 3}, view = true},
+  ["tensor:flip"] = {method("flip", {1, 2}), {2, 3}}, ["tensor:pad"] = {method("pad", {1, 0}, {0, 2}, {value = 3}), {2, 3}},
+  ["tensor:gather"] = {function(a) return a:gather(2, tensor.from({{1, 1}, {3, 1}}, {dtype = "int32"})) end, {2, 3}},
+  ["tensor:index_select"] = {function(a) return a:index_select(2, {3, 1, 3}) end, {2, 3}}, ["tensor:masked_fill"] = {function(a, m) return a:masked_fill(m:gt(2), 2) * a:masked_fill(m:gt(-2), 2) end, {2, 3}, {2, 3}},
+  ["tensor:one_hot"] = none{function() return ints(0, 2):one_hot(3) end}, ["tensor.concat"] = {function(a, b) return tensor.concat({a, b}, 2) end, {2, 3}, {2, 1}},
+  ["tensor.cat"] = {function(a, b) return tensor.cat({a, b}) end, {2, 3}, {1, 3}}, ["tensor.stack"] = {function(a, b) return tensor.stack({a, b}, 2) end, {2, 3}, {2, 3}},
+  ["tensor.where"] = {function(c, a, b) return tensor.where(c:gt(0), a, b) + tensor.where(c, a, 2) end, {2, 3}, {2, 3}, {3}, low = 0.2},
+  -- history
+  ["tensor:clone"] = {method("clone"), {2, 3}}, ["tensor:contiguous"] = {function(a) return a:t():contiguous() end, {2, 3}}, ["tensor:detach"] = none{method("detach"), {3}, view = true},
+  ["tensor:cast"] = {method("cast", "float32"), {2, 3}, view = true}, ["tensor:float"] = {method("float"), {2, 3}, view = true}, ["tensor:int"] = none{method("int"), {3}},
+  ["tensor:item"] = none{function(a) return a:sum():item() end, {3}}, ["tensor:to_table"] = none{method("to_table"), {3}}, ["tensor:is_contiguous"] = none{method("is_contiguous"), {3}},
+  ["tensor:backward"] = skip "is the derivative", ["tensor.grad"] = skip "is the derivative", ["tensor:requires_grad_"] = skip "a mark", ["tensor:save"] = skip "a file", ["tensor.save"] = skip "a file",
+  ["tensor:free"] = skip "memory", ["tensor.zeros_like"] = none{function(a) return tensor.zeros_like(a) end, {3}}, ["tensor.ones_like"] = none{function(a) return tensor.ones_like(a) end, {3}},
+  -- writes in place: a history is an error, see history.lua
+  ["tensor:add_"] = skip "a write", ["tensor:sub_"] = skip "a write", ["tensor:mul_"] = skip "a write", ["tensor:div_"] = skip "a write", ["tensor:fill_"] = skip "a write",
+  ["tensor:fill"] = skip "a write", ["tensor:zero_"] = skip "a write", ["tensor:zero"] = skip "a write", ["tensor:copy_"] = skip "a write", ["tensor:copy"] = skip "a write",
+  -- layers and losses
+  ["nn.functional.conv2d"] = {function(x, w, b) return nn.functional.conv2d(x, w, b, {stride = 2, padding = 1}) end, {1, 2, 4, 4}, {2, 2, 3, 3}, {2}},
+  ["nn.functional.linear"] = {function(x, w, b) return nn.functional.linear(x, w, b) end, {2, 3}, {2, 3}, {2}},
+  ["nn.functional.batch_norm"] = {function(x, m, v, w, b)
+    return nn.functional.batch_norm(x, {mean = m, variance = v:square() + 0.5, weight = w, bias = b}) + nn.functional.batch_norm(x, {weight = w, bias = b})
+  end, {4, 2}, {2}, {2}, {2}, {2}},
+  ["nn.functional.max_pool2d"] = {function(x) return nn.functional.max_pool2d(x, {kernel = 2}) end, {1, 1, 4, 4}}, ["nn.functional.avg_pool2d"] = {function(x) return nn.functional.avg_pool2d(x, {kernel = 3, padding = 1, stride = 1}) end, {1, 1, 3, 3}},
+  ["nn.functional.resize"] = {function(x) return nn.functional.resize(x, {size = {4, 3}}) end, {1, 1, 2, 3}}, ["nn.functional.interpolate"] = {function(x) return nn.functional.interpolate(x, {scale = 2, mode = "nearest"}) end, {1, 1, 2, 2}},
+  ["nn.functional.dropout"] = {function(x) return nn.functional.dropout(x, 0) end, {3}, view = true}, ["nn.functional.classes"] = none{function(x) return nn.functional.classes(x) end, {2, 3}},
+  ["nn.functional.relu"] = {function(x) return nn.functional.relu(x) end, {3}}, ["nn.functional.sigmoid"] = {function(x) return nn.functional.sigmoid(x) end, {3}}, ["nn.functional.tanh"] = {function(x) return nn.functional.tanh(x) end, {3}},
+  ["nn.mse_loss"] = {function(x, y) return nn.mse_loss(x, y) end, {3}, {3}}, ["nn.l1_loss"] = {function(x, y) return nn.l1_loss(x, y) end, {3}, {3}},
+  ["nn.cross_entropy"] = {function(x) return nn.cross_entropy(x, ints(1, 0), {weights = tensor.from{1, 2, 3}}) + nn.cross_entropy(x, ints(2, 255)) end, {2, 3}},
+  ["nn.cross_entropy, weights"] = {function(x, w) return nn.cross_entropy(x, ints(1, 0), {weights = w}) end, {2, 3}, {3}, low = 0.2, refuses = "no derivative with respect to its class weights"},
+  -- modules are made of these operations; the numbers of metrics and pictures have no history
+  ["module.__call"] = {function(x) return nn.sequential{nn.tanh(), nn.softmax(2), nn.flatten(), nn.identity()}(x) end, {2, 3}},
+  ["supernet.__call"] = skip "SearchTests", ["supernet:step"] = skip "a step", ["supernet:loss"] = skip "SearchTests", ["supernet:gradients"] = skip "a step",
+  ["supernet:scores"] = none{function(x)
+    return nas.trellis{layers = 1, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {"skip_connect"}}}:supernet{classes = 2}:scores(x)
+  end, {1, 3, 8, 8}},
+  ["supernet:predict"] = skip "classes", ["supernet:plan"] = skip "a plan",
+}
+
+-- The name in the registry of a further case of a function ends at the comma.
+local known = {}
+for name in pairs(cases) do known[name:match("^[^,]+")] = true end
+for _, name in ipairs(registered) do assert(known[name], name .. " takes a tensor: give it a case in Tests/Scripts/registry/derivatives.lua") end
+
+local function inputs(case, marked)
+  local list = {}
+  for i = 2, #case do
+    list[#list + 1] = tensor.rand(case[i], {seed = 10 * i + #case[i], low = case.low or -1, high = case.high or 1, requires_grad = marked})
+  end
+  return list
+end
+local function is_tensor(x) return getmetatable(x) == "tensor" end
+
+local function differentiate(name, case)
+  local f, list = case[1], inputs(case, true)
+  local y = f(table.unpack(list))
+  assert(is_tensor(y) and y.requires_grad, name .. ": the result has no history")
+  local weights = tensor.rand(y.shape, {seed = 5, low = -1, high = 1})
+  local found = tensor.grad((y * weights):sum(), list)
+  local h = 1e-2
+  for i, x in ipairs(list) do
+    local plain = inputs(case, false)
+    local function value(j, step)
+      local flat = plain[i]:view(plain[i].count)
+      local before = flat[j]
+      flat[j] = before + step
+      local sum = (f(table.unpack(plain)) * weights):sum():item()
+      flat[j] = before
+      return sum
+    end
+    for j = 1, x.count do
+      local coarse, fine = (value(j, h) - value(j, -h)) / (2 * h), (value(j, h / 2) - value(j, -h / 2)) / h
+      local expected, got = (4 * fine - coarse) / 3, found[i]:flatten()[j]
+      assert(math.abs(expected - got) <= 1e-2 * math.max(1, math.abs(expected)),
+        ("%s: derivative with respect to argument %d, element %d: %g, by differences %g"):format(name, i, j, got, expected))
+    end
+  end
+end
+
+local function shares(name, case)
+  local list = inputs(case, false)
+  local y = case[1](table.unpack(list))
+  if not is_tensor(y) or y.dtype ~= "float32" or y.count == 0 then return end
+  local before = {}
+  for i, x in ipairs(list) do before[i] = x:clone() end
+  if not pcall(y.add_, y, 1) then y:detach()[{{1, 1}}]:sum() end -- an expanded one cannot be written
+  local changed = false
+  for i, x in ipairs(list) do changed = changed or not x:equal(before[i]) end
+  assert(not changed or case.view, name .. ": a write to the result changes an argument, and it is no view")
+end
+
+for name, case in pairs(cases) do
+  if case.none then
+    local y = case[1](table.unpack(inputs(case, true)))
+    assert(not is_tensor(y) or not y.requires_grad, name .. ": the result has a history")
+    shares(name, case)
+  elseif case.refuses then
+    fails(case.refuses, function() return case[1](table.unpack(inputs(case, true))) end)
+  elseif not case.skip then
+    differentiate(name, case)
+    shares(name, case)
+  end
+end
