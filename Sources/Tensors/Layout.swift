@@ -43,6 +43,33 @@ public struct TensorLayout: Hashable, Sendable {
     /// Elements from one image to the next.
     var batchStride: Int { shape[0] == 1 ? shape.dropFirst().reduce(1, *) : strides[0] }
 
+    /// The layout of the same elements, in the same order, with other sizes, where one set of strides reaches them; nil where they would have to be copied.
+    func reshaped(to target: [Int]) -> TensorLayout? {
+        if isContiguous || count == 0 { return TensorLayout(contiguous: target) }
+        var strides = [Int](repeating: 0, count: target.count)
+        var next = target.count - 1
+        // Stretches of dimensions that are walked through in one stride, the innermost first.
+        var d = shape.count - 1
+        while d >= 0 {
+            let step = self.strides[d]
+            var size = shape[d]
+            while d > 0, shape[d - 1] == 1 || self.strides[d - 1] == step * size {
+                d -= 1
+                size *= shape[d]
+            }
+            d -= 1
+            // Whole dimensions of the target have to fill the stretch.
+            var filled = 1
+            while next >= 0, filled < size || target[next] == 1 {
+                strides[next] = step * filled
+                filled *= target[next]
+                next -= 1
+            }
+            if filled != size { return nil }
+        }
+        return TensorLayout(shape: target, strides: strides)
+    }
+
     /// Strides that repeat this layout over `target` (0 where a dimension is repeated).
     func broadcastStrides(to target: [Int]) -> [Int] {
         let missing = target.count - shape.count

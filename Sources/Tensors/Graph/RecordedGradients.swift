@@ -17,8 +17,17 @@ final class RecordedGradients {
         }
         if !leaf.isSymbolic { recording.dependences.note(leaf) }
         let id = ObjectIdentifier(leaf)
-        guard let before = values[id] else { return set(gradient, of: leaf) }
-        values[id] = (leaf, try recording.differentiating { try before.value + gradient })
+        guard let sum = values[id] else { return set(gradient, of: leaf) }
+        // In the order in which they are added at once.
+        if !isCleared(leaf) { try takeIn(before(leaf), leaf) }
+        values[id] = (leaf, try recording.differentiating { try (values[id] ?? sum).value + gradient })
+    }
+
+    /// From here on the sum with the gradient of before the run is the graph's.
+    private func takeIn(_ before: Tensor?, _ leaf: Tensor) throws {
+        guard let before, let value = values[ObjectIdentifier(leaf)]?.value else { return }
+        forgotten[ObjectIdentifier(leaf)] = leaf
+        values[ObjectIdentifier(leaf)] = (leaf, try recording.differentiating { try before + value })
     }
 
     private func set(_ gradient: Tensor, of leaf: Tensor) {
@@ -49,10 +58,8 @@ final class RecordedGradients {
     func gradient(of leaf: Tensor) throws -> Tensor? {
         let id = ObjectIdentifier(leaf)
         if !isCleared(leaf), let before = before(leaf) {
-            guard let value = values[id]?.value else { return before }
-            // From here on the sum is the graph's.
-            forgotten[id] = leaf
-            values[id] = (leaf, try value + before)
+            if values[id] == nil { return before }
+            try takeIn(before, leaf)
         }
         guard let value = values[id]?.value else { return nil }
         // Two leaves may have the same value; a gradient that can be written in place is one's own.
@@ -83,10 +90,7 @@ final class RecordedGradients {
 
     /// Gradients that the graph computes, in the order in which they came.
     func final() throws -> [(leaf: Tensor, value: Tensor)] {
-        let written = Set(recording.memory.storages.map(ObjectIdentifier.init))
-        return try order.compactMap { values[$0] }.map { leaf, value in
-            (leaf, try recording.memory.independent(recording.value(of: value), of: written))
-        }
+        try order.compactMap { values[$0] }.map { leaf, value in (leaf, try recording.memory.independent(recording.value(of: value))) }
     }
 }
 

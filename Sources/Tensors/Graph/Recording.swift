@@ -89,7 +89,7 @@ public final class Recording {
         if requiresGrad { try operation.refuseWithoutDerivative(inputs) }
         let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
         if let same = known[key] {
-            if !operation.isView { memory.noteShared(same) }
+            try memory.noteShared(same)
             return same
         }
         let tensor = Tensor(shape: shape, dtype: dtype, recording: self)

@@ -70,7 +70,8 @@ final class WrittenMemory {
         }
     }
 
-    func noteShared(_ tensor: Tensor) { shared.insert(ObjectIdentifier(tensor)) }
+    /// An operation is written down a second time: unless it only looks at memory, two values of a function are one tensor here.
+    func noteShared(_ tensor: Tensor) throws { if try viewed(by: tensor) == nil { shared.insert(ObjectIdentifier(tensor)) } }
 
     // MARK: Places
 
@@ -89,12 +90,18 @@ final class WrittenMemory {
         return Place(root: .value(tensor), layout: tensor.layout, offset: 0)
     }
 
+    /// What a promise looks at in another way; nil for one in memory of its own.
+    private func viewed(by tensor: Tensor) throws -> Tensor? {
+        guard tensor.isSymbolic, let node = tensor.node, node.operation.isView, let input = node.inputs.first,
+            node.operation.viewLayout(try place(of: input).layout, tensor.shape) != nil
+        else { return nil }
+        return input
+    }
+
     /// The tensor that a view of stored memory or of an argument was made from, and the operations that lead from there to it.
     func chain(to tensor: Tensor) throws -> (base: Tensor, operations: [Operation]) {
         if let handle = handles[ObjectIdentifier(tensor)] { return try chain(to: handle) }
-        guard tensor.isSymbolic, let node = tensor.node, node.operation.isView, let input = node.inputs.first,
-            node.operation.viewLayout(try place(of: input).layout, tensor.shape) != nil
-        else { return (tensor, []) }
+        guard let input = try viewed(by: tensor), let node = tensor.node else { return (tensor, []) }
         let (base, operations) = try chain(to: input)
         return (base, operations + [node.operation])
     }
@@ -132,7 +139,7 @@ final class WrittenMemory {
         if let handle = handles[ObjectIdentifier(tensor)] { return try current(handle) }
         if tensor.isSymbolic {
             if let cell = cells[ObjectIdentifier(tensor)] { return try value(of: tensor, in: cell, try place(of: tensor)) }
-            guard let node = tensor.node, node.operation.isView, let input = node.inputs.first else { return tensor }
+            guard let input = try viewed(by: tensor), let node = tensor.node else { return tensor }
             let now = try current(input)
             // Made of what stands there now, the view is found again among the equal operations.
             return now === input ? tensor : try GradientMode.with(tensor.requiresGrad) { try recording.append(node.operation, [now], tensor.shape, tensor.dtype) }
@@ -189,18 +196,18 @@ final class WrittenMemory {
 
     /// What a run has to write into memory that outlives it: stored tensors, and arguments.
     func assignments() throws -> [(target: Tensor, value: Tensor)] {
-        let written = Set(storages.map(ObjectIdentifier.init))
-        return try order.flatMap { id -> [(target: Tensor, value: Tensor)] in
+        try order.flatMap { id -> [(target: Tensor, value: Tensor)] in
             guard let cell = cells[id] else { return [] }
-            return try assignments(cell).map { ($0.target, try independent($0.value, of: written)) }
+            return try assignments(cell).map { ($0.target, try independent($0.value)) }
         }
     }
 
-    /// A value that no other write of the end of a run can change before it is read: itself, or a copy.
-    func independent(_ value: Tensor, of written: Set<ObjectIdentifier>) throws -> Tensor {
+    /// A value that no write of the end of a run can change before it is read: itself, or a copy.
+    func independent(_ value: Tensor) throws -> Tensor {
         var source = value
         while let node = source.node, source.isSymbolic, node.operation.isIdentity || node.operation.isView, let input = node.inputs.first { source = input }
-        guard !source.isSymbolic, let storage = source.storageIdentity, written.contains(storage) else { return value }
+        let root = source.isSymbolic ? ObjectIdentifier(source) : source.storageIdentity
+        guard let root, cells[root] != nil, source.node == nil else { return value }
         return try GradientMode.disabled { try recording.append(.copy, [value], value.shape, value.dtype) }
     }
 

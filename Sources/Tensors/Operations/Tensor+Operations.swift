@@ -54,7 +54,7 @@ extension Operation {
     /// Operations that only look at the same memory in another way.
     private func view(of inputs: [Tensor], _ shape: [Int]) throws -> Tensor? {
         guard var x = inputs.first else { return nil }
-        if case .reshape = self { x = try x.detach().contiguous() }
+        if case .reshape = self, x.layout.reshaped(to: shape) == nil { x = try x.detach().contiguous() }
         guard let (layout, shift) = viewLayout(x.layout, shape) else { return nil }
         return try x.view(layout, offset: x.offset + shift)
     }
@@ -68,7 +68,7 @@ extension Operation {
         case .asStrided(let layout, let offset):
             return x.isContiguous ? (layout, offset) : nil
         case .reshape:
-            return x.isContiguous ? (TensorLayout(contiguous: shape), 0) : nil
+            return x.reshaped(to: shape).map { ($0, 0) }
         case .permute(let order):
             return (TensorLayout(shape: shape, strides: order.map { x.strides[$0] }), 0)
         case .broadcast:
@@ -212,14 +212,7 @@ extension Tensor {
     public func select(_ axis: Int, _ index: Int) throws -> Tensor {
         var rest = shape
         rest.remove(at: axis)
-        let part = try narrow(axis, index, 1)
-        if let memory = part.layout.isContiguous ? nil : try? part.storage(), !part.requiresGrad, Recording.current == nil {
-            // A strided view stays a view: drop the dimension without a copy.
-            var strides = part.layout.strides
-            strides.remove(at: axis)
-            return Tensor(storage: memory, offset: part.offset, layout: TensorLayout(shape: rest, strides: strides), dtype: dtype)
-        }
-        return try part.reshape(rest)
+        return try narrow(axis, index, 1).reshape(rest)
     }
 
     public func pad(before: [Int], after: [Int], value: Float = 0) throws -> Tensor {
