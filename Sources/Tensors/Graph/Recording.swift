@@ -89,6 +89,8 @@ public final class Recording {
         if requiresGrad { try operation.refuseWithoutDerivative(inputs) }
         let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
         if let same = known[key] {
+            // The value as it was computed, where that memory was written since.
+            if memory.isWritten(same) { return try alias(of: same) }
             try memory.noteShared(same)
             return same
         }

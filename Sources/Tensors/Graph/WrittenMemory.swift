@@ -70,6 +70,9 @@ final class WrittenMemory {
         }
     }
 
+    /// Whether a computed value was written in place itself.
+    func isWritten(_ value: Tensor) -> Bool { cells[ObjectIdentifier(value)] != nil }
+
     /// An operation is written down a second time: unless it only looks at memory, two values of a function are one tensor here.
     func noteShared(_ tensor: Tensor) throws { if try viewed(by: tensor) == nil { shared.insert(ObjectIdentifier(tensor)) } }
 
