@@ -31,7 +31,7 @@ public final class SupernetObject: LuaObject {
                 example: SupernetMethods.tiny + "print(table.concat(supernet(tensor.zeros(1, 3, 16, 16)).shape, ' '))  --> 1 3 16 16",
                 body: { call in call.push(try call.this(as: SupernetObject.self).net(call.get(1))) }),
         ],
-        unique: true, describe: { $0.net.summary })
+        unique: true, anchors: { $0.net.luaAnchors }, describe: { $0.net.summary })
 }
 
 extension Supernet {

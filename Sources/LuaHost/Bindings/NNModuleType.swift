@@ -30,13 +30,18 @@ extension Module: LuaObject {
             }
             return push(Stack.string(call.thread, 2) ?? "", of: module, call)
         },
-        unique: true, describe: { $0.summary })
+        unique: true, anchors: { $0.luaAnchors }, describe: { $0.summary })
+
+    /// The anchors of all modules of scripts in the tree.
+    var luaAnchors: [LuaAnchor] {
+        ((self as? ScriptedModule).map { [$0.anchor] } ?? []) + children.flatMap(\.module.luaAnchors)
+    }
 
     /// Pushes the part of a module with a name, nil when there is none.
     private static func push(_ name: String, of module: Module, _ call: Call) -> Int {
         if let child = module.children.first(where: { $0.name == name }) { return call.push(child.module) }
         if let own = (module.ownParameters + module.ownBuffers).first(where: { $0.name == name }) { return call.push(own.tensor) }
-        if let value = (module as? ScriptedModule)?.values[name] { return call.push(value) }
+        if let scripted = module as? ScriptedModule, scripted.push(value: name, call.thread) { return 1 }
         return call.pushNil()
     }
 }
@@ -109,9 +114,10 @@ enum ModuleMethods {
         "children", returns: [Returns(.function)], "Walks the modules inside: for name, module in net:children() do.",
         example: "for name, m in nn.sequential{nn.relu()}:children() do print(name, m.kind) end  --> 1\trelu"
     ) { call in
-        let children = try call.this(as: Module.self).children
+        let module: Module = try call.this()
+        let children = module.children
         var next = 0
-        return call.push(function: "next") { call in
+        return call.push(function: "next", holding: module) { call in
             guard next < children.count else { return call.pushNil() }
             next += 1
             return call.push(children[next - 1].name) + call.push(children[next - 1].module)

@@ -5,6 +5,8 @@ import Tensors
 /// A Lua function of tensors that is recorded once for each kind of arguments and runs as a plan from then on.
 public final class CompiledFunction: LuaObject {
     private let function: LuaFunction
+    /// What the function hangs on, and the objects that recordings keep.
+    private let anchor: LuaAnchor
     private var variants: [Key: Variant] = [:]
     private var latest: Plan?
     private var calls = 0
@@ -23,16 +25,25 @@ public final class CompiledFunction: LuaObject {
         let compiled: Compiled
         let results: Results
         var lastUse = 0
+        /// Modules among the arguments, which the recorded function gets again when modes change.
+        private let held: [LuaReference]
 
-        init(_ compiled: Compiled, _ results: Results) {
+        init(_ compiled: Compiled, _ results: Results, held: [LuaReference]) {
             self.compiled = compiled
             self.results = results
+            self.held = held
         }
     }
 
-    private final class Results { var values: [LuaValue] = [] }
+    private final class Results {
+        var values: [LuaValue] = []
+        var held: [LuaReference] = []
+    }
 
-    init(_ function: LuaFunction) { self.function = function }
+    init(_ function: LuaFunction, on anchor: LuaAnchor) {
+        self.function = function.kept(by: anchor)
+        self.anchor = anchor
+    }
 
     public static let objectType = ObjectType(
         "compiled", of: CompiledFunction.self, summary: "A function that runs as a plan.",
@@ -51,7 +62,7 @@ public final class CompiledFunction: LuaObject {
                 example: "print(trellis.compile(function(x) return x * 2 end)(tensor.ones(3)):sum():item())  --> 6.0",
                 body: { call in try call.this(as: CompiledFunction.self).run(call) }),
         ],
-        unique: true, describe: { $0.text })
+        unique: true, anchors: { [$0.anchor] }, describe: { $0.text })
 
     private var text: String { "compiled function, \(variants.count) plan\(variants.count == 1 ? "" : "s")" }
 
@@ -65,7 +76,7 @@ public final class CompiledFunction: LuaObject {
         for i in stride(from: 1, through: call.count, by: 1) {
             values.append(try arguments.take(call.value(i)) { call.bad(i, "\($0) cannot be an argument of a compiled function; let the function capture it") })
         }
-        let variant = variant(Key(arguments: arguments.key, keepsHistory: GradientMode.isEnabled), values)
+        let variant = variant(Key(arguments: arguments.key, keepsHistory: GradientMode.isEnabled), values, arguments.objects)
         calls += 1
         variant.lastUse = calls
         let plan = try variant.compiled.plan(for: arguments.tensors)
@@ -74,19 +85,20 @@ public final class CompiledFunction: LuaObject {
         return call.push(all: variant.results.values.map { Slots.fill($0, outputs) })
     }
 
-    private func variant(_ key: Key, _ arguments: [LuaValue]) -> Variant {
+    private func variant(_ key: Key, _ arguments: [LuaValue], _ objects: [any LuaObject]) -> Variant {
         if let known = variants[key] { return known }
         let results = Results()
-        let function = function
+        let (function, anchor) = (function, anchor)
         let compiled = Compiled { promises in
             var found = Slots()
             results.values = try function.call(all: arguments.map { Slots.fill($0, promises) }).map { value in
                 try found.take(value) { HostError("a compiled function returned a \($0): only tensors, plain values, modules and tables of them can be returned") }
             }
+            results.held = found.objects.compactMap(anchor.keep)
             return found.tensors
         }
         if variants.count >= CompiledFunction.most, let oldest = variants.min(by: { $0.value.lastUse < $1.value.lastUse }) { variants[oldest.key] = nil }
-        let variant = Variant(compiled, results)
+        let variant = Variant(compiled, results, held: objects.compactMap(anchor.keep))
         variants[key] = variant
         return variant
     }
@@ -125,6 +137,8 @@ public final class CompiledFunction: LuaObject {
 /// Takes the tensors out of Lua values and puts others in their places.
 private struct Slots {
     private(set) var tensors: [Tensor] = []
+    /// Objects that are no tensors.
+    private(set) var objects: [any LuaObject] = []
     /// Structure, shapes and plain values as text.
     private(set) var key = ""
 
@@ -144,6 +158,7 @@ private struct Slots {
         case .object(let object):
             guard let tensor = object as? Tensor else {
                 key += "@\(UInt(bitPattern: ObjectIdentifier(object).hashValue));"
+                if let object = object as? any LuaObject { objects.append(object) }
                 return value
             }
             key += "\(tensor.dtype)\(tensor.shape);"
