@@ -23,3 +23,5 @@ void clua_open_anchors(lua_State *L);
 void clua_leave_anchors(lua_State *L, int index, void *object);
 /// Forgets what `clua_keep_result` kept, but for the first `count`.
 void clua_drop_results(lua_State *L, int count);
+/// Replaces math.random and math.randomseed by versions whose state can be kept.
+void clua_open_random(lua_State *L);

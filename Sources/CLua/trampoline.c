@@ -185,6 +185,7 @@ static int open_libraries(lua_State *L) {
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_unique);
   clua_open_anchors(L);
+  clua_open_random(L);
   return 0;
 }
 

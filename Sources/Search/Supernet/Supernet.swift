@@ -37,10 +37,9 @@ public final class Supernet: Module {
         self.space = space
         self.classes = classes
         self.seed = seed
-        let before = (RandomState.global.seed, RandomState.global.draws)
-        RandomState.global.seed = seed
-        RandomState.global.draws = 0
-        defer { (RandomState.global.seed, RandomState.global.draws) = before }
+        let before = RandomStreams.current
+        RandomStreams.start(seed: seed)
+        defer { before.resume() }
         let deviation = space.options.initialDeviation
         alpha = try Tensor.random(.normal(mean: 0, deviation: deviation), space.alphaShape).requireGrad()
         beta = try Tensor.random(.normal(mean: 0, deviation: deviation), space.betaShape).requireGrad()
