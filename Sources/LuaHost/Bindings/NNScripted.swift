@@ -16,6 +16,14 @@ final class ScriptedModule: Module {
     /// Whatever else was in the table: sizes, options, functions.
     private let values: [String: LuaReference]
 
+    /// Whether its function has asked for its training mode.
+    private var asksForMode = false
+    /// What its function may call beside its own children; made when it calls something else.
+    private lazy var tree = Set(ScriptedModule.all(in: self).map(ObjectIdentifier.init))
+    /// The last module of the network around it that its function called, and that network.
+    private weak var borrowed: Module?
+    private weak var lender: Module?
+
     /// Those whose function runs now, outermost first: what they call is part of the path in error messages.
     nonisolated(unsafe) private(set) static var running: [ScriptedModule] = []
 
@@ -55,6 +63,29 @@ final class ScriptedModule: Module {
         return nil
     }
 
+    override var hasMode: Bool { asksForMode }
+    func noteModeIsAskedFor() { asksForMode = true }
+
+    private static func all(in module: Module) -> [Module] { [module] + module.children.flatMap { all(in: $0.module) } }
+
+    /// Whether `module` belongs to this one, or to the network whose computation runs: weights may be shared inside of one network.
+    func mayCall(_ module: Module) -> Bool {
+        if tree.contains(ObjectIdentifier(module)) { return true }
+        guard let network = Module.outermost else { return false }
+        if borrowed === module, lender === network { return true }
+        guard network.contains(module) else { return false }
+        (borrowed, lender) = (module, network)
+        return true
+    }
+
+    /// The error for a module that a network should know of and does not.
+    func stranger(_ module: Module) -> HostError {
+        let trains = module.parameters().isEmpty ? [] : ["its parameters are never trained, counted or saved"]
+        return HostError(
+            "\(module.kind) is called in the function of '\(name)' but is no part of it: \((trains + ["train() and eval() do not reach it"]).joined(separator: ", and ")). "
+                + "Put it into the module: nn.module{part = ..., forward = function(self, x) return self.part(x) end}")
+    }
+
     override func forward(_ x: Tensor) throws -> Tensor {
         try entered {
             let what = passesSelf ? "forward of module '\(name)'" : "the function of '\(name)'"
@@ -66,7 +97,7 @@ final class ScriptedModule: Module {
 
     /// From Lua: arguments and results pass through as they are.
     func call(_ call: Call) throws -> Int {
-        try entered { try call.pass(to: function, passesSelf ? self as Module : nil) }
+        try computing { try entered { try call.pass(to: function, passesSelf ? self as Module : nil) } }
     }
 
     private func entered<T>(_ body: () throws -> T) rethrows -> T {
@@ -91,7 +122,9 @@ enum ScriptedBindings {
     private static let lambda = Binding(
         module: "nn", name: "lambda", parameters: [Argument("f", .function, "of a tensor, returns a tensor")],
         options: [Option("name", .string, default: "lambda", "what it prints as")], returns: [Returns(.object("module"))],
-        summary: "A layer without parameters that is a Lua function.", detail: "A compiled step runs it once, when it is recorded.",
+        summary: "A layer without parameters that is a Lua function.",
+        detail: "A compiled step runs it once, when it is recorded. A module with parameters, running statistics or a training mode that the function calls has to be a part of "
+            + "the module, or of the network around it: use nn.module for that.",
         example: "local net = nn.sequential{nn.lambda(function(x) return x * 2 end)}\nprint(net(tensor.ones(3)):sum():item())  --> 6.0"
     ) { call in
         call.push(ScriptedModule(try call.option("name"), try call.get(1), on: LuaAnchor(call.thread), passesSelf: false) as Module)

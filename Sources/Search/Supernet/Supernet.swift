@@ -125,7 +125,7 @@ public final class Supernet: Module {
     }
 
     public func loss(_ images: Tensor, _ labels: Tensor) throws -> Tensor {
-        try forward(images).crossEntropy(labels, ignore: ignore)
+        try self(images).crossEntropy(labels, ignore: ignore)
     }
 }
 
@@ -208,7 +208,7 @@ extension Supernet {
         if let known = inferences[key] { return known }
         let compiled = Compiled { [unowned self] inputs in
             try GradientMode.disabled {
-                let scores = try Module.inMode(training: training) { try forward(inputs[0]) }
+                let scores = try Module.inMode(training: training) { try self(inputs[0]) }
                 return [classify ? try scores.argmax(1).reshape([scores.shape[0], scores.shape[2], scores.shape[3]]) : scores]
             }
         }
