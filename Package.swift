@@ -31,7 +31,7 @@ let package = Package(
 
         // Shapes, storage, graph, derivatives, plans; then what is built on them. Imports go down only.
         .target(name: "Tensors", dependencies: ["Kernels", "CKernels", "CZlib"]),
-        .target(name: "Networks", dependencies: ["Tensors"]),
+        .target(name: "Networks", dependencies: ["Tensors", "CKernels"]),
         // libpng reports errors by longjmp; its calls stay in C.
         .target(name: "CImage", dependencies: ["CPNG"], linkerSettings: [.linkedLibrary("png")]),
         .target(name: "Segmentation", dependencies: ["Networks", "Tensors", "CImage", "CJPEG"]),

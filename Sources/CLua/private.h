@@ -16,3 +16,17 @@ void clua_keep_coroutine_traceback(lua_State *L, lua_State *coroutine);
 void clua_trace_setup(lua_State *L);
 /// Told by the allocator of each table, function, upvalue and coroutine that is made while tracing.
 void clua_trace_note_birth(clua_trace *trace, const void *block);
+
+/// Gives back one reference to a Swift object.
+void clua_give_back(void *object);
+/// Pushes a userdata that owns `object` and can do nothing else. +1 value.
+void clua_push_plain_box(lua_State *L, void *object);
+/// Makes the tables that anchors lie in.
+void clua_open_anchors(lua_State *L);
+/// Gives back the object of the userdata at `index`, which is going; anchors that only it held become roots, for as long as their
+/// objects live on.
+void clua_leave_anchors(lua_State *L, int index, void *object);
+/// Forgets what `clua_keep_result` kept, but for the first `count`.
+void clua_drop_results(lua_State *L, int count);
+/// Replaces math.random and math.randomseed by versions whose state can be kept.
+void clua_open_random(lua_State *L);

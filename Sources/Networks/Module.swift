@@ -45,11 +45,31 @@ open class Module {
 
     /// What a value of the result depends on; a module that does not say may depend on everything.
     open var reach: Reach { .anything }
+    /// Whether it computes something else in training than in evaluation.
+    open var hasMode: Bool { false }
+
+    /// Whether nothing in the tree has parameters, buffers or a mode: then no network has to know of it.
+    public var isStateless: Bool { !hasMode && ownParameters.isEmpty && ownBuffers.isEmpty && children.allSatisfy(\.module.isStateless) }
+
+    /// Whether `module` is this one or inside of it.
+    public func contains(_ module: Module) -> Bool { self === module || children.contains { $0.module.contains(module) } }
 
     /// The computation. Call the module itself (`module(x)`) so that errors name their place.
     open func forward(_ x: Tensor) throws -> Tensor { throw TensorError(kind, "has no forward computation") }
 
-    public func callAsFunction(_ x: Tensor) throws -> Tensor { try forward(x) }
+    public func callAsFunction(_ x: Tensor) throws -> Tensor { try computing { try forward(x) } }
+
+    /// The module whose computation runs now and is no part of another one's: the whole network.
+    nonisolated(unsafe) public private(set) static var outermost: Module?
+
+    /// Runs `body`, which is this module's computation.
+    @inline(__always)
+    public final func computing<T>(_ body: () throws -> T) rethrows -> T {
+        if Module.outermost != nil { return try body() }
+        Module.outermost = self
+        defer { Module.outermost = nil }
+        return try body()
+    }
 
     /// Parameters of the whole tree with their paths.
     public func parameters(prefix: String = "") -> [Named] {
@@ -97,32 +117,6 @@ open class Module {
         forced = training
         defer { forced = before }
         return try body()
-    }
-
-    /// Copies stored values in; names and shapes must agree.
-    public func load(_ values: [String: Tensor], strict: Bool = true) throws {
-        let own = state()
-        let known = Set(own.map(\.name))
-        let missing = own.filter { values[$0.name] == nil }.map(\.name)
-        let unknown = values.keys.filter { !known.contains($0) }.sorted()
-        if strict, !missing.isEmpty || !unknown.isEmpty {
-            throw TensorError(
-                "load",
-                "the file does not fit the network: \(Module.some(missing)) missing, \(Module.some(unknown)) not known; strict = false loads what fits")
-        }
-        for (name, tensor) in own {
-            guard let value = values[name] else { continue }
-            guard value.shape == tensor.shape else {
-                throw TensorError("load", "\(name) has shape \(value.shape) in the file, \(tensor.shape) in the network")
-            }
-        }
-        try GradientMode.disabled {
-            for (name, tensor) in own { if let value = values[name] { try tensor.assign(value) } }
-        }
-    }
-
-    private static func some(_ names: [String]) -> String {
-        names.isEmpty ? "none" : names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
     }
 
     /// The tree with shapes and counts.
@@ -200,19 +194,25 @@ public final class Lambda: Module {
     private let name: String
     private let text: String
     private let range: Reach
+    private let readsMode: Bool
     private let body: (Tensor, Module) throws -> Tensor
 
     /// - Parameters:
     ///   - reach: `.channel` only where `name` and `details` say all there is to say about the function.
-    ///   - body: also gets the module, for its training mode.
-    public init(_ name: String, details: String = "", reach: Reach = .anything, _ body: @escaping (Tensor, Module) throws -> Tensor) {
+    ///   - hasMode: whether the function looks at the module's training mode.
+    ///   - body: also gets the module.
+    public init(
+        _ name: String, details: String = "", reach: Reach = .anything, hasMode: Bool = false, _ body: @escaping (Tensor, Module) throws -> Tensor
+    ) {
         self.name = name
         text = details
         range = reach
+        readsMode = hasMode
         self.body = body
     }
 
     public override var reach: Reach { range }
+    public override var hasMode: Bool { readsMode }
 
     public override var kind: String { name }
     public override var details: String { text }

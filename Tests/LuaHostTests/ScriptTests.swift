@@ -50,8 +50,22 @@ final class ScriptTests: ScriptTestCase {
             case .failed(let error): XCTFail("\(error.message)\n\(error.traceback ?? "")")
             default: XCTFail("\(script) did not end")
             }
+            XCTAssertEqual(scripting.strays, 0, "\(script): Lua values were collected before what needs them")
             scripting.host.close()
             XCTAssertEqual(trellis_memory_live(), before, "\(script) leaves tensors behind")
+        }
+    }
+
+    /// Scripts that give the library Lua functions to keep, with a collector that never rests: nothing that is still needed may go.
+    func testNothingNeededIsCollected() throws {
+        let folder = String(#filePath.dropLast("LuaHostTests/ScriptTests.swift".count)) + "Scripts"
+        for script in ["networks_in_lua.lua", "compiled.lua", "nas_operators.lua"] {
+            let scripting = try Scripting()
+            XCTAssertNil(scripting.run(ScriptTests.prelude + "\ncollectgarbage('incremental', 1, 1000)"))
+            XCTAssertNil(scripting.run("scripts = '\(folder)'"))
+            if case .failed(let error) = scripting.host.runFile(folder + "/" + script, arguments: []) { XCTFail("\(error.message)\n\(error.traceback ?? "")") }
+            XCTAssertEqual(scripting.strays, 0, script)
+            scripting.host.close()
         }
     }
 }

@@ -13,6 +13,9 @@ final class Scripting {
 
     init() throws { host = try ScriptHost(.standard) }
 
+    /// Anchors that Swift still needed when Lua collected the last userdata that held them.
+    var strays: Int64 { host.state.map { clua_host_of($0).pointee.strays } ?? 0 }
+
     /// Runs a chunk; nil when it ended well.
     func run(_ source: String, name: String = "=[t]") -> String? {
         var options = EvaluationOptions()

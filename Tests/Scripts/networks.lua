@@ -57,7 +57,44 @@ assert(net:eval()(x):equal(other:eval()(x)))
 assert(net:state()['2.running_mean'])
 fails('the file does not fit the network', function() nn.linear(2, 2):load('net.safetensors') end)
 fails('weight has shape [2, 3] in the file, [3, 2] in the network', function() nn.linear(2, 3):load_state(nn.linear(3, 2):state()) end)
-nn.linear(2, 3):load_state({weight = tensor.zeros(3, 2)}, {strict = false})
+
+-- What does not fit is told, and nothing is taken over in silence.
+do
+  local function names(list) return table.concat(list, ' ') end
+  local net = nn.sequential{{'conv', nn.conv2d(3, 4, {kernel = 1})}, {'bn', nn.batch_norm(4)}}
+  local stored = {['conv.weight'] = tensor.ones(4, 3, 1, 1), ['conv.bias'] = tensor.ones(5), ['head.weight'] = tensor.ones(1), ['bn.running_var'] = tensor.zeros(4)}
+  local before = net:state()
+  fails('the file does not fit the network', function() net:load_state(stored) end)
+  same(net[1].weight, before['conv.weight'])
+  local report = net:load_state(stored, {strict = false})
+  same(names(report.taken), 'conv.weight bn.running_var')
+  same(names(report.missing), 'bn.weight bn.bias bn.running_mean')
+  same(names(report.unknown), 'head.weight')
+  same(report.shapes['conv.bias'], {{5}, {4}})
+  same(net[1].weight:sum(), 12.0)
+  same(net[1].bias, before['conv.bias'])
+  local whole = net:load_state(before)
+  same(#whole.taken, 6)
+  same(#whole.missing + #whole.unknown, 0)
+
+  -- An error when nothing fits, with the remedy where only the beginning of the names differs.
+  local function none(text, state) fails(text, function() net:load_state(state, {strict = false}) end) end
+  none("nothing fits: the file has module.conv.weight, the network conv.weight, conv.bias, bn.weight and 3 more; without 'module.' in front",
+    {['module.conv.weight'] = tensor.zeros(4, 3, 1, 1)})
+  none("with 'conv.' in front", {weight = tensor.zeros(4, 3, 1, 1)})
+  none('nothing fits: the file has none, the network', {})
+  none('and conv.weight with other shapes', {['conv.weight'] = tensor.zeros(3)})
+  none('nothing fits: the file has other', {other = tensor.zeros(3)})
+  same(#nn.relu():load_state({}, {strict = false}).taken, 0)
+
+  tensor.save('part.safetensors', stored)
+  local loaded, told = net:load('part.safetensors', {strict = false})
+  assert(loaded == net)
+  same(names(told.unknown), 'head.weight')
+  fails('the file does not fit the network', function() net:load('part.safetensors') end)
+  tensor.save('strange.safetensors', {other = tensor.zeros(3)})
+  fails('nothing fits', function() net:load('strange.safetensors', {strict = false}) end)
+end
 
 -- Seeds.
 assert(nn.conv2d(2, 2, {kernel = 1, seed = 4}).weight:equal(nn.conv2d(2, 2, {kernel = 1, seed = 4}).weight))

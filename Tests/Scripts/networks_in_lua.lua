@@ -44,6 +44,51 @@ fails('own words', function() nn.sequential{nn.lambda(function() error('own word
 fails("'train' is a method of modules, another name expected", function() nn.module{train = nn.relu(), forward = print} end)
 fails('a table with forward = function(self, x) ... end expected', function() nn.module{} end)
 
+-- What a function calls has to be a part of its module, or of the network around it.
+do
+  local stray = 'is called in the function of'
+  local conv, bn, drop, path = nn.conv2d(3, 3, {kernel = 1}), nn.batch_norm(3), nn.dropout(0.5), nn.drop_path(0.2)
+  local image = tensor.zeros(2, 3, 4, 4)
+  for _, part in ipairs{conv, bn, drop, path, nn.sequential{nn.relu(), conv}, nn.module{conv, forward = function(self, x) return self[1](x) end}} do
+    local alone = nn.lambda(function(x) return part(x) end)
+    fails(stray, function() alone(image) end)
+    fails(stray, function() nn.sequential{nn.relu(), alone}(image) end)
+    fails(stray, function() trellis.compile(function(x) return alone(x) end)(image) end)
+    fails(stray, function() nn.module{forward = function(self, x) return tensor.no_grad(function() return part(x) end) end}(image) end)
+    -- Inside of one network it may stand anywhere.
+    same(#nn.sequential{part, alone}(image).shape, 4)
+    same(#nn.module{inner = nn.sequential{nn.sequential{part}}, alone = alone, forward = function(self, x) return self.alone(x) end}(image).shape, 4)
+    -- Outside of functions of modules all is free.
+    same(#part(image).shape, 4)
+    same(#trellis.compile(function(x) return part(x) end)(image).shape, 4)
+  end
+  fails('its parameters are never trained, counted or saved, and train() and eval() do not reach it', function() nn.lambda(function(x) return conv(x) end)(image) end)
+  fails('no part of it: train() and eval() do not reach it. Put it into the module: nn.module{part = ..., forward = function(self, x) return self.part(x) end}',
+    function() nn.lambda(function(x) return drop(x) end)(image) end)
+  fails("in the function of 'inner'", function()
+    nn.lambda(function(x) return nn.lambda(function(y) return conv(y) end, {name = 'inner'})(x) end, {name = 'outer'})(image)
+  end)
+  -- A measurement is refused as well, before it changes anything.
+  local set = data.shapes{images = 2, size = {16, 16}, classes = 3, seed = 1}
+  local mean = bn.running_mean:clone()
+  fails(stray, function() metrics.evaluate(nn.lambda(function(x) return bn(x) end), set) end)
+  assert(bn.training and bn.running_mean:equal(mean))
+  fails(stray, function() nn.lambda(function(x) return bn(x) end):evaluate(set) end)
+  -- What nothing has to know of may be called anywhere; a function that asks for its mode is not of that kind.
+  local plain = nn.sequential{nn.relu(), nn.lambda(function(x) return x + 1 end), nn.max_pool2d{kernel = 2}, nn.dropout(0)}
+  same(#nn.lambda(function(x) return plain(x) end)(image).shape, 4)
+  local moody = nn.module{forward = function(self, x) return self.training and x or x + 1 end}
+  for i = 1, 2 do fails(stray, function() nn.lambda(function(x) return moody(x) end)(image) end) end
+  -- A supernet's operator, which is tried when it is defined; and a supernet.
+  fails(stray, function() nas.operator('astray', function(channels)
+    local inner = nn.conv2d(channels, channels, {kernel = 1})
+    return nn.lambda(function(x) return inner(x) end)
+  end) end)
+  local space = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {'skip_connect', 'sep_conv_3x3'}}}
+  local supernet = space:supernet{classes = 3, seed = 1}
+  fails(stray, function() nn.lambda(function(x) return supernet(x) end)(tensor.zeros(1, 3, 8, 8)) end)
+end
+
 -- Several arguments and results.
 local two = nn.module{forward = function(self, a, b, c) return a + b, c end}
 local sum, c = two(tensor.ones(1), tensor.ones(1), 'c')

@@ -66,7 +66,72 @@ third:load('adam.safetensors')
 same(third.steps, 2)
 turn(a, first); turn(b, second); turn(c, third)
 assert(a:equal(b) and a:equal(c))
-fails('has shape [2] in the file, [3] here', function() optim.adam{tensor.zeros(3, {requires_grad = true})}:load_state(state) end)
+fails('1.first has shape [2] in the state, [3] here', function() optim.adam{tensor.zeros(3, {requires_grad = true})}:load_state(state) end)
+
+-- A state of another rule, of other parameters or damaged is refused, and changes nothing.
+do
+  local function used(make, count)
+    local list = {}
+    for i = 1, count or 1 do list[i] = tensor.from({1, 2}, {requires_grad = true}) end
+    local o = make(list)
+    for i = 1, count or 1 do list[i].grad = tensor.ones(2) end
+    o:step()
+    return o
+  end
+  local makes = {
+    adam = function(p) return optim.adam(p, {lr = 0.1}) end, adamw = function(p) return optim.adamw(p, {lr = 0.1}) end,
+    sgd = function(p) return optim.sgd(p, {lr = 1, momentum = 0.9}) end, plain = function(p) return optim.sgd(p, {lr = 1}) end,
+  }
+  for from, made in pairs(makes) do
+    for to, make in pairs(makes) do
+      local state, target = used(made):state(), used(make)
+      local before = target:state()
+      if target.rule == state.rule then
+        target:load_state(state)
+      else
+        fails(('it is of the rule %s, not %s'):format(state.rule, target.rule), function() target:load_state(state) end)
+        state.rule = nil  -- as it was stored before states said it: the moments tell, but not Adam from AdamW
+        if target.rule == 'sgd' or state.tensors['1.second'] == nil then fails('is it of another rule?', function() target:load_state(state) end) end
+        same(target:state().steps, before.steps)
+      end
+    end
+  end
+  local function named(...)
+    local list = {}
+    for _, name in ipairs{...} do list[name] = tensor.from({1}, {requires_grad = true}) end
+    return optim.adam(list)
+  end
+  fails('parameters a missing, b not known', function() named('a'):load_state(named('b'):state()) end)
+  fails('parameters b missing, none not known', function() named('a', 'b'):load_state(named('a'):state()) end)
+  fails('parameters none missing, b not known', function() named('a'):load_state(named('a', 'b'):state()) end)
+  local function change(text, f)
+    local state, o = used(makes.adam, 2):state(), used(makes.adam, 2)
+    f(state)
+    fails(text, function() o:load_state(state) end)
+    same(o.steps, 1)
+  end
+  change('1.first has shape [3] in the state, [2] here', function(s) s.tensors['1.first'] = tensor.zeros(3) end)
+  change('2.second is missing', function(s) s.tensors['2.second'] = nil end)
+  change('none missing, x not known', function(s) s.tensors['x.first'] = tensor.zeros(2) end)
+  change('none missing, x not known', function(s) s.counts.x = 1 end)
+  change('its counts of steps are not 0 or more', function(s) s.steps = -1 end)
+  change("the rule 'lion', which is not known", function(s) s.rule = 'lion' end)
+  change('a table with tensors, counts and steps expected', function(s) s.steps = 0.5 end)
+
+  -- The same from files, also of a release that did not store the rule.
+  local adam = used(makes.adam)
+  adam:save('adam.safetensors')
+  fails('adam.safetensors: optim.sgd: the state does not fit: it is of the rule adam, not sgd', function() used(makes.sgd):load('adam.safetensors') end)
+  local tensors, metadata = tensor.load('adam.safetensors')
+  metadata.rule, metadata.parameters = nil, nil
+  tensor.save('old.safetensors', tensors, {metadata = metadata})
+  same(used(makes.adam):load('old.safetensors').steps, 1)
+  fails('old.safetensors: optim.sgd', function() used(makes.sgd):load('old.safetensors') end)
+  metadata['count.1'] = 'x'
+  tensor.save('bad.safetensors', tensors, {metadata = metadata})
+  fails('bad.safetensors: the state is damaged', function() used(makes.adam):load('bad.safetensors') end)
+  fails('not the state of an optimiser', function() nn.linear(1, 1):save('net.safetensors'); adam:load('net.safetensors') end)
+end
 
 -- Training works.
 local x = tensor.randn(64, 2, {seed = 1})
@@ -83,6 +148,38 @@ for _, make in ipairs{
   end
   near(line.bias, 0.5, 0.01)
   near(line.weight[{1, 2}], -2, 0.01)
+end
+
+-- Rates and the like are numbers of 0 or more, wherever they are set.
+for text, wrong in pairs{['nan'] = 0 / 0, ['inf'] = math.huge, ['-1'] = -1} do
+  local w = tensor.ones(1, {requires_grad = true})
+  local o = optim.sgd({w}, {lr = 1, momentum = 0.5})
+  for what, f in pairs{
+    ['lr of sgd'] = function() optim.sgd({w}, {lr = wrong}) end, ['weight_decay'] = function() optim.adam({w}, {weight_decay = wrong}) end,
+    ['momentum'] = function() optim.sgd({w}, {lr = 1, momentum = wrong}) end, ['eps'] = function() optim.adam({w}, {eps = wrong}) end,
+    ['of a group'] = function() optim.sgd({{w, lr = wrong}}, {lr = 1}) end, ['field lr'] = function() o.lr = wrong end,
+    ['group lr'] = function() o.groups[1].lr = wrong end, ['group decay'] = function() o.groups[1].weight_decay = wrong end,
+    ['group momentum'] = function() o.groups[1].momentum = wrong end, ['constant'] = function() optim.constant(wrong) end,
+    ['cosine from'] = function() optim.cosine{from = wrong, steps = 3} end, ['cosine to'] = function() optim.cosine{from = 1, to = wrong, steps = 3} end,
+    ['poly from'] = function() optim.poly{from = wrong, steps = 3} end, ['poly to'] = function() optim.poly{from = 1, to = wrong, steps = 3} end,
+    ['power'] = function() optim.poly{from = 1, steps = 3, power = wrong} end, ['step'] = function() optim.step{from = wrong, every = 3} end,
+    ['factor'] = function() optim.step{from = 1, every = 3, factor = wrong} end, ['the step'] = function() optim.constant(1)(wrong) end,
+    ['the step of a warm-up'] = function() optim.warm_up{steps = 3, next = optim.constant(1)}(wrong) end,
+  } do
+    local fine, message = pcall(f)
+    if fine or not message:find(text, 1, true) or not message:find('expected, got') then error(what .. ' ' .. text .. ': ' .. tostring(message)) end
+  end
+  if wrong ~= math.huge then
+    fails('a number above 0 expected', function() optim.sgd({w}, {lr = 1, clip = wrong}) end)
+    fails('a number above 0 expected', function() o.clip = wrong end)
+  end
+  same(o.lr, 1.0)
+end
+for _, steps in ipairs{0, -3} do
+  for _, f in ipairs{
+    function() optim.cosine{from = 1, steps = steps} end, function() optim.poly{from = 1, steps = steps} end, function() optim.step{from = 1, every = steps} end,
+    function() optim.warm_up{steps = steps, next = optim.constant(1)} end,
+  } do fails('1 step or more expected', f) end
 end
 
 -- Schedules.

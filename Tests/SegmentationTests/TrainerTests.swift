@@ -1,3 +1,4 @@
+import CKernels
 import Kernels
 import Networks
 import Tensors
@@ -57,9 +58,10 @@ final class TrainerTests: TemporaryDirectoryTestCase {
         XCTAssertEqual(try bits(net), before)
     }
 
-    /// Killed after any row and resumed on another number of threads, a run ends in the same bits.
+    /// Killed after any row and resumed on another number of threads, a run ends in the same bits; also if something is drawn at each row.
     func testResumesBitForBit() throws {
         struct Killed: Error {}
+        var drawn: [Int: Set<String>] = [:]
         let threads = ThreadPool.threads
         defer { ThreadPool.threads = threads }
         func trainer(_ name: String) throws -> Trainer {
@@ -67,6 +69,10 @@ final class TrainerTests: TemporaryDirectoryTestCase {
             options.accumulate = 2
             let trainer = try Trainer(Nets.full(3), data(), validation: data(3, seed: 2), options: options)
             (trainer.checkpointPath, trainer.logPath) = (path(name + ".safetensors"), path(name + ".csv"))
+            trainer.onRow = { row in
+                let tensor = try Tensor.random(.uniform(low: 0, high: 1), [1]).item()
+                drawn[row.step, default: []].insert("\(tensor) \(trellis_script_random_next())")
+            }
             return trainer
         }
         ThreadPool.threads = 2
@@ -98,6 +104,7 @@ final class TrainerTests: TemporaryDirectoryTestCase {
             XCTAssertEqual(best[0].count, 7)
             XCTAssertTrue(best[0] == best[1])
         }
+        XCTAssertEqual(drawn.mapValues(\.count), [2: 1, 4: 1, 6: 1])
     }
 
     func testResumingAnotherRunIsAnErrorThatChangesNothing() throws {

@@ -26,3 +26,12 @@ int64_t trellis_memory_add(int64_t bytes);
 int64_t trellis_memory_live(void);
 int64_t trellis_memory_peak(void);
 void trellis_memory_reset_peak(void);
+
+/// The generator of Lua's math.random: the next 64 bits, and a start from two numbers as math.randomseed makes it.
+uint64_t trellis_script_random_next(void);
+void trellis_script_random_seed(uint64_t first, uint64_t second);
+/// Its state, never all zero.
+void trellis_script_random_save(uint64_t into[4]);
+void trellis_script_random_restore(const uint64_t from[4]);
+/// Numbers drawn since the start of the process: tells whether a piece of a script drew any.
+uint64_t trellis_script_random_draws(void);

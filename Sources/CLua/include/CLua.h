@@ -18,8 +18,10 @@ typedef struct clua_host {
   void *swift;          ///< the Swift object that owns the state
   int in_swift;         ///< above zero while a Swift frame stands between here and the nearest protected call
   int depth;            ///< nesting of top-level runs
+  int results;          ///< values that clua_keep_result has kept
   bool closed;          ///< lua_close has begun: registry references must no longer be dropped
   int64_t objects;      ///< userdata of ours alive
+  int64_t strays;       ///< anchors whose last userdata went before their objects: see anchors.c. 0 unless the host has a fault
   int64_t base, limit;  ///< bytes outside Lua's heap: smallest threshold, and the one in force
   int64_t collections;  ///< full collections made because of `limit`
   struct clua_trace *trace;  ///< what a function that is being recorded reads of Lua; NULL while none is
@@ -83,9 +85,10 @@ static inline clua_box *clua_to_box(lua_State *L, int index, const void *type) {
 }
 
 /// Pushes a userdata that takes over one reference to `object`. +1 value. False if `type` has no metatable in this state.
-static inline bool clua_push_box(lua_State *L, const void *type, void *object) {
+/// `anchored`: it has room for what clua_hold_anchors notes.
+static inline bool clua_push_box(lua_State *L, const void *type, void *object, bool anchored) {
   lua_checkstack(L, 3);
-  clua_box *box = (clua_box *)lua_newuserdatauv(L, sizeof(clua_box), 0);
+  clua_box *box = (clua_box *)lua_newuserdatauv(L, sizeof(clua_box), anchored ? 1 : 0);
   box->type = type;
   box->object = object;
   clua_host_of(L)->objects++;
@@ -94,13 +97,29 @@ static inline bool clua_push_box(lua_State *L, const void *type, void *object) {
   return known;
 }
 /// As clua_push_box, but an object that has a userdata already gets the same one (its reference is given back then).
-bool clua_push_unique_box(lua_State *L, const void *type, void *object);
-/// Releases the object and empties the box.
-void clua_free_box(lua_State *L, clua_box *box);
+bool clua_push_unique_box(lua_State *L, const void *type, void *object, bool anchored);
+/// Releases the object of the userdata of ours at `index` and empties its box.
+void clua_free_box(lua_State *L, int index);
 
 /// Makes the metatable of `type` out of the values on the stack, in this order: table of methods, table of getters, table of
 /// setters, function for other keys read or nil, function for other keys written or nil, table of further metamethods. Pops them.
 void clua_make_type(lua_State *L, const void *type, const char *name);
+
+// MARK: - Anchors: Lua values that belong to a Swift object. Out of memory apart, none of these raises.
+
+/// Makes an anchor, an empty table that stays until it is held by a userdata, and from then on for as long as one holds it. Returns its number.
+int clua_anchor_make(lua_State *L);
+/// Pushes the anchor's table, +1 value. False, and nothing pushed, when it is gone.
+bool clua_anchor_push(lua_State *L, int anchor);
+/// Forgets the anchor and its values.
+void clua_anchor_free(lua_State *L, int anchor);
+/// Lets the anchored userdata at `index` hold these anchors: all that its object leads to.
+void clua_hold_anchors(lua_State *L, int index, const int *anchors, int count);
+/// Whether clua_hold_anchors was called for the userdata at `index`.
+bool clua_knows_anchors(lua_State *L, int index);
+/// Keeps the value at `index`, if it is a userdata that holds anchors, until the native function that runs now returns: Swift has it
+/// from a call of Lua's, and no userdata may lead to it yet.
+void clua_keep_result(lua_State *L, int index);
 
 // MARK: - Small things that are macros or variadic in lua.h. None of them raises.
 

@@ -54,7 +54,7 @@ enum CheckpointModule {
         "checkpoint", summary: "Saves and continues runs, bit for bit.",
         detail: """
             A checkpoint is one safetensors file: tensors as NAME/PATH, the rest as JSON in its metadata. It holds modules (with running statistics), optimisers \
-            (moments, counters, settings), loaders (where they stand), tensors, plain values, and the stream of `tensor.manual_seed`.
+            (moments, counters, settings), loaders (where they stand), tensors, plain values, and the streams of `tensor.manual_seed` and `math.random`.
             """,
         bindings: [save, load])
 
@@ -89,7 +89,7 @@ enum CheckpointModule {
     private static let load = Binding(
         module: "checkpoint", name: "load",
         parameters: [Argument("path", .string), Argument("objects", .table, optional: true, "objects to put back, by the names they were saved under")],
-        options: [Option("random", .boolean, "whether the stream of tensor.manual_seed continues too; by default when there are objects")],
+        options: [Option("random", .boolean, "whether the streams of tensor.manual_seed and math.random continue too; by default when there are objects")],
         returns: [Returns(.table, "the plain values, and tensors that were not asked for")], summary: "Puts objects back as they were and returns the plain values.",
         detail: "Everything is checked first: a checkpoint of another network, space, optimiser or data is refused and nothing is changed. Objects that are not named stay.",
         example: """

@@ -47,7 +47,8 @@ public final class LoaderObject: LuaObject {
 
     private static let next = Binding(
         module: "loader", name: "next", returns: [Returns(.tensor, "images [N, 3, H, W]"), Returns(.tensor, "labels [N, H, W], int32")],
-        summary: "The next batch; after the last of an epoch the first of the following one.", detail: "Errors of files come here, with the file's name.",
+        summary: "The next batch; after the last of an epoch the first of the following one.", detail: "Errors of files come here, with the file's name. Augmentation of a script's own that draws from math.random repeats after tensor.manual_seed, and goes on "
+            + "from a checkpoint where it stood.",
         example: sample + "local images, labels = loader:next()\nprint(images:size(2), labels:size(1))  --> 3\t2"
     ) { call in
         let (images, labels) = try call.this(as: LoaderObject.self).next()

@@ -26,7 +26,10 @@ enum NetworkBinding {
             Option("eps", .number, "added to variances in batch norms; 0.001, or with `from` the supernet's"),
             Option("from", .object("supernet"), "start from its weights where shapes allow"),
         ] + widths,
-        returns: [Returns(.object("module")), Returns(.integer, "how many tensors were taken from the supernet, with `from`", optional: true)],
+        returns: [
+            Returns(.object("module")), Returns(.integer, "how many tensors were taken from the supernet, with `from`", optional: true),
+            Returns(.table, "which: taken, missing (without a counterpart), shapes: {the supernet's, own} by name", optional: true),
+        ],
         summary: "The network of the architecture, to train, evaluate and export.",
         detail: """
             Images [N, 3, H, W] of any size from the path's coarsest stride, odd ones included, to class scores [N, classes, H, W]. As published: stem of 3x3 convolutions 64 \
@@ -34,7 +37,8 @@ enum NetworkBinding {
             differ; on a down arrow operators that read a cell input have stride 2 (atrous ones, and scripts' own that ignore strides, get their input resized by half), on an up \
             arrow the previous output is resized first; ASPP with rates 96, 192, 288 over the stride at which the path ends (12, 24, 36 at stride 8); DeepLabv3+'s decoder at the \
             finest stride with the third cell's output as low-level features. Prints by part; net:count(...) counts. With `from`, the operators that the cell chose are copied \
-            from each layer's node with the statistics of the arrow taken, and of stem, inputs and ASPP what has the same shape.
+            from each layer's node with the statistics of the arrow taken, and of stem, inputs and ASPP what has the same shape; it is an \
+            error when nothing has.
             """,
         example: """
             local net = nas.gallery.darts_v2:network{filters = 2, classes = 5, stem = 4, stem_output = 8, aspp = 8, decoder = 8}
@@ -53,6 +57,7 @@ enum NetworkBinding {
         let network = try DerivedNetwork(architecture, options, seed: call.option("seed"), catalogue: ScriptOperators.catalogue)
         let pushed = call.push(network as Module)
         guard let supernet else { return pushed }
-        return pushed + call.push(try network.takeWeights(from: supernet).taken)
+        let report = try network.takeWeights(from: supernet)
+        return pushed + call.push(report.taken.count) + call.push(report.value)
     }
 }

@@ -65,7 +65,7 @@ enum ScriptOperators {
     }
 
     private static func check(_ name: String, channels: Int, _ build: OperatorRegistry.Factory) throws {
-        try RandomState.global.keeping {
+        try RandomStreams.keeping {
             let context = OperatorContext(channels: channels)
             let module = try build(context)
             if !module.parameters().isEmpty, try build(context) === module {
@@ -92,7 +92,7 @@ private final class Costs: @unchecked Sendable {
     /// An operator that fails here has worked at these channels when the space was built; it then counts nothing.
     func cost(_ site: OperatorSite) -> Cost {
         if let cost = known[site] { return cost }
-        let cost = try? RandomState.global.keeping {
+        let cost = try? RandomStreams.keeping {
             let context = OperatorContext(channels: site.channels, stride: site.stride, affine: site.affine)
             let module = try OperatorRegistry.sized(build(context), "of a script", context)
             let work = try Recording.measure([1, site.channels, site.inputHeight, site.inputWidth]) { try module($0) }
@@ -100,14 +100,5 @@ private final class Costs: @unchecked Sendable {
         }
         known[site] = cost
         return cost ?? .zero
-    }
-}
-
-extension RandomState {
-    /// Runs `body` and puts the stream of random numbers back.
-    func keeping<T>(_ body: () throws -> T) rethrows -> T {
-        let before = (seed, draws)
-        defer { (seed, draws) = before }
-        return try body()
     }
 }

@@ -29,9 +29,12 @@ public final class SupernetObject: LuaObject {
                 name: "__call", parameters: [Argument("images", .tensor, "[N, 3, H, W]")], returns: Returns.tensor, summary: "Class scores [N, classes, H, W].",
                 detail: "With a history, operation by operation; `supernet:scores` is the fast way when no derivative is wanted.",
                 example: SupernetMethods.tiny + "print(table.concat(supernet(tensor.zeros(1, 3, 16, 16)).shape, ' '))  --> 1 3 16 16",
-                body: { call in call.push(try call.this(as: SupernetObject.self).net(call.get(1))) }),
+                body: { call in
+                    let net = try call.this(as: SupernetObject.self).net
+                    return call.push(try call.contained(net) { try net(call.get(1)) })
+                }),
         ],
-        unique: true, describe: { $0.net.summary })
+        unique: true, anchors: { $0.net.luaAnchors }, describe: { $0.net.summary })
 }
 
 extension Supernet {

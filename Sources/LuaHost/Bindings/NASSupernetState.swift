@@ -70,13 +70,13 @@ enum SupernetStateMethods {
             return call.push(Dictionary(copies, uniquingKeysWith: { $1 }))
         },
         method(
-            "load_state", [Argument("state", .table, "what `state` returned")], "Copies stored values in.", "Names and shapes must agree.",
+            "load_state", [Argument("state", .table, "what `state` returned")], returns: [LoadReport.returns], "Copies stored values in.", "Names and shapes must agree.",
             example: "supernet:load_state(supernet:state())"
         ) { call in
             guard let table = call.value(1).table else { throw call.bad(1, "table expected") }
             let named = try NamedTensors.read(table) { call.bad(1, $0) }
-            try call.this(as: SupernetObject.self).net.load(Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }))
-            return 0
+            let values = Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
+            return call.push(try call.this(as: SupernetObject.self).net.load(values).value)
         },
         method(
             "save", [Argument("path", .string, "ends in .safetensors")], "Writes parameters, running statistics and the space's configuration.",
@@ -86,12 +86,12 @@ enum SupernetStateMethods {
             return 0
         },
         method(
-            "load", [Argument("path", .string)], returns: [Returns(.object("supernet"))], "Reads what `save` wrote, or the parameters of a golden file.",
+            "load", [Argument("path", .string)], returns: [Returns(.object("supernet")), LoadReport.returns], "Reads what `save` wrote, or the parameters of a golden file.",
             "A golden file has `param.` before the names and may hold edges that do not exist. A file of another space is an error that names the first difference; nothing is taken over then.",
             example: "supernet:save('supernet.safetensors')\nprint(space:supernet{classes = 3, seed = 2}:load('supernet.safetensors'):alpha():equal(supernet:alpha()))  --> true"
         ) { call in
-            try call.this(as: SupernetObject.self).net.load(call.get(1) as String)
-            return call.pushThis()
+            let report = try call.this(as: SupernetObject.self).net.load(call.get(1) as String)
+            return call.pushThis() + call.push(report.value)
         },
         method(
             "plan", [Argument("optimiser", .object("optimiser")), Argument("images", .tensor), Argument("labels", .tensor)],

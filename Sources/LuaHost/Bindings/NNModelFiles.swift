@@ -34,15 +34,15 @@ enum ModelFileBindings {
 
     private static let load = Binding(
         module: "module", name: "load", parameters: [Argument("path", .string, "a file, or a model directory, of which the weights are taken")],
-        options: [Option("strict", .boolean, default: true, "names must agree exactly; false takes over those that are known")],
-        returns: [Returns(.object("module"))], summary: "Reads what `save` wrote.",
+        options: [LoadReport.strict], returns: [Returns(.object("module")), LoadReport.returns], summary: "Reads what `save` wrote.", detail: LoadReport.detail,
         example: "local net = nn.linear(2, 3)\nnet:save('net.safetensors')\nprint(nn.linear(2, 3):load('net.safetensors').weight:equal(net.weight))  --> true"
     ) { call in
         let path: String = try call.get(1)
         let file = Directory.isDirectory(path) ? ModelDirectory(path).weightsPath : path
         let (tensors, _) = try Tensor.load(file)
-        try call.this(as: Module.self).load(Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), strict: call.option("strict"))
-        return call.pushThis()
+        let values = Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
+        let report = try call.this(as: Module.self).load(values, strict: call.option("strict"))
+        return call.pushThis() + call.push(report.value)
     }
 
     private static let card = Binding(

@@ -9,7 +9,12 @@ extension Module: LuaObject {
             + "Errors say in which module they happened.",
         methods: ModuleMethods.all,
         fields: [
-            Field("training", .boolean, "Whether it is in training mode; see train and eval.", of: { (m: Module) in m.isTraining }),
+            Field(
+                "training", .boolean, "Whether it is in training mode; see train and eval.",
+                of: { (m: Module) in
+                    (m as? ScriptedModule)?.noteModeIsAskedFor()
+                    return m.isTraining
+                }),
             Field("kind", .string, "Name of the kind of layer.", of: { (m: Module) in m.kind }),
         ],
         metamethods: [
@@ -30,13 +35,18 @@ extension Module: LuaObject {
             }
             return push(Stack.string(call.thread, 2) ?? "", of: module, call)
         },
-        unique: true, describe: { $0.summary })
+        unique: true, anchors: { $0.luaAnchors }, describe: { $0.summary })
+
+    /// The anchors of all modules of scripts in the tree.
+    var luaAnchors: [LuaAnchor] {
+        ((self as? ScriptedModule).map { [$0.anchor] } ?? []) + children.flatMap(\.module.luaAnchors)
+    }
 
     /// Pushes the part of a module with a name, nil when there is none.
     private static func push(_ name: String, of module: Module, _ call: Call) -> Int {
         if let child = module.children.first(where: { $0.name == name }) { return call.push(child.module) }
         if let own = (module.ownParameters + module.ownBuffers).first(where: { $0.name == name }) { return call.push(own.tensor) }
-        if let value = (module as? ScriptedModule)?.values[name] { return call.push(value) }
+        if let scripted = module as? ScriptedModule, scripted.push(value: name, call.thread) { return 1 }
         return call.pushNil()
     }
 }
@@ -46,7 +56,18 @@ extension Call {
     fileprivate func compute(_ module: Module) throws -> Int {
         // A module that runs another one of its own in Lua is part of the path that errors give.
         if let name = ScriptedModule.running.last?.name(of: module) { return try located(name) { try output(module) } }
-        return try output(module)
+        return try contained(module) { try output(module) }
+    }
+
+    /// Runs a module. In the function of another one it has to be a part of that, or of the network around it.
+    /// - Throws: `HostError` when it is not and has anything that a network should know of.
+    func contained<T>(_ module: Module, _ body: () throws -> T) throws -> T {
+        guard let caller = ScriptedModule.running.last, !caller.mayCall(module) else { return try body() }
+        guard module.isStateless else { throw caller.stranger(module) }
+        let result = try body()
+        // A function shows only when it runs that it depends on the mode.
+        guard module.isStateless else { throw caller.stranger(module) }
+        return result
     }
 
     private func output(_ module: Module) throws -> Int {
@@ -109,9 +130,10 @@ enum ModuleMethods {
         "children", returns: [Returns(.function)], "Walks the modules inside: for name, module in net:children() do.",
         example: "for name, m in nn.sequential{nn.relu()}:children() do print(name, m.kind) end  --> 1\trelu"
     ) { call in
-        let children = try call.this(as: Module.self).children
+        let module: Module = try call.this()
+        let children = module.children
         var next = 0
-        return call.push(function: "next") { call in
+        return call.push(function: "next", holding: module) { call in
             guard next < children.count else { return call.pushNil() }
             next += 1
             return call.push(children[next - 1].name) + call.push(children[next - 1].module)
@@ -153,16 +175,20 @@ enum ModuleMethods {
         return call.push(Dictionary(copies, uniquingKeysWith: { $1 }))
     }
 
-    private static let strict = Option("strict", .boolean, default: true, "names must agree exactly; false takes over those that are known")
-
     private static let loadState = method(
-        "load_state", [Argument("state", .table, "tensors by path")], options: [strict], "Copies stored values in.", "Shapes must agree.",
-        example: "local a, b = nn.linear(2, 3), nn.linear(2, 3)\nb:load_state(a:state())\nprint(a.weight:equal(b.weight))  --> true"
+        "load_state", [Argument("state", .table, "tensors by path")], options: [LoadReport.strict], returns: [LoadReport.returns], "Copies stored values in.",
+        LoadReport.detail,
+        example: """
+            local a, b = nn.linear(2, 3), nn.linear(2, 3)
+            b:load_state(a:state())
+            print(a.weight:equal(b.weight))  --> true
+            print(b:load_state({weight = a.weight, other = a.bias}, {strict = false}).unknown[1])  --> other
+            """
     ) { call in
         guard let table = call.value(1).table else { throw call.bad(1, "table expected") }
         let named = try NamedTensors.read(table) { call.bad(1, $0) }
-        try call.this(as: Module.self).load(Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), strict: call.option("strict"))
-        return 0
+        let values = Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
+        return call.push(try call.this(as: Module.self).load(values, strict: call.option("strict")).value)
     }
 
     private static let zeroGrad = method(

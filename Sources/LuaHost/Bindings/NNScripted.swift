@@ -1,8 +1,11 @@
+import CLua
 import Networks
 import Tensors
 
 /// A module whose computation is a Lua function; its modules and tensors are found in the table it was made from.
 final class ScriptedModule: Module {
+    /// What its function and values hang on.
+    let anchor: LuaAnchor
     private let function: LuaFunction
     /// Functions get the module first when they are methods (`nn.module`), not when they stand alone (`nn.lambda`).
     private let passesSelf: Bool
@@ -10,23 +13,40 @@ final class ScriptedModule: Module {
     private let parts: [(name: String, module: Module)]
     private let trained: [Named]
     private let fixed: [Named]
-    /// Whatever else was in the table: sizes, options.
-    let values: [String: LuaValue]
+    /// Whatever else was in the table: sizes, options, functions.
+    private let values: [String: LuaReference]
+
+    /// Whether its function has asked for its training mode.
+    private var asksForMode = false
+    /// What its function may call beside its own children; made when it calls something else.
+    private lazy var tree = Set(ScriptedModule.all(in: self).map(ObjectIdentifier.init))
+    /// The last module of the network around it that its function called, and that network.
+    private weak var borrowed: Module?
+    private weak var lender: Module?
 
     /// Those whose function runs now, outermost first: what they call is part of the path in error messages.
     nonisolated(unsafe) private(set) static var running: [ScriptedModule] = []
 
+    /// - Parameter values: hang on the anchor.
     init(
-        _ name: String, _ function: LuaFunction, passesSelf: Bool, children: [(name: String, module: Module)] = [], tensors: [Named] = [],
-        values: [String: LuaValue] = [:]
+        _ name: String, _ function: LuaFunction, on anchor: LuaAnchor, passesSelf: Bool, children: [(name: String, module: Module)] = [],
+        tensors: [Named] = [], values: [String: LuaReference] = [:]
     ) {
         self.name = name
-        self.function = function
+        self.anchor = anchor
+        self.function = function.kept(by: anchor)
         self.passesSelf = passesSelf
         parts = children
         trained = tensors.filter(\.tensor.requiresGrad)
         fixed = tensors.filter { !$0.tensor.requiresGrad }
         self.values = values
+    }
+
+    /// Pushes the value under a name of the table; false when there is none.
+    func push(value name: String, _ L: LuaThread) -> Bool {
+        guard let value = values[name] else { return false }
+        value.push(L)
+        return true
     }
 
     override var kind: String { name }
@@ -43,6 +63,29 @@ final class ScriptedModule: Module {
         return nil
     }
 
+    override var hasMode: Bool { asksForMode }
+    func noteModeIsAskedFor() { asksForMode = true }
+
+    private static func all(in module: Module) -> [Module] { [module] + module.children.flatMap { all(in: $0.module) } }
+
+    /// Whether `module` belongs to this one, or to the network whose computation runs: weights may be shared inside of one network.
+    func mayCall(_ module: Module) -> Bool {
+        if tree.contains(ObjectIdentifier(module)) { return true }
+        guard let network = Module.outermost else { return false }
+        if borrowed === module, lender === network { return true }
+        guard network.contains(module) else { return false }
+        (borrowed, lender) = (module, network)
+        return true
+    }
+
+    /// The error for a module that a network should know of and does not.
+    func stranger(_ module: Module) -> HostError {
+        let trains = module.parameters().isEmpty ? [] : ["its parameters are never trained, counted or saved"]
+        return HostError(
+            "\(module.kind) is called in the function of '\(name)' but is no part of it: \((trains + ["train() and eval() do not reach it"]).joined(separator: ", and ")). "
+                + "Put it into the module: nn.module{part = ..., forward = function(self, x) return self.part(x) end}")
+    }
+
     override func forward(_ x: Tensor) throws -> Tensor {
         try entered {
             let what = passesSelf ? "forward of module '\(name)'" : "the function of '\(name)'"
@@ -54,7 +97,7 @@ final class ScriptedModule: Module {
 
     /// From Lua: arguments and results pass through as they are.
     func call(_ call: Call) throws -> Int {
-        try entered { try call.pass(to: function, passesSelf ? self as Module : nil) }
+        try computing { try entered { try call.pass(to: function, passesSelf ? self as Module : nil) } }
     }
 
     private func entered<T>(_ body: () throws -> T) rethrows -> T {
@@ -79,9 +122,13 @@ enum ScriptedBindings {
     private static let lambda = Binding(
         module: "nn", name: "lambda", parameters: [Argument("f", .function, "of a tensor, returns a tensor")],
         options: [Option("name", .string, default: "lambda", "what it prints as")], returns: [Returns(.object("module"))],
-        summary: "A layer without parameters that is a Lua function.", detail: "A compiled step runs it once, when it is recorded.",
+        summary: "A layer without parameters that is a Lua function.",
+        detail: "A compiled step runs it once, when it is recorded. A module with parameters, running statistics or a training mode that the function calls has to be a part of "
+            + "the module, or of the network around it: use nn.module for that.",
         example: "local net = nn.sequential{nn.lambda(function(x) return x * 2 end)}\nprint(net(tensor.ones(3)):sum():item())  --> 6.0"
-    ) { call in call.push(ScriptedModule(try call.option("name"), try call.get(1), passesSelf: false) as Module) }
+    ) { call in
+        call.push(ScriptedModule(try call.option("name"), try call.get(1), on: LuaAnchor(call.thread), passesSelf: false) as Module)
+    }
 
     private static let module = Binding(
         module: "nn", name: "module",
@@ -108,14 +155,34 @@ enum ScriptedBindings {
         var parts = Parts()
         for (i, value) in table.list.enumerated() { try parts.add(String(i + 1), value, call) }
         for (name, value) in table.fields.sorted(by: { NamedTensors.natural($0.key, $1.key) }) where name != "forward" { try parts.add(name, value, call) }
+        let anchor = LuaAnchor(call.thread)
         return call.push(
-            ScriptedModule(name, forward, passesSelf: true, children: parts.children, tensors: parts.tensors, values: parts.values) as Module)
+            ScriptedModule(
+                name, forward, on: anchor, passesSelf: true, children: parts.children, tensors: parts.tensors, values: keep(parts.values, on: anchor, call))
+                as Module)
+    }
+
+    /// The values themselves, not copies: `self.sizes` is the script's own table.
+    private static func keep(_ names: [String], on anchor: LuaAnchor, _ call: Call) -> [String: LuaReference] {
+        let L = call.thread
+        var kept: [String: LuaReference] = [:]
+        for name in names {
+            Stack.rawGet(L, call.index(1), name)
+            if clua_is_none_or_nil(L, -1), let position = Int(name) {
+                clua_pop(L, 1)
+                lua_rawgeti(L, call.index(1), lua_Integer(position))
+            }
+            kept[name] = anchor.keep(L, -1)
+            clua_pop(L, 1)
+        }
+        return kept
     }
 
     private struct Parts {
         var children: [(name: String, module: Module)] = []
         var tensors: [Module.Named] = []
-        var values: [String: LuaValue] = [:]
+        /// Names of what is neither.
+        var values: [String] = []
         private let taken = Set(Module.objectType.methods.map(\.name) + Module.objectType.fields.map(\.name))
 
         mutating func add(_ name: String, _ value: LuaValue, _ call: Call) throws {
@@ -130,7 +197,7 @@ enum ScriptedBindings {
             } else if let table = value.table, let group = Parts.group(table) {
                 children.append((name, group))
             } else {
-                values[name] = value
+                values.append(name)
             }
         }
 

@@ -6,14 +6,26 @@ extension ParameterGroup: LuaObject {
     public static let objectType = ObjectType(
         "parameter_group", of: ParameterGroup.self, summary: "Parameters of an optimiser that share their settings.",
         fields: [
-            Field("lr", .number, "Learning rate.", of: { (g: ParameterGroup) in g.rate }, set: { (g: ParameterGroup, x: Double) in g.rate = x }),
-            Field(
-                "weight_decay", .number, "Weight decay.", of: { (g: ParameterGroup) in g.weightDecay },
-                set: { (g: ParameterGroup, x: Double) in g.weightDecay = x }),
-            Field("momentum", .number, "Momentum of sgd.", of: { (g: ParameterGroup) in g.momentum }, set: { (g: ParameterGroup, x: Double) in g.momentum = x }),
+            Field(setting: "lr", "Learning rate.", of: { (g: ParameterGroup) in g.rate }, set: { $0.rate = $1 }),
+            Field(setting: "weight_decay", "Weight decay.", of: { (g: ParameterGroup) in g.weightDecay }, set: { $0.weightDecay = $1 }),
+            Field(setting: "momentum", "Momentum of sgd.", of: { (g: ParameterGroup) in g.momentum }, set: { $0.momentum = $1 }),
             Field("parameters", .object("parameters"), "The tensors.", of: { (g: ParameterGroup) in ParameterList(g.parameters) }),
         ],
         unique: true, describe: { "parameter_group: \($0.parameters.count) tensors, lr \($0.rate), weight_decay \($0.weightDecay)" })
+}
+
+extension Field {
+    /// A number of 0 or more that is read and written.
+    fileprivate init<T: LuaObject>(setting name: String, _ doc: String, of get: @escaping (T) -> Double, set: @escaping (T, Double) -> Void) {
+        self.init(
+            name, .number, doc, get: { call in call.push(get(try call.this(as: T.self))) },
+            set: { call in
+                let value: Double = try call.get(1)
+                guard value >= 0, value.isFinite else { throw call.bad(1, "0 or more expected, got \(value)") }
+                set(try call.this(as: T.self), value)
+                return 0
+            })
+    }
 }
 
 extension Optimiser: LuaObject {
@@ -23,16 +35,17 @@ extension Optimiser: LuaObject {
         methods: methods,
         fields: [
             Field(
-                "lr", .number, "Learning rate of the first group; setting it sets that of all groups.", of: { (o: Optimiser) in o.rate },
-                set: { (o: Optimiser, x: Double) in o.rate = x }),
+                setting: "lr", "Learning rate of the first group; setting it sets that of all groups.", of: { (o: Optimiser) in o.rate },
+                set: { $0.rate = $1 }),
             Field("gradient_norm", .number, "Norm of all gradients together at the last step, before clipping.", of: { (o: Optimiser) in o.gradientNorm }),
             Field("steps", .integer, "Steps done.", of: { (o: Optimiser) in o.steps }),
             Field(
                 "clip", .number, "Largest norm of all gradients together; nil for none.", optional: true,
                 get: { call in call.push(try call.this(as: Optimiser.self).clip) },
                 set: { call in
-                    let optimiser: Optimiser = try call.this()
-                    optimiser.clip = try call.get(ifPresent: 1)
+                    let clip: Double? = try call.get(ifPresent: 1)
+                    if let clip, !(clip > 0) { throw call.bad(1, "a number above 0 expected, got \(clip)") }
+                    try call.this(as: Optimiser.self).clip = clip
                     return 0
                 }),
             Field("groups", .list(.object("parameter_group")), "The parameter groups, each with its lr.", of: { (o: Optimiser) in o.groups }),
@@ -64,56 +77,7 @@ extension Optimiser: LuaObject {
             try call.this(as: Optimiser.self).step()
             return 0
         },
-        Binding(
-            module: "optimiser", name: "state", returns: [Returns(.table, "tensors, counts, steps")], summary: "Copies of its moments and counters.",
-            detail: "For `load_state`. Rates and other settings are not part of it.",
-            example: "print(optim.adam(nn.linear(2, 3):parameters()):state().steps)  --> 0"
-        ) { call in
-            let (tensors, counts, steps) = try call.this(as: Optimiser.self).state()
-            let copies = try GradientMode.disabled { try tensors.map { ($0.name, LuaValue.object(try $0.tensor.clone())) } }
-            return call.push(LuaValue.table(LuaTable(fields: [
-                "tensors": .table(LuaTable(fields: Dictionary(copies, uniquingKeysWith: { $1 }))),
-                "counts": .table(LuaTable(fields: counts.mapValues { .integer($0) })), "steps": .integer(steps),
-            ])))
-        },
-        Binding(
-            module: "optimiser", name: "load_state", parameters: [Argument("state", .table, "what `state` returned")], summary: "Takes over moments and counters.",
-            detail: "Names and shapes must fit its parameters.",
-            example: "local p = nn.linear(2, 3):parameters()\noptim.adam(p):load_state(optim.adam(p):state())"
-        ) { call in
-            guard let table = call.value(1).table, let tensors = table["tensors"].table, let steps = table["steps"].integer else {
-                throw call.bad(1, "a table with tensors, counts and steps expected")
-            }
-            let named = try NamedTensors.read(tensors) { call.bad(1, $0) }
-            let counts = table["counts"].table?.fields.compactMapValues(\.integer) ?? [:]
-            try call.this(as: Optimiser.self).restore(
-                tensors: Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), counts: counts, steps: steps)
-            return 0
-        },
-        Binding(
-            module: "optimiser", name: "save", parameters: [Argument("path", .string, "ends in .safetensors")], summary: "Writes its state to a file.",
-            example: "optim.adam(nn.linear(2, 3):parameters()):save('adam.safetensors')"
-        ) { call in
-            let (tensors, counts, steps) = try call.this(as: Optimiser.self).state()
-            var metadata = Dictionary(counts.map { ("count." + $0.key, String($0.value)) }, uniquingKeysWith: { $1 })
-            metadata["steps"] = String(steps)
-            try Tensor.save(tensors, metadata: metadata, to: call.get(1))
-            return 0
-        },
-        Binding(
-            module: "optimiser", name: "load", parameters: [Argument("path", .string)], returns: [Returns(.object("optimiser"))], summary: "Reads what `save` wrote.",
-            example: "local adam = optim.adam(nn.linear(2, 3):parameters())\nadam:save('adam.safetensors')\nprint(adam:load('adam.safetensors').steps)  --> 0"
-        ) { call in
-            let path: String = try call.get(1)
-            let (tensors, metadata) = try Tensor.load(path)
-            guard let steps = metadata["steps"].flatMap({ Int($0) }) else { throw HostError("\(path): not the state of an optimiser") }
-            var counts: [String: Int] = [:]
-            for (name, text) in metadata where name.hasPrefix("count.") { counts[String(name.dropFirst(6))] = Int(text) }
-            try call.this(as: Optimiser.self).restore(
-                tensors: Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), counts: counts, steps: steps)
-            return call.pushThis()
-        },
-    ]
+    ] + OptimiserStateBindings.all
 }
 
 enum OptimModule {
@@ -159,7 +123,9 @@ enum OptimModule {
         let groups = try ParameterGroups.read(call).map { items, overrides in
             try defaults.overridden(by: overrides, call).group(items)
         }
-        return call.push(try Optimiser(rule, groups, clip: call.option(ifPresent: "clip")))
+        let clip: Double? = try call.option(ifPresent: "clip")
+        if let clip, !(clip > 0) { throw call.badOption("clip", "a number above 0 expected, got \(clip)") }
+        return call.push(try Optimiser(rule, groups, clip: clip))
     }
 }
 
@@ -213,7 +179,7 @@ private struct Settings {
             throw failure(name, "0 or more expected, got \(value)")
         }
         guard betas.count == 2, betas.allSatisfy({ $0 >= 0 && $0 < 1 }) else { throw failure("betas", "two numbers in [0, 1) expected") }
-        guard epsilon > 0 else { throw failure("eps", "a number above 0 expected, got \(epsilon)") }
+        guard epsilon > 0, epsilon.isFinite else { throw failure("eps", "a number above 0 expected, got \(epsilon)") }
         guard !nesterov || momentum > 0 else { throw failure("nesterov", "needs a momentum above 0") }
     }
 

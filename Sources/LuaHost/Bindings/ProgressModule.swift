@@ -138,7 +138,14 @@ public final class ProgressBar: LuaObject {
         let table = call.value(2).table ?? LuaTable()
         let listed = table.list.compactMap { item in item.table?[1].string.map { (name: $0, value: item.table?[2] ?? .nil) } }
         let named = table.fields.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
-        try call.this(as: ProgressBar.self).update(call.get(1), listed + named)
+        // The bar keeps what it shows, and no objects of scripts.
+        let shown = (listed + named).map { name, value -> (name: String, value: LuaValue) in
+            switch value {
+            case .table, .object, .function: (name, .string(value.source))
+            default: (name, value)
+            }
+        }
+        try call.this(as: ProgressBar.self).update(call.get(1), shown)
         return 0
     }
 

@@ -1,3 +1,4 @@
+import Networks
 import Tensors
 
 /// Functions that make tensors.
@@ -204,14 +205,14 @@ enum TensorCreation {
     }
 
     private static let manualSeed = Binding(
-        module: "tensor", name: "manual_seed", parameters: [Argument("seed", .integer)], summary: "Starts the global stream of random numbers anew.",
-        detail: "Initial weights, dropout and random tensors without a seed of their own draw from it.",
-        example: "tensor.manual_seed(7)\nlocal a = tensor.rand(3)\ntensor.manual_seed(7)\nprint(a:equal(tensor.rand(3)))  --> true"
+        module: "tensor", name: "manual_seed", parameters: [Argument("seed", .integer)], summary: "Starts the streams of random numbers anew.",
+        detail: "Initial weights, dropout and random tensors without a seed of their own draw from the library's stream. Lua's math.random begins anew as well, as after "
+            + "`math.randomseed(seed)`, so that a script's own augmentation repeats; checkpoints keep where both stand.",
+        example: "tensor.manual_seed(7)\nlocal a, x = tensor.rand(3), math.random()\ntensor.manual_seed(7)\nprint(a:equal(tensor.rand(3)), x == math.random())  --> true\ttrue"
     ) { call in
         // Draws of the function before and after it would be of one stream.
         if Recording.isActive { throw HostError("manual_seed cannot be called in a compiled function, whose random numbers are drawn when it runs; call it before") }
-        RandomState.global.seed = try call.get(1)
-        RandomState.global.draws = 0
+        RandomStreams.start(seed: try call.get(1))
         return 0
     }
 }

@@ -5,6 +5,8 @@ import Tensors
 /// A Lua function of tensors that is recorded once for each kind of arguments and runs as a plan from then on.
 public final class CompiledFunction: LuaObject {
     private let function: LuaFunction
+    /// What the function hangs on, and the objects that recordings keep.
+    private let anchor: LuaAnchor
     private var variants: [Key: Variant] = [:]
     private var latest: Plan?
     private var calls = 0
@@ -24,27 +26,36 @@ public final class CompiledFunction: LuaObject {
         /// What the function returned when it was recorded last.
         let latest: Latest
         var lastUse = 0
+        /// Modules among the arguments, which the recorded function gets again when modes change.
+        private let held: [LuaReference]
 
-        init(_ compiled: Compiled, _ latest: Latest) {
+        init(_ compiled: Compiled, _ latest: Latest, held: [LuaReference]) {
             self.compiled = compiled
             self.latest = latest
+            self.held = held
         }
     }
 
-    private final class Latest { var results = Results([], haveHistory: []) }
+    private final class Latest { var results = Results([], haveHistory: [], held: []) }
 
     /// What the function returned when it was recorded, with slots for tensors, and which of these have a history.
     private final class Results {
         let values: [LuaValue]
         let haveHistory: [Bool]
+        /// Objects of the host among the values.
+        private let held: [LuaReference]
 
-        init(_ values: [LuaValue], haveHistory: [Bool]) {
+        init(_ values: [LuaValue], haveHistory: [Bool], held: [LuaReference]) {
             self.values = values
             self.haveHistory = haveHistory
+            self.held = held
         }
     }
 
-    init(_ function: LuaFunction) { self.function = function }
+    init(_ function: LuaFunction, on anchor: LuaAnchor) {
+        self.function = function.kept(by: anchor)
+        self.anchor = anchor
+    }
 
     public static let objectType = ObjectType(
         "compiled", of: CompiledFunction.self, summary: "A function that runs as a plan.",
@@ -65,7 +76,7 @@ public final class CompiledFunction: LuaObject {
                 example: "print(trellis.compile(function(x) return x * 2 end)(tensor.ones(3)):sum():item())  --> 6.0",
                 body: { call in try call.this(as: CompiledFunction.self).run(call) }),
         ],
-        unique: true, describe: { $0.text })
+        unique: true, anchors: { [$0.anchor] }, describe: { $0.text })
 
     private var planCount: Int { variants.values.reduce(0) { $0 + $1.compiled.planCount } }
     private var recordingCount: Int { variants.values.reduce(0) { $0 + $1.compiled.recordingCount } }
@@ -82,7 +93,7 @@ public final class CompiledFunction: LuaObject {
             values.append(try arguments.take(call.value(i)) { call.bad(i, "\($0) cannot be an argument of a compiled function; let the function capture it") })
         }
         if GradientMode.isEnabled, arguments.tensors.contains(where: \.requiresGrad) { return try call.pass(to: function) }
-        let variant = variant(Key(arguments: arguments.key, keepsHistory: GradientMode.isEnabled), values)
+        let variant = variant(Key(arguments: arguments.key, keepsHistory: GradientMode.isEnabled), values, arguments.objects)
         calls += 1
         variant.lastUse = calls
         let plan = try variant.compiled.plan(for: arguments.tensors)
@@ -97,21 +108,21 @@ public final class CompiledFunction: LuaObject {
 
     private static let lost = "a result of a compiled function has no history outside of it; call backward inside, or do not compile the function"
 
-    private func variant(_ key: Key, _ arguments: [LuaValue]) -> Variant {
+    private func variant(_ key: Key, _ arguments: [LuaValue], _ objects: [any LuaObject]) -> Variant {
         if let known = variants[key] { return known }
         let latest = Latest()
-        let function = function
+        let (function, anchor) = (function, anchor)
         let compiled = Compiled { promises in
             var found = Slots()
             let values = try function.call(all: arguments.map { Slots.fill($0, promises) }).map { value in
                 try found.take(value) { HostError("a compiled function returned a \($0): only tensors, plain values, modules and tables of them can be returned") }
             }
-            latest.results = Results(values, haveHistory: found.tensors.map(\.requiresGrad))
+            latest.results = Results(values, haveHistory: found.tensors.map(\.requiresGrad), held: found.objects.compactMap(anchor.keep))
             return found.tensors
         }
         compiled.onRecordedOften = { Terminal.error(CompiledFunction.often("the compiled function at \(function.place)", $0, $1)) }
         if variants.count >= CompiledFunction.most, let oldest = variants.min(by: { $0.value.lastUse < $1.value.lastUse }) { variants[oldest.key] = nil }
-        let variant = Variant(compiled, latest)
+        let variant = Variant(compiled, latest, held: objects.compactMap(anchor.keep))
         variants[key] = variant
         return variant
     }
@@ -156,6 +167,8 @@ public final class CompiledFunction: LuaObject {
 /// Takes the tensors out of Lua values and puts others in their places.
 private struct Slots {
     private(set) var tensors: [Tensor] = []
+    /// Objects that are no tensors.
+    private(set) var objects: [any LuaObject] = []
     /// Structure, shapes and plain values as text.
     private(set) var key = ""
 
@@ -175,6 +188,7 @@ private struct Slots {
         case .object(let object):
             guard let tensor = object as? Tensor else {
                 key += "@\(UInt(bitPattern: ObjectIdentifier(object).hashValue));"
+                if let object = object as? any LuaObject { objects.append(object) }
                 return value
             }
             key += "\(tensor.dtype)\(tensor.shape);"

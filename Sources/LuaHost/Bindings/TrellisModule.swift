@@ -32,7 +32,7 @@ enum TrellisModule {
             for i = 1, 20 do step(x, y) end
             print(step(x, y):item() < first)  --> true
             """
-    ) { call in call.push(CompiledFunction(try call.get(1))) }
+    ) { call in call.push(CompiledFunction(try call.get(1), on: LuaAnchor(call.thread))) }
 
     private static let threads = Binding(
         module: "trellis", name: "threads", parameters: [Argument("count", .integer, optional: true, "from now on")], returns: [Returns(.integer, "in use")],

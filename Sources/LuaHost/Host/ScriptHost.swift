@@ -10,6 +10,8 @@ public final class ScriptHost {
     public let registry: Registry
     private(set) var state: LuaThread?
     private var functions: [NativeFunction] = []
+    /// Anchors alive: without any, no userdata has to look for them.
+    var anchorCount = 0
 
     /// The thread on which Lua runs at this moment; nil once the state is closed.
     var thread: LuaThread? {

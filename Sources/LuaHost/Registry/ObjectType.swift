@@ -58,17 +58,20 @@ public final class ObjectType: @unchecked Sendable {
     let newindex: Body?
     /// Whether an object keeps one userdata while that lives, so that it can be a table key. Costs 60 ns a push.
     let unique: Bool
+    /// The anchors of all Lua values that an object can lead to; nil for a type that leads to none.
+    let anchors: ((AnyObject) -> [LuaAnchor])?
     let swiftType: ObjectIdentifier
     let describe: Body
 
     /// - Parameters:
     ///   - name: the word in messages ("tensor expected, got nil"): lower-case, an identifier.
     ///   - freeable: adds the method `free`.
+    ///   - anchors: those of the object and of all that it holds; see `LuaAnchor`.
     ///   - describe: what `tostring` and the prompt print.
     public init<T: LuaObject>(
         _ name: String, of type: T.Type, summary: String, detail: String = "", methods: [Binding] = [], fields: [Field] = [],
         metamethods: [Binding] = [], index: Body? = nil, newindex: Body? = nil, unique: Bool = false, freeable: Bool = false,
-        describe: @escaping (T) throws -> String
+        anchors: ((T) -> [LuaAnchor])? = nil, describe: @escaping (T) throws -> String
     ) {
         self.name = name
         self.summary = summary
@@ -79,6 +82,7 @@ public final class ObjectType: @unchecked Sendable {
         self.index = index
         self.newindex = newindex
         self.unique = unique
+        self.anchors = anchors.map { anchors in { object in (object as? T).map(anchors) ?? [] } }
         self.swiftType = ObjectIdentifier(type)
         self.describe = { call in call.push(try describe(call.this(as: T.self))) }
     }

@@ -138,15 +138,24 @@ public struct Call {
     }
 
     /// Pushes a function made of a Swift closure; Lua owns it.
+    /// - Parameter captured: an object in the closure that leads to Lua values.
     @discardableResult
-    public func push(function name: String, _ parameters: [Argument] = [], body: @escaping Body) -> Int {
-        NativeFunction.push(thread, Binding(name: name, parameters: parameters, summary: "", body: body))
+    public func push<T: LuaObject>(function name: String, holding captured: T, body: @escaping Body) -> Int {
+        push(function: name, body: body)
+        if let anchors = T.objectType.anchors { NativeFunction.hang(thread, -1) { anchors(captured) } }
+        return 1
+    }
+
+    /// The same for a closure that captures nothing of the kind.
+    @discardableResult
+    public func push(function name: String, body: @escaping Body) -> Int {
+        NativeFunction.push(thread, Binding(name: name, summary: "", body: body))
         return 1
     }
 
     /// Empties the userdata whose method this is: later uses are errors ("tensor used after free").
     public func freeThis() {
-        if let box = clua_to_any_box(thread, 1) { clua_free_box(thread, box) }
+        if clua_to_any_box(thread, 1) != nil { clua_free_box(thread, 1) }
     }
 
     // MARK: Failures

@@ -105,8 +105,10 @@ extension LuaObject {
     public func push(_ L: LuaThread) {
         let type = Self.objectType
         let object = Unmanaged<AnyObject>.passRetained(self).toOpaque()
-        let known = type.unique ? clua_push_unique_box(L, type.tag, object) : clua_push_box(L, type.tag, object)
+        let anchored = type.anchors != nil
+        let known = type.unique ? clua_push_unique_box(L, type.tag, object, anchored) : clua_push_box(L, type.tag, object, anchored)
         precondition(known, "type '\(type.name)' is in no module of this host")
+        if let anchors = type.anchors { LuaAnchor.hang(L, -1) { anchors(self) } }
     }
 }
 

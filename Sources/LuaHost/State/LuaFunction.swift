@@ -1,36 +1,20 @@
 import CLua
 
-/// A value that Swift holds in Lua's registry; given back when the last Swift reference goes.
-/// `Sendable` only so that errors can carry it: it must stay on the thread of its state.
-public final class LuaReference: @unchecked Sendable {
-    private let host: ScriptHost
-    private let reference: Int32
-
-    /// Takes hold of the value at `index` without popping it.
-    init(_ L: LuaThread, _ index: Int32) {
-        host = ScriptHost.of(L)
-        clua_push_copy(L, index)
-        reference = luaL_ref(L, clua_registry())
-    }
-
-    func push(_ L: LuaThread) {
-        lua_checkstack(L, 1)
-        lua_rawgeti(L, clua_registry(), lua_Integer(reference))
-    }
-
-    /// The thread on which Lua runs now: a callback must go there, not to the main thread of a coroutine that is running.
-    var thread: LuaThread? { host.thread }
-
-    deinit {
-        if let L = host.thread { luaL_unref(L, clua_registry(), reference) }
-    }
-}
-
 /// A Lua function, or any value that can be called.
 public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
     private let reference: LuaReference
 
     init(_ L: LuaThread, _ index: Int32) { reference = LuaReference(L, index) }
+
+    private init(_ reference: LuaReference) { self.reference = reference }
+
+    /// The same function for an object that keeps it: it hangs on the object's anchor.
+    func kept(by anchor: LuaAnchor) -> LuaFunction {
+        guard let L = reference.thread else { return self }
+        push(L)
+        defer { clua_pop(L, 1) }
+        return LuaFunction(anchor.keep(L, -1))
+    }
 
     public static func read(_ L: LuaThread, _ index: Int32) -> LuaFunction? {
         lua_type(L, index) == LUA_TFUNCTION ? LuaFunction(L, index) : nil
@@ -80,8 +64,12 @@ public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
         defer { lua_settop(L, base) }
         guard lua_checkstack(L, Int32(clamping: arguments.count + 8)) != 0 else { throw HostError("too many arguments") }
         push(L)
+        guard lua_type(L, -1) != LUA_TNIL else {
+            throw HostError("the function is gone: debug.setmetatable took the finaliser of the object that it belongs to")
+        }
         for argument in arguments { argument.push(L) }
         guard try LuaTrace.watching(L, { clua_pcall(L, Int32(arguments.count), LUA_MULTRET) }) == LUA_OK else { throw LuaError.take(L) }
+        for index in stride(from: base + 1, through: lua_gettop(L), by: 1) { clua_keep_result(L, index) }
         return try results(L, base + 1, lua_gettop(L) - base)
     }
 }

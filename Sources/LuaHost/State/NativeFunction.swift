@@ -211,6 +211,13 @@ final class NativeFunction {
         clua_push_owning_function(L, Unmanaged<AnyObject>.passRetained(function).toOpaque(), function.cName)
     }
 
+    /// Lets a function that Lua owns hold the anchors of what its closure captured.
+    static func hang(_ L: LuaThread, _ index: Int32, _ anchors: () -> [LuaAnchor]) {
+        guard lua_checkstack(L, 1) != 0, lua_getupvalue(L, index, 1) != nil else { return }
+        LuaAnchor.hang(L, -1, anchors)
+        clua_pop(L, 1)
+    }
+
     /// The record behind a function of ours at `index`.
     static func at(_ L: LuaThread, _ index: Int32) -> NativeFunction? {
         clua_function_context(L, index).map { Unmanaged<NativeFunction>.fromOpaque($0).takeUnretainedValue() }

@@ -49,10 +49,10 @@ public struct Checkpoint {
     public var parts: [(name: String, part: CheckpointPart)] = []
     /// Plain data by name.
     public var values: [JSONValue.Member] = []
-    /// Seed and number of draws of `RandomState.global`.
-    public var random: (seed: UInt64, draws: UInt64)
+    /// Where the streams of random numbers stand. A checkpoint of an earlier release says nothing of math.random.
+    public var random: RandomStreams
 
-    public init() { random = (RandomState.global.seed, RandomState.global.draws) }
+    public init() { random = .current }
 
     public mutating func add(_ name: String, _ object: any Checkpointable) throws {
         guard !name.contains("/") else { throw CheckpointError("the name '\(name)' contains '/', which separates objects from their tensors") }
@@ -65,7 +65,7 @@ public struct Checkpoint {
         let objects = parts.map { JSONValue.Member($0.name, .object([.init("kind", .string($0.part.kind)), .init("details", $0.part.details)])) }
         let document = JSONValue.object([
             .init("version", .integer(Checkpoint.version)), .init("objects", .object(objects)), .init("values", .object(values)),
-            .init("random", .object([.init("seed", .string(String(random.seed))), .init("draws", .string(String(random.draws)))])),
+            .init("random", random.json),
         ])
         let tensors = parts.flatMap { name, part in part.tensors.map { (name: name + "/" + $0.name, tensor: $0.tensor) } }
         try Tensor.save(tensors, metadata: [Checkpoint.key: document.text()], to: path)
@@ -86,8 +86,7 @@ public struct Checkpoint {
             throw CheckpointError("\(path): a checkpoint of version \(version), this program reads up to \(Checkpoint.version); use a newer one")
         }
         guard case .object(let objects)? = document["objects"], case .object(let values)? = document["values"],
-            case .string(let seed)? = document["random"]?["seed"], case .string(let draws)? = document["random"]?["draws"],
-            let seed = UInt64(seed), let draws = UInt64(draws)
+            let random = document["random"].flatMap(RandomStreams.init)
         else { throw CheckpointError("\(path): the checkpoint is damaged: objects, values or random are missing") }
         var tensors: [String: [Module.Named]] = [:]
         for array in arrays {
@@ -95,7 +94,7 @@ public struct Checkpoint {
             tensors[String(array.name[..<slash]), default: []].append((String(array.name[array.name.index(after: slash)...]), Tensor(array)))
         }
         self.values = values
-        random = (seed, draws)
+        self.random = random
         for member in objects {
             guard case .string(let kind)? = member.value["kind"], let details = member.value["details"] else {
                 throw CheckpointError("\(path): the checkpoint is damaged: object '\(member.key)' has no kind")
@@ -121,10 +120,30 @@ public struct Checkpoint {
         for action in actions { try action() }
     }
 
-    /// Continues the global stream of random numbers where the checkpoint was taken.
-    public func restoreRandom() {
-        RandomState.global.seed = random.seed
-        RandomState.global.draws = random.draws
+    /// Continues the streams of random numbers where the checkpoint was taken.
+    public func restoreRandom() { random.resume() }
+}
+
+extension RandomStreams {
+    /// 64 bits are text: a number of JSON has 53.
+    fileprivate var json: JSONValue {
+        let words = script.map { [JSONValue.Member("script", .array($0.map { .string(String($0)) }))] } ?? []
+        return .object([.init("seed", .string(String(seed))), .init("draws", .string(String(draws)))] + words)
+    }
+
+    fileprivate init?(_ json: JSONValue) {
+        func word(_ value: JSONValue?) -> UInt64? {
+            guard case .string(let text)? = value else { return nil }
+            return UInt64(text)
+        }
+        guard let seed = word(json["seed"]), let draws = word(json["draws"]) else { return nil }
+        self.init(seed: seed, draws: draws, script: nil)
+        guard let stored = json["script"] else { return }
+        guard case .array(let words) = stored else { return nil }
+        let state = words.compactMap(word)
+        // All zero is a state that xoshiro256** never leaves.
+        guard state.count == 4, words.count == 4, state.contains(where: { $0 != 0 }) else { return nil }
+        script = state
     }
 }
 

@@ -43,7 +43,7 @@ extension Module: Checkpointable {
 
 extension Optimiser: Checkpointable {
     public func checkpointPart() throws -> CheckpointPart {
-        let (tensors, counts, steps) = try state()
+        let state = state()
         let names = parameters.map(\.name)
         guard Set(names).count == names.count else {
             throw CheckpointError("an optimiser with two parameters of one name cannot be kept: give parameters of one module, or a table with names")
@@ -58,10 +58,10 @@ extension Optimiser: Checkpointable {
         return CheckpointPart(
             kind: "optimiser",
             details: .object([
-                .init("rule", .string(rule.rawValue)), .init("steps", .integer(steps)),
-                .init("counts", .object(counts.sorted { $0.key < $1.key }.map { .init($0.key, .integer($0.value)) })),
+                .init("rule", .string(rule.rawValue)), .init("steps", .integer(state.steps)),
+                .init("counts", .object(state.counts.sorted { $0.key < $1.key }.map { .init($0.key, .integer($0.value)) })),
                 .init("clip", clip.map { .number($0) } ?? .null), .init("groups", .array(groups)),
-            ]), tensors: tensors)
+            ]), tensors: state.tensors)
     }
 
     public func restoration(of part: CheckpointPart) throws -> () throws -> Void {
@@ -78,16 +78,11 @@ extension Optimiser: Checkpointable {
         }
         var counts: [String: Int] = [:]
         for member in seen { if case .integer(let count) = member.value { counts[member.key] = count } }
-        let moments = part.named
-        for (name, tensor) in parameters {
-            for moment in [name + ".first", name + ".second"] {
-                guard let other = moments[moment], other.shape != tensor.shape else { continue }
-                throw CheckpointError("the checkpoint is of another optimiser: \(moment) is \(other.shape) there, \(tensor.shape) here")
-            }
-        }
+        let state = OptimiserState(rule: rule, parameters: parameters.map(\.name), tensors: part.tensors, counts: counts, steps: steps)
+        do { try state.check(self) } catch { throw CheckpointError("the checkpoint is of another optimiser: \(error)") }
         let clip = part.details["clip"]?.double
         return { [self] in
-            try restore(tensors: moments, counts: counts, steps: steps)
+            try restore(state)
             self.clip = clip
             for (setting, group) in zip(settings, groups) { setting.apply(group) }
         }

@@ -35,7 +35,7 @@ public enum Layer {
     /// Zeroes each value with this probability in training and scales the rest by 1/(1 - p).
     public static func dropout(_ p: Float) throws -> Module {
         guard p >= 0, p < 1 else { throw TensorError("dropout", "probability should be in [0, 1), got \(p)") }
-        return Lambda("dropout", details: "\(p)") { x, module in
+        return Lambda("dropout", details: "\(p)", hasMode: p > 0) { x, module in
             guard module.isTraining, p > 0 else { return x }
             return try x * (Tensor.random(.bernoulli(1 - p), x.shape) / (1 - p))
         }

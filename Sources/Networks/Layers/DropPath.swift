@@ -36,6 +36,7 @@ public final class DropPath: Module {
 
     public override var kind: String { "drop_path" }
     public override var details: String { "\(Float(probability))" }
+    public override var hasMode: Bool { true }
 
     public override func advance(to share: Double) throws {
         self.share = min(max(share, 0), 1)

@@ -177,34 +177,33 @@ public final class Optimiser {
         return try table[ObjectIdentifier(run.tensors[0])] ?? Tensor.zeros([run.count])
     }
 
-    // State, for checkpoints.
+    // MARK: State
 
-    /// Moments by parameter name (`NAME.first`, `NAME.second`) and the number of steps each parameter has seen.
-    public func state() throws -> (tensors: [Module.Named], counts: [String: Int], steps: Int) {
-        var tensors: [Module.Named] = []
-        var seen: [String: Int] = [:]
+    /// Its moments and counters; the moments are those in use, not copies.
+    public func state() -> OptimiserState {
+        var state = OptimiserState(rule: rule, parameters: parameters.map(\.name), steps: steps)
         for (name, tensor) in parameters {
             let id = ObjectIdentifier(tensor)
-            if let moment = first[id] { tensors.append((name + ".first", moment)) }
-            if let moment = second[id] { tensors.append((name + ".second", moment)) }
-            if let count = counts[id] { seen[name] = count }
+            if let moment = first[id] { state.tensors.append((name + ".first", moment)) }
+            if let moment = second[id] { state.tensors.append((name + ".second", moment)) }
+            if let count = counts[id] { state.counts[name] = count }
         }
-        return (tensors, seen, steps)
+        return state
     }
 
-    public func restore(tensors: [String: Tensor], counts seen: [String: Int], steps: Int) throws {
-        for (name, tensor) in parameters {
-            let id = ObjectIdentifier(tensor)
-            if let moment = try moment(tensors, name + ".first", tensor.shape) { first[id] = moment }
-            if let moment = try moment(tensors, name + ".second", tensor.shape) { second[id] = moment }
-            counts[id] = seen[name]
+    /// Takes over moments and counters.
+    /// - Throws: `TensorError` for the state of another rule or of other parameters; nothing has changed then.
+    public func restore(_ state: OptimiserState) throws {
+        try state.check(self)
+        let moments = state.named
+        let copies = try GradientMode.disabled {
+            try parameters.map { name, tensor in
+                (tensor: ObjectIdentifier(tensor), count: state.counts[name], first: try moments[name + ".first"]?.clone(), second: try moments[name + ".second"]?.clone())
+            }
         }
-        self.steps = steps
-    }
-
-    private func moment(_ tensors: [String: Tensor], _ name: String, _ shape: [Int]) throws -> Tensor? {
-        guard let moment = tensors[name] else { return nil }
-        guard moment.shape == shape else { throw TensorError("optim.\(rule)", "\(name) has shape \(moment.shape) in the file, \(shape) here") }
-        return try moment.clone()
+        for copy in copies {
+            (first[copy.tensor], second[copy.tensor], counts[copy.tensor]) = (copy.first, copy.second, copy.count)
+        }
+        steps = state.steps
     }
 }

@@ -68,9 +68,9 @@ public final class DerivedNetwork: Module, DropPathScheduling {
         self.seed = seed
         let layout = DerivedLayout(architecture, filters: options.filters, widths: options.widths)
         self.layout = layout
-        let before = (RandomState.global.seed, RandomState.global.draws)
-        (RandomState.global.seed, RandomState.global.draws) = (seed, 0)
-        defer { (RandomState.global.seed, RandomState.global.draws) = before }
+        let before = RandomStreams.current
+        RandomStreams.start(seed: seed)
+        defer { before.resume() }
         stem = try layout.stem.map { try ConvNormReLU($0.inChannels, $0.outChannels, kernel: 3, stride: $0.stride, options) }
         cells = try layout.cells.enumerated().map { i, cell in
             try located("cells.\(i + 1)") {

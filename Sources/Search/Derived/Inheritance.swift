@@ -5,23 +5,23 @@ extension DerivedNetwork {
     /// Starts from a supernet's weights: the operators that the cell chose at each layer's node, with the running statistics of the arrow that
     /// the path takes, and of inputs, stem and ASPP what has the same shape. The rest keeps its initial values; batch norms of the search
     /// have no scale and shift, so those stay at 1 and 0.
-    /// - Returns: how many of the network's stored tensors (parameters and running statistics) were taken, and how many there are.
-    /// - Throws: `SpaceError` for an architecture that does not fit the supernet's space.
+    /// - Returns: which of the network's stored tensors (parameters and running statistics) were taken, which have no counterpart, and whose has another
+    ///   shape; what the supernet has besides is not listed.
+    /// - Throws: `SpaceError` for an architecture that does not fit the supernet's space, or where no tensor has its shape.
     @discardableResult
-    public func takeWeights(from supernet: Supernet) throws -> (taken: Int, total: Int) {
+    public func takeWeights(from supernet: Supernet) throws -> LoadReport {
         try architecture.validate(in: supernet.space)
         let source = Dictionary(supernet.state().map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
         let names = InheritedNames(architecture, supernet.space)
-        let own = state()
-        var taken = 0
-        try GradientMode.disabled {
-            for (name, tensor) in own {
-                guard let from = names.source(of: name), let value = source[from], value.shape == tensor.shape else { continue }
-                try tensor.assign(value)
-                taken += 1
-            }
+        let found = state().compactMap { name, _ in names.source(of: name).flatMap { source[$0] }.map { (name, $0) } }
+        let values = Dictionary(found, uniquingKeysWith: { first, _ in first })
+        let report = fit(of: values)
+        guard !report.taken.isEmpty else {
+            throw SpaceError(
+                .misfit, at: "from", expected: "a supernet of whose tensors some have this network's shapes", got: "none of \(state().count)",
+                remedy: "use the supernet's filters, or leave it out")
         }
-        return (taken, own.count)
+        return try load(values, strict: false)
     }
 }
 

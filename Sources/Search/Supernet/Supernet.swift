@@ -37,10 +37,9 @@ public final class Supernet: Module {
         self.space = space
         self.classes = classes
         self.seed = seed
-        let before = (RandomState.global.seed, RandomState.global.draws)
-        RandomState.global.seed = seed
-        RandomState.global.draws = 0
-        defer { (RandomState.global.seed, RandomState.global.draws) = before }
+        let before = RandomStreams.current
+        RandomStreams.start(seed: seed)
+        defer { before.resume() }
         let deviation = space.options.initialDeviation
         alpha = try Tensor.random(.normal(mean: 0, deviation: deviation), space.alphaShape).requireGrad()
         beta = try Tensor.random(.normal(mean: 0, deviation: deviation), space.betaShape).requireGrad()
@@ -126,7 +125,7 @@ public final class Supernet: Module {
     }
 
     public func loss(_ images: Tensor, _ labels: Tensor) throws -> Tensor {
-        try forward(images).crossEntropy(labels, ignore: ignore)
+        try self(images).crossEntropy(labels, ignore: ignore)
     }
 }
 
@@ -213,7 +212,7 @@ extension Supernet {
         if let known = inferences[key] { return known }
         let compiled = Compiled { [unowned self] inputs in
             try GradientMode.disabled {
-                let scores = try Module.inMode(training: training) { try forward(inputs[0]) }
+                let scores = try Module.inMode(training: training) { try self(inputs[0]) }
                 return [classify ? try scores.argmax(1).reshape([scores.shape[0], scores.shape[2], scores.shape[3]]) : scores]
             }
         }

@@ -30,7 +30,8 @@ extension Supernet {
 
     /// Reads what `save` wrote, or the parameters of a golden file (`param.` before the names; edges whose state is absent may be there).
     /// - Throws: `SpaceError` that names the first difference for the supernet of another space; nothing is taken over then.
-    public func load(_ path: String) throws {
+    @discardableResult
+    public func load(_ path: String) throws -> LoadReport {
         let (list, metadata) = try Tensor.load(path)
         var values = Dictionary(list.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
         let isGolden = values.keys.contains { $0.hasPrefix("param.") }
@@ -41,7 +42,11 @@ extension Supernet {
         }
         let unused = Set((metadata["unused"] ?? "").split(separator: " ").map(String.init))
         try checkNames(Set(values.keys), path, needsStatistics: !isGolden) { unused.contains($0) || isAbsent($0) }
-        try load(values, strict: false)
+        if let (name, stored, own) = fit(of: values).misfits.first {
+            throw SpaceError(
+                .misfit, at: "\(path): \(name)", expected: "\(own)", got: "\(stored)", remedy: "the file is of another search space; build that one, or start anew")
+        }
+        return try load(values, strict: false)
     }
 
     /// Seeds may differ: a file's weights are taken over whatever the initial ones were.

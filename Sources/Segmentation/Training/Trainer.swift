@@ -36,8 +36,8 @@ public final class Trainer {
 
     let optimiser: Optimiser
     let loader: BatchLoader
-    /// Seed and number of draws of what dropout and the like drop.
-    var random: (seed: UInt64, draws: UInt64)
+    /// Where the streams of what dropout and the like drop stand, and of what `onRow` draws in a script.
+    var random: RandomStreams
     private let step: TrainingStep
     private let segmenter: Segmenter
     private let validationBatch: Int
@@ -60,7 +60,10 @@ public final class Trainer {
         self.validation = validation
         self.options = options
         history = TrainingHistory(steps: options.steps)
-        random = (Draw.mix(options.seed &+ 0x7261_6e64), 0)
+        random = RandomStreams.keeping {
+            RandomStreams.start(seed: Draw.mix(options.seed &+ 0x7261_6e64))
+            return .current
+        }
         try options.check(classes: data.classes.count, isValidated: validation != nil)
         try data.requireLabels(for: "training")
         loader = try BatchLoader(data, size: options.batch, augmentation: options.augmentation, seed: options.seed)
@@ -100,11 +103,11 @@ public final class Trainer {
     /// - Throws: `DataError` when the loss is no number any more; what files and the closures throw.
     @discardableResult
     public func run() throws -> TrainingHistory {
-        let outside = (RandomState.global.seed, RandomState.global.draws)
-        (RandomState.global.seed, RandomState.global.draws) = random
+        let outside = RandomStreams.current
+        random.resume()
         defer {
-            random = (RandomState.global.seed, RandomState.global.draws)
-            (RandomState.global.seed, RandomState.global.draws) = outside
+            random = .current
+            outside.resume()
             optimiser.zeroGrad()
         }
         var (sum, count) = (0.0, 0)
@@ -153,7 +156,10 @@ public final class Trainer {
         try onKeep(.last, row)
         if let checkpointPath { try checkpoint().write(to: checkpointPath) }
         try writeLog()
+        let before = RandomStreams.current
         try onRow(row)
+        // What a script draws there comes before the next step, after a kill too.
+        if let checkpointPath, RandomStreams.current != before { try checkpoint().write(to: checkpointPath) }
     }
 
     func writeLog() throws {

@@ -1,0 +1,78 @@
+import Tensors
+
+/// How stored values and a network fit each other, by name.
+public struct LoadReport: Sendable {
+    /// Names of the network that have a stored value of their shape, in the network's order.
+    public var taken: [String] = []
+    /// Names of the network without one.
+    public var missing: [String] = []
+    /// Names of stored values that the network does not have.
+    public var unknown: [String] = []
+    /// Names that both have, with other shapes.
+    public var misfits: [(name: String, stored: [Int], own: [Int])] = []
+
+    /// What differs, in words; nil when everything fits.
+    fileprivate var difference: String? {
+        guard missing.isEmpty, unknown.isEmpty else {
+            return "the file does not fit the network: \(LoadReport.some(missing)) missing, \(LoadReport.some(unknown)) not known; strict = false loads what fits"
+        }
+        return misfits.first.map { "\($0.name) has shape \($0.stored) in the file, \($0.own) in the network" }
+    }
+
+    /// Why nothing at all was taken.
+    fileprivate var failure: String {
+        let shapes = misfits.isEmpty ? "" : ", and \(LoadReport.some(misfits.map(\.name))) with other shapes"
+        return "nothing fits: the file has \(LoadReport.some(unknown))\(shapes), the network \(LoadReport.some(missing + misfits.map(\.name)))" + (prefix.map { "; " + $0 } ?? "")
+    }
+
+    /// Files of networks that were a part of another, or had one around them, differ by what stands in front of all names.
+    private var prefix: String? {
+        guard let stored = unknown.first else { return nil }
+        for (name, isStored) in [(stored, true)] + missing.map({ ($0, false) }) {
+            let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+            for cut in parts.indices.dropFirst() {
+                let front = parts[..<cut].joined(separator: ".") + ".", rest = parts[cut...].joined(separator: ".")
+                if isStored, missing.contains(rest) { return "without '\(front)' in front its names are those of the network" }
+                if !isStored, rest == stored { return "with '\(front)' in front its names are those of the network" }
+            }
+        }
+        return nil
+    }
+
+    static func some(_ names: [String]) -> String {
+        names.isEmpty ? "none" : names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
+    }
+}
+
+extension Module {
+    /// What of stored values would fit; nothing changes.
+    public func fit(of values: [String: Tensor]) -> LoadReport {
+        let own = state()
+        let known = Set(own.map(\.name))
+        var report = LoadReport()
+        report.unknown = values.keys.filter { !known.contains($0) }.sorted()
+        for (name, tensor) in own {
+            if let value = values[name] {
+                if value.shape == tensor.shape { report.taken.append(name) } else { report.misfits.append((name, value.shape, tensor.shape)) }
+            } else {
+                report.missing.append(name)
+            }
+        }
+        return report
+    }
+
+    /// Copies stored values in.
+    /// - Parameter strict: all names and shapes must agree; otherwise what fits is taken.
+    /// - Throws: `TensorError` when they do not, or when nothing fits; nothing has changed then.
+    @discardableResult
+    public func load(_ values: [String: Tensor], strict: Bool = true) throws -> LoadReport {
+        let report = fit(of: values)
+        if strict, let difference = report.difference { throw TensorError("load", difference) }
+        let nothing = report.taken.isEmpty && !(values.isEmpty && report.missing.isEmpty)
+        if nothing { throw TensorError("load", report.failure) }
+        try GradientMode.disabled {
+            for (name, tensor) in state() { if let value = values[name], value.shape == tensor.shape { try tensor.assign(value) } }
+        }
+        return report
+    }
+}
