@@ -77,7 +77,8 @@ extension Convolution {
     ) {
         var weight = w
         if let scale = around.scale {
-            let scaled = Workspace.floats(s.weights), each = s.weights / s.outChannels
+            guard let scaled = Workspace.floats(s.weights) else { return }
+            let each = s.weights / s.outChannels
             for c in 0..<s.outChannels {
                 for i in c * each..<(c + 1) * each { scaled[i] = w[i] * scale[c] }
             }

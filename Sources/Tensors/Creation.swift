@@ -55,6 +55,7 @@ extension Tensor {
     /// The numbers in row-major order.
     public func floats() throws -> [Float] {
         let source = try cast(.float32).detach().contiguous()
+        try Memory.check(count * DType.byteCount, for: "tensor")
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Float.self), count: count))
         }
@@ -62,6 +63,7 @@ extension Tensor {
 
     public func ints() throws -> [Int32] {
         let source = try cast(.int32).contiguous()
+        try Memory.check(count * DType.byteCount, for: "tensor")
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Int32.self), count: count))
         }
@@ -126,7 +128,10 @@ extension Tensor {
 
     /// 0 ..< n in random order.
     public static func permutation(_ n: Int, from state: RandomState = .global) throws -> Tensor {
-        try Tensor(ints: state.permutation(n))
+        try Memory.check(n * DType.byteCount, for: "permutation")
+        let order = state.permutation(n)
+        try checkInterrupt()
+        return try Tensor(ints: order)
     }
 }
 

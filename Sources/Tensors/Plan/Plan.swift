@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 
 /// A recorded graph made ready to run again and again: one arena for all that is computed on the way, kernels with their sizes fixed.
@@ -21,7 +22,7 @@ public final class Plan {
     /// Places in the table that hold an address within the arena.
     private let arenaPlaces: [(place: Int, offset: Int)]
     private var arenaBase: UnsafeMutableRawPointer?
-    private let table: UnsafeMutableBufferPointer<UnsafeMutableRawPointer>
+    private let table: Block<UnsafeMutableRawPointer>
     /// Places in the table that hold an address within run input i.
     private let inputPlaces: [(place: Int, input: Int, offset: Int)]
     /// Shapes and types of the inputs; the promises themselves would keep the whole recording alive.
@@ -89,8 +90,8 @@ public final class Plan {
         graph = builder.graph
 
         arena = SharedArena.Lease(bytes: builder.arenaBytes)
-        table = .allocate(capacity: max(builder.placeCount, 1))
-        table.initialize(repeating: SharedArena.nowhere)
+        table = try Block(builder.placeCount, for: "plan")
+        table.start.initialize(repeating: SharedArena.nowhere, count: builder.placeCount)
         var arenaPlaces: [(Int, Int)] = []
         var inputPlaces: [(Int, Int, Int)] = []
         func locate(_ value: Int) throws -> ResultSource {
@@ -106,7 +107,7 @@ public final class Plan {
         for (place, value) in builder.places.enumerated() {
             switch try locate(value) {
             case .input(let i, let bytes): inputPlaces.append((place, i, bytes))
-            case .stored(let tensor, let bytes): table[place] = try tensor.pointer(for: "plan") + bytes
+            case .stored(let tensor, let bytes): table.start[place] = try tensor.pointer(for: "plan") + bytes
             case .arena(let bytes): arenaPlaces.append((place, bytes))
             }
         }
@@ -180,16 +181,20 @@ public final class Plan {
         return (try buffers.indices.map { try buffers[$0] ?? Tensor.zeros(gradients[$0].leaf.shape) }, external)
     }
 
-    deinit {
-        vacate()
-        table.deallocate()
-    }
+    deinit { vacate() }
 
     /// Gradients that the last run left in the arena and that a leaf still has get memory of their own, or are forgotten if they are spent.
     func vacate() {
         for (tensor, (leaf, place, _)) in zip(gradientTensors, gradients) {
             guard case .arena = place, leaf.grad === tensor else { continue }
-            leaf.grad = areGradientsSpent ? nil : try? tensor.clone()
+            if areGradientsSpent {
+                leaf.grad = nil
+            } else if let copy = try? tensor.clone() {
+                leaf.grad = copy
+            } else {
+                leaf.grad = nil
+                trellis_memory_miss(tensor.count * DType.byteCount)
+            }
         }
     }
 
@@ -219,25 +224,27 @@ public final class Plan {
         let arenaStart = block.pointer
         if arenaStart != arenaBase || gradientTensors.count != gradients.count {
             placeGradients(block)
-            for (place, offset) in arenaPlaces { table[place] = arenaStart + offset }
+            for (place, offset) in arenaPlaces { table.start[place] = arenaStart + offset }
             arenaBase = arenaStart
         }
         // A gradient that a run before left in our buffer and that nobody cleared is added to, as `backward` does.
         let kept = try zip(gradients, gradientTensors).map { gradient, tensor in
             gradient.isCleared ? nil : gradient.leaf.grad === tensor ? try tensor.clone() : gradient.leaf.grad
         }
-        guard let base = table.baseAddress else { return [] }
+        let base = table.start
         PlanProfile.current?.countRun()
         for step in steps {
             try checkInterrupt()
             guard let profile = PlanProfile.current else {
                 try step.launch(base + step.first)
+                try Memory.checkMissing(step.label)
                 continue
             }
             try profile.time(step.label, in: step.module, multiplyAdds: step.multiplyAdds, isPlanned: true) { try step.launch(base + step.first) }
+            try Memory.checkMissing(step.label)
         }
         let outputs = try results.map { layout, dtype, source -> Tensor in
-            let output = try Tensor(shape: layout.shape, dtype: dtype)
+            let output = try Tensor(shape: layout.shape, dtype: dtype, for: "plan")
             try copy(Plan.copy(layout, output), source, bound, to: output)
             return output
         }
@@ -269,7 +276,7 @@ public final class Plan {
             }
             return try argument.detach().contiguous()
         }
-        for (place, input, offset) in inputPlaces { table[place] = try bound[input].pointer(for: "plan") + offset }
+        for (place, input, offset) in inputPlaces { table.start[place] = try bound[input].pointer(for: "plan") + offset }
         return bound
     }
 

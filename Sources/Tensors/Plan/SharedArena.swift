@@ -37,8 +37,13 @@ enum SharedArena {
         if let block, block.byteCount >= bytes { return block }
         block = nil  // first, so that the two never stand side by side
         let wanted = max(bytes, leases.keys.max() ?? 0)
-        let fresh = try Storage(count: (wanted + DType.byteCount - 1) / DType.byteCount)
+        // What the largest plan wants may be too much where this one's can be had.
+        let fresh = try wanted > bytes ? (try? allocate(wanted)) ?? allocate(bytes) : allocate(bytes)
         block = fresh
         return fresh
+    }
+
+    private static func allocate(_ bytes: Int) throws -> Storage {
+        try Storage(count: (bytes + DType.byteCount - 1) / DType.byteCount, for: "plan")
     }
 }
