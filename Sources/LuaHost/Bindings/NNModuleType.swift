@@ -159,7 +159,7 @@ enum ModuleMethods {
         "load_state", [Argument("state", .table, "tensors by path")], options: [strict], "Copies stored values in.", "Shapes must agree.",
         example: "local a, b = nn.linear(2, 3), nn.linear(2, 3)\nb:load_state(a:state())\nprint(a.weight:equal(b.weight))  --> true"
     ) { call in
-        guard let table = call.value(1).table else { throw call.bad(1, "table expected") }
+        guard let table = try call.value(1).table else { throw call.bad(1, "table expected") }
         let named = try NamedTensors.read(table) { call.bad(1, $0) }
         try call.this(as: Module.self).load(Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), strict: call.option("strict"))
         return 0

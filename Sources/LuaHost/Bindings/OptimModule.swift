@@ -81,7 +81,7 @@ extension Optimiser: LuaObject {
             detail: "Names and shapes must fit its parameters.",
             example: "local p = nn.linear(2, 3):parameters()\noptim.adam(p):load_state(optim.adam(p):state())"
         ) { call in
-            guard let table = call.value(1).table, let tensors = table["tensors"].table, let steps = table["steps"].integer else {
+            guard let table = try call.value(1).table, let tensors = table["tensors"].table, let steps = table["steps"].integer else {
                 throw call.bad(1, "a table with tensors, counts and steps expected")
             }
             let named = try NamedTensors.read(tensors) { call.bad(1, $0) }
@@ -228,7 +228,7 @@ private enum ParameterGroups {
 
     static func read(_ call: Call) throws -> [Group] {
         if let list = ParameterList.read(call.thread, call.index(1)) { return [(list.items, [:])] }
-        guard let table = call.value(1).table else { throw call.bad(1, "parameters expected") }
+        guard let table = try call.value(1).table else { throw call.bad(1, "parameters expected") }
         if table.list.isEmpty || table.list.contains(where: { isTensor($0) }) {
             return [(try NamedTensors.read(table) { call.bad(1, $0) }, [:])]
         }

@@ -1,5 +1,6 @@
 import CKernels
 import CLua
+import Glibc
 import Networks
 import Tensors
 
@@ -8,7 +9,8 @@ final class NativeFunction {
     let binding: Binding
     /// 1 for methods: self stands before the arguments.
     let base: Int32
-    let cName: UnsafeMutablePointer<CChar>
+    /// What the trampoline and messages need, where C can read it.
+    let record: UnsafeMutablePointer<clua_function>
     private let body: Body
     private let selfCheck: Check?
     private let checks: [Check]
@@ -22,11 +24,11 @@ final class NativeFunction {
     private let takesOptions: Bool
 
     /// - Parameter skipping: stack slots before the first argument, when there is no type to check them against.
-    init(_ binding: Binding, methodOf type: ObjectType? = nil, skipping: Int32 = 0, registry: Registry) {
+    init(_ binding: Binding, methodOf type: ObjectType? = nil, skipping: Int32 = 0, style: Int = CLUA_FUNCTION, registry: Registry) {
         self.binding = binding
         body = binding.body
         base = type == nil ? skipping : 1
-        cName = duplicate(binding.name)
+        record = .allocate(capacity: 1)
         selfCheck = type.map { Check(.object($0.name), optional: false, registry: registry) }
         checks = binding.parameters.map { Check($0.kind, optional: $0.optional && !$0.variadic, registry: registry) }
         fastSelf = selfCheck?.fast
@@ -38,10 +40,15 @@ final class NativeFunction {
         takesOptions = !binding.options.isEmpty
         optionChecks = Dictionary(
             binding.options.map { ($0.name, Check($0.kind, optional: false, registry: registry)) }, uniquingKeysWith: { $1 })
+        record.initialize(to: clua_function(
+            module: duplicate(type?.name ?? binding.module), name: duplicate(binding.name), style: Int32(style),
+            object: Unmanaged.passUnretained(self).toOpaque()))
     }
 
     deinit {
-        cName.deallocate()
+        free(UnsafeMutablePointer(mutating: record.pointee.module))
+        free(UnsafeMutablePointer(mutating: record.pointee.name))
+        record.deallocate()
         fastChecks.deallocate()
     }
 
@@ -80,20 +87,17 @@ final class NativeFunction {
         guard lua_type(L, given) == LUA_TTABLE else { return 0 }
         guard kind(count)?.acceptsTable == true else { return given }
         // A list has an element 1; the options have none.
-        lua_checkstack(L, 1)
         let isList = lua_rawgeti(L, given, 1) != LUA_TNIL
         clua_pop(L, 1)
         return isList || (count == 1 && lua_rawlen(L, given) == 0 && !hasFields(L, given)) ? 0 : given
     }
 
     private func hasNamesOnly(_ L: LuaThread, _ index: Int32) -> Bool {
-        lua_checkstack(L, 1)
         defer { clua_pop(L, 1) }
         return lua_rawgeti(L, index, 1) == LUA_TNIL && hasFields(L, index)
     }
 
     private func hasFields(_ L: LuaThread, _ index: Int32) -> Bool {
-        lua_checkstack(L, 2)
         lua_pushnil(L)
         guard lua_next(L, index) != 0 else { return false }
         clua_pop(L, 2)
@@ -163,7 +167,8 @@ final class NativeFunction {
     /// Pushes a function that Lua owns.
     static func push(_ L: LuaThread, _ binding: Binding) {
         let function = NativeFunction(binding, registry: ScriptHost.of(L).registry)
-        clua_push_owning_function(L, Unmanaged<AnyObject>.passRetained(function).toOpaque(), function.cName)
+        _ = Unmanaged.passRetained(function)
+        clua_push_owning_function(L, function.record)
     }
 
     /// The record behind a function of ours at `index`.
@@ -173,25 +178,22 @@ final class NativeFunction {
 }
 
 /// A copy of `text` that C may keep.
-private func duplicate(_ text: String) -> UnsafeMutablePointer<CChar> {
-    let bytes = Array(text.utf8CString)
-    let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
-    copy.initialize(from: bytes, count: bytes.count)
-    return copy
-}
+private func duplicate(_ text: String) -> UnsafePointer<CChar> { UnsafePointer(strdup(text)) }
 
 /// What the C trampoline calls. Whatever the body throws is left on the stack for it to raise.
 func dispatch(_ L: LuaThread, _ context: UnsafeMutableRawPointer) -> Int32 {
     let function = Unmanaged<NativeFunction>.fromOpaque(context)
     do {
-        return Int32(truncatingIfNeeded: try function._withUnsafeGuaranteedRef { try $0.call(L) })
+        let results = try function._withUnsafeGuaranteedRef { try $0.call(L) }
+        try Memory.checkMissing(function._withUnsafeGuaranteedRef { $0.binding.name })
+        return Int32(truncatingIfNeeded: results)
     } catch {
         return prepare(error, L)
     }
 }
 
 private func prepare(_ error: any Error, _ L: LuaThread) -> Int32 {
-    lua_checkstack(L, 8)
+    clua_need(L, 8)
     if trellis_interrupt_pending() || error is Interrupted { return Int32(CLUA_INTERRUPTED) }
     switch error {
     case let error as TensorError:
