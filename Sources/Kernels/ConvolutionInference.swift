@@ -39,6 +39,7 @@ extension Convolution {
         _ s: ConvShape, input: UnsafePointer<Float>, weight: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, _ around: Surroundings
     ) {
         guard !s.isEmpty else { return }
+        guard s.inImage > 0 else { return plain(s, input, weight, output, around) { _, _, _, shift, y, _, accumulate, _ in biasAlone(s, shift, y, accumulate) } }
         if s.isDepthwise {
             let kernel = choose(KernelsV4.depthwiseForward, KernelsV3.depthwiseForward, KernelsV2.depthwiseForward)
             return plain(s, input, weight, output, around) { kernel($0, $1, $2, $3, $4, $5, $6, 1, $7) }

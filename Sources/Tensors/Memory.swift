@@ -42,14 +42,14 @@ public enum Memory {
             case TRELLIS_LIMIT_GROUP: ("by the limit of the control group", ", or raise the limit")
             default: ("of this machine's memory", "")
             }
-        return ("needs \(text(bytes)), \(text(Int(now.bytes))) can be had (\(limit))", "use a smaller batch, image or network\(remedy)")
+        return ("needs \(text(Double(bytes))), \(text(Double(now.bytes))) can be had (\(limit))", "use a smaller batch, image or network\(remedy)")
     }
 
-    /// "2.1 GB", "340.0 MB".
-    static func text(_ bytes: Int) -> String {
-        let (size, unit) = bytes >= 1_000_000_000 ? (1e9, "GB") : (1e6, "MB")
-        let rounded = (Double(bytes) / size * 10).rounded(.up) / 10
-        return rounded < 1e6 ? "\(rounded) \(unit)" : "\(Float(rounded)) \(unit)"
+    /// "2.1 GB", "340 MB".
+    static func text(_ bytes: Double) -> String {
+        let (size, unit) = bytes >= 1e9 ? (bytes / 1e9, "GB") : (bytes / 1e6, "MB")
+        if size >= 1e6 { return "\(Float(size)) \(unit)" }
+        return size >= 100 ? "\(Int(size.rounded(.up))) \(unit)" : "\((size * 10).rounded(.up) / 10) \(unit)"
     }
 }
 

@@ -202,7 +202,7 @@ extension Operation {
         case .maxPoolGradient:
             return x
         case .averagePoolGradient(_, _, let height, let width), .resize(_, let height, let width), .resizeGradient(_, let height, let width):
-            guard height > 0, width > 0 else { throw TensorError(name, "size \(height) x \(width) is empty") }
+            guard min(height, width, x[2], x[3]) > 0 else { throw TensorError(name, "images of \(x[2])x\(x[3]) to \(height)x\(width): each size should be 1 or more") }
             // The tables of resizing hold int32 positions.
             guard max(height, width, x[2], x[3]) <= Int(Int32.max) else { throw TensorError(name, "size \(height) x \(width) is too large") }
             return [x[0], x[1], height, width]
@@ -253,6 +253,7 @@ extension Operation {
             throw TensorError(name, "kernel and stride should be 1 or more and padding 0 or more")
         }
         try checkWindow([o.kernelHeight, o.kernelWidth, o.strideHeight, o.strideWidth, o.padHeight, o.padWidth])
+        guard x[2] > 0, x[3] > 0 else { throw TensorError(name, "images of \(x[2])x\(x[3]) have no pixels to pool") }
         guard o.padHeight * 2 <= o.kernelHeight, o.padWidth * 2 <= o.kernelWidth else {
             throw TensorError(name, "padding \(o.padHeight), \(o.padWidth) is more than half of the \(o.kernelHeight)x\(o.kernelWidth) window")
         }

@@ -43,6 +43,8 @@ extension PlanGraph {
         guard !work.infers, work.chain == nil, !work.computesStatistics else { return nil }
         for (i, input) in work.inputs.enumerated() where !work.operation.accepts(values[input].layout, at: i) { return nil }
         let layouts = (work.inputs + [work.output]).map { values[$0].layout }
+        // Of nothing there are no parts.
+        guard layouts.allSatisfy({ $0.count > 0 }) else { return nil }
         let channels = layouts[0].shape.count == 4 ? layouts[0].shape[1] : 0
         switch work.operation {
         case .conv2d(let options):
