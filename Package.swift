@@ -34,7 +34,7 @@ let package = Package(
         .target(name: "Networks", dependencies: ["Tensors", "CKernels"]),
         // libpng reports errors by longjmp; its calls stay in C.
         .target(name: "CImage", dependencies: ["CPNG"], linkerSettings: [.linkedLibrary("png")]),
-        .target(name: "Segmentation", dependencies: ["Networks", "Tensors", "CImage", "CJPEG"]),
+        .target(name: "Segmentation", dependencies: ["CKernels", "Networks", "Tensors", "CImage", "CJPEG"]),
         .target(name: "Figures", dependencies: ["CCairo"]),
         .target(name: "Search", dependencies: ["Networks"]),
         // The way out: networks as ONNX files. The .proto is what Format/onnx.pb.swift was generated from.

@@ -17,14 +17,3 @@ int trellis_cpu_level(void) {
 static atomic_bool interrupted;
 void trellis_interrupt_set(bool on) { atomic_store_explicit(&interrupted, on, memory_order_relaxed); }
 bool trellis_interrupt_pending(void) { return atomic_load_explicit(&interrupted, memory_order_relaxed); }
-
-static _Atomic int64_t live, peak;
-int64_t trellis_memory_add(int64_t bytes) {
-  int64_t now = atomic_fetch_add_explicit(&live, bytes, memory_order_relaxed) + bytes;
-  int64_t most = atomic_load_explicit(&peak, memory_order_relaxed);
-  while (now > most && !atomic_compare_exchange_weak_explicit(&peak, &most, now, memory_order_relaxed, memory_order_relaxed)) {}
-  return now;
-}
-int64_t trellis_memory_live(void) { return atomic_load_explicit(&live, memory_order_relaxed); }
-int64_t trellis_memory_peak(void) { return atomic_load_explicit(&peak, memory_order_relaxed); }
-void trellis_memory_reset_peak(void) { atomic_store_explicit(&peak, trellis_memory_live(), memory_order_relaxed); }

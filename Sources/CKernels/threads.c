@@ -1,9 +1,10 @@
 #define _GNU_SOURCE
 #include "threads.h"
+#include "memory.h"
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,13 +45,14 @@ static _Thread_local struct { void *memory; size_t bytes; } workspace[slots];
 void *trellis_workspace(int slot, size_t bytes) {
   if (workspace[slot].bytes < bytes) {
     free(workspace[slot].memory);
+    workspace[slot].bytes = 0;
     size_t rounded = (bytes + 4095) & ~(size_t)4095;
-    workspace[slot].memory = aligned_alloc(64, rounded);
-    workspace[slot].bytes = rounded;
+    workspace[slot].memory = trellis_memory_take(rounded);
     if (!workspace[slot].memory) {
-      fprintf(stderr, "trellis: out of memory (%zu bytes of scratch space for a kernel)\n", rounded);
-      abort();
+      trellis_memory_miss(rounded);
+      return NULL;
     }
+    workspace[slot].bytes = rounded;
     trellis_advise_huge(workspace[slot].memory, rounded);
   }
   return workspace[slot].memory;
@@ -62,4 +64,12 @@ void trellis_workspace_free(void) {
     workspace[slot].memory = NULL;
     workspace[slot].bytes = 0;
   }
+}
+
+void trellis_block_signals(void *before) {
+  static const int faults[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+  sigset_t all;
+  sigfillset(&all);
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
+  pthread_sigmask(SIG_BLOCK, &all, before);
 }

@@ -24,7 +24,7 @@ void clua_open_anchors(lua_State *L) {
 }
 
 int clua_anchor_make(lua_State *L) {
-  lua_checkstack(L, 4);
+  clua_need(L, 4);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &key_anchors);
   lua_createtable(L, 1, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &key_holders);
@@ -56,7 +56,7 @@ static bool push_held(lua_State *L) {
 }
 
 bool clua_anchor_push(lua_State *L, int anchor) {
-  lua_checkstack(L, 4);
+  clua_need(L, 4);
   int top = lua_gettop(L);
   if (push_holders(L, anchor) && push_held(L)) {
     lua_remove(L, -2);
@@ -67,7 +67,7 @@ bool clua_anchor_push(lua_State *L, int anchor) {
 }
 
 void clua_anchor_free(lua_State *L, int anchor) {
-  lua_checkstack(L, 5);
+  clua_need(L, 5);
   // Its values are to go with the object, not with the last userdata that has held it.
   if (push_holders(L, anchor)) {
     for (lua_pushnil(L); lua_next(L, -2);) {
@@ -86,7 +86,7 @@ void clua_anchor_free(lua_State *L, int anchor) {
 // MARK: - Holders
 
 bool clua_knows_anchors(lua_State *L, int index) {
-  lua_checkstack(L, 1);
+  clua_need(L, 1);
   bool known = lua_getiuservalue(L, index, 1) > LUA_TNIL;
   lua_pop(L, 1);
   return known;
@@ -94,7 +94,7 @@ bool clua_knows_anchors(lua_State *L, int index) {
 
 void clua_hold_anchors(lua_State *L, int index, const int *anchors, int count) {
   index = lua_absindex(L, index);
-  lua_checkstack(L, 6);
+  clua_need(L, 6);
   // The user value is what the userdata holds, for when it goes; true when it holds nothing.
   if (count == 0) lua_pushboolean(L, true); else lua_createtable(L, count, 0);
   for (int i = 0; i < count; i++) {
@@ -129,7 +129,7 @@ static bool leave(lua_State *L, int index) {
 }
 
 void clua_leave_anchors(lua_State *L, int index, void *object) {
-  lua_checkstack(L, 8);
+  clua_need(L, 8);
   bool rooted = false;
   int list = lua_gettop(L) + 1, count = lua_getiuservalue(L, index, 1) == LUA_TTABLE ? (int)lua_rawlen(L, list) : 0;
   for (int i = 1; i <= count; i++) {
@@ -150,7 +150,7 @@ void clua_leave_anchors(lua_State *L, int index, void *object) {
 void clua_keep_result(lua_State *L, int index) {
   if (!clua_to_any_box(L, index)) return;
   index = lua_absindex(L, index);
-  lua_checkstack(L, 2);
+  clua_need(L, 2);
   bool holds = lua_getiuservalue(L, index, 1) == LUA_TTABLE;
   lua_pop(L, 1);
   if (!holds) return;
@@ -162,7 +162,7 @@ void clua_keep_result(lua_State *L, int index) {
 
 void clua_drop_results(lua_State *L, int count) {
   clua_host *host = clua_host_of(L);
-  lua_checkstack(L, 2);
+  clua_need(L, 2);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &key_results);
   for (; host->results > count; host->results--) {
     lua_pushnil(L);

@@ -29,7 +29,7 @@ static int collect_box(lua_State *L) {
 
 void clua_push_plain_box(lua_State *L, void *object) {
   static const char tag;
-  lua_checkstack(L, 4);
+  clua_need(L, 4);
   if (clua_push_box(L, &tag, object, true)) return;
   lua_createtable(L, 0, 1);
   lua_pushlightuserdata(L, (void *)&tag);
@@ -41,7 +41,7 @@ void clua_push_plain_box(lua_State *L, void *object) {
 }
 
 bool clua_push_unique_box(lua_State *L, const void *type, void *object, bool anchored) {
-  lua_checkstack(L, 5);
+  clua_need(L, 5);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &clua_key_unique);
   if (lua_rawgetp(L, -1, object) == LUA_TUSERDATA) {
     clua_box *known = lua_touserdata(L, -1);
@@ -115,7 +115,7 @@ static int equal_boxes(lua_State *L) {
 }
 
 void clua_make_type(lua_State *L, const void *type, const char *name) {
-  lua_checkstack(L, 10);
+  clua_need(L, 10);
   int further = lua_gettop(L), methods = further - 5, getters = further - 4, setters = further - 3;
   lua_createtable(L, 0, 16);
   int table = lua_gettop(L);

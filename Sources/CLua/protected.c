@@ -33,27 +33,76 @@ static int message_handler(lua_State *L) {
 int clua_pcall(lua_State *L, int arguments, int results) {
   clua_host *host = clua_host_of(L);
   int handler = lua_gettop(L) - arguments;
-  lua_checkstack(L, 2);
+  clua_need(L, 2);
   lua_pushcfunction(L, message_handler);
   lua_insert(L, handler);
   int in_swift = host->in_swift;
   lua_State *current = host->current;
+  const clua_function *function = host->function;
   host->in_swift = 0;
   host->current = L;
+  host->function = NULL;
   int status = lua_pcall(L, arguments, results, handler);
   host->in_swift = in_swift;
   host->current = current;
+  host->function = function;
   lua_remove(L, handler);
   return status;
 }
 
+/// What may be large is made in protected mode, so that running out of memory is an error and no more.
+enum { large = 1 << 16 };
+
+/// Calls `make` (no arguments but `what`, one result); with no memory "" is set down instead, and an error raised later.
+static bool made(lua_State *L, lua_CFunction make, void *what) {
+  clua_host *host = clua_host_of(L);
+  int in_swift = host->in_swift;
+  lua_pushcfunction(L, make);
+  lua_pushlightuserdata(L, what);
+  host->in_swift = 0;
+  int status = lua_pcall(L, 1, 1, 0);
+  host->in_swift = in_swift;
+  if (status == LUA_OK) return true;
+  lua_pop(L, 1);
+  host->failure = "not enough memory";
+  return false;
+}
+
+struct bytes { const char *start; size_t count; };
+static int make_string(lua_State *L) {
+  struct bytes *bytes = lua_touserdata(L, 1);
+  lua_pushlstring(L, bytes->start, bytes->count);
+  return 1;
+}
+
+void clua_push_string(lua_State *L, const char *start, size_t count) {
+  clua_need(L, 2);
+  struct bytes bytes = {start, count};
+  if (count < large) lua_pushlstring(L, start, count);
+  else if (!made(L, make_string, &bytes)) lua_pushliteral(L, "");
+}
+
+struct sizes { int list, fields; };
+static int make_table(lua_State *L) {
+  struct sizes *sizes = lua_touserdata(L, 1);
+  lua_createtable(L, sizes->list, sizes->fields);
+  return 1;
+}
+
+void clua_push_table(lua_State *L, int list, int fields) {
+  clua_need(L, 2);
+  struct sizes sizes = {list, fields};
+  if (list < large / 16 && fields < large / 64) lua_createtable(L, list, fields);
+  else if (!made(L, make_table, &sizes)) lua_createtable(L, 0, 0);
+}
+
 void clua_push_traceback(lua_State *L) {
-  lua_checkstack(L, 1);
+  clua_need(L, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &clua_key_traceback);
 }
 
 void clua_keep_traceback(lua_State *L) {
-  lua_checkstack(L, 1);
+  clua_need(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_inner_traceback);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_inner_value);
@@ -81,7 +130,7 @@ static int protected_get(lua_State *L) {
 
 int clua_get(lua_State *L, int index) {
   index = lua_absindex(L, index);
-  lua_checkstack(L, 3);
+  clua_need(L, 3);
   lua_pushcfunction(L, protected_get);
   lua_pushvalue(L, index);
   lua_rotate(L, -3, -1);
@@ -95,7 +144,7 @@ static int protected_tostring(lua_State *L) {
 
 void clua_push_tostring(lua_State *L, int index) {
   index = lua_absindex(L, index);
-  lua_checkstack(L, 3);
+  clua_need(L, 3);
   lua_pushcfunction(L, protected_tostring);
   lua_pushvalue(L, index);
   if (clua_pcall(L, 1, 1) == LUA_OK) return;
@@ -106,14 +155,14 @@ void clua_push_tostring(lua_State *L, int index) {
 
 void clua_raw_get(lua_State *L, int index, const char *name, size_t count) {
   index = lua_absindex(L, index);
-  lua_checkstack(L, 1);
+  clua_need(L, 1);
   lua_pushlstring(L, name, count);
   lua_rawget(L, index);
 }
 
 void clua_raw_set(lua_State *L, int index, const char *name, size_t count) {
   index = lua_absindex(L, index);
-  lua_checkstack(L, 1);
+  clua_need(L, 1);
   lua_pushlstring(L, name, count);
   lua_insert(L, -2);
   lua_rawset(L, index);
@@ -121,7 +170,7 @@ void clua_raw_set(lua_State *L, int index, const char *name, size_t count) {
 
 const char *clua_type_name(lua_State *L, int index) {
   index = lua_absindex(L, index);
-  lua_checkstack(L, 3);
+  clua_need(L, 3);
   // Not luaL_getmetafield: it is as safe, but leaves the name on the stack only if it is there.
   if (lua_getmetatable(L, index)) {
     lua_pushliteral(L, "__name");
@@ -135,13 +184,31 @@ const char *clua_type_name(lua_State *L, int index) {
 // MARK: - Loading text
 
 int clua_load(lua_State *L, const char *bytes, size_t count, const char *name) {
-  lua_checkstack(L, 1);
-  return luaL_loadbufferx(L, bytes, count, name, "t");
+  clua_need(L, 1);
+  // The compiler runs protected.
+  clua_host *host = clua_host_of(L);
+  int in_swift = host->in_swift;
+  host->in_swift = 0;
+  int status = luaL_loadbufferx(L, bytes, count, name, "t");
+  host->in_swift = in_swift;
+  return status;
+}
+
+static int load_file(lua_State *L) {
+  if (luaL_loadfilex(L, lua_touserdata(L, 1), "t") != LUA_OK) return lua_error(L);
+  return 1;
 }
 
 int clua_load_file(lua_State *L, const char *path) {
-  lua_checkstack(L, 4);
-  return luaL_loadfilex(L, path, "t");
+  clua_need(L, 2);
+  lua_pushcfunction(L, load_file);
+  lua_pushlightuserdata(L, (void *)path);
+  clua_host *host = clua_host_of(L);
+  int in_swift = host->in_swift;
+  host->in_swift = 0;
+  int status = lua_pcall(L, 1, 1, 0);
+  host->in_swift = in_swift;
+  return status;
 }
 
 /// load: the script's mode is not asked, since a binary chunk can corrupt the interpreter. Upvalue: the original.

@@ -550,7 +550,7 @@ static clua_trace *make(lua_State *L) {
   clua_trace *t = calloc(1, sizeof *t);
   if (!t) return NULL;
   t->main = clua_host_of(L)->main;
-  lua_checkstack(L, 4);
+  clua_need(L, 4);
   lua_createtable(L, 0, 0);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "v");
@@ -585,7 +585,7 @@ static int follows(lua_State *L) {
 clua_trace *clua_trace_new(lua_State *L) {
   static bool is_known, is_followed;
   if (!is_known) {
-    lua_checkstack(L, 4);
+    clua_need(L, 4);
     clua_host *host = clua_host_of(L);
     clua_trace *outer = host->trace;
     lua_pushcfunction(L, follows);
@@ -688,7 +688,7 @@ static bool is_same(const clua_trace *t, lua_State *L, int i) {
 }
 
 int clua_trace_first_change(const clua_trace *t, lua_State *L) {
-  lua_checkstack(L, 8);
+  clua_need(L, 8);
   for (int i = 0; i < t->count; i++) {
     entry e = t->entries[i];
     if (e.kind < WRITE_FIELD) {
@@ -704,7 +704,7 @@ int clua_trace_first_change(const clua_trace *t, lua_State *L) {
 
 /// Notes a value that a write left, as what later runs are to leave, or drops the entry if the value was there before.
 void clua_trace_close(clua_trace *t, lua_State *L) {
-  lua_checkstack(L, 8);
+  clua_need(L, 8);
   int kept = 0;
   for (int i = 0; i < t->count; i++) {
     entry e = t->entries[i];
@@ -740,7 +740,7 @@ void clua_trace_close(clua_trace *t, lua_State *L) {
 }
 
 int clua_trace_add_write(clua_trace *t, lua_State *L) {
-  lua_checkstack(L, 8);
+  clua_need(L, 8);
   lua_pushnil(L);
   add(t, L, WRITE_FIELD);
   return t->count - 1;
@@ -749,18 +749,18 @@ int clua_trace_add_write(clua_trace *t, lua_State *L) {
 bool clua_trace_is_write(const clua_trace *t, int i) { return t->entries[i].kind == WRITE_FIELD || t->entries[i].kind == WRITE_UPVALUE; }
 bool clua_trace_is_mutation(const clua_trace *t, int i) { return t->entries[i].kind == MUTATED; }
 bool clua_trace_is_born(const clua_trace *t, lua_State *L, int index) { return is_born(t, lua_topointer(L, index)); }
-int clua_trace_push_value(const clua_trace *t, lua_State *L, int i) { lua_checkstack(L, 4); return push_slot(t, L, i, 3); }
-int clua_trace_push_object(const clua_trace *t, lua_State *L, int i) { lua_checkstack(L, 4); return push_slot(t, L, i, 1); }
+int clua_trace_push_value(const clua_trace *t, lua_State *L, int i) { clua_need(L, 4); return push_slot(t, L, i, 3); }
+int clua_trace_push_object(const clua_trace *t, lua_State *L, int i) { clua_need(L, 4); return push_slot(t, L, i, 1); }
 
 bool clua_trace_write(const clua_trace *t, lua_State *L, int i) {
-  lua_checkstack(L, 8);
+  clua_need(L, 8);
   push_slot(t, L, i, 3);
   return clua_trace_write_value(t, L, i);
 }
 
 bool clua_trace_write_value(const clua_trace *t, lua_State *L, int i) {
   const entry *e = t->entries + i;
-  lua_checkstack(L, 8);
+  clua_need(L, 8);
   if (push_slot(t, L, i, 1) == LUA_TNIL) { lua_pop(L, 2); return false; }
   int type = push_slot(t, L, i, 2);
   if (type == LUA_TNIL) { lua_pop(L, 3); return false; }
@@ -781,7 +781,7 @@ bool clua_trace_write_value(const clua_trace *t, lua_State *L, int i) {
 /// "global 'tau'", "field 'tau'", "upvalue 'tau'", "a table's length". +1 value.
 void clua_trace_describe(const clua_trace *t, lua_State *L, int i) {
   const entry *e = t->entries + i;
-  lua_checkstack(L, 8);
+  clua_need(L, 8);
   push_slot(t, L, i, 1);
   push_slot(t, L, i, 2);
   switch (e->kind) {

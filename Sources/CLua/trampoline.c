@@ -14,14 +14,19 @@ void clua_give_back(void *object) { release(object); }
 
 /// What a userdata costs outside Lua's heap beside its tensor storage: the Swift object, its shape, its graph node.
 enum { OBJECT_BYTES = 256 };
+/// Collections are so many bytes of tensors apart even where memory is nearly used up.
+enum { LEAST_ROOM = 16 << 20 };
 
 static int64_t external_bytes(clua_host *host) { return trellis_memory_live() + host->objects * OBJECT_BYTES; }
 
 void clua_collect(lua_State *L) {
   clua_host *host = clua_host_of(L);
   lua_gc(L, LUA_GCCOLLECT, 0);
-  int64_t live = external_bytes(host);
-  host->limit = 2 * live > host->base ? 2 * live : host->base;
+  // Not beyond what can still be had: garbage that is not looked for must not be why memory is refused.
+  int64_t live = external_bytes(host), room = trellis_memory_available().bytes / 2;
+  if (room < LEAST_ROOM) room = LEAST_ROOM;
+  int64_t limit = 2 * live > host->base ? 2 * live : host->base;
+  host->limit = limit < live + room ? limit : live + room;
 }
 
 int64_t clua_heap_bytes(lua_State *L) { return (int64_t)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + lua_gc(L, LUA_GCCOUNTB, 0); }
@@ -29,30 +34,30 @@ int64_t clua_heap_bytes(lua_State *L) { return (int64_t)lua_gc(L, LUA_GCCOUNT, 0
 // MARK: - Raising
 
 /// Replaces the message on top by one with a position in front, and raises it. Fields are reached through a function of ours.
-static int raise_message(lua_State *L) {
-  luaL_where(L, lua_tointeger(L, lua_upvalueindex(3)) >= CLUA_FIELD ? 2 : 1);
+static int raise_message(lua_State *L, const clua_function *function) {
+  luaL_where(L, function->style >= CLUA_FIELD ? 2 : 1);
   lua_insert(L, -2);
   lua_concat(L, 2);
   return lua_error(L);
 }
 
 /// Name and number of an argument as luaL_argerror gives them, but with the registry's name in place of the caller's alias.
-static int argument_error(lua_State *L) {
+static int argument_error(lua_State *L, const clua_function *function) {
   int argument = (int)lua_tointeger(L, -1);
   const char *message = lua_tostring(L, -2);
-  const char *name = lua_tostring(L, lua_upvalueindex(2));
-  int style = (int)lua_tointeger(L, lua_upvalueindex(3));
+  const char *name = function->name;
+  int style = function->style;
   lua_Debug ar;
   if (style == CLUA_FUNCTION && lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && strcmp(ar.namewhat, "method") == 0) {
     argument--;
     if (argument == 0) {
       lua_pushfstring(L, "calling '%s' on bad self (%s)", name, message);
-      return raise_message(L);
+      return raise_message(L, function);
     }
   }
   if (style >= CLUA_FIELD && argument == 1) {  // the object itself: it has been freed
     lua_settop(L, -2);
-    return raise_message(L);
+    return raise_message(L, function);
   }
   switch (style) {
     case CLUA_OPERATOR: lua_pushfstring(L, "bad operand #%d to '%s' (%s)", argument, name, message); break;
@@ -61,30 +66,46 @@ static int argument_error(lua_State *L) {
     case CLUA_CALLABLE: argument--;  // fall through
     default: lua_pushfstring(L, "bad argument #%d to '%s' (%s)", argument, name, message);
   }
-  return raise_message(L);
+  return raise_message(L, function);
 }
 
-int clua_raise(lua_State *L, int code) {
+/// Raises what a Swift body returned below zero. Does not return.
+static int raise_result(lua_State *L, const clua_function *function, int code) {
   luaL_checkstack(L, 4, NULL);
   switch (code) {
-    case CLUA_ARGUMENT: return argument_error(L);
+    case CLUA_ARGUMENT: return argument_error(L, function);
     case CLUA_INTERRUPTED: clua_push_interrupt(L); return lua_error(L);
     case CLUA_VALUE: return lua_error(L);
-    default: return raise_message(L);
+    default: return raise_message(L, function);
   }
 }
 
+/// Raises what could not be done inside of the body.
+static int raise_failure(lua_State *L, const clua_function *function) {
+  clua_host *host = clua_host_of(L);
+  const char *failure = host->failure;
+  host->failure = NULL;
+  lua_settop(L, 0);
+  lua_pushstring(L, failure);
+  return raise_message(L, function);
+}
+
 /// Runs a Swift body, and raises what it says once its frame is gone.
-static int run(lua_State *L, clua_host *host, void *context) {
+static inline int call(lua_State *L, clua_host *host, const clua_function *function, void *object) {
+  if (!lua_checkstack(L, CLUA_SLACK)) return luaL_error(L, "stack overflow");
   lua_State *caller = host->current;
+  const clua_function *outer = host->function;
   int results = host->results;
   host->current = L;
+  host->function = function;
   host->in_swift++;
-  int count = dispatch(L, context);
+  int count = dispatch(L, object);
   host->in_swift--;
+  host->function = outer;
   host->current = caller;
   if (host->results > results) clua_drop_results(L, results);
-  return count >= 0 ? count : clua_raise(L, count);
+  if (__builtin_expect(host->failure != NULL, 0)) return raise_failure(L, function);
+  return count >= 0 ? count : raise_result(L, function, count);
 }
 
 static int trampoline(lua_State *L) {
@@ -94,22 +115,21 @@ static int trampoline(lua_State *L) {
     host->collections++;
     clua_collect(L);
   }
-  return run(L, host, lua_touserdata(L, lua_upvalueindex(1)));
+  const clua_function *function = lua_touserdata(L, lua_upvalueindex(1));
+  return call(L, host, function, function->object);
 }
 
-/// The same for a function made at run time, whose context is a userdata that owns it.
+/// The same for a function made at run time, whose context is a userdata that owns it. Upvalues: that, and its record.
 static int owning_trampoline(lua_State *L) {
   clua_box *box = lua_touserdata(L, lua_upvalueindex(1));
   if (!box->object) return luaL_error(L, "function called while the state closes");
-  return run(L, clua_host_of(L), box->object);
+  return call(L, clua_host_of(L), lua_touserdata(L, lua_upvalueindex(2)), box->object);
 }
 
-void clua_push_function(lua_State *L, void *context, const char *name, int style) {
-  lua_checkstack(L, 4);
-  lua_pushlightuserdata(L, context);
-  lua_pushstring(L, name);
-  lua_pushinteger(L, style);
-  lua_pushcclosure(L, trampoline, 3);
+void clua_push_function(lua_State *L, const clua_function *function) {
+  clua_need(L, 2);
+  lua_pushlightuserdata(L, (void *)function);
+  lua_pushcclosure(L, trampoline, 1);
 }
 
 void *clua_function_context(lua_State *L, int index) {
@@ -118,15 +138,14 @@ void *clua_function_context(lua_State *L, int index) {
   if (!lua_checkstack(L, 1) || !lua_getupvalue(L, index, 1)) return NULL;
   void *context = lua_touserdata(L, -1);
   lua_pop(L, 1);
-  return function == trampoline ? context : ((clua_box *)context)->object;
+  return function == trampoline ? ((const clua_function *)context)->object : ((clua_box *)context)->object;
 }
 
-void clua_push_owning_function(lua_State *L, void *context, const char *name) {
-  clua_push_plain_box(L, context);
-  lua_checkstack(L, 2);
-  lua_pushstring(L, name);
-  lua_pushinteger(L, CLUA_FUNCTION);
-  lua_pushcclosure(L, owning_trampoline, 3);
+void clua_push_owning_function(lua_State *L, const clua_function *function) {
+  clua_push_plain_box(L, function->object);
+  clua_need(L, 2);
+  lua_pushlightuserdata(L, (void *)function);
+  lua_pushcclosure(L, owning_trampoline, 2);
 }
 
 void clua_write(const char *bytes, size_t count, bool is_error) {
@@ -136,19 +155,45 @@ void clua_write(const char *bytes, size_t count, bool is_error) {
 
 // MARK: - Opening and closing
 
-/// Running out of memory raises, which must not happen under a Swift frame: there it ends the process with a message.
+/// Growth of Lua's heap after which memory is asked for.
+enum { ASKED_EVERY = 1 << 20 };
+
+/// Whether the heap may grow on. Refusing raises, which must not happen under a Swift frame: there Lua lives on what memory is always left over, and the
+/// error is raised once the frame is gone.
+static bool may_grow(clua_host *host) {
+  if (trellis_memory_admits(host->unasked)) {
+    host->unasked = 0;
+    return true;
+  }
+  if (host->in_swift == 0) return false;
+  host->unasked = 0;
+  host->failure = "not enough memory";
+  return true;
+}
+
 static void *allocate(void *data, void *block, size_t old_size, size_t new_size) {
-  if (new_size == 0) { free(block); return NULL; }
-  void *result = realloc(block, new_size);
   clua_host *host = data;
+  if (new_size == 0) { free(block); return NULL; }
+  size_t growth = !block ? new_size : new_size > old_size ? new_size - old_size : 0;
+  host->unasked += growth;
+  if (host->unasked > ASKED_EVERY && growth && !may_grow(host)) return NULL;
+  void *result = realloc(block, new_size);
   // For a new object the old size tells what it is; 9 is an upvalue.
   if (!block && host->trace && result && (old_size == LUA_TTABLE || old_size == LUA_TFUNCTION || old_size == LUA_TTHREAD || old_size == 9))
     clua_trace_note_birth(host->trace, result);
-  if (!result && ((clua_host *)data)->in_swift > 0) {
-    fputs("trellis: not enough memory\n", stderr);
-    _Exit(1);
-  }
+  if (!result && growth == 0) return block;  // Lua counts on it that shrinking succeeds
+  if (!result && host->in_swift > 0) clua_die("not enough memory");
   return result;
+}
+
+bool clua_room(lua_State *L, int n) {
+  if (lua_checkstack(L, n)) return true;
+  clua_host_of(L)->failure = "stack overflow";
+  return false;
+}
+
+void clua_need(lua_State *L, int n) {
+  if (!lua_checkstack(L, n)) clua_die("stack overflow");
 }
 
 static int panic(lua_State *L) {

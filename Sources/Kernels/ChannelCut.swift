@@ -65,13 +65,13 @@ struct Cut {
         values: Int, _ body: (Part, UnsafeMutablePointer<Double>) -> Void,
         finish: (_ channel: Int, UnsafeMutablePointer<Double>, _ count: Int) -> Void
     ) {
-        let partial = UnsafeMutablePointer<Double>.allocate(capacity: shape.channels * stretches * values)
-        defer { partial.deallocate() }
-        partial.initialize(repeating: 0, count: shape.channels * stretches * values)
-        runParts { part in
-            let stretch = part.image * stretchesPerPlane + part.within / Cut.stretch
-            body(part, partial + (part.channel * stretches + stretch) * values)
+        Workspace.withTemporary(Double.self, shape.channels * stretches * values) { partial in
+            partial.initialize(repeating: 0, count: shape.channels * stretches * values)
+            runParts { part in
+                let stretch = part.image * stretchesPerPlane + part.within / Cut.stretch
+                body(part, partial + (part.channel * stretches + stretch) * values)
+            }
+            for channel in 0..<shape.channels { finish(channel, partial + channel * stretches * values, stretches) }
         }
-        for channel in 0..<shape.channels { finish(channel, partial + channel * stretches * values, stretches) }
     }
 }

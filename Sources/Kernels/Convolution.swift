@@ -45,6 +45,7 @@ public enum Convolution {
         output: UnsafeMutablePointer<Float>, relu: Bool = false, accumulate: Bool = false
     ) {
         guard !s.isEmpty else { return }
+        guard s.inImage > 0 else { return biasAlone(s, bias, output, accumulate) }
         if s.isDepthwise {
             depthwiseForward(s, 1, input, weight, bias, output, relu, accumulate)
             return
@@ -63,6 +64,16 @@ public enum Convolution {
             kernel(
                 t.c, input + i * t.inImage, weight + i * t.weights, bias.map { $0 + i * t.outChannels }, output + i * t.outImage,
                 relu, accumulate, parallel)
+        }
+    }
+
+    /// The forward pass of an input without channels or pixels.
+    static func biasAlone(_ s: ConvShape, _ bias: UnsafePointer<Float>?, _ output: UnsafeMutablePointer<Float>, _ accumulate: Bool) {
+        let plane = s.outHeight * s.outWidth
+        for i in 0..<s.batch * s.outChannels {
+            let (image, channel) = (i / s.outChannels, i % s.outChannels)
+            let target = output + image * s.outBatchStride + channel * plane, value = bias?[channel] ?? 0
+            for j in 0..<plane { target[j] = accumulate ? target[j] + value : value }
         }
     }
 
@@ -100,7 +111,7 @@ public enum Convolution {
         _ s: ConvShape, input: UnsafePointer<Float>, gradient: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>,
         relu: Bool = false, accumulate: Bool = false
     ) {
-        guard !s.isEmpty else {
+        guard !s.isEmpty, s.inImage > 0 else {
             if !accumulate { output.update(repeating: 0, count: s.weights) }
             return
         }
@@ -121,7 +132,7 @@ public enum Convolution {
 extension Convolution {
     /// Whether they are better done by one call than side by side.
     static func depthwiseCopies(_ s: ConvShape) -> Bool {
-        s.isDepthwise && !s.isEmpty && choose(KernelsV4.depthwiseCopies, KernelsV3.depthwiseCopies, KernelsV2.depthwiseCopies)(s.c)
+        s.isDepthwise && !s.isEmpty && s.inImage > 0 && choose(KernelsV4.depthwiseCopies, KernelsV3.depthwiseCopies, KernelsV2.depthwiseCopies)(s.c)
     }
 
     static func depthwiseForward(

@@ -39,6 +39,7 @@ extension Convolution {
         _ s: ConvShape, input: UnsafePointer<Float>, weight: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>, _ around: Surroundings
     ) {
         guard !s.isEmpty else { return }
+        guard s.inImage > 0 else { return plain(s, input, weight, output, around) { _, _, _, shift, y, _, accumulate, _ in biasAlone(s, shift, y, accumulate) } }
         if s.isDepthwise {
             let kernel = choose(KernelsV4.depthwiseForward, KernelsV3.depthwiseForward, KernelsV2.depthwiseForward)
             return plain(s, input, weight, output, around) { kernel($0, $1, $2, $3, $4, $5, $6, 1, $7) }
@@ -77,7 +78,8 @@ extension Convolution {
     ) {
         var weight = w
         if let scale = around.scale {
-            let scaled = Workspace.floats(s.weights), each = s.weights / s.outChannels
+            guard let scaled = Workspace.floats(s.weights) else { return }
+            let each = s.weights / s.outChannels
             for c in 0..<s.outChannels {
                 for i in c * each..<(c + 1) * each { scaled[i] = w[i] * scale[c] }
             }

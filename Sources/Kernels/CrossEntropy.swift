@@ -21,16 +21,18 @@ public enum CrossEntropy {
     ) -> (lossSum: Double, weightSum: Double) {
         let stretches = (pixels + pixelsPerPiece - 1) / pixelsPerPiece
         let pieces = batch * stretches
-        let partial = UnsafeMutablePointer<Double>.allocate(capacity: 2 * max(1, pieces))
-        defer { partial.deallocate() }
-        partial.initialize(repeating: 0, count: 2 * pieces)
-        ThreadPool.run(pieces) { piece in
-            let image = piece / stretches, first = piece % stretches * pixelsPerPiece
-            choose(KernelsV4.addCrossEntropy, KernelsV3.addCrossEntropy, KernelsV2.addCrossEntropy)(
-                logits + image * classes * pixels, labels + image * pixels, classes, pixels, first,
-                min(first + pixelsPerPiece, pixels), weights, ignore, partial + 2 * piece)
+        var sums = (0.0, 0.0)
+        Workspace.withTemporary(Double.self, 2 * pieces) { partial in
+            partial.initialize(repeating: 0, count: 2 * pieces)
+            ThreadPool.run(pieces) { piece in
+                let image = piece / stretches, first = piece % stretches * pixelsPerPiece
+                choose(KernelsV4.addCrossEntropy, KernelsV3.addCrossEntropy, KernelsV2.addCrossEntropy)(
+                    logits + image * classes * pixels, labels + image * pixels, classes, pixels, first,
+                    min(first + pixelsPerPiece, pixels), weights, ignore, partial + 2 * piece)
+            }
+            sums = (0..<pieces).reduce((0, 0)) { ($0.0 + partial[2 * $1], $0.1 + partial[2 * $1 + 1]) }
         }
-        return (0..<pieces).reduce((0, 0)) { ($0.0 + partial[2 * $1], $0.1 + partial[2 * $1 + 1]) }
+        return sums
     }
 
     /// output = scale·w·(softmax(logits) - [class is the label]); scale is the result's gradient, divided by weightSum for

@@ -20,7 +20,7 @@ public enum Elementwise {
         let grain = plan.grain
         ThreadPool.run((space.count + grain - 1) / grain) { piece in
             let first = piece * grain
-            ElementwiseRun(plan, space).run(first, min(grain, space.count - first))
+            ElementwiseRun(plan, space)?.run(first, min(grain, space.count - first))
         }
     }
 
@@ -34,13 +34,15 @@ public enum Elementwise {
         let plan = ElementwisePlan(program, space, store: false)
         let grain = ElementwisePlan.largestGrain
         let pieces = (space.count + grain - 1) / grain
-        let partial = UnsafeMutablePointer<Double>.allocate(capacity: pieces)
-        defer { partial.deallocate() }
-        ThreadPool.run(pieces) { piece in
-            let first = piece * grain
-            partial[piece] = ElementwiseRun(plan, space).run(first, min(grain, space.count - first))
+        var total = 0.0
+        Workspace.withTemporary(Double.self, pieces) { partial in
+            ThreadPool.run(pieces) { piece in
+                let first = piece * grain
+                partial[piece] = ElementwiseRun(plan, space)?.run(first, min(grain, space.count - first)) ?? 0
+            }
+            total = (0..<pieces).reduce(0) { $0 + partial[$1] }
         }
-        return (0..<pieces).reduce(0) { $0 + partial[$1] }
+        return total
     }
 }
 

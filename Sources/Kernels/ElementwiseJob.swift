@@ -19,7 +19,7 @@ public final class ElementwiseJob {
         let grain = plan.grain
         ThreadPool.run((space.count + grain - 1) / grain) { piece in
             let first = piece * grain
-            ElementwiseRun(plan, space).run(first, min(grain, space.count - first))
+            ElementwiseRun(plan, space)?.run(first, min(grain, space.count - first))
         }
     }
 

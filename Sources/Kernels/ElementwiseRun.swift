@@ -14,13 +14,14 @@ struct ElementwiseRun {
     private let tiles: UnsafeMutablePointer<Float>
     private static let scalarWidth = 16
 
-    init(_ plan: ElementwisePlan, _ space: ElementSpace) {
+    /// nil when there is no scratch memory.
+    init?(_ plan: ElementwisePlan, _ space: ElementSpace) {
         self.plan = plan
         self.space = space
         inputs = plan.program.inputs
         let registers = plan.tileOf.count
         let slotFloats = (registers * MemoryLayout<trellis_slot>.stride / 4 + 15) / 16 * 16
-        let memory = Workspace.floats(slotFloats + registers * Self.scalarWidth + plan.tiles * plan.tile)
+        guard let memory = Workspace.floats(slotFloats + registers * Self.scalarWidth + plan.tiles * plan.tile) else { return nil }
         slots = UnsafeMutableRawPointer(memory).bindMemory(to: trellis_slot.self, capacity: registers)
         scalars = memory + slotFloats
         tiles = scalars + registers * Self.scalarWidth

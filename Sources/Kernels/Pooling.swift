@@ -116,7 +116,7 @@ public enum Pooling {
         withUnsafePointer(to: &window) { window in
             let floats = work(window)
             PlaneGroups(planes: s.batch * s.channels, size: max(inSize, outSize)).runs { planes in
-                let work = Workspace.floats(floats)
+                guard let work = Workspace.floats(floats) else { return }
                 prepare?(window, work)
                 for plane in planes {
                     let image = plane / s.channels, channel = plane % s.channels

@@ -1,3 +1,4 @@
+import CKernels
 import KernelsV2
 import KernelsV3
 import KernelsV4
@@ -32,12 +33,13 @@ public enum Random {
         }
     }
 
-    /// A random order of 0 ..< count (Fisher and Yates).
+    /// A random order of 0 ..< count (Fisher and Yates); cut short by an interrupt.
     public static func permutation(seed: UInt64, stream: UInt64, count: Int) -> [Int32] {
         var order = (0..<Int32(count)).map { $0 }
         var generator = Generator(seed: seed, stream: stream)
         var i = count - 1
         while i > 0 {
+            if i & 0xffff == 0, trellis_interrupt_pending() { break }
             order.swapAt(i, generator.below(i + 1))
             i -= 1
         }

@@ -41,17 +41,16 @@ public enum Reduction {
         let grain = 16384
         let pieces = (count + grain - 1) / grain
         guard pieces > 0 else { return 0 }
-        return withUnsafeTemporaryAllocation(of: Double.self, capacity: pieces) { partial in
-            guard let partial = partial.baseAddress else { return 0 }
+        var total = 0.0
+        Workspace.withTemporary(Double.self, pieces) { partial in
             ThreadPool.run(pieces) { piece in
                 let first = piece * grain
                 partial[piece] = choose(KernelsV4.dotStretch, KernelsV3.dotStretch, KernelsV2.dotStretch)(
                     a + first, b + first, Swift.min(grain, count - first))
             }
-            var total = 0.0
             for piece in 0..<pieces { total += partial[piece] }
-            return total
         }
+        return total
     }
 
     /// Elements of one [n, inner] above which n is cut, so that a few large reductions keep all threads busy.
@@ -78,20 +77,20 @@ public enum Reduction {
         _ outer: Int, _ n: Int, _ inner: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ kind: Int,
         _ rows: Int, _ chunks: Int
     ) {
-        let partial = UnsafeMutablePointer<Float>.allocate(capacity: outer * chunks * inner)
-        defer { partial.deallocate() }
-        ThreadPool.run(outer * chunks) { piece in
-            let first = piece % chunks * rows
-            let count = Swift.min(rows, n - first)
-            let source = x + (piece / chunks * n + first) * inner
-            if inner == 1 {
-                partial[piece] = choose(KernelsV4.reduceRow, KernelsV3.reduceRow, KernelsV2.reduceRow)(source, count, kind)
-            } else {
-                choose(KernelsV4.reduceColumns, KernelsV3.reduceColumns, KernelsV2.reduceColumns)(
-                    source, count, inner, 0, inner, partial + piece * inner, kind)
+        Workspace.withTemporary(Float.self, outer * chunks * inner) { partial in
+            ThreadPool.run(outer * chunks) { piece in
+                let first = piece % chunks * rows
+                let count = Swift.min(rows, n - first)
+                let source = x + (piece / chunks * n + first) * inner
+                if inner == 1 {
+                    partial[piece] = choose(KernelsV4.reduceRow, KernelsV3.reduceRow, KernelsV2.reduceRow)(source, count, kind)
+                } else {
+                    choose(KernelsV4.reduceColumns, KernelsV3.reduceColumns, KernelsV2.reduceColumns)(
+                        source, count, inner, 0, inner, partial + piece * inner, kind)
+                }
             }
+            reduce(outer, chunks, inner, partial, y, kind)
         }
-        reduce(outer, chunks, inner, partial, y, kind)
     }
 }
 

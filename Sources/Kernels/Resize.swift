@@ -51,21 +51,23 @@ public enum Resize {
     }
 
     private static func forward(
-        _ s: ResizeShape, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ taps: (Int, Int) -> Taps
+        _ s: ResizeShape, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ taps: (Int, Int) -> Taps?
     ) {
         guard s.inHeight > 0, s.inWidth > 0, s.outHeight > 0, s.outWidth > 0 else { return }
-        let rows = taps(s.inHeight, s.outHeight)
-        let columns = s.inHeight == s.inWidth && s.outHeight == s.outWidth ? rows : taps(s.inWidth, s.outWidth)
+        guard let rows = taps(s.inHeight, s.outHeight),
+            let columns = s.inHeight == s.inWidth && s.outHeight == s.outWidth ? rows : taps(s.inWidth, s.outWidth)
+        else { return }
         apply(rows, columns, s.batch, s.channels, x, s.inBatchStride, y, s.outBatchStride, false)
     }
 
     private static func backward(
         _ s: ResizeShape, _ g: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>, _ accumulate: Bool,
-        _ taps: (Int, Int) -> Taps
+        _ taps: (Int, Int) -> Taps?
     ) {
         guard s.inHeight > 0, s.inWidth > 0, s.outHeight > 0, s.outWidth > 0 else { return }
-        let rows = taps(s.inHeight, s.outHeight).transposed()
-        let columns = s.inHeight == s.inWidth && s.outHeight == s.outWidth ? rows : taps(s.inWidth, s.outWidth).transposed()
+        guard let rows = taps(s.inHeight, s.outHeight)?.transposed(),
+            let columns = s.inHeight == s.inWidth && s.outHeight == s.outWidth ? rows : taps(s.inWidth, s.outWidth)?.transposed()
+        else { return }
         apply(rows, columns, s.batch, s.channels, g, s.outBatchStride, dx, s.inBatchStride, accumulate)
     }
 
@@ -79,10 +81,11 @@ public enum Resize {
             withUnsafePointer(to: &c) { c in
                 let floats = choose(KernelsV4.resizeWork, KernelsV3.resizeWork, KernelsV2.resizeWork)(r, c)
                 Bands(planes: batch * channels, rows: r.pointee.count, size: max(inSize, outSize)).run { plane, first, end in
+                    guard let work = Workspace.floats(floats) else { return }
                     let image = plane / channels, channel = plane % channels
                     choose(KernelsV4.resizePlane, KernelsV3.resizePlane, KernelsV2.resizePlane)(
                         r, c, x + image * xStride + channel * inSize, y + image * yStride + channel * outSize, first, end,
-                        Workspace.floats(floats), accumulate)
+                        work, accumulate)
                 }
             }
         }

@@ -146,9 +146,8 @@ extension StackedNormalisation {
     public static func products(_ groups: Int, _ count: Int, _ x: Input, _ y: Input, _ output: Output) {
         let add = choose(KernelsV4.addGradientSums, KernelsV3.addGradientSums, KernelsV2.addGradientSums)
         let pieces = max(1, (count + stretch - 1) / stretch)
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * groups * pieces) { partial in
-            guard let partial = partial.baseAddress else { return }
-            partial.update(repeating: 0, count: 2 * groups * pieces)
+        Workspace.withTemporary(Double.self, 2 * groups * pieces) { partial in
+            partial.initialize(repeating: 0, count: 2 * groups * pieces)
             stretches(count) { first, n in
                 for a in 0..<groups { add(x + a * count + first, y + first, n, 0, partial + 2 * (a * pieces + first / stretch)) }
             }

@@ -1,4 +1,5 @@
 import CKernels
+import Glibc
 
 /// A sparse row operator and the memory of its tables.
 final class Taps {
@@ -6,21 +7,24 @@ final class Taps {
     private let start: UnsafeMutablePointer<Int32>
     private let weight: UnsafeMutablePointer<Float>
 
-    private init(taps: Int, count: Int, inCount: Int) {
+    /// nil when there is no memory for the tables.
+    private init?(taps: Int, count: Int, inCount: Int) {
         // Kernels read whole vectors of both tables.
         let pitch = count + 16
-        start = .allocate(capacity: pitch)
+        let bytes = (taps + 1) * pitch * 4
+        guard let memory = trellis_memory_take(bytes) else {
+            trellis_memory_miss(bytes)
+            return nil
+        }
+        start = memory.bindMemory(to: Int32.self, capacity: pitch)
         start.initialize(repeating: 0, count: pitch)
-        weight = .allocate(capacity: taps * pitch)
+        weight = (memory + pitch * 4).bindMemory(to: Float.self, capacity: taps * pitch)
         weight.initialize(repeating: 0, count: taps * pitch)
         operation = trellis_taps(
             start: UnsafePointer(start), weight: UnsafePointer(weight), taps: taps, count: count, inCount: inCount, pitch: pitch)
     }
 
-    deinit {
-        start.deallocate()
-        weight.deallocate()
-    }
+    deinit { free(start) }
 
     /// Indices beyond the last repeat it, so that a whole vector of them stays within the row.
     private func padStart() {
@@ -29,8 +33,8 @@ final class Taps {
 
     /// Linear interpolation with PyTorch's arithmetic: the source of output j is j·(in-1)/(out-1) with aligned corners, else
     /// (j + 1/2)·in/out - 1/2, not below 0.
-    static func linear(_ inCount: Int, _ outCount: Int, alignCorners: Bool) -> Taps {
-        let t = Taps(taps: min(2, inCount), count: outCount, inCount: inCount)
+    static func linear(_ inCount: Int, _ outCount: Int, alignCorners: Bool) -> Taps? {
+        guard let t = Taps(taps: min(2, inCount), count: outCount, inCount: inCount) else { return nil }
         let scale: Float = alignCorners
             ? (outCount > 1 ? Float(inCount - 1) / Float(outCount - 1) : 0) : Float(inCount) / Float(outCount)
         for j in 0..<outCount {
@@ -53,8 +57,8 @@ final class Taps {
     }
 
     /// The element at floor(j·in/out), as PyTorch's `nearest`.
-    static func nearest(_ inCount: Int, _ outCount: Int) -> Taps {
-        let t = Taps(taps: 1, count: outCount, inCount: inCount)
+    static func nearest(_ inCount: Int, _ outCount: Int) -> Taps? {
+        guard let t = Taps(taps: 1, count: outCount, inCount: inCount) else { return nil }
         let scale = Float(inCount) / Float(outCount)
         for j in 0..<outCount {
             t.start[j] = Int32(min(Int(Float(j) * scale), inCount - 1))
@@ -65,14 +69,14 @@ final class Taps {
     }
 
     /// The adjoint: weights of the outputs that each input went to.
-    func transposed() -> Taps {
+    func transposed() -> Taps? {
+        var result: Taps?
+        Workspace.withTemporary(Int.self, 2 * operation.inCount) { result = transposed(first: $0, end: $0 + operation.inCount) }
+        return result
+    }
+
+    private func transposed(first: UnsafeMutablePointer<Int>, end: UnsafeMutablePointer<Int>) -> Taps? {
         let o = operation
-        let first = UnsafeMutablePointer<Int>.allocate(capacity: o.inCount)
-        let end = UnsafeMutablePointer<Int>.allocate(capacity: o.inCount)
-        defer {
-            first.deallocate()
-            end.deallocate()
-        }
         first.initialize(repeating: -1, count: o.inCount)
         end.initialize(repeating: 0, count: o.inCount)
         for j in 0..<o.count {
@@ -90,7 +94,7 @@ final class Taps {
             last = max(last, first[i])
             widest = max(widest, end[i] - first[i])
         }
-        let t = Taps(taps: widest, count: o.inCount, inCount: o.count)
+        guard let t = Taps(taps: widest, count: o.inCount, inCount: o.count) else { return nil }
         for i in 0..<o.inCount { t.start[i] = Int32(first[i]) }
         for j in 0..<o.count {
             for k in 0..<o.taps where weight[k * o.pitch + j] != 0 {

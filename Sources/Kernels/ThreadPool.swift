@@ -30,16 +30,6 @@ public enum ThreadPool {
     static let pool = Pool()
 }
 
-/// Scratch memory of the calling thread.
-public enum Workspace {
-    /// Room for `count` floats, 64-byte aligned, contents undefined: valid until this thread asks for the same `slot`
-    /// (0 ... 3; 4 ... 7 are the convolutions') again, so a kernel that calls another one must use another slot.
-    @inline(__always)
-    public static func floats(_ count: Int, slot: Int = 0) -> UnsafeMutablePointer<Float> {
-        trellis_workspace(Int32(slot), count * 4).assumingMemoryBound(to: Float.self)
-    }
-}
-
 /// What of which job is taken, in one word: the job's number, and how many of its pieces are taken from the front and from the back.
 private struct Ticket: RawRepresentable, AtomicRepresentable {
     private static let bits: UInt64 = 18, mask: UInt64 = 1 << bits - 1
@@ -77,6 +67,8 @@ final class Pool: @unchecked Sendable {
     /// Finished pieces of the job: completion is counted by these and not by workers reporting, so a worker that does
     /// not get a core delays nothing.
     private let finished = Atomic<Int>(0)
+    /// Bytes that a piece of the job had no memory for.
+    private let missed = Atomic<Int64>(0)
     private let busy = Atomic<Bool>(false)
     /// The core that the caller of the last job ran on.
     private let callerCore = Atomic<Int32>(-1)
@@ -143,6 +135,7 @@ final class Pool: @unchecked Sendable {
             // Whoever has the last piece may be waiting for this very core.
             if spins & 1023 == 0 { sched_yield() } else { trellis_pause() }
         }
+        if missed.load(ordering: .relaxed) != 0 { trellis_memory_miss(Int(missed.exchange(0, ordering: .relaxed))) }
     }
 
     /// Ends the last job before its body and count are overwritten, under a number of its own. Else a worker that still holds the last
@@ -182,6 +175,7 @@ final class Pool: @unchecked Sendable {
     @inline(never)
     private func perform(_ pointer: UnsafeRawPointer, _ piece: Int) {
         pointer.assumingMemoryBound(to: ((Int) -> Void).self).pointee(piece)
+        if trellis_memory_missing() != 0 { missed.store(trellis_memory_take_missing(), ordering: .relaxed) }
     }
 
     // MARK: The workers' side
@@ -189,10 +183,8 @@ final class Pool: @unchecked Sendable {
     private func startWorkers() {
         let count = size.load(ordering: .relaxed) - 1
         // Signals are the main thread's business: an interrupt must not run its handler on a worker.
-        var all = sigset_t()
         var before = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_BLOCK, &all, &before)
+        trellis_block_signals(&before)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         stopping.store(false, ordering: .relaxed)
         for _ in 0..<count {

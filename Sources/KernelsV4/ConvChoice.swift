@@ -35,9 +35,9 @@ func tileCost(_ batch: Int, _ rows: Int, _ channels: Int, _ taps: Int, _ positio
     return tiles * (channels * taps * tileRows * tileVectors + (taps == 1 ? 2 * tileRows * tileVectors + 24 : tileExtra))
 }
 
-/// The grid of output pixels over the input, and the taps that meet it, in the calling thread's tap memory.
-func gridForward(_ s: trellis_conv, _ x: UnsafePointer<Float>, _ destination: UnsafeMutablePointer<Float>) -> PixelJob {
-    let (list, slots) = room(s.kernelHeight * s.kernelWidth)
+/// The grid of output pixels over the input, and the taps that meet it, in the calling thread's tap memory; nil where that cannot be had.
+func gridForward(_ s: trellis_conv, _ x: UnsafePointer<Float>, _ destination: UnsafeMutablePointer<Float>) -> PixelJob? {
+    guard let (list, slots) = room(s.kernelHeight * s.kernelWidth) else { return nil }
     var job = PixelJob(source: x, taps: UnsafePointer(list), slots: UnsafePointer(slots), weights: x, destination: destination)
     job.sourceBatchStride = s.inBatchStride
     job.sourceHeight = s.inHeight
@@ -71,15 +71,15 @@ func pixelForward(
     _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ positions: Int, _ count: Int, _ parallel: Parallel
 ) -> Bool {
     let kernel = s.kernelHeight * s.kernelWidth
-    var job = gridForward(s, x, y)
+    guard var job = gridForward(s, x, y) else { return true }
     job.batchStride = s.outBatchStride
     job.channelStride = s.outHeight * s.outWidth
     job.destinationRow = s.outWidth
     job.bias = bias
     job.accumulate = accumulate
     if pixelCost(job) >= tileCost(s.batch, s.outChannels, s.inChannels, count, positions) { return false }
-    if relu || !job.isWhole { turnSource(&job, relu, parallel) }
-    let packed = scratch(5, ceilDivide(job.rows, blockLanes) * tapStride(job.channels) * larger(1, job.tapCount))
+    if relu || !job.isWhole, !turnSource(&job, relu, parallel) { return true }
+    guard let packed = scratch(5, ceilDivide(job.rows, blockLanes) * tapStride(job.channels) * larger(1, job.tapCount)) else { return true }
     packForPixels(
         WeightSource(
             w, rows: s.outChannels, rowStride: s.inChannels * kernel, channels: s.inChannels, channelStride: kernel, kernel: kernel,
@@ -90,8 +90,8 @@ func pixelForward(
 }
 
 /// Copies the source to [image][row][column][channel], zeros around as far as taps reach, so that the channels of a pixel, which the
-/// inner loop runs over, are neighbours: planes of 21x21 with 64 channels were 1.3 times slower read in place.
-private func turnSource(_ job: inout PixelJob, _ relu: Bool, _ parallel: Parallel) {
+/// inner loop runs over, are neighbours: planes of 21x21 with 64 channels were 1.3 times slower read in place. False when there is no memory for it.
+private func turnSource(_ job: inout PixelJob, _ relu: Bool, _ parallel: Parallel) -> Bool {
     let channels = job.channels, height = job.sourceHeight, width = job.sourceWidth, stride = job.sourceBatchStride
     let plane = job.sourceChannel, source = job.source
     var top = 0, left = 0, bottom = 0, right = 0
@@ -105,7 +105,7 @@ private func turnSource(_ job: inout PixelJob, _ relu: Bool, _ parallel: Paralle
     let pitch = left + width + right, before = top * pitch + left, rows = top + height + bottom
     let image = rows * pitch * channels
     let masks = 2 * (job.gridHeight + job.gridWidth)
-    let memory = scratch(4, masks + job.batch * image + 2 * lanes)
+    guard let memory = scratch(4, masks + job.batch * image + 2 * lanes) else { return false }
     let to = memory + ceilDivide(masks, lanes) * lanes
     // Rows, or whole planes where nothing is between them, in pieces that are worth it.
     let flat = left + right == 0, run = flat ? height * width : width, runs = flat ? 1 : height
@@ -128,6 +128,7 @@ private func turnSource(_ job: inout PixelJob, _ relu: Bool, _ parallel: Paralle
     job.sourceRow = pitch * channels
     job.sourceChannel = 1
     job.listTaps(UnsafeMutableRawPointer(memory).assumingMemoryBound(to: UInt64.self))
+    return true
 }
 
 extension PixelJob {
@@ -153,7 +154,7 @@ func pixelGradient(
     _ mask: UnsafePointer<Float>?, _ accumulate: Bool, _ py: Int, _ px: Int, _ positions: Int, _ count: Int, _ parallel: Parallel
 ) -> Bool {
     let kernel = s.kernelHeight * s.kernelWidth, at = py * s.inWidth + px
-    let (list, slots) = room(kernel)
+    guard let (list, slots) = room(kernel) else { return true }
     var job = PixelJob(source: g, taps: UnsafePointer(list), slots: UnsafePointer(slots), weights: w, destination: dx + at)
     job.sourceBatchStride = s.outBatchStride
     job.sourceHeight = s.outHeight
@@ -186,8 +187,8 @@ func pixelGradient(
         }
     }
     if pixelCost(job) >= tileCost(s.batch, s.inChannels, s.outChannels, count, positions) { return false }
-    if !job.isWhole { turnSource(&job, false, parallel) }
-    let packed = scratch(5, ceilDivide(job.rows, blockLanes) * tapStride(job.channels) * larger(1, job.tapCount))
+    if !job.isWhole, !turnSource(&job, false, parallel) { return true }
+    guard let packed = scratch(5, ceilDivide(job.rows, blockLanes) * tapStride(job.channels) * larger(1, job.tapCount)) else { return true }
     packForPixels(
         WeightSource(
             w, rows: s.inChannels, rowStride: kernel, channels: s.outChannels, channelStride: s.inChannels * kernel, kernel: kernel,
@@ -197,17 +198,18 @@ func pixelGradient(
     return true
 }
 
-/// Memory for the lists of taps of both forms, and behind them for `more` integers of the caller's.
-func tapMemory(_ kernel: Int, _ more: Int = 0) -> UnsafeMutablePointer<Int> {
-    trellis_workspace(6, (tapRoom(kernel) + more) * 8).assumingMemoryBound(to: Int.self)
+/// Memory for the lists of taps of both forms, and behind them for `more` integers of the caller's; nil as for `scratch`.
+func tapMemory(_ kernel: Int, _ more: Int = 0) -> UnsafeMutablePointer<Int>? {
+    trellis_workspace(6, (tapRoom(kernel) + more) * 8)?.assumingMemoryBound(to: Int.self)
 }
 
 /// Integers that the lists of taps take.
 func tapRoom(_ kernel: Int) -> Int { kernel * (Taps.room(1) + 1 + MemoryLayout<PixelTap>.stride / 8) }
 
 /// The part of it behind `Taps`: taps of a pixel job, and their places in the list.
-private func room(_ kernel: Int) -> (UnsafeMutablePointer<PixelTap>, UnsafeMutablePointer<Int>) {
-    let slots = tapMemory(kernel) + Taps.room(kernel)
+private func room(_ kernel: Int) -> (UnsafeMutablePointer<PixelTap>, UnsafeMutablePointer<Int>)? {
+    guard let memory = tapMemory(kernel) else { return nil }
+    let slots = memory + Taps.room(kernel)
     return (UnsafeMutableRawPointer(slots + kernel).assumingMemoryBound(to: PixelTap.self), slots)
 }
 

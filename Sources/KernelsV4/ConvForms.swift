@@ -6,9 +6,9 @@ import CKernels
 public func inferenceForm(_ s: trellis_conv, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) -> Int {
     var (form, cost) = (0, directCost(s))
     if let wide = wideCost(s) { (form, cost) = (1, wide) }
-    if s.kernelHeight * s.kernelWidth > 1 {
+    if s.kernelHeight * s.kernelWidth > 1, let grid = gridForward(s, x, y) {
         // Pixel by pixel nothing is spent on padding: small planes under wide atrous kernels.
-        let pixels = pixelCost(gridForward(s, x, y))
+        let pixels = pixelCost(grid)
         if pixels < cost { (form, cost) = (0, pixels) }
     }
     if let winograd = winogradCost(s), winograd < cost { form = 2 }

@@ -28,7 +28,8 @@ public func denseForward(
     _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ parallel: Parallel
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, outPlane = s.outHeight * s.outWidth
-    var taps = Taps(tapMemory(kernel), kernel)
+    guard let memory = tapMemory(kernel) else { return }
+    var taps = Taps(memory, kernel)
     let blocks = ceilDivide(s.outChannels, tileRows)
     var job = Job(
         source: x, offsets: UnsafePointer(taps.offsets), tapRows: UnsafePointer(taps.rows), weights: w, destination: y, bias: bias)
@@ -54,11 +55,11 @@ public func denseForward(
         job.sourceBatchStride = job.sourceChannelStride * s.inChannels
         job.taps = taps.count
         job.tapsPerRow = taps.perRow
-        let packed = scratch(4, s.batch * job.sourceBatchStride + tileWidth)
+        guard let packed = scratch(4, s.batch * job.sourceBatchStride + tileWidth) else { return }
         packPhases(s, planes, x, relu, packed, parallel)
         job.source = UnsafePointer(packed)
     }
-    let packed = scratch(5, blocks * tileRows * job.channels * larger(1, taps.count))
+    guard let packed = scratch(5, blocks * tileRows * job.channels * larger(1, taps.count)) else { return }
     packForTiles(weightsForward(s, w, taps), packed, parallel)
     job.weights = UnsafePointer(packed)
     run(job, parallel)

@@ -11,7 +11,7 @@ public func denseInputGradient(
         if !accumulate { for n in 0..<s.batch { clear(dx + n * s.inBatchStride, inPlane * s.inChannels) } }
         return
     }
-    let memory = tapMemory(kernel)
+    guard let memory = tapMemory(kernel) else { return }
     var job = Job(source: g, offsets: UnsafePointer(memory), tapRows: UnsafePointer(memory), weights: w, destination: dx, bias: nil)
     job.channels = s.outChannels
     job.batch = s.batch
@@ -47,7 +47,7 @@ public func denseInputGradient(
                 continue
             }
             if !packed {
-                let source = scratch(4, s.batch * job.sourceBatchStride + tileWidth)
+                guard let source = scratch(4, s.batch * job.sourceBatchStride + tileWidth) else { return }
                 packGradient(s, planes, g, source, parallel)
                 job.source = UnsafePointer(source)
                 packed = true
@@ -63,7 +63,7 @@ public func denseInputGradient(
 
 /// Packs the weights of a job of the input gradient and runs it.
 private func runGradient(_ s: trellis_conv, _ job: Job, _ w: UnsafePointer<Float>, _ taps: Taps, _ parallel: Parallel) {
-    let packed = scratch(5, ceilDivide(job.rows, tileRows) * tileRows * job.channels * larger(1, taps.count))
+    guard let packed = scratch(5, ceilDivide(job.rows, tileRows) * tileRows * job.channels * larger(1, taps.count)) else { return }
     packForTiles(weightsBack(s, w, taps), packed, parallel)
     var job = job
     job.offsets = UnsafePointer(taps.offsets)

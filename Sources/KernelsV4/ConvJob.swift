@@ -57,6 +57,7 @@ struct Job {
 @inline(always) func smaller(_ a: Int, _ b: Int) -> Int { a < b ? a : b }
 
 /// Scratch of the calling thread. Slots: 4 packed source, 5 packed weights, 6 taps and second source, 7 a piece's own.
-@inline(always) func scratch(_ slot: Int32, _ floats: Int) -> UnsafeMutablePointer<Float> {
-    trellis_workspace(slot, floats * 4).assumingMemoryBound(to: Float.self)
+/// nil when there is no memory: the kernel returns with its work undone, and who launched it hears of it (`trellis_memory_missing`).
+@inline(always) func scratch(_ slot: Int32, _ floats: Int) -> UnsafeMutablePointer<Float>? {
+    trellis_workspace(slot, floats * 4)?.assumingMemoryBound(to: Float.self)
 }

@@ -221,7 +221,7 @@ private func run(_ job: OuterJob, _ parallel: Parallel) {
 private func runPiece(_ job: OuterJob, _ block: Int, _ split: Int) {
     let grid = job.grid, sums = job.sums + (split * job.blocks + block) * job.groups * job.groupSize
     let rows = smaller(blockLanes, grid.rows - block * blockLanes), room = job.images * job.rows * grid.gridWidth * blockLanes
-    let turned = scratch(7, room)
+    guard let turned = scratch(7, room) else { return }
     clear(sums, job.groups * job.groupSize)
     if rows % lanes != 0 { clear(turned, room) }
     for unit in split * job.units / job.splits..<(split + 1) * job.units / job.splits {
@@ -302,7 +302,7 @@ private func deliver(_ job: OuterJob, _ block: Int, _ group: Int) {
         transpose(sums, blockLanes, length, rows, place, stride)
         return
     }
-    let turned = scratch(7, blockLanes * length)
+    guard let turned = scratch(7, blockLanes * length) else { return }
     transpose(sums, blockLanes, length, rows, turned, length)
     for r in 0..<rows { deliverRow(turned + r * length, place, nil, true, 1, r * stride, length) }
 }
@@ -313,17 +313,18 @@ func outerWeightGradient(
     _ s: trellis_conv, _ x: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ dw: UnsafeMutablePointer<Float>,
     _ relu: Bool, _ accumulate: Bool, _ positions: Int, _ count: Int, _ parallel: Parallel
 ) -> Bool {
-    var grid = gridForward(s, x, dw)
+    guard var grid = gridForward(s, x, dw) else { return true }
     if outerCost(grid) >= dotCost(s.batch, s.outChannels, s.inChannels * count, positions) { return false }
     if relu {
         let image = s.inChannels * s.inHeight * s.inWidth
-        let copy = scratch(4, s.batch * image)
+        guard let copy = scratch(4, s.batch * image) else { return true }
         positiveImages(x, s.inBatchStride, copy, image, s.batch, parallel)
         grid.source = UnsafePointer(copy)
         grid.sourceBatchStride = image
     }
     var job = OuterJob(grid, g, s.outBatchStride, s.kernelHeight * s.kernelWidth, dw, accumulate)
-    job.sums = scratch(5, job.splits * job.blocks * job.groups * job.groupSize)
+    guard let sums = scratch(5, job.splits * job.blocks * job.groups * job.groupSize) else { return true }
+    job.sums = sums
     run(job, parallel)
     return true
 }

@@ -75,7 +75,7 @@ func packForTiles(_ s: WeightSource, _ target: UnsafeMutablePointer<Float>, _ pa
     let size = s.channels * s.taps * tileRows, blocks = ceilDivide(s.rows, tileRows)
     parallel(strips * parts) { piece in
         let strip = piece / parts, part = piece % parts
-        let square = scratch(7, lanes * lanes)
+        guard let square = scratch(7, lanes * lanes) else { return }
         s.each(strip * lanes, part * each..<smaller(s.channels, (part + 1) * each), square) { channel, tap, values in
             let at = (channel * s.taps + tap) * tileRows
             var block = strip * lanes / tileRows, i = 0
@@ -102,7 +102,7 @@ func packForPixels(_ s: WeightSource, _ target: UnsafeMutablePointer<Float>, _ p
     parallel(strips * parts) { piece in
         let strip = piece / parts, part = piece % parts
         let channels = part * each..<smaller(s.channels, (part + 1) * each)
-        let memory = scratch(7, lanes * (lanes + 2) + 2 * s.kernel)
+        guard let memory = scratch(7, lanes * (lanes + 2) + 2 * s.kernel) else { return }
         let to = target + strip / 2 * size + strip % 2 * lanes
         if s.taps * 2 <= s.kernel {
             s.pick(strip * lanes, channels, to, stride)

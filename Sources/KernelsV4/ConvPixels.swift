@@ -311,7 +311,7 @@ private struct PixelWalk {
 private func runBand(_ job: PixelJob, _ block: Int, _ first: Int, _ last: Int) {
     let pixels = (last - first) * job.gridWidth
     let lists = 4 * halfPixels, room = PixelWalk.room(job, last - first)
-    let memory = scratch(7, lists + room + (pixels + 2) * blockLanes + lanes * (pixels + lanes))
+    guard let memory = scratch(7, lists + room + (pixels + 2) * blockLanes + lanes * (pixels + lanes)) else { return }
     let from = UnsafeMutableRawPointer(memory).assumingMemoryBound(to: UnsafePointer<Float>.self)
     let to = UnsafeMutableRawPointer(from + halfPixels).assumingMemoryBound(to: Int.self)
     let bias = memory + lists + room, sums = bias + blockLanes, turned = sums + (pixels + 1) * blockLanes

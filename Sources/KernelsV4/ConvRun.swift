@@ -25,7 +25,7 @@ func run(_ job: Job, _ parallel: Parallel) {
 }
 
 private func runPiece(_ job: Job, _ n: Int, _ firstTile: Int, _ lastTile: Int, _ firstBlock: Int, _ lastBlock: Int) {
-    let own = scratch(7, tileRows * tileWidth + tileRows + lanes)
+    guard let own = scratch(7, tileRows * tileWidth + tileRows + lanes) else { return }
     let tile = own + tileRows
     let source = job.source + n * job.sourceBatchStride
     let blockWeights = job.channels * job.taps * tileRows

@@ -37,7 +37,7 @@ func run(_ job: DotJob, _ parallel: Parallel) {
 }
 
 private func runPiece(_ job: DotJob, _ firstRow: Int, _ lastRow: Int, _ firstColumn: Int, _ lastColumn: Int) {
-    let tile = scratch(7, dotRows * dotColumns)
+    guard let tile = scratch(7, dotRows * dotColumns) else { return }
     var fresh = !job.accumulate
     for n in 0..<job.batch {
         var start = 0
@@ -89,7 +89,7 @@ public func denseWeightGradient(
     let kernel = s.kernelHeight * s.kernelWidth
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
     let room = s.inChannels * kernel + dotColumns
-    let memory = tapMemory(kernel, 2 * room)
+    guard let memory = tapMemory(kernel, 2 * room) else { return }
     let offsets = memory + tapRoom(kernel), places = offsets + room
     var job = DotJob(g: g, x: x, offsets: UnsafePointer(offsets), places: UnsafePointer(places), result: dw)
     job.rows = s.outChannels
@@ -126,8 +126,8 @@ public func denseWeightGradient(
     job.xBatchStride = channel * s.inChannels
     job.gChannelStride = layout.channelStride
     job.gBatchStride = layout.channelStride * s.outChannels
-    let packedX = scratch(4, s.batch * job.xBatchStride + tileWidth)
-    let packedG = scratch(5, s.batch * job.gBatchStride)
+    guard let packedX = scratch(4, s.batch * job.xBatchStride + tileWidth) else { return }
+    guard let packedG = scratch(5, s.batch * job.gBatchStride) else { return }
     packPhases(s, planes, x, relu, packedX, parallel)
     packGradient(s, layout, g, packedG, parallel)
     job.x = UnsafePointer(packedX)

@@ -56,7 +56,7 @@ public func wideForward(
     _ parallel: Parallel
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, blocks = ceilDivide(s.outChannels, tileRows)
-    let packed = scratch(5, blocks * tileRows * s.inChannels * kernel)
+    guard let packed = scratch(5, blocks * tileRows * s.inChannels * kernel) else { return }
     let job = WideJob(
         s: s, source: x, relu: f.relu, weights: packed, shift: f.shift, finish: Finish(f), output: y, blocks: blocks,
         positions: s.outHeight * s.outWidth)
@@ -79,7 +79,7 @@ public func wideForward(
 private func runPiece(_ job: WideJob, _ n: Int, _ firstTile: Int, _ lastTile: Int, _ firstBlock: Int, _ lastBlock: Int) {
     let tiles = lastTile - firstTile, blocks = lastBlock - firstBlock, size = tileRows * tileWidth
     let panelSize = job.chunkChannels * job.chunkTaps * tileWidth
-    let memory = scratch(7, tileRows + tiles * (panelSize + blocks * size) + PanelRuns.room)
+    guard let memory = scratch(7, tileRows + tiles * (panelSize + blocks * size) + PanelRuns.room) else { return }
     let start = memory, panels = memory + tileRows, sums = panels + tiles * panelSize
     var runs = PanelRuns(UnsafeMutableRawPointer(sums + tiles * blocks * size).assumingMemoryBound(to: Int.self))
     let source = job.source + n * job.s.inBatchStride
@@ -137,14 +137,14 @@ private func packWide(
     _ job: WideJob, _ w: UnsafePointer<Float>, _ scale: UnsafePointer<Float>?, _ target: UnsafeMutablePointer<Float>, _ parallel: Parallel
 ) {
     let s = job.s, kernel = job.kernel, blocks = job.blocks
-    let slots = tapMemory(kernel)
+    guard let slots = tapMemory(kernel) else { return }
     for k in 0..<kernel { slots[k] = k }
     let source = WeightSource(
         w, rows: s.outChannels, rowStride: s.inChannels * kernel, channels: s.inChannels, channelStride: kernel, kernel: kernel, slots: slots, taps: kernel)
     let strips = ceilDivide(s.outChannels, lanes), parts = ceilDivide(s.inChannels, job.chunkChannels)
     parallel(strips * parts) { piece in
         let strip = piece / parts, first = piece % parts * job.chunkChannels, last = smaller(s.inChannels, first + job.chunkChannels)
-        let square = scratch(7, lanes * lanes + lanes)
+        guard let square = scratch(7, lanes * lanes + lanes) else { return }
         let factors = square + lanes * lanes
         for i in 0..<lanes { factors[i] = scale == nil ? 1 : value(scale, strip * lanes + i, s.outChannels) }
         let factor = load(factors)

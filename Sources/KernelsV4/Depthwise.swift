@@ -219,7 +219,7 @@ public func depthwiseForward(
     let size = layout.channelStride + overrun(layout.rowStride, s.dilationHeight)
     let each = planesEach(outPlane * repeats, kernel)
     parallel(ceilDivide(count, each)) { piece in
-        let own = scratch(7, size)
+        guard let own = scratch(7, size) else { return }
         for i in piece * each..<smaller(count, (piece + 1) * each) {
             let n = i / s.inChannels, c = i % s.inChannels
             packPlane(layout, x + n * s.inBatchStride + c * inPlane, s.inWidth, 1, s.inHeight, s.inWidth, relu, own)
@@ -255,7 +255,7 @@ public func depthwiseInputGradient(
     let size = layout.channelStride + overrun(layout.rowStride, s.dilationHeight)
     let each = planesEach(inPlane * repeats, kernel)
     parallel(ceilDivide(count, each)) { piece in
-        let turned = scratch(7, size + 64)
+        guard let turned = scratch(7, size + 64) else { return }
         let own = turned + 64
         for i in piece * each..<smaller(count, (piece + 1) * each) {
             let n = i / s.inChannels, c = i % s.inChannels, place = n * s.inBatchStride + c * inPlane
@@ -290,7 +290,7 @@ public func depthwiseWeightGradient(
     let size = layout.channelStride + overrun(layout.rowStride, s.dilationHeight)
     let each = planesEach(outPlane * s.batch * repeats, kernel), sumsEach = kernel * lanes
     parallel(ceilDivide(s.inChannels, each)) { piece in
-        let own = scratch(7, size + repeats * sumsEach)
+        guard let own = scratch(7, size + repeats * sumsEach) else { return }
         let sums = own + size
         for c in piece * each..<smaller(s.inChannels, (piece + 1) * each) {
             for i in 0..<repeats * kernel { store(sums + i * lanes, V.zero) }

@@ -53,7 +53,8 @@ func flatForward(
     _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ parallel: Parallel
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, count = s.batch * s.inChannels, outPlane = s.outHeight * s.outWidth
-    var list = Taps(tapMemory(kernel), kernel)
+    guard let memory = tapMemory(kernel) else { return }
+    var list = Taps(memory, kernel)
     let planes = gatherForward(s, &list)
     let taps = list
     var pattern = Job(
@@ -66,7 +67,8 @@ func flatForward(
     let shape = pattern, each = planesEach(outPlane, kernel)
     let size = planes.phases * planes.layout.channelStride + 4 * lanes
     parallel(ceilDivide(count, each)) { piece in
-        let tile = scratch(7, size + 5 * lanes), own = tile + 5 * lanes
+        guard let tile = scratch(7, size + 5 * lanes) else { return }
+        let own = tile + 5 * lanes
         var job = shape
         for i in piece * each..<smaller(count, (piece + 1) * each) {
             let n = i / s.inChannels, c = i % s.inChannels
@@ -83,7 +85,7 @@ func flatInputGradient(
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, count = s.batch * s.inChannels
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
-    let memory = tapMemory(kernel)
+    guard let memory = tapMemory(kernel) else { return }
     let layout = layOutGradient(s)
     var pattern = Job(source: g, offsets: UnsafePointer(memory), tapRows: UnsafePointer(memory), weights: w, destination: dx, bias: nil)
     pattern.rowStride = layout.rowStride
@@ -101,7 +103,8 @@ func flatInputGradient(
             pattern.gridWidth = ceilDivide(s.inWidth - px, s.strideWidth)
             let shape = pattern
             parallel(ceilDivide(count, each)) { piece in
-                let tile = scratch(7, size + 5 * lanes), own = tile + 5 * lanes
+                guard let tile = scratch(7, size + 5 * lanes) else { return }
+                let own = tile + 5 * lanes
                 var job = shape
                 for i in piece * each..<smaller(count, (piece + 1) * each) {
                     let n = i / s.inChannels, c = i % s.inChannels, place = n * s.inBatchStride + c * inPlane + py * s.inWidth + px
@@ -120,14 +123,16 @@ func flatWeightGradient(
     _ relu: Bool, _ accumulate: Bool, _ parallel: Parallel
 ) {
     let kernel = s.kernelHeight * s.kernelWidth, outPlane = s.outHeight * s.outWidth
-    var list = Taps(tapMemory(kernel), kernel)
+    guard let memory = tapMemory(kernel) else { return }
+    var list = Taps(memory, kernel)
     let planes = gatherForward(s, &list)
     let taps = list, each = planesEach(outPlane * s.batch, kernel)
     let layout = gradientLike(planes.layout, s)
     let positions = (s.outHeight - 1) * layout.rowStride + s.outWidth
     let size = planes.phases * planes.layout.channelStride + 4 * lanes
     parallel(ceilDivide(s.inChannels, each)) { piece in
-        let packedG = scratch(7, size + layout.channelStride), own = packedG + layout.channelStride
+        guard let packedG = scratch(7, size + layout.channelStride) else { return }
+        let own = packedG + layout.channelStride
         for c in piece * each..<smaller(s.inChannels, (piece + 1) * each) {
             let result = dw + c * kernel
             if !accumulate { clear(result, kernel) }

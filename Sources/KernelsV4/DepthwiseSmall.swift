@@ -66,10 +66,11 @@ func isSmall(_ s: trellis_conv) -> Bool {
     return small < planes
 }
 
-private func list(_ s: trellis_conv, _ pass: SmallPass) -> ProductList {
+private func list(_ s: trellis_conv, _ pass: SmallPass) -> ProductList? {
     let kernel = s.kernelHeight * s.kernelWidth, products = productCount(s)
     let results = pass == .forward ? s.outHeight * s.outWidth : pass == .input ? s.inHeight * s.inWidth : kernel
-    var list = ProductList(scratch(4, ProductList.room(results, products)), results, products)
+    guard let memory = scratch(4, ProductList.room(results, products)) else { return nil }
+    var list = ProductList(memory, results, products)
     switch pass {
     case .forward:
         for y in 0..<s.outHeight {
@@ -224,11 +225,12 @@ func smallForward(
     _ s: trellis_conv, _ x: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?,
     _ y: UnsafeMutablePointer<Float>, _ relu: Bool, _ accumulate: Bool, _ parallel: Parallel
 ) {
-    let products = list(s, .forward), kernel = s.kernelHeight * s.kernelWidth
+    guard let products = list(s, .forward) else { return }
+    let kernel = s.kernelHeight * s.kernelWidth
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
     let cut = UnitCut(s, products.count)
     parallel(cut.pieces) { piece in
-        let own = scratch(7, (inPlane + kernel + 2 * outPlane + 2) * groupLanes)
+        guard let own = scratch(7, (inPlane + kernel + 2 * outPlane + 2) * groupLanes) else { return }
         let weights = own + inPlane * groupLanes, result = weights + kernel * groupLanes
         let start = result + outPlane * groupLanes, turned = start + groupLanes
         clear(start, groupLanes)
@@ -246,11 +248,12 @@ func smallInputGradient(
     _ s: trellis_conv, _ g: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ dx: UnsafeMutablePointer<Float>,
     _ mask: UnsafePointer<Float>?, _ accumulate: Bool, _ parallel: Parallel
 ) {
-    let products = list(s, .input), kernel = s.kernelHeight * s.kernelWidth
+    guard let products = list(s, .input) else { return }
+    let kernel = s.kernelHeight * s.kernelWidth
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
     let cut = UnitCut(s, products.count)
     parallel(cut.pieces) { piece in
-        let own = scratch(7, (outPlane + kernel + 2 * inPlane + 2) * groupLanes)
+        guard let own = scratch(7, (outPlane + kernel + 2 * inPlane + 2) * groupLanes) else { return }
         let weights = own + outPlane * groupLanes, result = weights + kernel * groupLanes
         let start = result + inPlane * groupLanes, turned = start + groupLanes
         clear(start, groupLanes)
@@ -267,11 +270,12 @@ func smallWeightGradient(
     _ s: trellis_conv, _ x: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ dw: UnsafeMutablePointer<Float>,
     _ relu: Bool, _ accumulate: Bool, _ parallel: Parallel
 ) {
-    let products = list(s, .weight), kernel = s.kernelHeight * s.kernelWidth
+    guard let products = list(s, .weight) else { return }
+    let kernel = s.kernelHeight * s.kernelWidth
     let inPlane = s.inHeight * s.inWidth, outPlane = s.outHeight * s.outWidth
     let cut = UnitCut(s, products.count)
     parallel(cut.pieces) { piece in
-        let own = scratch(7, (inPlane + outPlane + kernel + 1) * groupLanes + kernel * lanes)
+        guard let own = scratch(7, (inPlane + outPlane + kernel + 1) * groupLanes + kernel * lanes) else { return }
         let gradient = own + inPlane * groupLanes, result = gradient + outPlane * groupLanes
         let start = result + kernel * groupLanes, turned = start + groupLanes
         clear(start, groupLanes)

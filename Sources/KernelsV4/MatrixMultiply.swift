@@ -7,10 +7,10 @@ public func multiply(
     _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float, _ c: UnsafeMutablePointer<Float>, _ ldc: Int, _ parallel: Parallel
 ) {
     if beta != 0 && beta != 1 { scaleRows(c, m, n, ldc, beta) }
-    let taps = tapMemory(1)
+    guard let taps = tapMemory(1) else { return }
     taps[0] = 0
     taps[1] = 0
-    let packed = scratch(5, ceilDivide(m, tileRows) * tileRows * k)
+    guard let packed = scratch(5, ceilDivide(m, tileRows) * tileRows * k) else { return }
     packForTiles(
         WeightSource(
             a, rows: m, rowStride: transposeA ? 1 : lda, channels: k, channelStride: transposeA ? lda : 1, kernel: 1, slots: taps, taps: 1),
@@ -19,7 +19,7 @@ public func multiply(
     var job = Job(source: b, offsets: UnsafePointer(taps), tapRows: UnsafePointer(taps + 1), weights: packed, destination: c, bias: nil)
     job.sourceChannelStride = ldb
     if transposeB {
-        let turned = scratch(4, k * n)
+        guard let turned = scratch(4, k * n) else { return }
         let part = larger(lanes, 16384 / larger(1, k) / lanes * lanes)
         parallel(ceilDivide(n, part)) { piece in
             let first = piece * part

@@ -36,7 +36,7 @@ public func winogradForward(
     _ parallel: Parallel
 ) {
     let blocks = ceilDivide(s.outChannels, tileRows)
-    let packed = scratch(5, points * winogradPointStride(blocks, s.inChannels))
+    guard let packed = scratch(5, points * winogradPointStride(blocks, s.inChannels)) else { return }
     packWinograd(s, w, f.scale, packed, blocks, back: false, parallel)
     run(s, x, packed, f, nil, y, parallel)
 }
@@ -47,7 +47,7 @@ public func winogradInputGradient(
     _ accumulate: Bool, _ parallel: Parallel
 ) {
     let blocks = ceilDivide(s.outChannels, tileRows)
-    let packed = scratch(5, points * winogradPointStride(blocks, s.inChannels))
+    guard let packed = scratch(5, points * winogradPointStride(blocks, s.inChannels)) else { return }
     packWinograd(s, w, nil, packed, blocks, back: true, parallel)
     run(s, g, packed, trellis_finish(scale: nil, shift: nil, relu: false, accumulate: accumulate, rectify: false), mask, dx, parallel)
 }
@@ -59,10 +59,11 @@ private func run(
     let grid = TileGrid(s), rows = grid.rowsOfPiece(s.inChannels + s.outChannels)
     // Eight lines of eight rows of a group are a third of the first-level cache.
     let group = larger(1, smaller(rows, 64 / grid.columns))
+    guard let placing = scratch(4, TilePlaces.floats(grid)) else { return }
     let job = WinogradJob(
         s: s, grid: grid, source: x, weights: packed, shift: f.shift, relu: f.relu, finish: Finish(f), output: y, mask: mask,
         blocks: ceilDivide(s.outChannels, tileRows), rows: rows, group: group,
-        places: TilePlaces(grid, s, stride: lineWidth(grid, group), scratch(4, TilePlaces.floats(grid))))
+        places: TilePlaces(grid, s, stride: lineWidth(grid, group), placing))
     parallel(ceilDivide(grid.rows, rows)) { piece in runPiece(job, piece * rows, smaller(grid.rows, (piece + 1) * rows)) }
 }
 
@@ -74,7 +75,7 @@ private func runPiece(_ job: WinogradJob, _ first: Int, _ last: Int) {
     // A little apart from round distances: equal cache sets would evict each other.
     let pointStride = channels * width + 16
     let lines = points * (job.groupWidth + lanes), own = ceilDivide(s.outWidth, lanes) * lanes
-    let memory = scratch(7, points * pointStride + points * rows * width + lines + own + tileRows)
+    guard let memory = scratch(7, points * pointStride + points * rows * width + lines + own + tileRows) else { return }
     let factors = memory, products = memory + points * pointStride, work = products + points * rows * width, start = work + lines + own
     for c in 0..<channels {
         let target = factors + c * width

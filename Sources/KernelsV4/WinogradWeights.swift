@@ -10,7 +10,7 @@ func packWinograd(
     back: Bool, _ parallel: Parallel
 ) {
     let size = s.kernelHeight, kernel = size * size, channels = s.inChannels
-    let slots = tapMemory(kernel)
+    guard let slots = tapMemory(kernel) else { return }
     for k in 0..<kernel { slots[k] = back ? kernel - 1 - k : k }
     let last = slots[kernel - 1]
     let source = WeightSource(
@@ -20,7 +20,7 @@ func packWinograd(
     let pointStride = winogradPointStride(blocks, channels)
     parallel(strips * parts) { piece in
         let strip = piece / parts, first = piece % parts * each
-        let square = scratch(7, lanes * (lanes + 1 + 25 + 40 + 64))
+        guard let square = scratch(7, lanes * (lanes + 1 + 25 + 40 + 64)) else { return }
         let factors = square + lanes * lanes, taps = factors + lanes, rows = taps + 25 * lanes, values = rows + 40 * lanes
         for i in 0..<lanes {
             let row = strip * lanes + i

@@ -85,6 +85,7 @@ extension Tensor {
 
     private func readFloats() throws -> [Float] {
         let source = try cast(.float32).detach().contiguous()
+        try Memory.check(count * DType.byteCount, for: "tensor")
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Float.self), count: count))
         }
@@ -97,6 +98,7 @@ extension Tensor {
 
     func readInts() throws -> [Int32] {
         let source = try cast(.int32).contiguous()
+        try Memory.check(count * DType.byteCount, for: "tensor")
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Int32.self), count: count))
         }
@@ -182,7 +184,12 @@ extension Tensor {
         return try permutation(n, from: .global)
     }
 
-    public static func permutation(_ n: Int, from state: RandomState) throws -> Tensor { try Tensor(ints: state.permutation(n)) }
+    public static func permutation(_ n: Int, from state: RandomState) throws -> Tensor {
+        try Memory.check(n * DType.byteCount, for: "permutation")
+        let order = state.permutation(n)
+        try checkInterrupt()
+        return try Tensor(ints: order)
+    }
 }
 
 /// A stream of random numbers; what has been drawn is counted, so its state is two numbers that a checkpoint can keep.

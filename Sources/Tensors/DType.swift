@@ -20,9 +20,3 @@ public struct TensorError: Error, CustomStringConvertible, Sendable {
 
     public var description: String { (path.isEmpty ? "" : "in \(path): ") + "\(operation): \(problem)" }
 }
-
-/// Thrown between operations after Ctrl-C; what was computed before it stays.
-public struct Interrupted: Error, CustomStringConvertible, Sendable {
-    public init() {}
-    public var description: String { "interrupted" }
-}

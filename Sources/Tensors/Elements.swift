@@ -35,4 +35,10 @@ extension Tensor {
 extension Tensor {
     /// - Throws: when this machine's memory cannot hold a tensor of this shape, or a size is below 0.
     public static func checkSize(_ shape: [Int], _ operation: String) throws { try Shapes.check(shape, operation) }
+
+    /// The number of elements of a shape that `checkSize` allows.
+    public static func checkedCount(_ shape: [Int], _ operation: String) throws -> Int {
+        try Shapes.check(shape, operation)
+        return shape.reduce(1, *)
+    }
 }

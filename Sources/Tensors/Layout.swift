@@ -108,10 +108,9 @@ enum Shapes {
 
     private static func tooLarge(_ shape: [Int], _ operation: String) -> TensorError {
         if shape.contains(where: { $0 < 0 }) { return TensorError(operation, "shape \(text(shape)) has a size below 0") }
-        let gigabytes = shape.reduce(Double(DType.byteCount)) { $0 * Double($1) } / 1e9
-        let size = gigabytes < 1e6 ? "\(Int(gigabytes.rounded(.up)))" : "\(Float(gigabytes))"
-        return TensorError(
-            operation, "a tensor \(text(shape)) would take \(size) GB, this machine has \(memory / 1_000_000_000) GB of memory")
+        if shape.contains(0) { return TensorError(operation, "a tensor \(text(shape)): the sizes beside the 0 are more than can be counted") }
+        let bytes = shape.reduce(Double(DType.byteCount)) { $0 * Double($1) }
+        return TensorError(operation, "a tensor \(text(shape)) would take \(Memory.text(bytes)), this machine has \(Memory.text(Double(memory))) of memory")
     }
 
     /// Number of elements of a tensor of this shape.

@@ -13,12 +13,12 @@ public final class Storage: @unchecked Sendable {
     private var isLent = false
 
     /// Uninitialised memory for `count` elements of four bytes.
-    /// - Throws: `MemoryError` when it cannot be had.
-    public init(count: Int) throws {
+    /// - Throws: when it cannot be had.
+    public init(count: Int, for operation: @autoclosure () -> String = "tensor") throws {
         let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: DType.byteCount)
-        if overflow { throw MemoryError(bytes: .max) }
+        guard !overflow, let block = BlockCache.take(bytes) else { throw Memory.error(overflow ? .max : bytes, operation()) }
         byteCount = bytes
-        pointer = try BlockCache.take(bytes)
+        pointer = block
         owner = nil
         trellis_memory_add(Int64(byteCount))
         if Recording.isActive { Recording.noteBirth(self) }
@@ -45,7 +45,7 @@ public final class Storage: @unchecked Sendable {
     /// Copies what is lent into memory of its own: everything that views it stays as it is, whatever happens to the lender.
     func moveOut() throws {
         guard isLent else { return }
-        let own = try BlockCache.take(byteCount)
+        guard let own = BlockCache.take(byteCount) else { throw Memory.error(byteCount, "plan") }
         own.copyMemory(from: pointer, byteCount: byteCount)
         (pointer, owner, isLent) = (own, nil, false)
         trellis_memory_add(Int64(byteCount))
@@ -53,7 +53,7 @@ public final class Storage: @unchecked Sendable {
 
     /// Memory of its own with the same numbers.
     func copy() throws -> Storage {
-        let copy = try Storage(count: byteCount / DType.byteCount)
+        let copy = try Storage(count: byteCount / DType.byteCount, for: "clone")
         copy.pointer.copyMemory(from: pointer, byteCount: byteCount)
         return copy
     }
@@ -75,7 +75,7 @@ enum BlockCache {
     private static let smallest = 1 << 14
     /// From this size on large pages are worth it.
     private static let large = 4 << 20
-    nonisolated(unsafe) private static var blocks: [Int: [UnsafeMutableRawPointer]] = [:]
+    nonisolated(unsafe) private static var blocks = emptyAndWatched()
     nonisolated(unsafe) private static var cached = 0
     nonisolated(unsafe) private static var lock = pthread_mutex_t()
 
@@ -85,14 +85,14 @@ enum BlockCache {
     private static let mostSmall = 4096
     nonisolated(unsafe) private static let heads = UnsafeMutablePointer<(first: UnsafeMutableRawPointer?, count: Int)>.filled(small / 64)
 
-    private static func takeSmall(_ bytes: Int) throws -> UnsafeMutableRawPointer {
+    private static func takeSmall(_ bytes: Int) -> UnsafeMutableRawPointer? {
         let size = (bytes + 63) / 64
         pthread_mutex_lock(&lock)
         let head = heads + (size - 1)
         let block = head.pointee.first
         if let block { head.pointee = (block.load(as: UnsafeMutableRawPointer?.self), head.pointee.count - 1) }
         pthread_mutex_unlock(&lock)
-        return try block ?? allocate(size * 64)
+        return block ?? trellis_memory_take(size * 64)
     }
 
     private static func giveSmall(_ block: UnsafeMutableRawPointer, _ bytes: Int) {
@@ -107,8 +107,9 @@ enum BlockCache {
         if !isKept { free(block) }
     }
 
-    static func take(_ bytes: Int) throws -> UnsafeMutableRawPointer {
-        if bytes <= small { return try takeSmall(bytes) }
+    /// nil when there is no such memory.
+    static func take(_ bytes: Int) -> UnsafeMutableRawPointer? {
+        if bytes <= small { return takeSmall(bytes) }
         if bytes >= smallest {
             pthread_mutex_lock(&lock)
             let block = blocks[bytes]?.popLast()
@@ -116,7 +117,7 @@ enum BlockCache {
             pthread_mutex_unlock(&lock)
             if let block { return block }
         }
-        let block = try allocate(bytes)
+        guard let block = trellis_memory_take(bytes) else { return nil }
         if bytes >= large { trellis_advise_huge(block, bytes) }
         return block
     }
@@ -125,9 +126,7 @@ enum BlockCache {
         if bytes <= small { return giveSmall(block, bytes) }
         if bytes >= smallest, bytes <= limit / 4 {
             pthread_mutex_lock(&lock)
-            if cached + bytes > limit {
-                clear()
-            }
+            if cached + bytes > limit { clear() }
             blocks[bytes, default: []].append(block)
             cached += bytes
             pthread_mutex_unlock(&lock)
@@ -136,19 +135,14 @@ enum BlockCache {
         free(block)
     }
 
-    /// Fresh memory on a cache line's boundary. What is kept for later is given back before memory is refused.
-    private static func allocate(_ bytes: Int) throws -> UnsafeMutableRawPointer {
-        if let block = aligned(bytes) { return block }
-        pthread_mutex_lock(&lock)
-        clear()
-        pthread_mutex_unlock(&lock)
-        guard let block = aligned(bytes) else { throw MemoryError(bytes: bytes) }
-        return block
-    }
-
-    private static func aligned(_ bytes: Int) -> UnsafeMutableRawPointer? {
-        var block: UnsafeMutableRawPointer?
-        return posix_memalign(&block, 64, bytes) == 0 ? block : nil
+    /// No blocks; before memory is refused all but the small ones are given back.
+    private static func emptyAndWatched() -> [Int: [UnsafeMutableRawPointer]] {
+        trellis_memory_on_pressure {
+            pthread_mutex_lock(&BlockCache.lock)
+            BlockCache.clear()
+            pthread_mutex_unlock(&BlockCache.lock)
+        }
+        return [:]
     }
 
     /// Gives all blocks back but the small ones. The lock is held.
@@ -159,30 +153,10 @@ enum BlockCache {
     }
 }
 
-/// Memory that cannot be had.
-public struct MemoryError: Error, CustomStringConvertible, Sendable {
-    /// What was asked for.
-    public let bytes: Int
-
-    public init(bytes: Int) { self.bytes = bytes }
-
-    public var description: String {
-        let gigabytes = Double(bytes) / 1e9
-        return "not enough memory: \((gigabytes * 10).rounded(.up) / 10) GB are needed; use a smaller batch, image or network"
-    }
-}
-
 extension UnsafeMutablePointer where Pointee == (first: UnsafeMutableRawPointer?, count: Int) {
     fileprivate static func filled(_ count: Int) -> Self {
         let memory = allocate(capacity: count)
         memory.initialize(repeating: (nil, 0), count: count)
         return memory
     }
-}
-
-/// Bytes held by live tensors.
-public enum Memory {
-    public static var live: Int { Int(trellis_memory_live()) }
-    public static var peak: Int { Int(trellis_memory_peak()) }
-    public static func resetPeak() { trellis_memory_reset_peak() }
 }

@@ -1,4 +1,3 @@
-import CKernels
 
 /// An n-dimensional array of float32 or int32, or (while a plan is being recorded) the promise of one.
 ///
@@ -43,9 +42,9 @@ public final class Tensor: @unchecked Sendable {
     }
 
     /// Uninitialised contiguous tensor.
-    /// - Throws: `TensorError` for a shape that no memory can hold, `MemoryError` for one that this process cannot have now.
-    convenience init(shape: [Int], dtype: DType = .float32) throws {
-        let storage = try Storage(count: Shapes.count(shape))
+    /// - Throws: for a shape that no memory can hold, or this process cannot have now.
+    convenience init(shape: [Int], dtype: DType = .float32, for operation: @autoclosure () -> String = "tensor") throws {
+        let storage = try Storage(count: Shapes.count(shape, operation()), for: operation())
         self.init(storage: storage, layout: TensorLayout(contiguous: shape), dtype: dtype)
     }
 
@@ -84,7 +83,7 @@ public final class Tensor: @unchecked Sendable {
     /// block itself. Tensors that already lie so are left alone.
     public static func pack(_ tensors: [Tensor]) throws {
         guard tensors.count > 1, !Tensor.areAdjacent(tensors), tensors.allSatisfy({ $0.isContiguous && !$0.isSymbolic }) else { return }
-        let block = try Storage(count: tensors.reduce(0) { $0 + $1.count })
+        let block = try Storage(count: tensors.reduce(0) { $0 + $1.count }, for: "pack")
         var start = 0
         for tensor in tensors {
             (block.pointer + start * DType.byteCount).copyMemory(from: try tensor.pointer(for: "pack"), byteCount: tensor.count * DType.byteCount)
@@ -236,9 +235,4 @@ public enum GradientMode {
         defer { isEnabled = enabled }
         return isEnabled
     }
-}
-
-/// Throws `Interrupted` when Ctrl-C has been pressed.
-@inline(__always) public func checkInterrupt() throws {
-    if trellis_interrupt_pending() { throw Interrupted() }
 }

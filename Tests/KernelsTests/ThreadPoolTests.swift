@@ -125,7 +125,7 @@ final class ThreadPoolTests: XCTestCase {
     func testWorkspaceGrowsAndIsAligned() {
         ThreadPool.run(4) { piece in
             for count in [1, 1000, 100_000] {
-                let floats = Workspace.floats(count, slot: piece & 3)
+                guard let floats = Workspace.floats(count, slot: piece & 3) else { return XCTFail("no memory for \(count) floats") }
                 XCTAssertEqual(Int(bitPattern: floats) & 63, 0)
                 floats[count - 1] = 1
             }

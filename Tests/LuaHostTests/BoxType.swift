@@ -1,5 +1,6 @@
 import CKernels
 import LuaHost
+import Tensors
 
 /// A stand-in for tensors: a shape, numbers, and storage that counts towards the host's memory.
 final class Box: LuaObject {
@@ -98,12 +99,12 @@ enum BoxModule {
             summary: "Calls f(x).",
             body: { call in
                 let held = Box(shape: [1])
-                let results = try call.get(1, as: LuaFunction.self).call(call.value(2))
+                let results = try call.get(1, as: LuaFunction.self).call(try call.value(2))
                 return withExtendedLifetime(held) { call.push(all: results) }
             }),
         Binding(
             module: "boxes", name: "echo", parameters: [Argument("x", .any)], summary: "Returns plain data.",
-            body: { call in call.push(call.value(1)) }),
+            body: { call in call.push(try call.value(1)) }),
         Binding(
             module: "boxes", name: "spin", summary: "Runs until interrupted.",
             body: { _ in

@@ -47,7 +47,7 @@ final class SafetyTests: XCTestCase {
             let L = try XCTUnwrap(host.host.state)
             clua_push_globals(L)
             Stack.rawGet(L, -1, "f")
-            kept = LuaValue.read(L, -1, depth: 0)
+            kept = LuaValue.plain(L, -1)
             XCTAssertEqual(Box.alive, before + 1)
             host.host.close()
         }

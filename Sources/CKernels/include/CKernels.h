@@ -12,6 +12,7 @@
 #include "threads.h"
 #include "conv.h"
 #include "gather.h"
+#include "memory.h"
 #include "transpose.h"
 
 /// x86-64 level of this processor: 2, 3 or 4 (TRELLIS_CPU=2|3|4 in the environment lowers it).
@@ -20,12 +21,6 @@ int trellis_cpu_level(void);
 /// Set by SIGINT's handler (async-signal-safe), polled by plans and kernels between pieces of work.
 void trellis_interrupt_set(bool on);
 bool trellis_interrupt_pending(void);
-
-/// Bytes of tensor storage alive and the highest that ever was; `add` returns the new total.
-int64_t trellis_memory_add(int64_t bytes);
-int64_t trellis_memory_live(void);
-int64_t trellis_memory_peak(void);
-void trellis_memory_reset_peak(void);
 
 /// The generator of Lua's math.random: the next 64 bits, and a start from two numbers as math.randomseed makes it.
 uint64_t trellis_script_random_next(void);

@@ -20,9 +20,13 @@ void trellis_leave_core(int core);
 void trellis_advise_huge(void *memory, size_t bytes);
 
 /// `bytes` of this thread's scratch memory, 64-byte aligned, contents undefined: valid until this thread asks for the same
-/// `slot` (0 ... 3) again. It grows and is kept, so that a kernel pays for page faults once. Ends the process when there
-/// is no memory.
+/// `slot` (0 ... 7) again. It grows and is kept, so that a kernel pays for page faults once. NULL when there is no memory,
+/// which is noted (`trellis_memory_miss`): the kernel returns with its work undone, and who launched it throws.
 void *trellis_workspace(int slot, size_t bytes);
 
 /// Gives this thread's scratch memory back (a worker does so before it ends).
 void trellis_workspace_free(void);
+
+/// Blocks this thread's signals and stores what was blocked in `before` (a sigset_t): threads made now inherit it, and leave an interrupt to the main
+/// thread. Faults are not blocked: they are their thread's own.
+void trellis_block_signals(void *before);

@@ -12,11 +12,30 @@
 
 enum { CLUA_MAX_THREADS = 256 };
 
+/// What the host knows of a function of its own: lives as long as Lua may call it.
+typedef struct clua_function {
+  const char *module, *name;  ///< for messages; the module or type may be ""
+  int style;                  ///< about messages only
+  void *object;               ///< the context of its Swift body
+} clua_function;
+
+enum {
+  CLUA_FUNCTION = 0,
+  CLUA_OPERATOR = 1,  ///< arguments are operands
+  CLUA_CALLABLE = 2,  ///< what __call runs: the value called is not an argument
+  // The next two are called by functions of this library or of Lua's: the user's line is one level further down.
+  CLUA_FIELD = 3,     ///< reads or sets the field it is named after, or is __tostring
+  CLUA_KEY = 4,       ///< reads or sets any other key
+};
+
 typedef struct clua_host {
   lua_State *main;
   lua_State *current;   ///< the thread whose C function runs now; callbacks from Swift go there
   void *swift;          ///< the Swift object that owns the state
   int in_swift;         ///< above zero while a Swift frame stands between here and the nearest protected call
+  const clua_function *function;  ///< whose Swift body runs now, for the report of a crash; NULL outside of all
+  const char *failure;  ///< what could not be done where nothing can be raised: raised once the Swift frame is gone
+  size_t unasked;       ///< bytes that Lua's heap has grown by since memory was last asked for
   int depth;            ///< nesting of top-level runs
   int results;          ///< values that clua_keep_result has kept
   bool closed;          ///< lua_close has begun: registry references must no longer be dropped
@@ -48,6 +67,18 @@ void clua_close(lua_State *L);
 
 static inline clua_host *clua_host_of(lua_State *L) { return *(clua_host **)lua_getextraspace(L); }
 
+// MARK: - Room on the stack
+
+/// Slots that every Swift body finds free. What nests (tables in tables) asks for more by clua_room.
+enum { CLUA_SLACK = 48 };
+
+/// Whether there is room for `n` more values; if not, "stack overflow" is raised once the Swift frame is gone.
+bool clua_room(lua_State *L, int n);
+/// Where the room must be there: ends the process without it.
+void clua_need(lua_State *L, int n);
+/// Whether something could not be done (memory, stack): the body had better come to its end.
+static inline bool clua_failed(lua_State *L) { return clua_host_of(L)->failure != NULL; }
+
 // MARK: - Functions and userdata
 
 /// What every userdata of ours holds. `type` is the address of its type record in Swift, `object` a retained reference or NULL
@@ -57,20 +88,11 @@ typedef struct clua_box {
   void *object;
 } clua_box;
 
-/// Pushes a function that calls `context`'s body through the trampoline. `name` is for messages and must live as long as the state;
-/// `style` is about messages only.
-void clua_push_function(lua_State *L, void *context, const char *name, int style);
-enum {
-  CLUA_FUNCTION = 0,
-  CLUA_OPERATOR = 1,  ///< arguments are operands
-  CLUA_CALLABLE = 2,  ///< what __call runs: the value called is not an argument
-  // The next two are called by functions of this library or of Lua's: the user's line is one level further down.
-  CLUA_FIELD = 3,     ///< reads or sets the field it is named after, or is __tostring
-  CLUA_KEY = 4,       ///< reads or sets any other key
-};
-/// As clua_push_function, with `context` a retained object that the function owns.
-void clua_push_owning_function(lua_State *L, void *context, const char *name);
-/// The context of a function pushed by either, or NULL. Raises nothing.
+/// Pushes a function that calls the body of `function` through the trampoline.
+void clua_push_function(lua_State *L, const clua_function *function);
+/// As clua_push_function, with `function->object` a retained object that the Lua function owns, and that owns `function`.
+void clua_push_owning_function(lua_State *L, const clua_function *function);
+/// The object of a function pushed by either, or NULL. Raises nothing.
 void *clua_function_context(lua_State *L, int index);
 
 /// The box at `index` if it is a userdata of ours of any type, else NULL. Raises nothing.
@@ -87,7 +109,7 @@ static inline clua_box *clua_to_box(lua_State *L, int index, const void *type) {
 /// Pushes a userdata that takes over one reference to `object`. +1 value. False if `type` has no metatable in this state.
 /// `anchored`: it has room for what clua_hold_anchors notes.
 static inline bool clua_push_box(lua_State *L, const void *type, void *object, bool anchored) {
-  lua_checkstack(L, 3);
+  clua_need(L, 3);
   clua_box *box = (clua_box *)lua_newuserdatauv(L, sizeof(clua_box), anchored ? 1 : 0);
   box->type = type;
   box->object = object;
@@ -128,17 +150,15 @@ static inline void clua_pop(lua_State *L, int n) { lua_settop(L, -n - 1); }
 static inline void clua_insert(lua_State *L, int index) { lua_rotate(L, index, 1); }
 static inline void clua_remove(lua_State *L, int index) { lua_rotate(L, index, -1); lua_settop(L, -2); }
 static inline bool clua_is_none_or_nil(lua_State *L, int index) { return lua_type(L, index) <= 0; }
-static inline void clua_push_nil(lua_State *L) { lua_checkstack(L, 1); lua_pushnil(L); }
-static inline void clua_push_number(lua_State *L, double x) { lua_checkstack(L, 1); lua_pushnumber(L, x); }
-static inline void clua_push_integer(lua_State *L, int64_t x) { lua_checkstack(L, 1); lua_pushinteger(L, x); }
-static inline void clua_push_boolean(lua_State *L, bool x) { lua_checkstack(L, 1); lua_pushboolean(L, x); }
-static inline void clua_push_copy(lua_State *L, int index) { lua_checkstack(L, 1); lua_pushvalue(L, index); }
-static inline void clua_push_string(lua_State *L, const char *bytes, size_t count) {
-  lua_checkstack(L, 1);
-  lua_pushlstring(L, bytes, count);
-}
-static inline void clua_push_table(lua_State *L, int list, int fields) { lua_checkstack(L, 2); lua_createtable(L, list, fields); }
-static inline void clua_push_globals(lua_State *L) { lua_checkstack(L, 1); lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS); }
+static inline void clua_push_nil(lua_State *L) { clua_need(L, 1); lua_pushnil(L); }
+static inline void clua_push_number(lua_State *L, double x) { clua_need(L, 1); lua_pushnumber(L, x); }
+static inline void clua_push_integer(lua_State *L, int64_t x) { clua_need(L, 1); lua_pushinteger(L, x); }
+static inline void clua_push_boolean(lua_State *L, bool x) { clua_need(L, 1); lua_pushboolean(L, x); }
+static inline void clua_push_copy(lua_State *L, int index) { clua_need(L, 1); lua_pushvalue(L, index); }
+/// Large ones that cannot be had are left empty, and "not enough memory" is raised once the Swift frame is gone.
+void clua_push_string(lua_State *L, const char *bytes, size_t count);
+void clua_push_table(lua_State *L, int list, int fields);
+static inline void clua_push_globals(lua_State *L) { clua_need(L, 1); lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS); }
 /// Whether the number at `index` is stored as an integer.
 static inline bool clua_is_integer(lua_State *L, int index) { return lua_isinteger(L, index); }
 /// Bytes of a string at `index`; NULL when it is not a string (a number is not converted).
@@ -231,6 +251,12 @@ bool clua_is_interrupt(lua_State *L, int index);
 void clua_make_interruptible(lua_State *L);
 /// Replaces load, loadfile, dofile and require's search of Lua files by versions that take text only.
 void clua_text_only(lua_State *L);
+
+// MARK: - Crashes
+
+/// Faults of the host say which function of the host was called, the signal, and `advice`; then the process dies by the signal. Also ignores SIGXFSZ, so
+/// that a write beyond the limit of a file's size fails with an error.
+void clua_crash_install(lua_State *L, const char *advice);
 
 // MARK: - Lines from a terminal
 

@@ -23,13 +23,14 @@ public struct Font: Hashable, Sendable {
     /// The text cut at its end so that it is at most `limit` wide, with an ellipsis where something was cut.
     public func fitted(_ text: String, to limit: Double) -> String {
         guard width(text) > limit else { return text }
-        var kept = Substring(text)
-        while !kept.isEmpty {
-            kept.removeLast()
-            let candidate = kept + "…"
-            if width(String(candidate)) <= limit { return String(candidate) }
+        let characters = Array(text)
+        // By halves: the longer the part that is kept, the wider it is.
+        var fits = 0, tooMany = characters.count
+        while tooMany - fits > 1 {
+            let middle = (fits + tooMany) / 2
+            if width(String(characters[..<middle]) + "…") <= limit { fits = middle } else { tooMany = middle }
         }
-        return "…"
+        return String(characters[..<fits]) + "…"
     }
 
     /// Makes this the font of a drawing context. Hints are off so that widths are the same in every format and at every scale.

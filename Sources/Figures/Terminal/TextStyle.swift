@@ -59,10 +59,13 @@ public struct TextStyle: Hashable, Sendable {
     func fitted(_ text: String, _ columns: Int) -> String {
         let text = clean(text)
         guard text.columns > columns else { return text }
-        let ellipsis = pick("…", "~")
-        var kept = text
-        while !kept.isEmpty, kept.columns > columns - 1 { kept.removeLast() }
-        return columns > 0 ? kept + ellipsis : ""
+        var kept = "", taken = 0
+        for character in text {
+            taken += character.columns
+            if taken > columns - 1 { break }
+            kept.append(character)
+        }
+        return columns > 0 ? kept + pick("…", "~") : ""
     }
 }
 

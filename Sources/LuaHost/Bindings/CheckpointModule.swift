@@ -117,7 +117,7 @@ enum CheckpointModule {
     }
 
     private static func table(_ call: Call, _ i: Int) throws -> [String: LuaValue] {
-        guard let table = call.value(i).table, table.list.isEmpty, table.others.isEmpty else { throw call.bad(i, "a table with names expected: {net = net, epoch = 3}") }
+        guard let table = try call.value(i).table, table.list.isEmpty, table.others.isEmpty else { throw call.bad(i, "a table with names expected: {net = net, epoch = 3}") }
         return table.fields
     }
 

@@ -84,7 +84,7 @@ public final class LoaderObject: LuaObject {
         detail: "An error when it belongs to other data, another seed or batch size.",
         example: sample + "local before = loader:state()\nlocal a = loader:next()\nloader:load_state(before)\nprint(a:equal((loader:next())))  --> true"
     ) { call in
-        let table = call.value(1).table ?? LuaTable()
+        let table = try call.value(1).table ?? LuaTable()
         func number(_ name: String) throws -> Int {
             guard let value = table[name].integer else { throw call.bad(1, "a table with the integer '\(name)' expected") }
             return value

@@ -117,7 +117,7 @@ enum DataModule {
     private static let shapes = Binding(
         module: "data", name: "shapes",
         options: [
-            Option("images", .integer, default: 64, "number of scenes"), Option("size", Kind.integers, default: [96, 128], "height and width, at least 16"),
+            Option("images", .integer, default: 64, "number of scenes, 1 to \(Shapes.maximumImages)"), Option("size", Kind.integers, default: [96, 128], "height and width, at least 16"),
             Option("classes", .integer, default: 5, "2 to \(Shapes.maximumClasses)"), Option("seed", .integer, default: 0, "decides every pixel"), cache,
         ],
         returns: set, summary: "Generated street scenes, which need no download.",

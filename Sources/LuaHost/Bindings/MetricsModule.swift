@@ -125,7 +125,7 @@ enum MetricsModule {
     ) { call in
         let ignore = try ignoreLabel(call)
         let rule = MeanRule(rawValue: try call.option("rule")) ?? .present
-        if let names: [String] = call.value(1).table?.list.compactMap(\.string), !names.isEmpty {
+        if let names: [String] = try call.value(1).table?.list.compactMap(\.string), !names.isEmpty {
             return call.push(ConfusionObject(classes: names.count, names: names, ignore: ignore, rule: rule))
         }
         let classes: Int = try call.get(1)

@@ -105,7 +105,7 @@ enum ViterbiBinding {
     }
 
     private static func transitions(_ call: Call) throws -> TransitionTable {
-        let value = call.value(1)
+        let value = try call.value(1)
         if let tensor: Tensor = value.object() {
             return try TransitionTable(shape: tensor.shape, values: tensor.floats().map(Double.init))
         }

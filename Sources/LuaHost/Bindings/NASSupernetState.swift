@@ -73,7 +73,7 @@ enum SupernetStateMethods {
             "load_state", [Argument("state", .table, "what `state` returned")], returns: [LoadReport.returns], "Copies stored values in.", "Names and shapes must agree.",
             example: "supernet:load_state(supernet:state())"
         ) { call in
-            guard let table = call.value(1).table else { throw call.bad(1, "table expected") }
+            guard let table = try call.value(1).table else { throw call.bad(1, "table expected") }
             let named = try NamedTensors.read(table) { call.bad(1, $0) }
             let values = Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
             return call.push(try call.this(as: SupernetObject.self).net.load(values).value)

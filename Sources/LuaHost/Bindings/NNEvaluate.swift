@@ -94,7 +94,7 @@ enum EvaluateBindings {
     }
 
     private static func image(_ call: Call) throws -> Image {
-        if let path = call.value(1).string { return try ImageFile.image(path) }
+        if let path = call.plain(1).string { return try ImageFile.image(path) }
         let tensor: Tensor = try call.get(1)
         guard tensor.rank == 3, tensor.shape[0] == 3, tensor.count > 0 else { throw call.bad(1, "an image [3, H, W] expected, got \(Shape.text(tensor.shape))") }
         let plain = Normalisation(mean: [0, 0, 0], deviation: [1, 1, 1])

@@ -33,8 +33,9 @@ enum LayerBindings {
             print(named.stem.kind)  --> conv2d
             """
     ) { call in
-        let entries = call.count == 1 ? call.value(1).table?.list ?? [call.value(1)] : (0..<call.count).map { call.value($0 + 1) }
-        if call.count == 1, let table = call.value(1).table, let name = table.fields.keys.sorted().first {
+        let first = try call.value(1)
+        let entries = call.count == 1 ? first.table?.list ?? [first] : try (0..<call.count).map { try call.value($0 + 1) }
+        if call.count == 1, let table = first.table, let name = table.fields.keys.sorted().first {
             throw call.bad(1, "a table has no order of names: write {{\"\(name)\", module}, ...}")
         }
         return Sequential(named: try named(entries) { call.bad(1, $0) })

@@ -185,7 +185,7 @@ enum ModuleMethods {
             print(b:load_state({weight = a.weight, other = a.bias}, {strict = false}).unknown[1])  --> other
             """
     ) { call in
-        guard let table = call.value(1).table else { throw call.bad(1, "table expected") }
+        guard let table = try call.value(1).table else { throw call.bad(1, "table expected") }
         let named = try NamedTensors.read(table) { call.bad(1, $0) }
         let values = Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
         return call.push(try call.this(as: Module.self).load(values, strict: call.option("strict")).value)

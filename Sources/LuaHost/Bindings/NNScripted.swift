@@ -148,7 +148,7 @@ enum ScriptedBindings {
             print(table.concat(block:parameters():names(), ' '))  --> scale conv.weight conv.bias
             """
     ) { call in
-        guard let table = call.value(1).table, let forward = table["forward"].function else {
+        guard let table = try call.value(1).table, let forward = table["forward"].function else {
             throw call.bad(1, "a table with forward = function(self, x) ... end expected")
         }
         let name: String = try call.option("name")

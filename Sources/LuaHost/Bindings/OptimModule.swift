@@ -194,7 +194,7 @@ private enum ParameterGroups {
 
     static func read(_ call: Call) throws -> [Group] {
         if let list = ParameterList.read(call.thread, call.index(1)) { return [(list.items, [:])] }
-        guard let table = call.value(1).table else { throw call.bad(1, "parameters expected") }
+        guard let table = try call.value(1).table else { throw call.bad(1, "parameters expected") }
         if table.list.isEmpty || table.list.contains(where: { isTensor($0) }) {
             return [(try NamedTensors.read(table) { call.bad(1, $0) }, [:])]
         }

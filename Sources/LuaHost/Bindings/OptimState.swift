@@ -25,7 +25,7 @@ enum OptimiserStateBindings {
         module: "optimiser", name: "load_state", parameters: [Argument("state", .table, "what `state` returned")], summary: "Takes over moments and counters.",
         detail: demands, example: "local p = nn.linear(2, 3):parameters()\noptim.adam(p):load_state(optim.adam(p):state())"
     ) { call in
-        guard let table = call.value(1).table, let tensors = table["tensors"].table, let steps = table["steps"].integer else {
+        guard let table = try call.value(1).table, let tensors = table["tensors"].table, let steps = table["steps"].integer else {
             throw call.bad(1, "a table with tensors, counts and steps expected")
         }
         let counts = try (table["counts"].table?.fields ?? [:]).mapValues { value in

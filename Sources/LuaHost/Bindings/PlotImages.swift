@@ -75,7 +75,7 @@ enum PlotImages {
                 try tile(call, image: batch.select(0, i), labels: labels?.select(0, i), caption: caption(i))
             }
         }
-        let items = call.value(1).table?.list ?? []
+        let items = try call.value(1).table?.list ?? []
         guard !items.isEmpty else { throw call.bad(1, "at least one picture expected") }
         return try items.enumerated().map { index, item in
             if let tensor: Tensor = item.object() {

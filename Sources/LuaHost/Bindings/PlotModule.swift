@@ -19,7 +19,7 @@ enum PlotModule {
         example: "plot.curves({loss = {3, 2, 1.5}, miou = {0.1, 0.3, 0.4}}, {title = 'training', x_label = 'epoch'}):save('curves.svg')"
     ) { call in
         let x = try call.option(ifPresent: "x", as: LuaValue.self).flatMap { try PlotValues.list($0) }
-        guard let named = PlotValues.named(call.value(1)), !named.isEmpty else { throw call.bad(1, "{name = values} or {{name, values}, ...} expected") }
+        guard let named = try PlotValues.named(call.value(1)), !named.isEmpty else { throw call.bad(1, "{name = values} or {{name, values}, ...} expected") }
         let series = try named.map { try PlotValues.series($0.name, $0.value, x: x, style: .line) { call.bad(1, $0) } }
         return try chart(call, series)
     }
@@ -59,7 +59,7 @@ enum PlotModule {
             Option("range", .list(.number), "{least, most}")] + PlotValues.labels,
         returns: figure, summary: "Named values as bars.", example: "plot.bar({{'sky', 0.9}, {'road', 0.8}}, {label = 'IoU'}):save('bars.svg')"
     ) { call in
-        guard let named = PlotValues.named(call.value(1)) else { throw call.bad(1, "{name = number} or {{name, number}, ...} expected") }
+        guard let named = try PlotValues.named(call.value(1)) else { throw call.bad(1, "{name = number} or {{name, number}, ...} expected") }
         let groups = try named.map { name, value -> BarChart.Group in
             guard let values = try value.number.map({ [$0] }) ?? PlotValues.list(value) else { throw call.bad(1, "'\(name)': a number or a list of numbers expected") }
             return BarChart.Group(name, values)
@@ -79,7 +79,7 @@ enum PlotModule {
         if let values = try PlotValues.list(call.value(1)) {
             series = [("", values)]
         } else {
-            guard let named = PlotValues.named(call.value(1)) else { throw call.bad(1, "numbers or {name = numbers} expected") }
+            guard let named = try PlotValues.named(call.value(1)) else { throw call.bad(1, "numbers or {name = numbers} expected") }
             series = try named.map { name, value in
                 guard let values = try PlotValues.list(value) else { throw call.bad(1, "'\(name)': a list of numbers or a tensor expected") }
                 return (name, values)
@@ -129,7 +129,7 @@ enum PlotModule {
         module: "plot", name: "grid", parameters: [Argument("rows", .list(.any), "figures one below the other, or lists of figures side by side")],
         options: PlotValues.labels, returns: figure, summary: "Several figures in one.", example: "plot.grid{{plot.line{1, 2}, plot.line{2, 1}}, plot.bar{a = 1}}:save('grid.svg')"
     ) { call in
-        let items = call.value(1).table?.list ?? []
+        let items = try call.value(1).table?.list ?? []
         let rows = try items.enumerated().map { index, item -> [any Figure] in
             if let one: FigureObject = item.object() { return [one.figure] }
             let row = item.table?.list.map { $0.object(as: FigureObject.self) } ?? [nil]

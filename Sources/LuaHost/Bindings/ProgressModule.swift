@@ -135,7 +135,7 @@ public final class ProgressBar: LuaObject {
         summary: "Says how far the job is; draws only as often as is of use.",
         example: "local bar = progress.bar{total = 3}\nfor i = 1, 3 do bar:update(i, {loss = 1 / i}) end\nprint(bar.done)  --> 3"
     ) { call in
-        let table = call.value(2).table ?? LuaTable()
+        let table = try call.value(2).table ?? LuaTable()
         let listed = table.list.compactMap { item in item.table?[1].string.map { (name: $0, value: item.table?[2] ?? .nil) } }
         let named = table.fields.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
         // The bar keeps what it shows, and no objects of scripts.

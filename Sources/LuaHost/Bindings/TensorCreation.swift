@@ -75,14 +75,20 @@ enum TensorCreation {
 
     private static func sequence(_ call: Call, _ first: Double, _ step: Double, _ count: Int) throws -> Int {
         try checkSize([count], call)
-        if try call.option("dtype") == "int32" {
-            let values = try (0..<count).map { i -> Int32 in
-                guard let value = Int32(exactly: first + Double(i) * step) else { throw HostError("\(first + Double(i) * step) is no int32") }
-                return value
+        let isInt = try call.option("dtype") == "int32"
+        let tensor = try isInt ? Tensor.full([count], int: 0) : Tensor.zeros([count])
+        let storage = try tensor.storage()
+        for i in 0..<count {
+            if i & 0xffff == 0 { try checkInterrupt() }
+            let value = first + Double(i) * step
+            if isInt {
+                guard let whole = Int32(exactly: value) else { throw HostError("\(value) is no int32") }
+                storage.ints[i] = whole
+            } else {
+                storage.floats[i] = try Tensor.float(value, for: call.function.binding.name)
             }
-            return call.push(try Tensor(ints: values))
         }
-        return try finish(call, Tensor((0..<count).map { try Tensor.float(first + Double($0) * step, for: call.function.binding.name) }))
+        return try finish(call, tensor)
     }
 
     /// Number of terms of a sequence, `inclusive` of its end.
@@ -182,7 +188,7 @@ enum TensorCreation {
         example: "local x = tensor.randint(1, 6, {100}, {seed = 1})\nprint(x.dtype, x:min():item(), x:max():item())  --> int32\t1\t6"
     ) { call in
         let low: Int = try call.get(1), high: Int = try call.get(2)
-        guard low <= high, high - low < 1 << 24, Int32(exactly: low) != nil, Int32(exactly: high) != nil else {
+        guard low <= high, Int32(exactly: low) != nil, Int32(exactly: high) != nil, high - low < 1 << 24 else {
             throw call.bad(2, "a range of 1 to 16777216 int32 values expected, got \(low) to \(high)")
         }
         let uniform = try random(call, .uniform(low: 0, high: 1), call.sizes(from: 3))

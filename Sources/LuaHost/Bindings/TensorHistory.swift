@@ -187,7 +187,7 @@ enum TensorHistory {
         options: [Option("metadata", .table, "strings by name; .safetensors only")], summary: "Writes several tensors to one file.",
         example: "tensor.save('both.npz', {a = tensor.zeros(2), b = tensor.ones(3)})\nprint(tensor.load('both.npz').b:sum():item())  --> 3.0"
     ) { call in
-        guard let table = call.value(2).table else { throw call.bad(2, "table expected") }
+        guard let table = try call.value(2).table else { throw call.bad(2, "table expected") }
         let named = try NamedTensors.read(table) { call.bad(2, $0) }
         var metadata: [String: String] = [:]
         for (name, value) in try call.option(ifPresent: "metadata", as: LuaValue.self)?.table?.fields ?? [:] {
@@ -232,7 +232,7 @@ extension Call {
     /// Calls a function with the arguments after the first few and leaves all its results.
     func pass(to function: LuaFunction, _ leading: (any LuaPushable)? = nil, skipping: Int = 0) throws -> Int {
         let top = lua_gettop(thread)
-        lua_checkstack(thread, top + 8)
+        guard clua_room(thread, top + Stack.slack) else { return 0 }
         function.push(thread)
         leading?.push(thread)
         for i in stride(from: index(1 + skipping), through: top, by: 1) { clua_push_copy(thread, i) }

@@ -76,7 +76,6 @@ enum TensorIndexing {
     /// A table key; dimensions that it does not reach stay whole.
     private static func items(_ call: Call, _ tensor: Tensor) throws -> [Item] {
         let L = call.thread
-        lua_checkstack(L, 4)
         let count = Int(lua_rawlen(L, 2))
         try checkRank(tensor, count)
         return try (0..<count).map { axis in

@@ -1,3 +1,4 @@
+import CKernels
 import CLua
 import Tensors
 
@@ -15,8 +16,12 @@ struct NestedTable {
 
     mutating func read(_ L: LuaThread, _ index: Int32) throws {
         let index = lua_absindex(L, index)
-        lua_checkstack(L, 2 * Int32(NestedTable.deepest) + 8)
+        guard clua_room(L, 2 * Int32(NestedTable.deepest) + Stack.slack) else { return }
         try measure(L, index)
+        // A row may stand in many places: what the tables hold says nothing of what they stand for.
+        let count = try Tensor.checkedCount(shape, "from")
+        try Memory.check(count * DType.byteCount, for: "from")
+        if isInt { ints.reserveCapacity(count) } else { floats.reserveCapacity(count) }
         try fill(L, index)
     }
 
@@ -37,6 +42,7 @@ struct NestedTable {
     private mutating func fill(_ L: LuaThread, _ index: Int32) throws {
         let depth = path.count
         if depth == shape.count { return try number(L, index) }
+        try checkInterrupt()
         guard lua_type(L, index) == LUA_TTABLE else {
             throw HostError("from: \(place) is a \(Stack.typeName(L, index)), expected a list of \(shape[depth])")
         }
@@ -77,7 +83,7 @@ enum NestedValues {
     /// Pushes the numbers as nested tables, a single number for a tensor without dimensions.
     static func push(_ call: Call, _ tensor: Tensor) throws -> Int {
         let L = call.thread
-        lua_checkstack(L, Int32(clamping: tensor.rank) + 8)
+        guard clua_room(L, Int32(clamping: tensor.rank) + Stack.slack) else { return 0 }
         if tensor.dtype == .int32 {
             let values = try tensor.ints()
             var next = 0
@@ -100,6 +106,7 @@ enum NestedValues {
         guard let size = shape.first else { return element() }
         clua_push_table(L, Int32(clamping: size), 0)
         for position in stride(from: 1, through: size, by: 1) {
+            if clua_failed(L) || trellis_interrupt_pending() { return }
             push(L, shape.dropFirst(), element)
             lua_rawseti(L, -2, lua_Integer(position))
         }

@@ -148,7 +148,7 @@ enum TensorShape {
     ) { call in
         let x: Tensor = try call.this(), axis = try call.dimension(1, of: x), size: Int = try call.get(3)
         let first = try call.position(call.get(2), size: x.shape[axis], dimension: axis)
-        guard size >= 0, first + size <= x.shape[axis] else {
+        guard size >= 0, size <= x.shape[axis] - first else {
             throw call.bad(3, "\(x.shape[axis] - first) or fewer elements from \(first + 1) on expected, got \(size)")
         }
         return call.push(try x.narrow(axis, first, size))
@@ -197,7 +197,7 @@ enum TensorShape {
         example: "print(#tensor.zeros(5, 2):split(2), #tensor.zeros(5, 2):split({1, 4}))  --> 3\t2"
     ) { call in
         let x: Tensor = try call.this(), sizes: [Int] = try call.get(1), axis = try call.dimension(2, of: x)
-        let isList = call.value(1).table != nil
+        let isList = call.isTable(1)
         guard sizes.allSatisfy({ $0 > 0 || isList && $0 == 0 }) else { throw call.bad(1, "sizes above 0 expected, got \(Shape.text(sizes))") }
         if !isList { return try parts(call, x, axis, pieces(x.shape[axis], sizes[0])) }
         guard sizes.reduce(0, &+) == x.shape[axis] else {

@@ -90,7 +90,7 @@ public final class CompiledFunction: LuaObject {
         var arguments = Slots()
         var values: [LuaValue] = []
         for i in stride(from: 1, through: call.count, by: 1) {
-            values.append(try arguments.take(call.value(i)) { call.bad(i, "\($0) cannot be an argument of a compiled function; let the function capture it") })
+            values.append(try arguments.take(try call.value(i)) { call.bad(i, "\($0) cannot be an argument of a compiled function; let the function capture it") })
         }
         if GradientMode.isEnabled, arguments.tensors.contains(where: \.requiresGrad) { return try call.pass(to: function) }
         let variant = variant(Key(arguments: arguments.key, keepsHistory: GradientMode.isEnabled), values, arguments.objects)

@@ -22,7 +22,6 @@ public struct Pretty {
 
     private func isPlainTable(_ L: LuaThread, _ index: Int32) -> Bool {
         guard lua_type(L, index) == LUA_TTABLE else { return false }
-        lua_checkstack(L, 3)
         guard lua_getmetatable(L, index) != 0 else { return true }
         Stack.rawGet(L, -1, "__tostring")
         defer { clua_pop(L, 2) }
@@ -115,7 +114,7 @@ public struct Pretty {
             switch lua_type(L, -2) {
             case LUA_TNUMBER:
                 if let position = Stack.integer(L, -2), position >= 1, position <= count { return }
-                numbers.append((LuaValue.read(L, -2, depth: 0), lua_tonumberx(L, -2, nil)))
+                numbers.append((LuaValue.plain(L, -2), lua_tonumberx(L, -2, nil)))
             case LUA_TSTRING: names.append(Stack.string(L, -2) ?? "")
             default: others.append(.other(Stack.display(L, -2), LuaReference(L, -2)))
             }

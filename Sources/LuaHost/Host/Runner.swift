@@ -49,11 +49,19 @@ public enum Runner {
     static func start(_ options: Options, _ registry: Registry) throws -> Int32 {
         let host = try ScriptHost(registry, ignoreEnvironment: options.ignoresEnvironment)
         clua_interrupt_install()
+        if let state = host.state { clua_crash_install(state, strdup(crashAdvice)) }
         let status = run(host, options)
         fflushAll()
         host.close()
         return status
     }
+
+    /// What follows the report of a crash.
+    private static let crashAdvice = """
+        This is a fault of trellis itself, not of your script. Please report it, with the lines above, the script and what `trellis doctor` prints,
+        as "When trellis itself fails" in README.md says.
+
+        """
 
     private static func fflushAll() { Terminal.error("") }
 

@@ -23,7 +23,7 @@ public final class ScriptHost {
     /// - Throws: `HostError` when there is no memory for a state.
     public init(_ registry: Registry, ignoreEnvironment: Bool = false) throws {
         self.registry = registry
-        let base = min(256 << 20, Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE))) / 4)
+        let base = min(256 << 20, trellis_memory_available().bytes / 4)
         state = clua_open(
             Unmanaged.passUnretained(self).toOpaque(),
             { L, context in
@@ -59,9 +59,9 @@ public final class ScriptHost {
         _ L: LuaThread, _ binding: Binding, methodOf type: ObjectType? = nil, owner: String? = nil, role: RecordingRule.Role = .function,
         style: Int = CLUA_FUNCTION
     ) {
-        let function = NativeFunction(binding, methodOf: type, owner: owner, role: role, registry: registry)
+        let function = NativeFunction(binding, methodOf: type, owner: owner, role: role, style: style, registry: registry)
         functions.append(function)
-        clua_push_function(L, Unmanaged.passUnretained(function).toOpaque(), function.cName, Int32(style))
+        clua_push_function(L, function.record)
     }
 
     private func install(_ L: LuaThread, _ type: ObjectType) {
@@ -118,9 +118,9 @@ public final class ScriptHost {
         if let call = module.call {
             // The table called is the first argument of __call; the body does not see it.
             if lua_getmetatable(L, -1) == 0 { clua_push_table(L, 0, 1) }
-            let function = NativeFunction(call, owner: module.name, skipping: 1, registry: registry)
+            let function = NativeFunction(call, owner: module.name, skipping: 1, style: CLUA_CALLABLE, registry: registry)
             functions.append(function)
-            clua_push_function(L, Unmanaged.passUnretained(function).toOpaque(), function.cName, Int32(CLUA_CALLABLE))
+            clua_push_function(L, function.record)
             Stack.rawSet(L, -2, "__call")
             lua_setmetatable(L, -2)
         }
@@ -138,7 +138,6 @@ public final class ScriptHost {
     private func setNested(_ L: LuaThread, _ name: String) {
         var parts = name.split(separator: ".").map(String.init)
         let last = parts.removeLast()
-        lua_checkstack(L, 4)
         clua_push_copy(L, -2)
         for part in parts {
             Stack.rawGet(L, -1, part)

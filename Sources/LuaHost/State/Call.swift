@@ -23,8 +23,8 @@ public struct Call {
     /// Argument `i`, or its declared default.
     /// - Throws: Lua's "bad argument" when it is missing or of another type.
     public func get<T: LuaReadable>(_ i: Int, as type: T.Type = T.self) throws -> T {
-        if i <= count, let value = T.read(thread, index(i)) { return value }
-        if !has(i), let value = function.defaultValue(i), let result: T = readDefault(value) { return result }
+        if i <= count, let value = try readArgument(i, as: type) { return value }
+        if !has(i), let value = function.defaultValue(i), let result: T = try readDefault(value) { return result }
         throw mismatch(index(i), expected: function.kind(i)?.words ?? "\(type)".lowercased())
     }
 
@@ -33,7 +33,7 @@ public struct Call {
 
     /// The object in argument `i`.
     public func object<T: LuaObject>(_ i: Int, as type: T.Type = T.self) throws -> T {
-        if i <= count, let value = T.read(thread, index(i)) { return value }
+        if i <= count, let value = try T.read(thread, index(i)) { return value }
         throw mismatch(index(i), expected: T.objectType.name)
     }
 
@@ -47,7 +47,7 @@ public struct Call {
     /// The object whose method this is.
     @inline(__always)
     public func this<T: LuaObject>(as type: T.Type = T.self) throws -> T {
-        if let value = T.read(thread, 1) { return value }
+        if let value = try T.read(thread, 1) { return value }
         throw mismatch(1, expected: T.objectType.name)
     }
 
@@ -55,7 +55,18 @@ public struct Call {
     public func typeName(_ i: Int) -> String { i <= count ? Stack.typeName(thread, index(i)) : "no value" }
 
     /// Argument `i` as it is stored: tells 1 from 1.0.
-    public func value(_ i: Int) -> LuaValue { i <= count ? LuaValue.read(thread, index(i), depth: 0) : .nil }
+    /// - Throws: for a table that cannot be read (`ValueError`), as a bad argument.
+    public func value(_ i: Int) throws -> LuaValue { i <= count ? try readArgument(i, as: LuaValue.self) ?? .nil : .nil }
+
+    /// Whether argument `i` is a table.
+    public func isTable(_ i: Int) -> Bool { i <= count && lua_type(thread, index(i)) == LUA_TTABLE }
+
+    /// Argument `i` if it is no table, which is not looked into.
+    public func plain(_ i: Int) -> LuaValue { i <= count ? LuaValue.plain(thread, index(i)) : .nil }
+
+    private func readArgument<T: LuaReadable>(_ i: Int, as type: T.Type) throws -> T? {
+        do { return try T.read(thread, index(i)) } catch let error as ValueError { throw bad(i, "\(error)") }
+    }
 
     /// The error for argument `i`: "bad argument #i to 'name' (message)".
     public func bad(_ i: Int, _ message: String) -> any Error { ArgumentError(index: index(i), message: message) }
@@ -69,7 +80,7 @@ public struct Call {
     public func option<T: LuaReadable>(_ name: String, as type: T.Type = T.self) throws -> T {
         if let value = try option(ifPresent: name, as: type) { return value }
         let declared = function.binding.options.first { $0.name == name }
-        if let value = declared?.default, let result: T = readDefault(value) { return result }
+        if let value = declared?.default, let result: T = try readDefault(value) { return result }
         throw badOption(name, "\(declared?.kind.words ?? "value") expected, got nothing")
     }
 
@@ -77,7 +88,11 @@ public struct Call {
     public func option<T: LuaReadable>(ifPresent name: String, as type: T.Type = T.self) throws -> T? {
         try withOption(name) { index in
             if clua_is_none_or_nil(thread, index) { return nil }
-            if let value = T.read(thread, index) { return value }
+            do {
+                if let value = try T.read(thread, index) { return value }
+            } catch let error as ValueError {
+                throw badOption(name, "\(error)")
+            }
             let kind = function.binding.options.first { $0.name == name }?.kind
             throw badOption(name, mismatchMessage(index, expected: kind?.words ?? "\(type)".lowercased()))
         } ?? nil
@@ -95,10 +110,10 @@ public struct Call {
         return try body(-1)
     }
 
-    private func readDefault<T: LuaReadable>(_ value: LuaValue) -> T? {
+    private func readDefault<T: LuaReadable>(_ value: LuaValue) throws -> T? {
         value.push(thread)
         defer { clua_pop(thread, 1) }
-        return T.read(thread, -1)
+        return try T.read(thread, -1)
     }
 
     // MARK: Results
@@ -119,6 +134,7 @@ public struct Call {
     /// Pushes a list of values that are not of one type.
     @discardableResult
     public func push(all values: [any LuaPushable]) -> Int {
+        guard clua_room(thread, Int32(clamping: values.count) + Stack.slack) else { return 0 }
         for value in values { value.push(thread) }
         return values.count
     }

@@ -103,7 +103,6 @@ struct Check {
     /// Position of the first element that is not of the kind.
     private func firstMismatch(_ L: LuaThread, _ index: Int32, _ element: Kind) -> Int? {
         let index = lua_absindex(L, index)
-        lua_checkstack(L, 4)
         for position in stride(from: 1, through: Int(lua_rawlen(L, index)), by: 1) {
             lua_rawgeti(L, index, lua_Integer(position))
             defer { clua_pop(L, 1) }

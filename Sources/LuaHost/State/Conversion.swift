@@ -1,8 +1,10 @@
 import CLua
+import Tensors
 
 /// What can be read from Lua. `nil` when the value is of another kind.
 public protocol LuaReadable {
-    static func read(_ L: LuaThread, _ index: Int32) -> Self?
+    /// - Throws: for a value of the right kind that cannot be read: a table that contains itself.
+    static func read(_ L: LuaThread, _ index: Int32) throws -> Self?
 }
 
 /// What can be given to Lua.
@@ -51,17 +53,18 @@ extension String: LuaReadable, LuaPushable {
 
 extension Array: LuaReadable where Element: LuaReadable {
     /// A table's elements 1...n, or a single value as a list of one.
-    public static func read(_ L: LuaThread, _ index: Int32) -> [Element]? {
-        guard lua_type(L, index) == LUA_TTABLE else { return Element.read(L, index).map { [$0] } }
+    public static func read(_ L: LuaThread, _ index: Int32) throws -> [Element]? {
+        guard lua_type(L, index) == LUA_TTABLE else { return try Element.read(L, index).map { [$0] } }
         let table = lua_absindex(L, index)
         let count = Int(lua_rawlen(L, table))
-        lua_checkstack(L, 1)
+        guard clua_room(L, Stack.slack) else { return nil }
+        try Memory.check(count * MemoryLayout<Element>.stride, for: "list")
         var result: [Element] = []
         result.reserveCapacity(count)
         for position in stride(from: 1, through: count, by: 1) {
             lua_rawgeti(L, table, lua_Integer(position))
             defer { clua_pop(L, 1) }
-            guard let element = Element.read(L, -1) else { return nil }
+            guard let element = try Element.read(L, -1) else { return nil }
             result.append(element)
         }
         return result
@@ -71,7 +74,9 @@ extension Array: LuaReadable where Element: LuaReadable {
 extension Array: LuaPushable where Element: LuaPushable {
     public func push(_ L: LuaThread) {
         clua_push_table(L, Int32(clamping: count), 0)
+        guard clua_room(L, Stack.slack) else { return }
         for (position, element) in enumerated() {
+            if clua_failed(L) { return }
             element.push(L)
             lua_rawseti(L, -2, lua_Integer(position + 1))
         }
@@ -81,7 +86,9 @@ extension Array: LuaPushable where Element: LuaPushable {
 extension Dictionary: LuaPushable where Key == String, Value: LuaPushable {
     public func push(_ L: LuaThread) {
         clua_push_table(L, 0, Int32(clamping: count))
+        guard clua_room(L, Stack.slack) else { return }
         for (name, value) in self {
+            if clua_failed(L) { return }
             value.push(L)
             Stack.rawSet(L, -2, name)
         }
@@ -109,78 +116,5 @@ extension LuaObject {
         let known = type.unique ? clua_push_unique_box(L, type.tag, object, anchored) : clua_push_box(L, type.tag, object, anchored)
         precondition(known, "type '\(type.name)' is in no module of this host")
         if let anchors = type.anchors { LuaAnchor.hang(L, -1) { anchors(self) } }
-    }
-}
-
-extension LuaValue: LuaReadable, LuaPushable {
-    /// Tables are copied to a depth of 64, without metamethods; what lies deeper, coroutines and foreign userdata read as nil.
-    public static func read(_ L: LuaThread, _ index: Int32) -> LuaValue? { read(L, index, depth: 0) }
-
-    static func read(_ L: LuaThread, _ index: Int32, depth: Int) -> LuaValue {
-        switch lua_type(L, index) {
-        case LUA_TBOOLEAN: return .boolean(lua_toboolean(L, index) != 0)
-        case LUA_TNUMBER:
-            return clua_is_integer(L, index)
-                ? .integer(Int(lua_tointegerx(L, index, nil))) : .number(lua_tonumberx(L, index, nil))
-        case LUA_TSTRING: return .string(Stack.string(L, index) ?? "")
-        case LUA_TFUNCTION: return .function(LuaFunction(L, index))
-        case LUA_TUSERDATA:
-            guard let box = clua_to_any_box(L, index), let object = box.pointee.object else { return .nil }
-            return .object(Unmanaged<AnyObject>.fromOpaque(object).takeUnretainedValue())
-        case LUA_TTABLE: return depth < 64 ? .table(readTable(L, index, depth: depth + 1)) : .nil
-        default: return .nil
-        }
-    }
-
-    private static func readTable(_ L: LuaThread, _ index: Int32, depth: Int) -> LuaTable {
-        var table = LuaTable()
-        let index = lua_absindex(L, index)
-        let count = Int(lua_rawlen(L, index))
-        lua_checkstack(L, 4)
-        for position in stride(from: 1, through: count, by: 1) {
-            lua_rawgeti(L, index, lua_Integer(position))
-            table.list.append(read(L, -1, depth: depth))
-            clua_pop(L, 1)
-        }
-        Stack.forEach(L, index) {
-            let value = read(L, -1, depth: depth)
-            if lua_type(L, -2) == LUA_TSTRING {
-                table.fields[Stack.string(L, -2) ?? ""] = value
-            } else if let position = Stack.integer(L, -2), position >= 1, position <= count {
-                return  // in the list already
-            } else {
-                table.others.append((read(L, -2, depth: depth), value))
-            }
-        }
-        return table
-    }
-
-    public func push(_ L: LuaThread) {
-        switch self {
-        case .nil: clua_push_nil(L)
-        case .boolean(let value): value.push(L)
-        case .integer(let value): value.push(L)
-        case .number(let value): value.push(L)
-        case .string(let value): value.push(L)
-        case .function(let value): value.push(L)
-        case .object(let value):
-            if let object = value as? any LuaObject { object.push(L) } else { clua_push_nil(L) }
-        case .table(let value):
-            clua_push_table(L, Int32(clamping: value.list.count), Int32(clamping: value.fields.count + value.others.count))
-            for (position, element) in value.list.enumerated() {
-                element.push(L)
-                lua_rawseti(L, -2, lua_Integer(position + 1))
-            }
-            for (name, element) in value.fields {
-                element.push(L)
-                Stack.rawSet(L, -2, name)
-            }
-            for (key, element) in value.others where !key.isNil {
-                lua_checkstack(L, 2)
-                key.push(L)
-                element.push(L)
-                lua_rawset(L, -3)
-            }
-        }
     }
 }

@@ -6,12 +6,6 @@ public struct HostError: Error, CustomStringConvertible {
     public init(_ description: String) { self.description = description }
 }
 
-/// Raised by code that saw `trellis_interrupt_pending()`. Any error thrown while an interrupt is pending counts as one.
-public struct Interrupted: Error, CustomStringConvertible {
-    public init() {}
-    public var description: String { "interrupted" }
-}
-
 /// A bad argument; `Call.bad` makes it.
 struct ArgumentError: Error {
     /// Stack index, self included: the trampoline turns it into Lua's number.

@@ -90,7 +90,7 @@ public final class LuaReference: @unchecked Sendable {
 
     func push(_ L: LuaThread) {
         if let anchor { return anchor.push(place, L) }
-        lua_checkstack(L, 1)
+        clua_need(L, 1)
         lua_rawgeti(L, clua_registry(), lua_Integer(place))
     }
 

@@ -40,7 +40,9 @@ public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
     /// The same with a list of arguments.
     public func call(all arguments: [any LuaPushable]) throws -> [LuaValue] {
         try callRaw(arguments) { L, first, count in
-            (0..<count).map { LuaValue.read(L, first + $0, depth: 0) }
+            try (0..<count).map { i in
+                do { return try LuaValue.value(L, first + i) } catch let error as ValueError { throw HostError("result \(i + 1): \(error)") }
+            }
         }
     }
 
@@ -51,7 +53,7 @@ public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
         _ arguments: any LuaPushable..., returning type: T.Type, expected: Kind, from what: String = "the function"
     ) throws -> T {
         try callRaw(arguments) { L, first, count in
-            guard count > 0, let result = T.read(L, first) else {
+            guard count > 0, let result = try T.read(L, first) else {
                 throw HostError("\(what) must return \(expected.words), got \(count > 0 ? Stack.typeName(L, first) : "no value")")
             }
             return result

@@ -70,11 +70,12 @@ extension LuaValue {
     public var function: LuaFunction? { if case .function(let value) = self { value } else { nil } }
     public func object<T: AnyObject>(as type: T.Type = T.self) -> T? { if case .object(let value) = self { value as? T } else { nil } }
 
-    /// Whether it is a number, a string, a boolean or nil.
+    /// Whether it is a number, a string, a boolean, nil, or a list or record of such: whether `source` says all of it.
     var isPlain: Bool {
         switch self {
         case .nil, .boolean, .integer, .number, .string: true
-        case .table, .object, .function: false
+        case .table(let table): table.others.isEmpty && table.list.allSatisfy(\.isPlain) && table.fields.values.allSatisfy(\.isPlain)
+        case .object, .function: false
         }
     }
 

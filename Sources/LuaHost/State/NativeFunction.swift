@@ -1,5 +1,6 @@
 import CKernels
 import CLua
+import Glibc
 import Networks
 import Tensors
 
@@ -8,7 +9,8 @@ final class NativeFunction {
     let binding: Binding
     /// 1 for methods: self stands before the arguments.
     let base: Int32
-    let cName: UnsafeMutablePointer<CChar>
+    /// What the trampoline and messages need, where C can read it.
+    let record: UnsafeMutablePointer<clua_function>
     private let body: Body
     private let selfCheck: Check?
     private let checks: [Check]
@@ -27,13 +29,13 @@ final class NativeFunction {
     ///   - skipping: stack slots before the first argument, when there is no type to check them against.
     init(
         _ binding: Binding, methodOf type: ObjectType? = nil, owner: String? = nil, role: RecordingRule.Role = .function, skipping: Int32 = 0,
-        registry: Registry
+        style: Int = CLUA_FUNCTION, registry: Registry
     ) {
         self.binding = binding
         rule = RecordingRule(owner ?? type?.name ?? binding.module, binding.name, role)
         body = binding.body
         base = type == nil ? skipping : 1
-        cName = duplicate(binding.name)
+        record = .allocate(capacity: 1)
         selfCheck = type.map { Check(.object($0.name), optional: false, registry: registry) }
         checks = binding.parameters.map { Check($0.kind, optional: $0.optional && !$0.variadic, registry: registry) }
         fastSelf = selfCheck?.fast
@@ -45,10 +47,15 @@ final class NativeFunction {
         takesOptions = !binding.options.isEmpty
         optionChecks = Dictionary(
             binding.options.map { ($0.name, Check($0.kind, optional: false, registry: registry)) }, uniquingKeysWith: { $1 })
+        record.initialize(to: clua_function(
+            module: duplicate(type?.name ?? binding.module), name: duplicate(binding.name), style: Int32(style),
+            object: Unmanaged.passUnretained(self).toOpaque()))
     }
 
     deinit {
-        cName.deallocate()
+        free(UnsafeMutablePointer(mutating: record.pointee.module))
+        free(UnsafeMutablePointer(mutating: record.pointee.name))
+        record.deallocate()
         fastChecks.deallocate()
     }
 
@@ -95,17 +102,16 @@ final class NativeFunction {
 
     /// The recording holds while the property that is on top is what it is, if it is a plain value.
     private func noteProperty(_ call: Call, _ recording: Recording) throws {
-        let L = call.thread, value = LuaValue.read(L, -1, depth: 64), source = value.source
+        let L = call.thread, value = try LuaValue.value(L, -1), source = value.source
         guard value.isPlain, let box = clua_to_any_box(L, 1), let object = box.pointee.object else { return }
         let owner = Unmanaged<AnyObject>.fromOpaque(object).takeUnretainedValue(), host = ScriptHost.of(L), name = binding.name
         recording.depends(atEachCall: true) { [self] in
             guard let L = host.thread, let object = owner as? any LuaObject else { return "the Lua state was closed" }
             let top = lua_gettop(L)
             defer { lua_settop(L, top) }
-            lua_checkstack(L, 4)
-            clua_push_function(L, Unmanaged.passUnretained(self).toOpaque(), cName, Int32(CLUA_FIELD))
+            clua_push_function(L, record)
             object.push(L)
-            guard clua_pcall(L, 1, 1) == LUA_OK, LuaValue.read(L, -1, depth: 64).source == source else { return "'\(name)' has changed" }
+            guard clua_pcall(L, 1, 1) == LUA_OK, (try? LuaValue.value(L, -1))?.source == source else { return "'\(name)' has changed" }
             return nil
         }
     }
@@ -125,20 +131,17 @@ final class NativeFunction {
         guard lua_type(L, given) == LUA_TTABLE else { return 0 }
         guard kind(count)?.acceptsTable == true else { return given }
         // A list has an element 1; the options have none.
-        lua_checkstack(L, 1)
         let isList = lua_rawgeti(L, given, 1) != LUA_TNIL
         clua_pop(L, 1)
         return isList || (count == 1 && lua_rawlen(L, given) == 0 && !hasFields(L, given)) ? 0 : given
     }
 
     private func hasNamesOnly(_ L: LuaThread, _ index: Int32) -> Bool {
-        lua_checkstack(L, 1)
         defer { clua_pop(L, 1) }
         return lua_rawgeti(L, index, 1) == LUA_TNIL && hasFields(L, index)
     }
 
     private func hasFields(_ L: LuaThread, _ index: Int32) -> Bool {
-        lua_checkstack(L, 2)
         lua_pushnil(L)
         guard lua_next(L, index) != 0 else { return false }
         clua_pop(L, 2)
@@ -208,12 +211,14 @@ final class NativeFunction {
     /// Pushes a function that Lua owns.
     static func push(_ L: LuaThread, _ binding: Binding) {
         let function = NativeFunction(binding, registry: ScriptHost.of(L).registry)
-        clua_push_owning_function(L, Unmanaged<AnyObject>.passRetained(function).toOpaque(), function.cName)
+        _ = Unmanaged.passRetained(function)
+        clua_push_owning_function(L, function.record)
     }
 
     /// Lets a function that Lua owns hold the anchors of what its closure captured.
     static func hang(_ L: LuaThread, _ index: Int32, _ anchors: () -> [LuaAnchor]) {
-        guard lua_checkstack(L, 1) != 0, lua_getupvalue(L, index, 1) != nil else { return }
+        clua_need(L, 1)
+        guard lua_getupvalue(L, index, 1) != nil else { return }
         LuaAnchor.hang(L, -1, anchors)
         clua_pop(L, 1)
     }
@@ -225,25 +230,22 @@ final class NativeFunction {
 }
 
 /// A copy of `text` that C may keep.
-private func duplicate(_ text: String) -> UnsafeMutablePointer<CChar> {
-    let bytes = Array(text.utf8CString)
-    let copy = UnsafeMutablePointer<CChar>.allocate(capacity: bytes.count)
-    copy.initialize(from: bytes, count: bytes.count)
-    return copy
-}
+private func duplicate(_ text: String) -> UnsafePointer<CChar> { UnsafePointer(strdup(text)) }
 
 /// What the C trampoline calls. Whatever the body throws is left on the stack for it to raise.
 func dispatch(_ L: LuaThread, _ context: UnsafeMutableRawPointer) -> Int32 {
     let function = Unmanaged<NativeFunction>.fromOpaque(context)
     do {
-        return Int32(truncatingIfNeeded: try function._withUnsafeGuaranteedRef { try $0.call(L) })
+        let results = try function._withUnsafeGuaranteedRef { try $0.call(L) }
+        try Memory.checkMissing(function._withUnsafeGuaranteedRef { $0.binding.name })
+        return Int32(truncatingIfNeeded: results)
     } catch {
         return prepare(error, L)
     }
 }
 
 private func prepare(_ error: any Error, _ L: LuaThread) -> Int32 {
-    lua_checkstack(L, 8)
+    clua_need(L, 8)
     if trellis_interrupt_pending() || error is Interrupted { return Int32(CLUA_INTERRUPTED) }
     switch error {
     case let error as TensorError:

@@ -5,6 +5,9 @@ public typealias LuaThread = OpaquePointer
 
 /// Reads and pushes that never raise a Lua error.
 enum Stack {
+    /// Slots that are free when a body begins; what nests asks for as many more at each level.
+    static let slack = Int32(CLUA_SLACK)
+
     static func type(_ L: LuaThread, _ index: Int32) -> Int32 { lua_type(L, index) }
 
     /// An integer, or a number that is one.
@@ -62,7 +65,7 @@ enum Stack {
     /// Calls `body` for each pair with the key at -2 and the value at -1; it must leave the stack as it was.
     static func forEach(_ L: LuaThread, _ index: Int32, _ body: () throws -> Void) rethrows {
         let index = lua_absindex(L, index)
-        lua_checkstack(L, 4)
+        clua_need(L, 4)
         let top = lua_gettop(L)
         lua_pushnil(L)
         do {

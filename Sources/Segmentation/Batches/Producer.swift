@@ -1,4 +1,6 @@
+import CKernels
 import Glibc
+import Tensors
 
 /// The background thread of a `BatchLoader` and the queue between them.
 ///
@@ -54,7 +56,9 @@ final class Producer: @unchecked Sendable {
 
     private func make(_ position: Position) throws -> Batch {
         if order.epoch != position.epoch { order = (position.epoch, maker.order(epoch: position.epoch)) }
-        return try maker.make(epoch: position.epoch, index: position.batch, order: order.list)
+        let batch = try maker.make(epoch: position.epoch, index: position.batch, order: order.list)
+        try Memory.checkMissing("loader")
+        return batch
     }
 
     private func run() {
@@ -83,10 +87,8 @@ final class Producer: @unchecked Sendable {
 
     private func start() throws {
         // Signals belong to the thread that talks to the user.
-        var all = sigset_t()
         var before = sigset_t()
-        sigfillset(&all)
-        pthread_sigmask(SIG_SETMASK, &all, &before)
+        trellis_block_signals(&before)
         defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         var identity = pthread_t()
         let context = Unmanaged.passRetained(self)

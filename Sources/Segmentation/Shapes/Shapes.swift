@@ -11,6 +11,8 @@
 /// Scene `i` depends on the seed, `i`, the size and the number of classes, on nothing else.
 public struct Shapes: DataSet {
     public static let maximumClasses = ShapesClass.allCases.count
+    /// Scenes of a set: loaders keep an order of all of them.
+    public static let maximumImages = 1 << 20
     public let count: Int
     public let classes: [ClassInfo]
     public let size: Size
@@ -22,7 +24,9 @@ public struct Shapes: DataSet {
     ///   - classes: 2 to 12.
     /// - Throws: `DataError` when a number is out of its range.
     public init(images: Int, size: Size, classes: Int, seed: UInt64) throws(DataError) {
-        guard images > 0 else { throw DataError("expected at least 1 image for shapes, got \(images)") }
+        guard (1...Shapes.maximumImages).contains(images) else {
+            throw DataError("expected 1 to \(Shapes.maximumImages) images for shapes, got \(images)")
+        }
         guard size.height >= 16, size.width >= 16, size.height <= 8192, size.width <= 8192 else {
             throw DataError("expected a size of 16x16 to 8192x8192 for shapes, got \(size)")
         }

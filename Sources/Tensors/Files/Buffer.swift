@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 
 /// Raw memory that one owner frees: what the readers hand out and a tensor adopts without a copy.
@@ -10,15 +11,14 @@ public final class Buffer: @unchecked Sendable {
     public let byteCount: Int
 
     /// Uninitialised memory of `byteCount` bytes.
-    /// - Throws: `FileError` when the machine has not that much memory.
+    /// - Throws: `FileError` when that much memory cannot be had.
     public init(byteCount: Int) throws(FileError) {
         precondition(byteCount >= 0, "a buffer of a negative size")
-        var memory: UnsafeMutableRawPointer?
         // Rounded up to whole cache lines so that a vector loop may read past the last element.
         let rounded = byteCount.addingReportingOverflow(63)
-        guard !rounded.overflow, posix_memalign(&memory, 64, max(rounded.partialValue & ~63, 64)) == 0, let memory else {
-            throw FileError(
-                "", "could not allocate \(byteCount) bytes", remedy: "use smaller data, or a machine with more memory")
+        guard !rounded.overflow, let memory = trellis_memory_take(max(rounded.partialValue & ~63, 64)) else {
+            let (problem, remedy) = Memory.shortage(byteCount)
+            throw FileError("", problem, remedy: remedy)
         }
         self.pointer = memory
         self.byteCount = byteCount

@@ -16,6 +16,7 @@ extension ByteSource {
         }
         let scratch = try Buffer(byteCount: count)
         try read(into: scratch.pointer, count: count)
+        try Memory.checkCopy(count)
         return [UInt8](UnsafeRawBufferPointer(start: scratch.pointer, count: count))
     }
 }
@@ -67,6 +68,8 @@ final class InputFile {
     func bytes(at offset: Int, count: Int) throws(FileError) -> [UInt8] {
         let scratch = try Buffer(byteCount: max(count, 0))
         try read(at: offset, into: scratch.pointer, count: count)
+        // The copy is an array, which ends the process where there is no memory.
+        try Memory.checkCopy(count)
         return [UInt8](UnsafeRawBufferPointer(start: scratch.pointer, count: count))
     }
 

@@ -86,7 +86,8 @@ extension SafeTensors {
         guard offsets.count == 2, offsets[0] <= offsets[1] else {
             throw FileError("", "expected data_offsets [begin, end], got \(offsets)")
         }
-        let bytes = try FileShape.count(shape, itemSize: element.size) * element.size
+        // Counted as the tensor that it becomes, of which an element may take more than in the file.
+        let bytes = try FileShape.count(shape, itemSize: max(element.size, DType.byteCount)) * element.size
         guard offsets[1] - offsets[0] == bytes else {
             throw FileError("", "shape \(shape) of \(type) needs \(bytes) bytes, data_offsets say \(offsets[1] - offsets[0])")
         }

@@ -29,7 +29,7 @@ extension Operation {
         case .select:
             return { p in walk.each { at in p.ints(3)[at[3]] = p.ints(0)[at[0]] != 0 ? p.ints(1)[at[1]] : p.ints(2)[at[2]] } }
         default:
-            preconditionFailure("\(name) has no kernel for int32")
+            hasNoKernel(among: "kernels of int32")
         }
     }
 

@@ -4,17 +4,13 @@ import Kernels
 /// Scale and shift of a folded batch norm, computed anew at each run.
 private final class ChannelFactors {
     let channels: Int
-    let scale, shift: UnsafeMutablePointer<Float>
+    private let memory: Block<Float>
+    var scale: UnsafeMutablePointer<Float> { memory.start }
+    var shift: UnsafeMutablePointer<Float> { memory.start + channels }
 
-    init(_ channels: Int) {
+    init(_ channels: Int) throws {
         self.channels = channels
-        scale = .allocate(capacity: max(channels, 1))
-        shift = .allocate(capacity: max(channels, 1))
-    }
-
-    deinit {
-        scale.deallocate()
-        shift.deallocate()
+        memory = try Block(2 * channels, for: "conv2d")
     }
 
     /// - Parameters:
@@ -38,8 +34,8 @@ extension Operation {
     ///   - rectify: max(·, 0) at the end.
     func inferenceKernel(
         _ x: [Operand], _ y: Operand, folded: FoldedNorm?, relu: Bool, accumulate: Bool, rectify: Bool
-    ) -> Launch {
-        guard case .conv2d(let options) = self else { return { _ in } }
+    ) throws -> Launch {
+        guard case .conv2d(let options) = self else { hasNoKernel(among: "convolutions") }
         let shape = options.shape(x[0].layout, weight: x[1].shape, y.layout)
         let out = x.count
         var around = Convolution.Surroundings()
@@ -53,7 +49,7 @@ extension Operation {
             }
         }
         let moments = out - 1 - (folded.gamma ? 1 : 0) - (folded.beta ? 1 : 0)
-        let factors = ChannelFactors(shape.outChannels)
+        let factors = try ChannelFactors(shape.outChannels)
         return { p in
             factors.compute(
                 folded.epsilon, moments: p.floats(moments), gamma: folded.gamma ? UnsafePointer(p.floats(moments + 1)) : nil,

@@ -51,7 +51,7 @@ extension Operation {
                 sets.weightGradient(input: p.floats(0), gradient: p.floats(1), output: p.floats(2), relu: relu, accumulate: accumulate)
             }
         default:
-            return { _ in }
+            hasNoKernel(among: "convolutions")
         }
     }
 
@@ -101,7 +101,7 @@ extension Operation {
                 }
             }
         default:
-            return { _ in }
+            hasNoKernel(among: "operations on images")
         }
     }
 
@@ -152,7 +152,7 @@ extension Operation {
                 }
             }
         default:
-            return { _ in }
+            hasNoKernel(among: "norms")
         }
     }
 
@@ -184,7 +184,7 @@ extension Operation {
                     ignore: ignore, scale: total > 0 ? Float(Double(p.floats(2)[0]) / total) : 0, output: p.floats(weights ? 4 : 3))
             }
         default:
-            return { _ in }
+            hasNoKernel(among: "operations on class scores")
         }
     }
 

@@ -51,6 +51,9 @@ extension Operation {
         }
     }
 
+    /// For an operation that is in the wrong table: a kernel that does nothing would leave whatever the memory held before.
+    func hasNoKernel(among kernels: StaticString) -> Never { fatalError("\(name) has no kernel among the \(kernels)") }
+
     func kernel(_ x: [Operand], _ y: Operand) throws -> Launch {
         let n = x.count
         switch self {
@@ -132,7 +135,7 @@ extension Operation {
 
     /// Copies the slice that this view operation selects into fresh memory.
     func copyOut(_ x: Tensor) throws -> Tensor {
-        let output = try Tensor(shape: x.shape, dtype: x.dtype)
+        let output = try Tensor(shape: x.shape, dtype: x.dtype, for: name)
         var pointers = [try x.pointer(), try output.pointer()]
         let launch = copyKernel(x.layout, output.layout)
         try pointers.withUnsafeMutableBufferPointer { if let base = $0.baseAddress { try launch(base) } }
@@ -204,9 +207,9 @@ extension Operation {
         let (stepOne, stepTwo) = (sumKernel(x, group), sumKernel(middle, rest))
         let count = middle.layout.count
         return { p in
-            try withUnsafeTemporaryAllocation(byteCount: max(count, 1) * DType.byteCount, alignment: 64) { scratch in
-                guard let buffer = scratch.baseAddress else { return }
-                var pair = [p[0], buffer, p[1]]
+            let scratch = try Storage(count: count, for: "sum")
+            var pair = [p[0], scratch.pointer, p[1]]
+            try withExtendedLifetime(scratch) {
                 try pair.withUnsafeMutableBufferPointer { q in
                     guard let base = q.baseAddress else { return }
                     try stepOne(base)
@@ -271,7 +274,7 @@ extension Operation {
                 }
             }
         default:
-            return { _ in }
+            hasNoKernel(among: "operations by index")
         }
     }
 

@@ -36,8 +36,8 @@ extension Operation {
             return (sizes, inputs[0].dtype)
         case .unslice(let shape, _, _):
             return (shape, inputs[0].dtype)
-        case .pad(let before, let after, _):
-            return (x.indices.map { x[$0] + before[$0] + after[$0] }, inputs[0].dtype)
+        case .pad(let before, let after, let value):
+            return (try padShape(inputs[0], before, after, value), inputs[0].dtype)
         case .concat(let axis):
             return (try concatShape(inputs, axis), inputs[0].dtype)
         case .gather, .scatterAdd, .argmax, .argsort, .sum:
@@ -57,7 +57,10 @@ extension Operation {
         case .batchNorm:
             try checkChannels(inputs)
             return (x, .float32)
-        case .batchNormInputGradient, .runningStatistics, .softmax, .softmaxGradient, .crossEntropyGradient:
+        case .softmax(let axis, _):
+            try inputs[0].checkAxis(axis, name)
+            return (x, .float32)
+        case .batchNormInputGradient, .runningStatistics, .softmaxGradient, .crossEntropyGradient:
             return (x, .float32)
         case .stackedMoments, .stackedNorm, .stackedNormSums, .stackedNormInputGradient, .stackedRunning, .spreadGroups, .weightGroups, .groupProducts:
             return (try stackedShape(inputs), .float32)
@@ -73,7 +76,18 @@ extension Operation {
         }
     }
 
+    private func padShape(_ x: Tensor, _ before: [Int], _ after: [Int], _ value: Float) throws -> [Int] {
+        if x.dtype == .int32, Int32(exactly: value) == nil { throw TensorError("pad", "the value \(value) is no int32, as the tensor's elements are") }
+        return try x.shape.indices.map { d in
+            let (inner, first) = x.shape[d].addingReportingOverflow(before[d])
+            let (size, second) = inner.addingReportingOverflow(after[d])
+            guard !first, !second else { throw TensorError("pad", "\(before[d]) and \(after[d]) more elements are more than memory holds") }
+            return size
+        }
+    }
+
     private func concatShape(_ inputs: [Tensor], _ axis: Int) throws -> [Int] {
+        try inputs[0].checkAxis(axis, name)
         var shape = inputs[0].shape
         for (i, other) in inputs.enumerated().dropFirst() {
             var expected = shape
@@ -96,6 +110,7 @@ extension Operation {
         var shape = inputs[0].shape
         switch self {
         case .gather(let axis):
+            try inputs[0].checkAxis(axis, name)
             var expected = inputs[1].shape
             guard expected.count == shape.count else {
                 throw TensorError("gather", "indices have \(expected.count) dimensions, the tensor has \(shape.count)")
@@ -109,18 +124,29 @@ extension Operation {
             shape[axis] = size
             return (shape, inputs[1].dtype)
         case .argmax(let axis, _):
+            try checkPositions(inputs[0], axis)
             guard shape[axis] > 0 else { throw TensorError(name, "dimension \(axis + 1) of \(Shapes.text(shape)) is empty") }
             shape[axis] = 1
             return (shape, .int32)
-        case .argsort:
+        case .argsort(let axis, _):
+            try checkPositions(inputs[0], axis)
             return (shape, .int32)
         case .sum(let axes, let keep):
-            for axis in axes { shape[axis] = 1 }
+            for axis in axes {
+                try inputs[0].checkAxis(axis, name)
+                shape[axis] = 1
+            }
             if !keep { shape = shape.indices.filter { !axes.contains($0) }.map { shape[$0] } }
             return (shape, inputs[0].dtype)
         default:
             return (shape, inputs[0].dtype)
         }
+    }
+
+    /// Positions along a dimension are int32.
+    private func checkPositions(_ x: Tensor, _ axis: Int) throws {
+        try x.checkAxis(axis, name)
+        guard x.shape[axis] <= Int(Int32.max) else { throw TensorError(name, "dimension \(axis + 1) of \(Shapes.text(x.shape)) has more positions than int32 tells apart") }
     }
 
     private func matmulShape(_ a: [Int], _ b: [Int], _ tA: Bool, _ tB: Bool) throws -> [Int] {
@@ -185,7 +211,9 @@ extension Operation {
         case .maxPoolGradient:
             return x
         case .averagePoolGradient(_, _, let height, let width), .resize(_, let height, let width), .resizeGradient(_, let height, let width):
-            guard height > 0, width > 0 else { throw TensorError(name, "size \(height) x \(width) is empty") }
+            guard min(height, width, x[2], x[3]) > 0 else { throw TensorError(name, "images of \(x[2])x\(x[3]) to \(height)x\(width): each size should be 1 or more") }
+            // The tables of resizing hold int32 positions.
+            guard max(height, width, x[2], x[3]) <= Int(Int32.max) else { throw TensorError(name, "size \(height) x \(width) is too large") }
             return [x[0], x[1], height, width]
         default:
             return x
@@ -203,11 +231,13 @@ extension Operation {
         guard min(o.strideHeight, o.strideWidth, o.dilationHeight, o.dilationWidth) > 0, min(o.padHeight, o.padWidth) >= 0 else {
             throw TensorError("conv2d", "stride and dilation should be 1 or more and padding 0 or more")
         }
+        try checkWindow([o.strideHeight, o.strideWidth, o.dilationHeight, o.dilationWidth, o.padHeight, o.padWidth])
         if inputs.count > 2, inputs[2].shape != [w[0]] {
             throw TensorError("conv2d", "bias \(Shapes.text(inputs[2].shape)) should be [\(w[0])]")
         }
         let height = x[2] + 2 * o.padHeight - o.dilationHeight * (w[2] - 1) - 1
         let width = x[3] + 2 * o.padWidth - o.dilationWidth * (w[3] - 1) - 1
+        try checkPlanes((x[2] + 2 * o.padHeight + o.dilationHeight * w[2], x[3] + 2 * o.padWidth + o.dilationWidth * w[3]), times: x[0] * max(x[1], w[0]))
         guard height >= 0, width >= 0 else {
             throw TensorError(
                 "conv2d",
@@ -216,15 +246,29 @@ extension Operation {
         return [x[0], w[0], height / o.strideHeight + 1, width / o.strideWidth + 1]
     }
 
+    private func checkWindow(_ sizes: [Int]) throws {
+        if let size = sizes.first(where: { $0 > Int(Int32.max) }) { throw TensorError(name, "a window, stride, dilation or padding of \(size) is too large") }
+    }
+
+    /// Kernels copy planes with their padding; what they multiply is not checked there.
+    private func checkPlanes(_ plane: (height: Int, width: Int), times count: Int) throws {
+        guard Double(plane.height) * Double(plane.width) * Double(max(count, 1)) < 0x1p46 else {
+            throw TensorError(name, "the padded planes, \(plane.height)x\(plane.width), take more memory than there is")
+        }
+    }
+
     private func poolShape(_ x: [Int], _ o: PoolOptions) throws -> [Int] {
         guard min(o.kernelHeight, o.kernelWidth, o.strideHeight, o.strideWidth) > 0, min(o.padHeight, o.padWidth) >= 0 else {
             throw TensorError(name, "kernel and stride should be 1 or more and padding 0 or more")
         }
+        try checkWindow([o.kernelHeight, o.kernelWidth, o.strideHeight, o.strideWidth, o.padHeight, o.padWidth])
+        guard x[2] > 0, x[3] > 0 else { throw TensorError(name, "images of \(x[2])x\(x[3]) have no pixels to pool") }
         guard o.padHeight * 2 <= o.kernelHeight, o.padWidth * 2 <= o.kernelWidth else {
             throw TensorError(name, "padding \(o.padHeight), \(o.padWidth) is more than half of the \(o.kernelHeight)x\(o.kernelWidth) window")
         }
         let height = x[2] + 2 * o.padHeight - o.kernelHeight
         let width = x[3] + 2 * o.padWidth - o.kernelWidth
+        try checkPlanes((3 * o.kernelHeight + 10, x[3] + 2 * o.padWidth + 2 * o.kernelWidth + o.strideWidth), times: 1)
         guard height >= 0, width >= 0 else {
             throw TensorError(name, "a \(o.kernelHeight)x\(o.kernelWidth) window does not fit into \(x[2])x\(x[3]) with padding \(o.padHeight), \(o.padWidth)")
         }

@@ -43,6 +43,8 @@ extension PlanGraph {
         guard !work.infers, work.chain == nil, !work.computesStatistics else { return nil }
         for (i, input) in work.inputs.enumerated() where !work.operation.accepts(values[input].layout, at: i) { return nil }
         let layouts = (work.inputs + [work.output]).map { values[$0].layout }
+        // Of nothing there are no parts.
+        guard layouts.allSatisfy({ $0.count > 0 }) else { return nil }
         let channels = layouts[0].shape.count == 4 ? layouts[0].shape[1] : 0
         switch work.operation {
         case .conv2d(let options):
@@ -182,17 +184,16 @@ private struct SliceCut {
     private func shares(_ place: Int, samples: Int, _ launch: @escaping PlainLaunch) -> PlainLaunch {
         let channels = layouts[place].shape[2], mine = channels / sets
         return { p in
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * mine) { share in
-                guard let own = share.baseAddress else { return }
-                let all = p[place]
-                for i in 0..<mine {
-                    own[i] = p.floats(place)[i] / Float(samples)
-                    own[mine + i] = p.floats(place)[channels + i] / Float(samples)
-                }
-                p[place] = UnsafeMutableRawPointer(own)
-                launch(p)
-                p[place] = all
+            // Slots 0 and 1 are the chain's own, see `SlicedKernel`.
+            guard let own = Workspace.floats(2 * mine, slot: 2) else { return }
+            let all = p[place]
+            for i in 0..<mine {
+                own[i] = p.floats(place)[i] / Float(samples)
+                own[mine + i] = p.floats(place)[channels + i] / Float(samples)
             }
+            p[place] = UnsafeMutableRawPointer(own)
+            launch(p)
+            p[place] = all
         }
     }
 

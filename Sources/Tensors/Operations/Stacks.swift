@@ -164,7 +164,7 @@ extension Operation {
             let count = x[1].layout.count
             return { p in StackedNormalisation.products(groups, count, p.floats(0), p.floats(1), p.floats(2)) }
         default:
-            return { _ in }
+            hasNoKernel(among: "stacks")
         }
     }
 

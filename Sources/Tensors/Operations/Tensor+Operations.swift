@@ -36,7 +36,7 @@ extension Operation {
     }
 
     private func compute(_ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
-        let output = try Tensor(shape: shape, dtype: dtype)
+        let output = try Tensor(shape: shape, dtype: dtype, for: name)
         if try runDirectly(inputs, output) { return output }
         let inputs = try inputs.enumerated().map { try accepts($1.layout, at: $0) ? $1 : $1.detach().contiguous() }
         let launch = try kernel(inputs.map { Operand($0.layout, $0.dtype) }, Operand(output.layout, dtype))
@@ -48,6 +48,7 @@ extension Operation {
                 if let base = buffer.baseAddress { try launch(base) }
             }
         }
+        try Memory.checkMissing(name)
         return output
     }
 
@@ -184,6 +185,8 @@ extension Tensor {
     }
 
     public func transpose(_ a: Int, _ b: Int) throws -> Tensor {
+        try checkAxis(a, "transpose")
+        try checkAxis(b, "transpose")
         var order = Array(0..<rank)
         order.swapAt(a, b)
         return try permute(order)
@@ -194,14 +197,27 @@ extension Tensor {
     /// Elements `starts[d] + i * steps[d]` for i < sizes[d] of each dimension d.
     public func slice(starts: [Int], sizes: [Int], steps: [Int]? = nil) throws -> Tensor {
         let steps = steps ?? [Int](repeating: 1, count: rank)
-        for d in 0..<rank where sizes[d] < 0 || steps[d] < 1 || starts[d] < 0 || (sizes[d] > 0 && starts[d] + (sizes[d] - 1) * steps[d] >= shape[d]) {
-            throw TensorError("slice", "elements \(starts[d] + 1)...\(starts[d] + (sizes[d] - 1) * steps[d] + 1) of dimension \(d + 1) are outside of \(Shapes.text(shape))")
+        for d in 0..<rank where !isInside(start: starts[d], size: sizes[d], step: steps[d], of: shape[d]) {
+            throw TensorError(
+                "slice", "\(sizes[d]) elements, every \(steps[d]) from \(starts[d] &+ 1) on, of dimension \(d + 1) are outside of \(Shapes.text(shape))")
         }
         return sizes == shape ? self : try Operation.slice(starts: starts, sizes: sizes, steps: steps)(self)
     }
 
+    /// Without sums and products of the sizes, which may be any.
+    private func isInside(start: Int, size: Int, step: Int, of dimension: Int) -> Bool {
+        guard size >= 0, step >= 1, start >= 0 else { return false }
+        return size == 0 || start < dimension && size - 1 <= (dimension - 1 - start) / step
+    }
+
+    /// - Throws: for a dimension that this tensor does not have.
+    public func checkAxis(_ axis: Int, _ operation: String) throws {
+        guard axis >= 0, axis < rank else { throw TensorError(operation, "there is no dimension \(axis + 1) in \(Shapes.text(shape))") }
+    }
+
     /// `size` elements of dimension `axis` from `start` on.
     public func narrow(_ axis: Int, _ start: Int, _ size: Int) throws -> Tensor {
+        try checkAxis(axis, "narrow")
         var (starts, sizes) = ([Int](repeating: 0, count: rank), shape)
         starts[axis] = start
         sizes[axis] = size
@@ -210,6 +226,7 @@ extension Tensor {
 
     /// Element `index` of dimension `axis`, without that dimension.
     public func select(_ axis: Int, _ index: Int) throws -> Tensor {
+        try checkAxis(axis, "select")
         var rest = shape
         rest.remove(at: axis)
         return try narrow(axis, index, 1).reshape(rest)
@@ -229,6 +246,7 @@ extension Tensor {
 
     public static func stack(_ tensors: [Tensor], _ axis: Int) throws -> Tensor {
         try concat(tensors.map { tensor in
+            guard axis >= 0, axis <= tensor.rank else { throw TensorError("stack", "there is no place for a dimension \(axis + 1) in \(Shapes.text(tensor.shape))") }
             var shape = tensor.shape
             shape.insert(1, at: axis)
             return try tensor.reshape(shape)
@@ -252,9 +270,17 @@ extension Tensor {
 
     /// int32 labels (from 0) as 1 and 0 along a new dimension `axis`; `ignore` gives zeros.
     public func oneHot(classes: Int, axis: Int, ignore: Int32) throws -> Tensor {
+        guard classes <= Int(Int32.max) else { throw TensorError("one_hot", "int32 labels tell at most \(Int32.max) classes apart, got \(classes)") }
         var shape = self.shape
         shape.insert(1, at: axis)
-        let column = try Tensor(ints: (0..<classes).map(Int32.init)).reshape([classes] + [Int](repeating: 1, count: self.shape.count - axis))
+        try Shapes.check(self.shape + [classes], "one_hot")
+        let numbers = try Tensor(shape: [classes], dtype: .int32, for: "one_hot")
+        let values = try numbers.storage().ints
+        for i in 0..<classes {
+            if i & 0xffff == 0 { try checkInterrupt() }
+            values[i] = Int32(truncatingIfNeeded: i)
+        }
+        let column = try numbers.reshape([classes] + [Int](repeating: 1, count: self.shape.count - axis))
         return try (reshape(shape).binary(.eq, column) * reshape(shape).scalar(.ne, Double(ignore))).cast(.float32)
     }
 }
@@ -268,16 +294,22 @@ extension Tensor {
     }
 
     public func mean(_ axes: [Int]? = nil, keep: Bool = false) throws -> Tensor {
-        let values = (axes ?? Array(0..<rank)).reduce(1) { $0 * shape[$1] }
-        return try cast(.float32).sum(axes, keep: keep) / Float(values)
+        return try cast(.float32).sum(axes, keep: keep) / Float(elements(axes, "mean"))
     }
 
     /// Biased (`correction` 0) or unbiased (1) variance; NaN where there are no more values than the correction takes off.
     public func variance(_ axes: [Int]? = nil, keep: Bool = false, correction: Int = 0) throws -> Tensor {
         let centred = try self - mean(axes, keep: true).expand(shape)
-        let values = (axes ?? Array(0..<rank)).reduce(1) { $0 * shape[$1] }
-        let freedom = Double(values) - Double(correction)
+        let freedom = try Double(elements(axes, "var")) - Double(correction)
         return try centred.unary(.square).sum(axes, keep: keep).scalar(.div, freedom > 0 ? freedom : .nan)
+    }
+
+    /// Number of elements that a sum over `axes` has terms.
+    private func elements(_ axes: [Int]?, _ operation: String) throws -> Int {
+        try (axes ?? Array(0..<rank)).reduce(1) {
+            try checkAxis($1, operation)
+            return $0 * shape[$1]
+        }
     }
 
     /// The sum over what broadcasting repeated.

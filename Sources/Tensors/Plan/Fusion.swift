@@ -121,7 +121,7 @@ extension PlanGraph.Work {
 
     func kernel(_ x: [Operand], _ y: Operand) throws -> Launch {
         if let chain { return chain.kernel(x, y) }
-        if infers { return operation.inferenceKernel(x, y, folded: folded, relu: relu, accumulate: accumulate, rectify: rectify) }
+        if infers { return try operation.inferenceKernel(x, y, folded: folded, relu: relu, accumulate: accumulate, rectify: rectify) }
         guard relu || mask || accumulate || computesStatistics else { return try operation.kernel(x, y) }
         switch operation {
         case .conv2d, .convInputGradient, .convWeightGradient: return operation.convKernel(x, y, relu: relu, mask: mask, accumulate: accumulate)

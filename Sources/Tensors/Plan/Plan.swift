@@ -21,7 +21,7 @@ public final class Plan {
     /// Places in the table that hold an address within the arena.
     private let arenaPlaces: [(place: Int, offset: Int)]
     private var arenaBase: UnsafeMutableRawPointer?
-    private let table: UnsafeMutableBufferPointer<UnsafeMutableRawPointer>
+    private let table: Block<UnsafeMutableRawPointer>
     /// Places in the table that hold an address within run input i.
     private let inputPlaces: [(place: Int, input: Int, offset: Int)]
     /// Shapes and types of the inputs; the promises themselves would keep the whole recording alive.
@@ -110,8 +110,8 @@ public final class Plan {
         graph = builder.graph
 
         arena = SharedArena.Lease(bytes: builder.arenaBytes)
-        table = .allocate(capacity: max(builder.placeCount, 1))
-        table.initialize(repeating: SharedArena.nowhere)
+        table = try Block(builder.placeCount, for: "plan")
+        table.start.initialize(repeating: SharedArena.nowhere, count: builder.placeCount)
         var arenaPlaces: [(Int, Int)] = []
         var inputPlaces: [(Int, Int, Int)] = []
         func locate(_ value: Int) throws -> Source {
@@ -127,7 +127,7 @@ public final class Plan {
         for (place, value) in builder.places.enumerated() {
             switch try locate(value) {
             case .input(let i, let bytes): inputPlaces.append((place, i, bytes))
-            case .stored(let tensor, let bytes): table[place] = try tensor.pointer(for: "plan") + bytes
+            case .stored(let tensor, let bytes): table.start[place] = try tensor.pointer(for: "plan") + bytes
             case .arena(let bytes): arenaPlaces.append((place, bytes))
             }
         }
@@ -208,9 +208,8 @@ public final class Plan {
     }
 
     deinit {
-        // Where there is no memory left for what somebody holds, its numbers are lost with the plan.
-        try? gradients.leaveArena()
-        table.deallocate()
+        // Without the memory to move out, what somebody holds of them stays the arena's tenant.
+        if SharedArena.tenant === gradients { try? SharedArena.vacate() }
     }
 
     /// Tells that an optimiser has made its step by the gradients of the last run: those in the arena may go when a plan runs next.
@@ -232,24 +231,26 @@ public final class Plan {
         let block = try SharedArena.storage(atLeast: arena.bytes)
         let kept = try gradients.begin(block.pointer)
         if block.pointer != arenaBase {
-            for (place, offset) in arenaPlaces { table[place] = block.pointer + offset }
+            for (place, offset) in arenaPlaces { table.start[place] = block.pointer + offset }
             arenaBase = block.pointer
         }
         let bound = try bind(given)
-        guard let base = table.baseAddress else { return [] }
+        let base = table.start
         PlanProfile.current?.countRun()
         RandomState.beginRun(draws: draws)
         for step in steps {
             try checkInterrupt()
             guard let profile = PlanProfile.current else {
                 try step.launch(base + step.first)
+                try Memory.checkMissing(step.label)
                 continue
             }
             try profile.time(step.label, in: step.module, multiplyAdds: step.multiplyAdds, isPlanned: true) { try step.launch(base + step.first) }
+            try Memory.checkMissing(step.label)
         }
         let computed = try results.map { result -> Tensor? in
             guard case .computed(let layout, let dtype, let source) = result else { return nil }
-            let output = try Tensor(shape: layout.shape, dtype: dtype)
+            let output = try Tensor(shape: layout.shape, dtype: dtype, for: "plan")
             try copy(Plan.copy(layout, output), source, bound, to: output)
             return output
         }
@@ -280,7 +281,7 @@ public final class Plan {
                 try copy(write.copy, write.from, bound, to: target)
                 target.touch()
             case .input(let i):
-                let value = try Tensor(shape: given[i].shape, dtype: given[i].dtype)
+                let value = try Tensor(shape: given[i].shape, dtype: given[i].dtype, for: "plan")
                 try copy(write.copy, write.from, bound, to: value)
                 try GradientMode.disabled { try given[i].assign(value) }
             }
@@ -310,7 +311,7 @@ public final class Plan {
 
     private func bind(_ given: [Tensor]) throws -> [Tensor] {
         let bound = try given.map { try $0.detach().contiguous() }
-        for (place, input, offset) in inputPlaces { table[place] = try bound[input].pointer(for: "plan") + offset }
+        for (place, input, offset) in inputPlaces { table.start[place] = try bound[input].pointer(for: "plan") + offset }
         return bound
     }
 

@@ -8,7 +8,7 @@ enum SharedArena {
     nonisolated(unsafe) static let nowhere = UnsafeMutableRawPointer.allocate(byteCount: 64, alignment: 64)
 
     /// Those that the last run left in the block.
-    nonisolated(unsafe) static weak var tenant: GradientBuffers?
+    nonisolated(unsafe) static var tenant: GradientBuffers?
 
     /// Before a run: gradients that somebody still holds move out.
     static func vacate() throws {
@@ -38,8 +38,13 @@ enum SharedArena {
         if let block, block.byteCount >= bytes { return block }
         block = nil  // first, so that the two never stand side by side
         let wanted = max(bytes, leases.keys.max() ?? 0)
-        let fresh = try Storage(count: (wanted + DType.byteCount - 1) / DType.byteCount)
+        // What the largest plan wants may be too much where this one's can be had.
+        let fresh = try wanted > bytes ? (try? allocate(wanted)) ?? allocate(bytes) : allocate(bytes)
         block = fresh
         return fresh
+    }
+
+    private static func allocate(_ bytes: Int) throws -> Storage {
+        try Storage(count: (bytes + DType.byteCount - 1) / DType.byteCount, for: "plan")
     }
 }

@@ -76,10 +76,12 @@ struct SlicedKernel {
 
     /// - Parameter table: addresses of `operands`.
     func run(_ table: UnsafeMutablePointer<UnsafeMutableRawPointer>) {
-        let memory = Memory(table: table, sums: UnsafeMutableRawPointer(Workspace.floats(max(sumFloats, 1), slot: 1)))
+        guard let sumMemory = Workspace.floats(max(sumFloats, 1), slot: 1) else { return }
+        let memory = Memory(table: table, sums: UnsafeMutableRawPointer(sumMemory))
         ThreadPool.run(slices.pieces) { piece in
             let (image, set) = (piece / slices.sets, piece % slices.sets)
-            let scratch = UnsafeMutableRawPointer(Workspace.floats(max(scratchBytes / DType.byteCount, 1), slot: 0))
+            guard let own = Workspace.floats(max(scratchBytes / DType.byteCount, 1), slot: 0) else { return }
+            let scratch = UnsafeMutableRawPointer(own)
             withAddresses { addresses in
                 for (launch, places) in parts {
                     for (i, place) in places.enumerated() {
