@@ -91,7 +91,7 @@ final class ShapesTests: XCTestCase {
 
     func testBadNumbers() {
         for (images, size, classes, words) in [
-            (0, Size(height: 32, width: 32), 3, "at least 1 image"), (1, Size(height: 8, width: 32), 3, "16x16 to 8192x8192"),
+            (0, Size(height: 32, width: 32), 3, "expected 1 to 1048576 images"), (1, Size(height: 8, width: 32), 3, "16x16 to 8192x8192"),
             (1, Size(height: 32, width: 32), 1, "2 to 12 classes"), (1, Size(height: 32, width: 32), 13, "2 to 12 classes"),
         ] {
             XCTAssertThrowsError(try Shapes(images: images, size: size, classes: classes, seed: 1)) {

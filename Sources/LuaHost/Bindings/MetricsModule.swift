@@ -147,10 +147,11 @@ enum MetricsModule {
         ],
         options: [
             Option("batch", .integer, default: 4, "images at once, where their sizes agree"), Option("ignore", .integer, default: 255, "label that does not count"),
-            Option("each", .function, "called after each batch with the images done and their number in all"),
+            Option("each", .function, "called after each batch with the images done and their number in all"), DataSetMethods.checkOption,
         ] + DataNormalisation.options,
         returns: [Returns(.object("confusion"))], summary: "Counts what a model predicts on whole images.",
-        detail: "In evaluation mode, without history, as a plan; afterwards every part of the model is in the mode it was in. Images may differ in size.",
+        detail: "In evaluation mode, without history, as a plan; afterwards every part of the model is in the mode it was in. Images may differ in size. "
+            + "A model that returns several tensors is an error.",
         example: "local set = data.shapes{images = 4, size = {16, 24}, classes = 3, seed = 1}\n"
             + "print(metrics.evaluate(nn.conv2d(3, 3, {kernel = 1}), set, {batch = 2}).total)  --> 1536"
     ) { call in
@@ -161,6 +162,8 @@ enum MetricsModule {
         let size: Int = try call.option("batch")
         guard size > 0 else { throw call.badOption("batch", "1 image or more expected, got \(size)") }
         if let set = DataSetObject.read(call.thread, call.index(2)) {
+            try set.base.requireLabels(for: "evaluation")
+            if try call.option("check") { try set.ensureChecked() }
             let loader = LoaderObject(try Evaluation.loader(set.base, size, DataNormalisation.read(call)))
             defer { loader.close() }
             return call.push(try Evaluation.run(model, loader, ignore: ignore, each))

@@ -1,4 +1,5 @@
 import CLua
+import Segmentation
 
 /// A call from Lua in progress: what a body reads its arguments from and pushes its results to.
 ///
@@ -158,6 +159,9 @@ public struct Call {
     func mismatchMessage(_ index: Int32, expected: String) -> String {
         if let box = clua_to_any_box(thread, index), box.pointee.object == nil {
             return "\(Stack.typeName(thread, index)) used after free"
+        }
+        if lua_type(thread, index) == LUA_TSTRING, let bytes = Stack.bytes(thread, index), String(validating: bytes, as: UTF8.self) == nil {
+            return "\(expected) expected, got '\(FileName.escaped(bytes))', which is not UTF-8; if it names a file, rename that"
         }
         return "\(expected) expected, got \(Stack.typeName(thread, index))"
     }

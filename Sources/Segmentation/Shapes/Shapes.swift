@@ -11,18 +11,22 @@
 /// Scene `i` depends on the seed, `i`, the size and the number of classes, on nothing else.
 public struct Shapes: DataSet {
     public static let maximumClasses = ShapesClass.allCases.count
+    /// An order of them is drawn in each epoch.
+    public static let maximumImages = 1 << 20
     public let count: Int
     public let classes: [ClassInfo]
     public let size: Size
     public let seed: UInt64
 
     /// - Parameters:
-    ///   - images: number of scenes.
+    ///   - images: number of scenes, up to `maximumImages`.
     ///   - size: at least 16x16.
     ///   - classes: 2 to 12.
     /// - Throws: `DataError` when a number is out of its range.
     public init(images: Int, size: Size, classes: Int, seed: UInt64) throws(DataError) {
-        guard images > 0 else { throw DataError("expected at least 1 image for shapes, got \(images)") }
+        guard (1...Shapes.maximumImages).contains(images) else {
+            throw DataError("expected 1 to \(Shapes.maximumImages) images for shapes, got \(images)")
+        }
         guard size.height >= 16, size.width >= 16, size.height <= 8192, size.width <= 8192 else {
             throw DataError("expected a size of 16x16 to 8192x8192 for shapes, got \(size)")
         }
@@ -42,7 +46,10 @@ public struct Shapes: DataSet {
     public func sample(_ index: Int) throws -> Sample {
         precondition((0..<count).contains(index), "no such sample")
         let draw = Draw(seed: seed, stream: Draw.Purpose.scene.rawValue, UInt64(index))
-        var scene = Scene(draw, size: size, classes: classes.count)
-        return scene.painted()
+        var scene = try Scene(draw, size: size, classes: classes.count)
+        return try scene.painted()
     }
+
+    /// Scenes are made, not read.
+    public func verifyImage(_ index: Int) throws {}
 }
