@@ -201,7 +201,7 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
     func testErrorsOfTheThreadSurfaceAndCanBeRetried() throws {
         let loader = try BatchLoader(Places(6, size, bad: 4), size: 1, seed: 1, shuffle: false)
         for index in 0..<4 { XCTAssertEqual(try loader.next().indices, [index]) }
-        for _ in 0..<3 { assertThrows("place 4 is gone") { try loader.next() } }
+        for _ in 0..<3 { assertThrows("sample 5 of places: place 4 is gone") { try loader.next() } }
         var state = loader.state
         state.batch = 5
         try loader.restore(state)

@@ -41,16 +41,19 @@ public final class DataSetObject: LuaObject {
     func ensureChecked(countsClasses: Bool = true) throws {
         guard case .files = origin else { return }
         try verifyImages()
-        guard base.isLabelled else { return }
-        let summary = try inspected()
-        guard countsClasses else { return }
-        try summary.requireClasses(base)
-        summary.warnings(base).forEach(Notice.say)
+        if countsClasses { try checkLabels().forEach(Notice.say) } else if base.isLabelled { _ = try inspected() }
     }
 
     /// The same whatever the set is made of, with the words as a list.
     func check() throws -> [String] {
         try verifyImages()
+        return try checkLabels()
+    }
+
+    /// Reads all labels, if there are any.
+    /// - Returns: words on classes that occur nowhere.
+    /// - Throws: what `inspected` does, and when no pixel has a class.
+    func checkLabels() throws -> [String] {
         guard base.isLabelled else { return [] }
         let summary = try inspected()
         try summary.requireClasses(base)
