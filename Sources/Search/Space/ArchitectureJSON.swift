@@ -10,7 +10,7 @@ extension Architecture {
     public static let format = "trellis.architecture"
     public static let version = 1
 
-    public var json: String { jsonValue.text() + "\n" }
+    public var json: String { jsonValue.text(width: 120) + "\n" }
 
     var jsonValue: JSONValue {
         var members: [JSONValue.Member] = [.init("format", .string(Self.format)), .init("version", .integer(Self.version))]
@@ -28,8 +28,8 @@ extension Architecture {
                             })
                     })))
         var scored: [JSONValue.Member] = []
-        if let score = scores.pathLogProbability { scored.append(.init("path_log_probability", .real(score))) }
-        if !scores.strengths.isEmpty { scored.append(.init("strengths", .array(scores.strengths.map { .real($0) }))) }
+        if let score = scores.pathLogProbability { scored.append(.init("path_log_probability", .number(score))) }
+        if !scores.strengths.isEmpty { scored.append(.init("strengths", .array(scores.strengths.map { .number($0) }))) }
         if !scored.isEmpty { members.append(.init("scores", .object(scored))) }
         if !provenance.isEmpty { members.append(.init("provenance", provenance.jsonValue)) }
         if !notes.isEmpty { members.append(.init("notes", .array(notes.map { .string($0) }))) }
@@ -42,7 +42,7 @@ extension Architecture {
     ///   - catalogue: the operators that the space may name.
     /// - Throws: `SpaceError` with the place in the text or the member at fault.
     public init(json text: String, file: String = "architecture", catalogue: OperatorCatalogue = .standard) throws {
-        let top = try JSONReader(JSONParser.parse(text, file: file), at: file)
+        let top = try JSONReader(text: text, file: file)
         let format = try top.optional("format")?.string()
         guard format == Self.format else {
             throw SpaceError(
@@ -131,7 +131,7 @@ extension CellBranch {
 extension Provenance {
     var jsonValue: JSONValue {
         var members: [JSONValue.Member] = []
-        if let seed { members.append(.init("seed", .integer(seed))) }
+        if let seed { members.append(.init("seed", Int(exactly: seed).map { .integer($0) } ?? .unsigned(seed))) }
         if let date { members.append(.init("date", .string(date))) }
         if let data { members.append(.init("data", .string(data))) }
         if let source { members.append(.init("source", .string(source))) }
@@ -143,71 +143,5 @@ extension Provenance {
         self.init(
             seed: try json.optional("seed")?.uint64(), date: try json.optional("date")?.string(),
             data: try json.optional("data")?.string(), source: try json.optional("source")?.string())
-    }
-}
-
-/// A JSON value with its place in the file, read member by member with errors that name the place.
-struct JSONReader {
-    private let value: JSONValue
-    private let place: String
-
-    init(_ value: JSONValue, at place: String) {
-        self.value = value
-        self.place = place
-    }
-
-    private func error(_ expected: String, got: String? = nil) -> SpaceError {
-        SpaceError(
-            .format, at: place, expected: expected, got: got ?? value.typeName, remedy: "compare with a file that Trellis wrote")
-    }
-
-    private func members() throws -> [JSONValue.Member] {
-        guard case .object(let members) = value else { throw error("an object") }
-        return members
-    }
-
-    /// Refuses members that nobody reads: a misspelt one would be lost in silence.
-    func allow(_ keys: [String]) throws {
-        for member in try members() where !keys.contains(member.key) {
-            throw SpaceError.unknown("member", member.key, known: keys, at: place)
-        }
-    }
-
-    func optional(_ key: String) throws -> JSONReader? {
-        try members().first { $0.key == key }.map { JSONReader($0.value, at: "\(place).\(key)") }
-    }
-
-    func required(_ key: String) throws -> JSONReader {
-        guard let member = try optional(key) else { throw error("a member \"\(key)\"", got: "none") }
-        return member
-    }
-
-    func items(count: Int? = nil) throws -> [JSONReader] {
-        guard case .array(let items) = value else { throw error("a list") }
-        if let count, items.count != count { throw error("a list of \(count)", got: "\(items.count)") }
-        return items.enumerated().map { JSONReader($1, at: "\(place)[\($0 + 1)]") }
-    }
-
-    func string() throws -> String {
-        guard case .string(let text) = value else { throw error("a string") }
-        return text
-    }
-
-    func int() throws -> Int {
-        guard case .number(let digits) = value else { throw error("a whole number") }
-        guard let number = Int(digits) else { throw error("a whole number", got: digits) }
-        return number
-    }
-
-    func uint64() throws -> UInt64 {
-        guard case .number(let digits) = value else { throw error("a whole number") }
-        guard let number = UInt64(digits) else { throw error("a whole number from 0 to \(UInt64.max)", got: digits) }
-        return number
-    }
-
-    func double() throws -> Double {
-        guard case .number(let digits) = value else { throw error("a number") }
-        guard let number = Double(digits), number.isFinite else { throw error("a finite number", got: digits) }
-        return number
     }
 }
