@@ -125,6 +125,12 @@ final class ViterbiTests: XCTestCase {
         XCTAssertEqual(spaceError { try TransitionTable([[[1, 1, 1]], [[1, 1]]]) }?.location, "probabilities[2]")
         let negative = try TransitionTable([[[0, 0.5, 0.5], [0, 0, 0]], [[0, 0, 1], [-0.5, 0, 0]]])
         XCTAssertEqual(spaceError { try Viterbi.best(negative) }?.location, "probabilities[2][2][1]")
+        for wrong in [2, 1.001, -1, .nan, .infinity, -.infinity] {
+            let error = spaceError { try Viterbi.best(TransitionTable([[[0, 0.5, wrong], [0, 0, 0]]])) }
+            XCTAssertEqual(error?.location, "probabilities[1][1][3]")
+            XCTAssertEqual(error?.kind, .probability)
+        }
+        XCTAssertEqual(try Viterbi.best(TransitionTable([[[0, 0.5, Double(Float(1).nextUp)], [0, 0, 0]]])).states, [1])
         let table = try table(2, 2) { 0.5 }
         XCTAssertEqual(spaceError { try Viterbi.best(table, exists: [true]) }?.kind, .shape)
         XCTAssertEqual(try Viterbi.best(table, count: 2, exists: [Bool](repeating: false, count: 12)), [])

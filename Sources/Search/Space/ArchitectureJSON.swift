@@ -5,7 +5,8 @@ import Tensors
 ///
 /// Members: `format` and `version`, then `name`, `space`, `path` (strides), `cell` (a list of blocks, each two branches of
 /// `operator` and `state`; states count from 1: 1 = two-back, 2 = previous, 3 = block 1 ...), `scores`, `provenance`,
-/// `notes`. What is unknown is left out.
+/// `notes`. What is unknown is left out. The space of a mask has `arrows`: for each layer the pairs of strides, from and to, that may be; without
+/// them all may.
 extension Architecture {
     public static let format = "trellis.architecture"
     public static let version = 1
@@ -105,19 +106,42 @@ extension Architecture {
 
 extension SpaceSummary {
     var jsonValue: JSONValue {
-        .object([
+        var members: [JSONValue.Member] = [
             .init("layers", .integer(layers)), .init("strides", .array(strides.map { .integer($0) })),
             .init("filters", .integer(filters)), .init("blocks", .integer(blocks)),
             .init("operators", .array(operators.map { .string($0) })),
-        ])
+        ]
+        if let arrows {
+            let byLayer = (0..<max(0, layers)).map { $0 + 1 }.map { layer in
+                JSONValue.array(arrows.filter { $0.layer == layer }.map { .array([.integer(strides[$0.from]), .integer(strides[$0.to])]) })
+            }
+            members.append(.init("arrows", .array(byLayer)))
+        }
+        return .object(members)
     }
 
     init(json: JSONReader) throws {
-        try json.allow(["layers", "strides", "filters", "blocks", "operators"])
+        try json.allow(["layers", "strides", "filters", "blocks", "operators", "arrows"])
         self.init(
             layers: try json.required("layers").int(), strides: try json.required("strides").items().map { try $0.int() },
             filters: try json.required("filters").int(), blocks: try json.required("blocks").int(),
             operators: try json.required("operators").items().map { try $0.string() })
+        arrows = try json.optional("arrows").map { try SpaceSummary.arrows($0, layers: layers, strides: strides) }
+    }
+
+    /// Which of them lie on paths is for the space to say.
+    private static func arrows(_ json: JSONReader, layers: Int, strides: [Int]) throws -> [TrellisArrow] {
+        var arrows: [TrellisArrow] = []
+        for (index, layer) in try json.items(count: layers).enumerated() {
+            for pair in try layer.items() {
+                let ends = try pair.items(count: 2).map { try $0.int() }
+                guard let from = strides.firstIndex(of: ends[0]), let to = strides.firstIndex(of: ends[1]), let move = Move(rawValue: to - from + 1) else {
+                    throw pair.error("two strides of the space, equal or next to each other", got: "\(ends)")
+                }
+                arrows.append(TrellisArrow(layer: index + 1, from: from, move: move))
+            }
+        }
+        return arrows
     }
 }
 

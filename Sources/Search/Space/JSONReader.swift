@@ -20,7 +20,7 @@ struct JSONReader {
         self.place = place
     }
 
-    private func error(_ expected: String, got: String? = nil) -> SpaceError {
+    func error(_ expected: String, got: String? = nil) -> SpaceError {
         SpaceError(
             .format, at: place, expected: expected, got: got ?? value.kind, remedy: "compare with a file that Trellis wrote")
     }

@@ -18,7 +18,7 @@ public struct ScoredPath: Hashable, Sendable {
 public enum Viterbi {
     /// The best path from state 0.
     /// - Parameters:
-    ///   - table: the probabilities; any non-negative numbers do.
+    ///   - table: the probabilities; those that leave a state need not sum to 1.
     ///   - exists: the arrows that exist, one flag for each entry of the table; nil for all that stay within the states.
     /// - Throws: `SpaceError` for a reachable entry that is no probability, and when every path has probability zero.
     public static func best(_ table: TransitionTable, exists: [Bool]? = nil) throws -> ScoredPath {
@@ -54,8 +54,11 @@ public enum Viterbi {
         return search.best(ending.flatMap { $0 }, count).map(search.path)
     }
 
+    /// What float32 numbers that were made to sum to 1 may be above it.
+    private static let rounding = 1e-6
+
     private static func check(_ probability: Double, layer: Int, state: Int, move: Move) throws {
-        guard probability >= 0, probability.isFinite else {
+        guard probability >= 0, probability <= 1 + rounding else {
             throw SpaceError(
                 .probability, at: "probabilities[\(layer + 1)][\(state + 1)][\(move.rawValue + 1)]", expected: "a probability",
                 got: "\(probability)", remedy: "give probabilities, not their logarithms; softmax makes them from raw weights")
