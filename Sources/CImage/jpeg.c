@@ -173,7 +173,7 @@ typedef struct {
   unsigned long count;
 } writer;
 
-static trellis_image_result encode(writer *w, const uint8_t *pixels, uint32_t width, uint32_t height, int quality,
+static trellis_image_result encode(writer *w, uint32_t width, uint32_t height, int quality, trellis_image_source row, void *context,
                                    trellis_image_message *message) {
   if (setjmp(w->failure.jump)) return w->failure.result;
   struct jpeg_compress_struct *jpeg = &w->jpeg;
@@ -193,17 +193,18 @@ static trellis_image_result encode(writer *w, const uint8_t *pixels, uint32_t wi
   for (int i = 0; i < jpeg->num_components; i++) jpeg->comp_info[i].h_samp_factor = jpeg->comp_info[i].v_samp_factor = 1;
   jpeg_start_compress(jpeg, TRUE);
   while (jpeg->next_scanline < jpeg->image_height) {
-    JSAMPROW rows[1] = {(JSAMPROW)(pixels + (size_t)jpeg->next_scanline * width * 3)};
+    JSAMPROW rows[1] = {(JSAMPROW)row(context, jpeg->next_scanline)};
+    if (!rows[0]) return TRELLIS_IMAGE_STOPPED;
     jpeg_write_scanlines(jpeg, rows, 1);
   }
   jpeg_finish_compress(jpeg);
   return TRELLIS_IMAGE_DONE;
 }
 
-trellis_image_result trellis_jpeg_write(const uint8_t *pixels, uint32_t width, uint32_t height, int quality, uint8_t **out, size_t *count,
-                                        trellis_image_message *message) {
+trellis_image_result trellis_jpeg_write(uint32_t width, uint32_t height, int quality, trellis_image_source row, void *context, uint8_t **out,
+                                        size_t *count, trellis_image_message *message) {
   writer w = {0};
-  trellis_image_result result = encode(&w, pixels, width, height, quality, message);
+  trellis_image_result result = encode(&w, width, height, quality, row, context, message);
   jpeg_destroy_compress(&w.jpeg);
   if (result != TRELLIS_IMAGE_DONE) {
     free(w.bytes);

@@ -196,7 +196,7 @@ static void push(png_structp png, png_bytep data, png_size_t count) {
 
 static void flush(png_structp png) { (void)png; }
 
-static trellis_image_result encode(writer *w, const trellis_png *image, const uint8_t *pixels) {
+static trellis_image_result encode(writer *w, const trellis_png *image, trellis_image_source row, void *context) {
   if (setjmp(w->failure.jump)) return w->failure.result;
   static const int types[] = {0, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
   int type = image->is_palette ? PNG_COLOR_TYPE_PALETTE : types[image->channels];
@@ -211,23 +211,24 @@ static trellis_image_result encode(writer *w, const trellis_png *image, const ui
   }
   png_write_info(w->png, w->info);
   if (image->depth == 16 && is_little_endian()) png_set_swap(w->png);
-  size_t stride = (size_t)image->width * (size_t)image->channels * (size_t)(image->depth / 8);
   for (uint32_t y = 0; y < image->height; y++) {
     if (y % 16 == 0) look_for_interrupt(w->png);
-    png_write_row(w->png, pixels + stride * y);
+    const uint8_t *samples = row(context, y);
+    if (!samples) end(w->png, TRELLIS_IMAGE_STOPPED, "stopped");
+    png_write_row(w->png, samples);
   }
   png_write_end(w->png, NULL);
   return TRELLIS_IMAGE_DONE;
 }
 
-trellis_image_result trellis_png_write(const trellis_png *image, const uint8_t *pixels, uint8_t **out, size_t *count,
+trellis_image_result trellis_png_write(const trellis_png *image, trellis_image_source row, void *context, uint8_t **out, size_t *count,
                                        trellis_image_message *message) {
   writer w = {.failure = {.message = message, .result = TRELLIS_IMAGE_UNSUPPORTED}};
   snprintf(message->text, sizeof message->text, "libpng could not start");
   trellis_image_result result = TRELLIS_IMAGE_NO_MEMORY;
   w.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &w.failure, fail, warn);
   if (w.png) w.info = png_create_info_struct(w.png);
-  if (w.info) result = encode(&w, image, pixels);
+  if (w.info) result = encode(&w, image, row, context);
   if (w.png) png_destroy_write_struct(&w.png, w.info ? &w.info : NULL);
   if (result != TRELLIS_IMAGE_DONE) {
     free(w.bytes);

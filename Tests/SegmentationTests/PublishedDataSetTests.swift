@@ -66,7 +66,7 @@ final class PublishedDataSetTests: TemporaryDirectoryTestCase {
         let map = LabelMap(size: Size(height: 1, width: 19), values: Array(0..<19))
         try ImageFile.write(map, as: Cityscapes.classList, to: path("p.png"))
         XCTAssertEqual(try ImageFile.labels(path("p.png")).values, ids.map(UInt16.init))
-        XCTAssertEqual(try ImageFile.image(path("p.png")), map.coloured(Cityscapes.classList))
+        XCTAssertEqual(try ImageFile.image(path("p.png")), try map.coloured(Cityscapes.classList))
     }
 
     func testCityscapesCoarseAndTest() throws {

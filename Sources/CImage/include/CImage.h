@@ -20,6 +20,9 @@ typedef enum {
 /// Takes row `y`, from 0 on and each once; false ends the decoding. It must return.
 typedef bool (*trellis_image_row)(void *context, uint32_t y, const uint8_t *row);
 
+/// Gives row `y`, asked for from 0 on and each once: memory that stays until the next call; null ends the encoding. It must return.
+typedef const uint8_t *(*trellis_image_source)(void *context, uint32_t y);
+
 /// Where the text of a failure goes.
 typedef struct {
   char text[256];
@@ -56,8 +59,8 @@ trellis_image_result trellis_png_header(const uint8_t *bytes, size_t count, trel
 trellis_image_result trellis_png_read(const uint8_t *bytes, size_t count, trellis_png_form form, trellis_image_row row, void *context,
                                       trellis_image_message *message);
 
-/// Encodes rows without padding, of the size, depth (8 or 16), channels and palette of `image`; `*out` comes from malloc.
-trellis_image_result trellis_png_write(const trellis_png *image, const uint8_t *pixels, uint8_t **out, size_t *count,
+/// Encodes rows of the size, depth (8 or 16), channels and palette of `image`; `*out` comes from malloc.
+trellis_image_result trellis_png_write(const trellis_png *image, trellis_image_source row, void *context, uint8_t **out, size_t *count,
                                        trellis_image_message *message);
 
 /// Height and width of a JPEG, and its components: 1 grey, 3 colour, 4 CMYK or YCCK.
@@ -69,6 +72,6 @@ trellis_image_result trellis_jpeg_header(const uint8_t *bytes, size_t count, uin
 /// `row` may be null: then only its damage is looked for, which takes less time.
 trellis_image_result trellis_jpeg_read(const uint8_t *bytes, size_t count, trellis_image_row row, void *context, trellis_image_message *message);
 
-/// Encodes RGB rows without padding, without subsampling of colour, with a quality of 1 to 100; `*out` comes from malloc.
-trellis_image_result trellis_jpeg_write(const uint8_t *pixels, uint32_t width, uint32_t height, int quality, uint8_t **out, size_t *count,
-                                        trellis_image_message *message);
+/// Encodes rows of RGB without subsampling of colour, with a quality of 1 to 100; `*out` comes from malloc.
+trellis_image_result trellis_jpeg_write(uint32_t width, uint32_t height, int quality, trellis_image_source row, void *context, uint8_t **out,
+                                        size_t *count, trellis_image_message *message);

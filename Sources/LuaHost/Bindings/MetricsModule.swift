@@ -38,8 +38,13 @@ public final class ConfusionObject: LuaObject {
         guard predictions.shape == labels.shape else {
             throw DataError("expected predictions \(labels.shape) as the labels, got \(predictions.shape)", remedy: "resize the scores to the labels")
         }
-        let found = try predictions.ints(), truth = try labels.ints()
-        try matrix.add(labels: truth, predictions: found, count: truth.count, ignore: ignore)
+        let found = try predictions.detach().cast(.int32).contiguous(), truth = try labels.detach().contiguous()
+        try found.withBytes { found in
+            try truth.withBytes { truth in
+                guard let labels = truth.bindMemory(to: Int32.self).baseAddress, let predictions = found.bindMemory(to: Int32.self).baseAddress else { return }
+                try matrix.add(labels: labels, predictions: predictions, count: truth.count / 4, ignore: ignore)
+            }
+        }
     }
 
     func merge(_ other: ConfusionObject) throws { try matrix.merge(other.matrix) }

@@ -89,7 +89,7 @@ enum EvaluateBindings {
         if let path: String = try call.option(ifPresent: "overlay") {
             let opacity: Double = try call.option("opacity")
             guard (0...1).contains(opacity) else { throw call.badOption("opacity", "0 to 1 expected, got \(opacity)") }
-            try ImageFile.write(image.overlaid(labels, known, opacity: opacity), to: path)
+            try ImageFile.write(try image.overlaid(labels, known, opacity: opacity), to: path)
         }
         return call.push(try labels.tensor())
     }

@@ -1,4 +1,3 @@
-import Foundation
 import Tensors
 
 /// Architectures as text: JSON with its members in a fixed order, so that equal architectures give equal files.
@@ -10,6 +9,8 @@ import Tensors
 extension Architecture {
     public static let format = "trellis.architecture"
     public static let version = 1
+    /// Largest file that is read.
+    private static let mostBytes = 1 << 26
 
     public var json: String { jsonValue.text(width: 120) + "\n" }
 
@@ -82,11 +83,12 @@ extension Architecture {
 
     /// Reads a file.
     public init(contentsOf path: String, catalogue: OperatorCatalogue = .standard) throws {
-        guard let bytes = FileManager.default.contents(atPath: path) else {
+        let bytes: [UInt8]
+        do throws(FileError) { bytes = try Files.contents(path, limit: Self.mostBytes) } catch {
             throw SpaceError(
-                .format, at: path, expected: "a file that can be read", got: "none", remedy: "check the name and its permissions")
+                .format, at: path, expected: "a file that can be read", got: error.problem, remedy: "check the name and its permissions")
         }
-        guard let text = String(data: bytes, encoding: .utf8) else {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw SpaceError(
                 .format, at: path, expected: "UTF-8 text", got: "other bytes", remedy: "this is no architecture of Trellis")
         }

@@ -41,20 +41,24 @@ struct LabelTable: Sendable {
 
     /// Replaces the values of a label image by the classes that they mean.
     /// - Throws: `DataError` that says which file, which value and where; the map is then of no use.
-    func apply(to map: inout LabelMap, source: String) throws(DataError) {
-        let wrong: Int? = map.values.withUnsafeMutableBufferPointer { values in
-            meaning.withUnsafeBufferPointer { meaning in
-                for index in values.indices {
-                    let label = meaning[Int(values[index])]
-                    if label == LabelTable.none { return index }
-                    values[index] = label
+    func apply(to map: inout LabelMap, source: String) throws {
+        let width = map.size.width
+        try map.values.withUnsafeMutableBufferPointer { try apply(to: $0, width: width, source: source) }
+    }
+
+    /// The same of some rows.
+    /// - Parameter firstRow: the number of the first one.
+    func apply(to values: UnsafeMutableBufferPointer<UInt16>, width: Int, firstRow: Int = 0, source: String) throws {
+        try meaning.withUnsafeBufferPointer { meaning in
+            for index in values.indices {
+                let label = meaning[Int(values[index])]
+                guard label != LabelTable.none else {
+                    throw DataError(
+                        "\(source): expected \(expected), got \(values[index]) at row \(firstRow + index / width + 1), column \(index % width + 1)",
+                        remedy: remedy)
                 }
-                return nil
+                values[index] = label
             }
         }
-        guard let wrong else { return }
-        throw DataError(
-            "\(source): expected \(expected), got \(map.values[wrong]) at row \(wrong / map.size.width + 1), column \(wrong % map.size.width + 1)",
-            remedy: remedy)
     }
 }

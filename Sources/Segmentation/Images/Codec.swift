@@ -47,11 +47,24 @@ enum Codec {
         }
     }
 
-    /// The bytes that an encoder gave, which are freed.
-    static func encoded(_ format: String, _ call: (inout UnsafeMutablePointer<UInt8>?, inout Int, Message) -> trellis_image_result) throws -> [UInt8] {
+    /// Encodes with `call`, which is given where rows come from, where the bytes and where messages go.
+    /// - Parameters:
+    ///   - stride: bytes of a row.
+    ///   - row: writes row `y`; what it throws ends the encoding and is thrown by it.
+    static func encode(
+        _ format: String, stride: Int, _ row: @escaping (_ y: Int, _ samples: UnsafeMutablePointer<UInt8>) throws -> Void,
+        _ call: (trellis_image_source, UnsafeMutableRawPointer, inout UnsafeMutablePointer<UInt8>?, inout Int, Message) -> trellis_image_result
+    ) throws -> [UInt8] {
+        let giver = Giver(row, stride: stride)
         var bytes: UnsafeMutablePointer<UInt8>?
         var count = 0
-        try check(format) { call(&bytes, &count, $0) }
+        try withExtendedLifetime(giver) {
+            do {
+                try check(format) { call(Giver.give, Unmanaged.passUnretained(giver).toOpaque(), &bytes, &count, $0) }
+            } catch let error as Interrupted {
+                throw giver.failure ?? error
+            }
+        }
         defer { free(bytes) }
         try Room.ask(count, for: "a \(format) file")
         return Array(UnsafeBufferPointer(start: bytes, count: count))
@@ -73,6 +86,32 @@ enum Codec {
             } catch {
                 taker.failure = error
                 return false
+            }
+        }
+    }
+
+    /// The same while it encodes.
+    private final class Giver {
+        let row: (Int, UnsafeMutablePointer<UInt8>) throws -> Void
+        let samples: UnsafeMutablePointer<UInt8>
+        var failure: (any Error)?
+
+        init(_ row: @escaping (Int, UnsafeMutablePointer<UInt8>) throws -> Void, stride: Int) {
+            self.row = row
+            samples = .allocate(capacity: stride)
+        }
+
+        deinit { samples.deallocate() }
+
+        static let give: trellis_image_source = { context, y in
+            guard let context else { return nil }
+            let giver = Unmanaged<Giver>.fromOpaque(context).takeUnretainedValue()
+            do {
+                try giver.row(Int(y), giver.samples)
+                return UnsafePointer(giver.samples)
+            } catch {
+                giver.failure = error
+                return nil
             }
         }
     }

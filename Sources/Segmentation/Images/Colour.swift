@@ -62,16 +62,18 @@ extension [ClassInfo] {
 
 extension LabelMap {
     /// The map drawn in the classes' colours; ignored pixels and unknown labels black.
-    public func coloured(_ classes: [ClassInfo]) -> Image {
-        Image(size: size, pixels: [UInt8](repeating: 0, count: size.count * 3)).overlaid(self, classes, opacity: 1)
+    public func coloured(_ classes: [ClassInfo]) throws -> Image {
+        try Image(size: size, pixels: [UInt8](repeating: 0, count: size.count * 3)).overlaid(self, classes, opacity: 1)
     }
 }
 
 extension Image {
     /// The image with labels over it in the classes' colours; pixels that are ignored or of no class stay as they are.
     /// - Parameter opacity: share of the colour, 0 to 1.
-    public func overlaid(_ labels: LabelMap, _ classes: [ClassInfo], opacity: Double) -> Image {
+    /// - Throws: `FileError` when there is not the memory for another image.
+    public func overlaid(_ labels: LabelMap, _ classes: [ClassInfo], opacity: Double) throws -> Image {
         precondition(labels.size == size, "labels and image differ in size")
+        try Room.ask(pixels.count, for: "an image of \(size)")
         let tables = classes.map { info in
             [info.colour.red, info.colour.green, info.colour.blue].map { Image.mixed(Double($0), opacity) }
         }

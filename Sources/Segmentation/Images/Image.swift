@@ -63,6 +63,13 @@ public struct Image: Equatable, Sendable {
         }
         self.init(size: size, pixels: pixels)
     }
+
+    func copy(row: Int, to target: UnsafeMutablePointer<UInt8>) {
+        let stride = size.width * 3
+        pixels.withUnsafeBufferPointer { pixels in
+            if let start = pixels.baseAddress { target.update(from: start + row * stride, count: stride) }
+        }
+    }
 }
 
 /// One class number a pixel.

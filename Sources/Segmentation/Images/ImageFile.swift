@@ -98,13 +98,15 @@ public enum ImageFile {
     /// palette. `LabelMap.ignore` stays as it is.
     /// - Throws: `FileError`; `DataError` when a label is no class.
     public static func write(_ labels: LabelMap, as classes: [ClassInfo], to path: String) throws {
-        var output = labels
-        try LabelTable(classes: classes.count).apply(to: &output, source: path)
-        let ids = classes.outputIds.map(UInt16.init)
-        output.values.withUnsafeMutableBufferPointer { values in
-            for index in values.indices where values[index] < ids.count { values[index] = ids[Int(values[index])] }
+        let (table, ids) = (LabelTable(classes: classes.count), classes.outputIds.map(UInt16.init))
+        let palette = classes.palette.map { ($0.red, $0.green, $0.blue) }
+        try located(path) {
+            let bytes = try PNG.encode(labels, depth: 8, palette: palette) { y, row in
+                try table.apply(to: row, width: labels.size.width, firstRow: y, source: path)
+                for x in row.indices where row[x] < ids.count { row[x] = ids[Int(row[x])] }
+            }
+            try AtomicFile.write(bytes, to: path)
         }
-        try write(output, colours: classes.palette, to: path)
     }
 
     /// - Throws: `FileError` without a path for what is neither PNG nor JPEG.

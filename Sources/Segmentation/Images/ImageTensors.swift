@@ -45,7 +45,7 @@ extension LabelMap {
 
     /// Labels of one image from an int32 tensor with as many elements.
     /// - Throws: `FileError` when there is not the memory.
-    init(_ labels: Tensor, size: Size) throws {
+    public init(_ labels: Tensor, size: Size) throws {
         try self.init(size: size) { line in try LabelMap.copy(labels, height: size.height, width: size.width, line) }
     }
 

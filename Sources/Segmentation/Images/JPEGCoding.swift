@@ -40,8 +40,9 @@ public enum JPEG {
     /// - Parameter quality: 1 to 100.
     public static func encode(_ image: Image, quality: Int = 95) throws -> [UInt8] {
         guard (1...100).contains(quality) else { throw FileError("", "expected a JPEG quality of 1 to 100, got \(quality)") }
-        return try Codec.encoded("JPEG") {
-            trellis_jpeg_write(image.pixels, UInt32(image.size.width), UInt32(image.size.height), Int32(quality), &$0, &$1, $2)
+        let size = image.size
+        return try Codec.encode("JPEG", stride: size.width * 3, { y, samples in image.copy(row: y, to: samples) }) {
+            trellis_jpeg_write(UInt32(size.width), UInt32(size.height), Int32(quality), $0, $1, &$2, &$3, $4)
         }
     }
 }

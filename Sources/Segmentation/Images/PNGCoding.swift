@@ -66,7 +66,7 @@ public enum PNG {
 
     /// An RGB image as PNG.
     public static func encode(_ image: Image) throws -> [UInt8] {
-        try image.pixels.withUnsafeBufferPointer { try encode(image.size, channels: 3, depth: 8, $0.baseAddress, palette: []) }
+        try encode(image.size, channels: 3, depth: 8, palette: []) { y, samples in image.copy(row: y, to: samples) }
     }
 
     /// Labels as PNG: indices into `palette` (RGB triples) when one is given, else grey; 16 bits only when needed.
@@ -75,18 +75,31 @@ public enum PNG {
         guard palette.isEmpty || highest < palette.count && palette.count <= 256 else {
             throw FileError("", "label \(highest) has no colour in a palette of \(palette.count)", remedy: "give each label a colour")
         }
-        if highest < 256 {
-            return try labels.values.map { UInt8($0) }.withUnsafeBufferPointer {
-                try encode(labels.size, channels: 1, depth: 8, $0.baseAddress, palette: palette)
+        return try encode(labels, depth: highest < 256 ? 8 : 16, palette: palette) { _, _ in }
+    }
+
+    /// Labels as PNG of 8 or 16 bits.
+    /// - Parameter change: what is done to each row before it is written.
+    static func encode(
+        _ labels: LabelMap, depth: Int, palette: [(UInt8, UInt8, UInt8)], change: @escaping (_ y: Int, _ row: UnsafeMutableBufferPointer<UInt16>) throws -> Void
+    ) throws -> [UInt8] {
+        let width = labels.size.width
+        var row = [UInt16](repeating: 0, count: width)
+        return try encode(labels.size, channels: 1, depth: depth, palette: palette) { y, samples in
+            for x in 0..<width { row[x] = labels.values[y * width + x] }
+            try row.withUnsafeMutableBufferPointer { row in
+                try change(y, row)
+                if depth == 16, let start = row.baseAddress {
+                    UnsafeMutableRawPointer(samples).copyMemory(from: start, byteCount: width * 2)
+                } else {
+                    for x in 0..<width { samples[x] = UInt8(truncatingIfNeeded: row[x]) }
+                }
             }
-        }
-        return try labels.values.withUnsafeBytes {
-            try encode(labels.size, channels: 1, depth: 16, $0.bindMemory(to: UInt8.self).baseAddress, palette: [])
         }
     }
 
     private static func encode(
-        _ size: Size, channels: Int, depth: Int, _ pixels: UnsafePointer<UInt8>?, palette: [(UInt8, UInt8, UInt8)]
+        _ size: Size, channels: Int, depth: Int, palette: [(UInt8, UInt8, UInt8)], _ row: @escaping (Int, UnsafeMutablePointer<UInt8>) throws -> Void
     ) throws -> [UInt8] {
         var png = trellis_png()
         png.width = UInt32(size.width)
@@ -102,6 +115,6 @@ public enum PNG {
                 table[4 * index + 2] = colour.2
             }
         }
-        return try Codec.encoded("PNG") { trellis_png_write(&png, pixels, &$0, &$1, $2) }
+        return try Codec.encode("PNG", stride: size.width * channels * depth / 8, row) { trellis_png_write(&png, $0, $1, &$2, &$3, $4) }
     }
 }
