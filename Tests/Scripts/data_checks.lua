@@ -109,6 +109,7 @@ fails("option 'labels'", function() any:segment(tensor.rand(3, 2, 2), {labels = 
 fails("got '\\xff', which is not UTF-8", function() set:save_labels(tensor.zeros(2, 2, {dtype = "int32"}), "\xff") end)
 fails("which is not UTF-8", function() nas.load("\xe9.json") end)
 fails("which is not UTF-8", function() folder{images = "\xe9", classes = 2} end)
+fails("the name of class 2 is not UTF-8", function() folder{images = "i", classes = {"a", "caf\xe9"}} end)
 os.execute("rm i/caf\xe9.jpg l/caf\xe9.png")
 
 -- A network of several results measures none of them.
@@ -121,6 +122,11 @@ for _, work in ipairs{
 } do fails("must return one tensor, got 2 values", work) end
 same(select("#", forked(tensor.rand(1, 3, 4, 4))), 2)
 assert(metrics.evaluate(nn.lambda(function(x) return (forked(x)) end), good).total == 24)
+
+-- Predictions are whole numbers.
+fails("expected scores [N, 2, H, W] or int32 predictions, got float32 [2]", function()
+  metrics.confusion(2):add(tensor.ones(2), tensor.from({0, 1}, {dtype = "int32"}))
+end)
 
 -- Limits.
 fails("1 to 1048576 images", function() data.shapes{images = 1 << 62} end)

@@ -133,6 +133,16 @@ final class DataCheckTests: TemporaryDirectoryTestCase {
         try ImageFile.write(LabelMap(size: size, values: (0..<size.count).map { UInt16($0 % 2) }), as: masks.classes, to: path("p.png"))
         XCTAssertEqual(try ImageFile.labels(path("p.png")), try ImageFile.labels(path("l/0.png")))
         assertThrows("the value 7 is to be class 2, expected 0 to 1 or 255") { try folder(2, .numbers(values: [7: 2])) }
+        // Ids never stand for two classes: what is written reads as it was.
+        for values: [UInt16: UInt16] in [[1: 0, 0: 1], [9: 0], [9: 0, 8: 0, 0: 255], [0: 255, 3: 0, 1: 2, 2: 1], [300: 1], [255: 2, 7: 255]] {
+            let set = try folder(3, .numbers(values: values))
+            let ids = set.classes.outputIds.map(UInt16.init)
+            XCTAssertEqual(Set(ids).count, 3, "\(values)")
+            var map = LabelMap(size: Size(height: 1, width: 3), values: ids)
+            try LabelTable(classes: 3, values: values).apply(to: &map, source: "")
+            XCTAssertEqual(map.values, [0, 1, 2], "\(values)")
+        }
+        assertThrows("no value stands for class 2 (class 2): 2 is to be 0") { try folder(3, .numbers(values: [2: 0])) }
         try pair(0, [38])
         assertThrows("l/0.png: expected labels 0 to 1, 76 or 255 (class 1), got 38") { try folder(2, .numbers(values: [76: 0, 255: 1])).labels(0) }
     }
@@ -150,7 +160,7 @@ final class DataCheckTests: TemporaryDirectoryTestCase {
         ] { XCTAssertTrue(words[0].contains(word), words[0]) }
         XCTAssertEqual(summary.part([2]).pixels, [0, 0, 0, 80, 0, 0])
         XCTAssertEqual(summary.part([0, 2]), try Subset(set, [0, 2]).inspect())
-        XCTAssertEqual(try folder(4, .numbers(values: [3: 1])).inspect().warnings(set).count, 1)
+        XCTAssertEqual(try folder(4, .numbers(values: [9: 1])).inspect().warnings(set).count, 1)
     }
 
     // MARK: Names
@@ -177,6 +187,9 @@ final class DataCheckTests: TemporaryDirectoryTestCase {
         try pair(0, [0, 1])
         try FileManager.default.createSymbolicLink(atPath: path("i/9.jpg"), withDestinationPath: "/nowhere")
         assertThrows("i/9.jpg: cannot read the file", "No such file") { try folder() }
+        XCTAssertEqual(unlink(path("i/9.jpg")), 0)
+        XCTAssertEqual(mkfifo(path("i/9.jpg"), 0o600), 0)
+        assertThrows("i/9.jpg: expected a regular file") { try folder() }
     }
 
     // MARK: Limits

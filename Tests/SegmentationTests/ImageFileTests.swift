@@ -61,6 +61,7 @@ final class ImageFileTests: TemporaryDirectoryTestCase {
         assertThrows("q.png: expected labels 0 to 1", "got 2 at row 1, column 2") {
             try ImageFile.write(LabelMap(size: Size(height: 1, width: 2), values: [0, 2]), as: classes, to: path("q.png"))
         }
+        assertThrows("at most 255 classes apart, got 256") { try ImageFile.write(map, as: ClassInfo.numbered(256), to: path("q.png")) }
         // Every one of 256 values may be a class.
         XCTAssertEqual((0..<256).map { ClassInfo("\($0)", Colour(1, 2, 3)) }.palette[255], Colour(1, 2, 3))
         XCTAssertEqual(OutputNames.unique(["a/x", "b/y"]), ["x", "y"])

@@ -24,7 +24,7 @@ final class JPEGTests: TemporaryDirectoryTestCase {
     func testStrayBytesBetweenPartsAreNoDamage() throws {
         let bytes = try picture()
         let image = try JPEG.image(bytes)
-        for marker: UInt8 in [0xdb, 0xc0, 0xc4, 0xda] {
+        for marker: UInt8 in [0xdb, 0xc0, 0xc4, 0xda, 0xd9] {
             for stray: [UInt8] in [[0], [0, 1], [UInt8](repeating: 0x55, count: 300)] {
                 let at = try place(of: marker, in: bytes)
                 let file = try write(Array(bytes[..<at]) + stray + bytes[at...], "x.jpg")

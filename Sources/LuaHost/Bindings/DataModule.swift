@@ -168,6 +168,10 @@ enum DataModule {
             else { throw call.badOption("classes", "class \(index + 1): a name or {name, {red, green, blue}} expected, got \(item.source)") }
             return ClassInfo(name, colour)
         }
+        // Bytes that are not UTF-8 have become this character.
+        if let wrong = infos.firstIndex(where: { $0.name.unicodeScalars.contains("\u{fffd}") }) {
+            throw call.badOption("classes", "the name of class \(wrong + 1) is not UTF-8")
+        }
         return (infos, haveColours)
     }
 

@@ -35,10 +35,13 @@ public final class ConfusionObject: LuaObject {
             let shape = Array(given.shape[..<axis] + given.shape[(axis + 1)...])
             predictions = try GradientMode.disabled { try given.detach().argmax(axis).reshape(shape) }
         }
+        guard predictions.dtype == .int32 else {
+            throw DataError("expected scores [N, \(matrix.classes), H, W] or int32 predictions, got \(given.dtype) \(Shape.text(given.shape))", remedy: "predictions:int()")
+        }
         guard predictions.shape == labels.shape else {
             throw DataError("expected predictions \(labels.shape) as the labels, got \(predictions.shape)", remedy: "resize the scores to the labels")
         }
-        let found = try predictions.detach().cast(.int32).contiguous(), truth = try labels.detach().contiguous()
+        let found = try predictions.detach().contiguous(), truth = try labels.detach().contiguous()
         try found.withBytes { found in
             try truth.withBytes { truth in
                 guard let labels = truth.bindMemory(to: Int32.self).baseAddress, let predictions = found.bindMemory(to: Int32.self).baseAddress else { return }

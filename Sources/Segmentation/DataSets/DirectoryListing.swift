@@ -5,7 +5,7 @@ import Tensors
 enum DirectoryListing {
     /// Paths relative to `directory` of the files whose name ends in one of `endings` (lower case), sorted by bytes so that
     /// the order does not depend on the file system or the language of the user. Hidden files are left out.
-    /// - Throws: `FileError` when a directory cannot be read, when a file of such a name cannot be looked at (a link that leads nowhere), and
+    /// - Throws: `FileError` when a directory cannot be read, when a file of such a name cannot be looked at (a link that leads nowhere) or is none, and
     ///   for a name that is no UTF-8: text holds it only with other bytes in it, by which the file is not found. `Interrupted`.
     static func files(_ directory: String, endings: [String]) throws -> [String] {
         var found: [String] = []
@@ -38,6 +38,9 @@ enum DirectoryListing {
                 // Deeper than any layout of a data set: a loop of links.
                 if depth < 8 { try collect(root, below: relative, endings: endings, depth: depth + 1, into: &found) }
             } else if isWanted {
+                guard status.st_mode & S_IFMT == S_IFREG else {
+                    throw FileError(root + "/" + relative, "expected a regular file, got a device or a pipe", remedy: "remove it")
+                }
                 found.append(relative)
             }
         }

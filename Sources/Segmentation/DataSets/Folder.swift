@@ -46,12 +46,7 @@ public struct Folder: DataSet, FileDataSet {
         var infos = classes
         switch holding {
         case .numbers(let ignored, let values):
-            for (value, label) in values.sorted(by: { $0.key < $1.key }) {
-                guard label == LabelMap.ignore || label < classes.count else {
-                    throw DataError("the value \(value) is to be class \(label), expected 0 to \(classes.count - 1) or \(LabelMap.ignore) (ignore)")
-                }
-                if label != value, label != LabelMap.ignore, infos[Int(label)].id == nil { infos[Int(label)].id = UInt8(exactly: value) }
-            }
+            try Folder.giveIds(&infos, values)
             table = LabelTable(classes: classes.count, ignored: ignored, values: values)
         case .colours(let ignored, let ignoredColours):
             table = LabelTable(classes: classes.count, ignored: ignored)
@@ -61,5 +56,24 @@ public struct Folder: DataSet, FileDataSet {
         self.classes = infos
         let pairs = try FilePairs(images: images, labels: labels, imageSuffix: imageSuffix, labelSuffix: labelSuffix)
         files = try LabelledFiles(images: pairs.images, labels: pairs.labels, stems: pairs.stems, table: table, colours: coding)
+    }
+
+    /// Gives classes the values that stand for them as ids, where these are no other class's number.
+    /// - Throws: `DataError` for a value that is to be no class, and for a class that no value can stand for any more.
+    private static func giveIds(_ classes: inout [ClassInfo], _ values: [UInt16: UInt16]) throws(DataError) {
+        let count = classes.count
+        for (value, label) in values.sorted(by: { $0.key < $1.key }) where label != LabelMap.ignore {
+            guard label < count else {
+                throw DataError("the value \(value) is to be class \(label), expected 0 to \(count - 1) or \(LabelMap.ignore) (ignore)")
+            }
+            let isOwnNumberTaken = values[label].map { $0 != label } ?? false
+            guard value != label, classes[Int(label)].id == nil, value >= count || isOwnNumberTaken else { continue }
+            classes[Int(label)].id = UInt8(exactly: value)
+        }
+        for label in 0..<UInt16(count) where values[label].map({ $0 != label }) ?? false && !values.values.contains(label) {
+            throw DataError(
+                "no value stands for class \(label) (\(classes[Int(label)].name)): \(label) is to be \(values[label] ?? 0)",
+                remedy: "say which value does, or leave the class out")
+        }
     }
 }

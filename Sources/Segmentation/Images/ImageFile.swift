@@ -96,8 +96,11 @@ public enum ImageFile {
 
     /// Writes class numbers as a data set's evaluation wants them: a PNG whose values are the ids of the classes, with their colours as
     /// palette. `LabelMap.ignore` stays as it is.
-    /// - Throws: `FileError`; `DataError` when a label is no class.
+    /// - Throws: `FileError`; `DataError` when a label is no class, and for more classes than a label image has values for.
     public static func write(_ labels: LabelMap, as classes: [ClassInfo], to path: String) throws {
+        guard classes.count <= Int(LabelMap.ignore) else {
+            throw DataError("\(path): a label image tells at most \(LabelMap.ignore) classes apart, got \(classes.count)", remedy: "write the labels as a tensor")
+        }
         let (table, ids) = (LabelTable(classes: classes.count), classes.outputIds.map(UInt16.init))
         let palette = classes.palette.map { ($0.red, $0.green, $0.blue) }
         try located(path) {

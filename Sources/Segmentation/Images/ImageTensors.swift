@@ -44,19 +44,25 @@ extension LabelMap {
     }
 
     /// Labels of one image from an int32 tensor with as many elements.
-    /// - Throws: `FileError` when there is not the memory.
+    /// - Throws: `FileError` when there is not the memory, `DataError` for a number that is no label.
     public init(_ labels: Tensor, size: Size) throws {
         try self.init(size: size) { line in try LabelMap.copy(labels, height: size.height, width: size.width, line) }
     }
 
     /// Copies an int32 tensor row by row to where `line` says.
+    /// - Throws: `DataError` for a number that is no label.
     static func copy(_ labels: Tensor, height: Int, width: Int, _ line: (_ y: Int) -> UnsafeMutablePointer<UInt16>) throws {
         let source = try labels.detach().contiguous()
         try source.withBytes { bytes in
             let values = bytes.bindMemory(to: Int32.self)
             for y in 0..<height {
                 let to = line(y)
-                for x in 0..<width { to[x] = UInt16(truncatingIfNeeded: values[y * width + x]) }
+                for x in 0..<width {
+                    guard let label = UInt16(exactly: values[y * width + x]) else {
+                        throw DataError("expected labels 0 to \(UInt16.max), got \(values[y * width + x])", remedy: "use a network of fewer classes")
+                    }
+                    to[x] = label
+                }
             }
         }
     }
