@@ -59,7 +59,7 @@ public struct Folder: DataSet, FileDataSet {
     }
 
     /// Gives classes the values that stand for them as ids, where these are no other class's number.
-    /// - Throws: `DataError` for a value that is to be no class, and for a class that no value can stand for any more.
+    /// - Throws: `DataError` for a value that is to be no class.
     private static func giveIds(_ classes: inout [ClassInfo], _ values: [UInt16: UInt16]) throws(DataError) {
         let count = classes.count
         for (value, label) in values.sorted(by: { $0.key < $1.key }) where label != LabelMap.ignore {
@@ -69,11 +69,6 @@ public struct Folder: DataSet, FileDataSet {
             let isOwnNumberTaken = values[label].map { $0 != label } ?? false
             guard value != label, classes[Int(label)].id == nil, value >= count || isOwnNumberTaken else { continue }
             classes[Int(label)].id = UInt8(exactly: value)
-        }
-        for label in 0..<UInt16(count) where values[label].map({ $0 != label }) ?? false && !values.values.contains(label) {
-            throw DataError(
-                "no value stands for class \(label) (\(classes[Int(label)].name)): \(label) is to be \(values[label] ?? 0)",
-                remedy: "say which value does, or leave the class out")
         }
     }
 }
