@@ -20,7 +20,7 @@ let package = Package(
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-        .systemLibrary(name: "CJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
 
         // Float loops over raw buffers.
         .target(name: "CKernels"),
@@ -32,9 +32,10 @@ let package = Package(
         // Shapes, storage, graph, derivatives, plans; then what is built on them. Imports go down only.
         .target(name: "Tensors", dependencies: ["Kernels", "CKernels", "CZlib"]),
         .target(name: "Networks", dependencies: ["Tensors", "CKernels"]),
-        // libpng reports errors by longjmp; its calls stay in C.
-        .target(name: "CImage", dependencies: ["CPNG"], linkerSettings: [.linkedLibrary("png")]),
-        .target(name: "Segmentation", dependencies: ["CKernels", "Networks", "Tensors", "CImage", "CJPEG"]),
+        // libpng and libjpeg report errors by longjmp; their calls stay in C.
+        .target(
+            name: "CImage", dependencies: ["CPNG", "CJPEG", "CKernels"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
+        .target(name: "Segmentation", dependencies: ["CKernels", "Kernels", "Networks", "Tensors", "CImage"]),
         .target(name: "Figures", dependencies: ["CCairo"]),
         .target(name: "Search", dependencies: ["Networks"]),
         // The way out: networks as ONNX files. The .proto is what Format/onnx.pb.swift was generated from.
@@ -61,7 +62,7 @@ let package = Package(
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], exclude: ["Golden"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors"], exclude: ["Files/Fixtures"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
-        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation"], exclude: ["Fixtures"]),
+        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "CKernels"], exclude: ["Fixtures"]),
         .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
         .testTarget(name: "SearchTests", dependencies: ["Search"], exclude: ["Fixtures"]),
         .testTarget(name: "ONNXTests", dependencies: ["ONNX"]),

@@ -47,7 +47,7 @@ final class SafetyTests: XCTestCase {
             let L = try XCTUnwrap(host.host.state)
             clua_push_globals(L)
             Stack.rawGet(L, -1, "f")
-            kept = LuaValue.plain(L, -1)
+            kept = try LuaValue.plain(L, -1)
             XCTAssertEqual(Box.alive, before + 1)
             host.host.close()
         }
@@ -111,5 +111,32 @@ final class SafetyTests: XCTestCase {
         host.expect("local b = boxes.new(1); debug.setmetatable(b, nil); return boxes.conv(b, b)", "3", "false")
         host.expect("local b = boxes.new(1); local gc = debug.getmetatable(b).__gc; gc(b); gc(b); gc(io.stdout); gc(nil); tostring(b)",
             error: "[t]:1: box used after free")
+    }
+
+    /// Whatever takes a string takes UTF-8: other bytes are no text, and as a name they would be another file's.
+    func testStringsThatAreNotUTF8AreRefusedEverywhere() throws {
+        let scripting = try Scripting()
+        var tried = 0
+        for module in scripting.host.registry.modules {
+            for binding in module.bindings {
+                guard let first = binding.parameters.first, case .string = first.kind else { continue }
+                let others = binding.parameters.dropFirst().prefix { !$0.optional }.map { if case .function = $0.kind { ", print" } else { ", {}" } }.joined()
+                let source = """
+                    local fine, message = pcall(\(module.name).\(binding.name), '\\xe9.png'\(others))
+                    assert(not fine and tostring(message):find([[\\xe9.png', which is not UTF-8]], 1, true), tostring(message))
+                    """
+                XCTAssertNil(scripting.run(source), "\(module.name).\(binding.name)")
+                tried += 1
+            }
+        }
+        XCTAssertGreaterThan(tried, 8)
+        for call in [
+            "nn.relu():save('\\xe9')", "nas.gallery.auto_deeplab:save('\\xe9')", "tensor.ones(1):save('\\xe9.npy')",
+            "nn.conv2d(3, 2, {kernel = 1}):segment(tensor.rand(3, 2, 2), {overlay = '\\xe9.png'})", "nn.relu():export('\\xe9.onnx', {height = 8, width = 8})",
+            "data.folder{images = '\\xe9', classes = 2}", "optim.sgd(nn.linear(1, 1):parameters(), {lr = 1}):save('\\xe9')",
+        ] {
+            let error = scripting.run(call) ?? "no error"
+            XCTAssertTrue(error.contains("which is not UTF-8"), "\(call): \(error)")
+        }
     }
 }

@@ -133,6 +133,31 @@ for case = 1, 60 do
   same((nas.viterbi(tensor.from(p))), best)
 end
 fails("probabilities[1][1][2]: expected a probability, got -1", function() nas.viterbi{{{0, -1, 0}}} end)
+fails("probabilities[1][1][2]: expected a probability, got 2", function() nas.viterbi(tensor.full({2, 2, 3}, 2)) end)
 fails("expected shape [layers, states, 3]", function() nas.viterbi(tensor.zeros(2, 3)) end)
 fails("an arrow of probability 0 on every path", function() nas.viterbi{{{0, 0, 0}}} end)
 fails("element [1][1][2] is a string, expected a number", function() nas.viterbi{{{0, "x", 0}}} end)
+
+-- The mask of a space goes with its architectures: a path that it forbids is refused, in Lua and in a file.
+local masked = nas.trellis{layers = 3, strides = {4, 8}, cell = nas.cell{blocks = 1}, arrows = function(layer, from, to) return from == to or layer == 2 end}
+local plain = {{{"skip_connect", 1}, {"sep_conv_3x3", 2}}}
+local legal = nas.architecture{space = masked, path = {4, 8, 8}, cell = plain}
+fails("which the mask cuts", function() nas.architecture{space = masked, path = {8, 8, 8}, cell = plain} end)
+local function edited(text, from, to)
+  local file = assert(io.open("edited.json", "w"))
+  file:write((text:gsub(from, to)))
+  file:close()
+  return nas.load("edited.json")
+end
+same(edited(legal:json(), "x", "x").path, {4, 8, 8})
+fails("edited.json: path[1]: expected an arrow that exists, got 4 to 8 into layer 1, which the mask cuts", function() edited(legal:json(), "%[4, 8, 8%]", "[8, 8, 8]") end)
+same((legal:fits(nas.trellis{layers = 3, strides = {4, 8}, cell = nas.cell{blocks = 1}})), true)
+
+-- A block that reads one state twice is legal, and says that no decoding gives it.
+local twice = nas.architecture{space = masked, path = {4, 4, 4}, cell = {{{"skip_connect", 2}, {"sep_conv_3x3", 2}}}}
+same({legal.decodable, twice.decodable, nas.gallery.nasnet_a.decodable, nas.gallery.auto_deeplab.decodable}, {true, false, false, true})
+local fits, word = twice:fits(masked)
+same(fits, true)
+assert(word:find("block 1 reads one state twice", 1, true))
+same(select(2, legal:fits(masked)), nil)
+assert(tostring(twice):find("note: block 1 reads one state twice: a cell of the paper's count, but none that decoding gives", 1, true))

@@ -125,6 +125,17 @@ final class ViterbiTests: XCTestCase {
         XCTAssertEqual(spaceError { try TransitionTable([[[1, 1, 1]], [[1, 1]]]) }?.location, "probabilities[2]")
         let negative = try TransitionTable([[[0, 0.5, 0.5], [0, 0, 0]], [[0, 0, 1], [-0.5, 0, 0]]])
         XCTAssertEqual(spaceError { try Viterbi.best(negative) }?.location, "probabilities[2][2][1]")
+        for shape in [[1001, 1, 3], [1, 1001, 3]] {
+            XCTAssertEqual(spaceError { try TransitionTable(shape: shape, values: [Double](repeating: 0, count: 3003)) }?.kind, .size)
+        }
+        let long = try TransitionTable(shape: [100, 4, 3], values: [Double](repeating: 0.3, count: 1200))
+        XCTAssertEqual(spaceError { try Viterbi.best(long, count: 1_000_000) }?.location, "count")
+        for wrong in [2, 1.001, -1, .nan, .infinity, -.infinity] {
+            let error = spaceError { try Viterbi.best(TransitionTable([[[0, 0.5, wrong], [0, 0, 0]]])) }
+            XCTAssertEqual(error?.location, "probabilities[1][1][3]")
+            XCTAssertEqual(error?.kind, .probability)
+        }
+        XCTAssertEqual(try Viterbi.best(TransitionTable([[[0, 0.5, Double(Float(1).nextUp)], [0, 0, 0]]])).states, [1])
         let table = try table(2, 2) { 0.5 }
         XCTAssertEqual(spaceError { try Viterbi.best(table, exists: [true]) }?.kind, .shape)
         XCTAssertEqual(try Viterbi.best(table, count: 2, exists: [Bool](repeating: false, count: 12)), [])

@@ -68,7 +68,7 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
         XCTAssertEqual(values[4 * 30 + 7], (4 / 255 - 0.485) / 0.229, accuracy: 1e-6)
         XCTAssertEqual(values[600 + 4 * 30 + 7], (7 / 255 - 0.456) / 0.224, accuracy: 1e-6)
         XCTAssertEqual(batch.labels.elements(of: Int32.self)[4 * 30 + 7], 35)
-        let image = Normalisation.imageNet.image(batch.images.elements(of: Float.self).baseAddress!, size: size)
+        let image = try Normalisation.imageNet.image(batch.images.elements(of: Float.self).baseAddress!, size: size)
         XCTAssertEqual(image, try Places(1, size).sample(0).image)
     }
 
@@ -151,7 +151,7 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
         // Where nothing has a class there is nothing to aim at; without focus nothing is drawn.
         var (window, draw) = (Augmentation.Window(scaled: size, top: 0, left: 0, size: size), Draw(seed: 3))
         let before = window
-        Augmentation(crop: size, focus: 1).aim(&window, at: LabelMap(ignored: size), &draw)
+        Augmentation(crop: size, focus: 1).aim(&window, at: try LabelMap(ignored: size), &draw)
         XCTAssertEqual(window, before)
         var (one, other) = (Draw(seed: 4), Draw(seed: 4))
         Augmentation(crop: size).aim(&window, at: labels, &one)
@@ -201,7 +201,7 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
     func testErrorsOfTheThreadSurfaceAndCanBeRetried() throws {
         let loader = try BatchLoader(Places(6, size, bad: 4), size: 1, seed: 1, shuffle: false)
         for index in 0..<4 { XCTAssertEqual(try loader.next().indices, [index]) }
-        for _ in 0..<3 { assertThrows("place 4 is gone") { try loader.next() } }
+        for _ in 0..<3 { assertThrows("sample 5 of places: place 4 is gone") { try loader.next() } }
         var state = loader.state
         state.batch = 5
         try loader.restore(state)

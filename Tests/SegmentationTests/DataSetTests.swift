@@ -18,7 +18,7 @@ final class DataSetTests: TemporaryDirectoryTestCase {
     ) throws -> Folder {
         try Folder(
             images: path("images"), labels: path("labels"), imageSuffix: imageSuffix, labelSuffix: labelSuffix,
-            classes: ClassInfo.numbered(classes), ignored: ignored)
+            classes: ClassInfo.numbered(classes), holding: .numbers(ignored: ignored))
     }
 
     override func setUpWithError() throws {

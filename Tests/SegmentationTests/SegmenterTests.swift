@@ -51,6 +51,10 @@ final class SegmenterTests: TemporaryDirectoryTestCase {
                 let segmenter = try Segmenter(net, options)
                 XCTAssertTrue(segmenter.goesByStrips(Size(height: 29, width: 23)))
                 XCTAssertEqual(try segmenter.classify(images).ints(), try segmenter.probabilities(images).argmax(1).ints(), "\(options.summary)")
+                // An image of bytes, of which the rows of a window become floats at a time.
+                let image = Pictures.noise([Size(height: 29, width: 23)], classes: 4, seed: 9).samples[0].image
+                let whole = try segmenter.probabilities(options.normalisation.tensor(image)).argmax(1).ints()
+                XCTAssertEqual(try segmenter.classify(image).values.map { Int32($0) }, whole, "\(options.summary)")
             }
         }
     }
@@ -142,7 +146,7 @@ final class SegmenterTests: TemporaryDirectoryTestCase {
     func testOverlay() {
         let image = Image(size: Size(height: 1, width: 2), pixels: [100, 100, 100, 7, 8, 9])
         let labels = LabelMap(size: image.size, values: [0, LabelMap.ignore])
-        XCTAssertEqual(image.overlaid(labels, [ClassInfo("a", Colour(200, 0, 100))], opacity: 0.5).pixels, [150, 50, 100, 7, 8, 9])
+        XCTAssertEqual(try image.overlaid(labels, [ClassInfo("a", Colour(200, 0, 100))], opacity: 0.5).pixels, [150, 50, 100, 7, 8, 9])
     }
 
     func testErrors() throws {

@@ -13,7 +13,7 @@ final class ShapesTests: XCTestCase {
             var tiles: [[Image]] = []
             for row in 0..<4 {
                 let samples = try (0..<3).map { try set.sample(row * 3 + $0) }
-                tiles.append(samples.flatMap { [$0.image, $0.labels.coloured(set.classes)] })
+                tiles.append(try samples.flatMap { [$0.image, try $0.labels.coloured(set.classes)] })
             }
             try ImageFile.write(Self.sheet(tiles), to: directory + "/" + name + ".png")
         }

@@ -161,6 +161,7 @@ enum CheckpointValues {
         case .null: return .nil
         case .bool(let value): return .boolean(value)
         case .integer(let value): return .integer(value)
+        case .unsigned(let value): return .number(Double(value))
         case .number(let value): return .number(value)
         case .string(let value): return .string(value)
         case .array(let items): return .table(LuaTable(list: try items.map(value)))

@@ -8,20 +8,22 @@ enum DataModule {
 
     private static let scale = Option("scale", .number, default: 1, "fraction of the size, above 0 and at most 1")
     private static let cache = Option("cache", .integer, default: 1024, "MiB of decoded images that are kept in memory; 0 keeps none")
-    private static let check = Option("check", .boolean, default: true, "read all labels once, to find wrong ones now")
-    /// Of large sets, whose labels take minutes to read; a wrong one is an error when its image is read.
-    private static let laterCheck = Option("check", .boolean, default: false, "read all labels once, to find wrong ones now")
+    private static let check = Option("check", .boolean, default: true, "read all labels now; else when they are wanted")
+    /// Of large sets, whose labels take minutes to read.
+    private static let laterCheck = Option("check", .boolean, default: false, "read all labels now; else when they are wanted")
     private static let set = [Returns(.object("data_set"))]
 
     /// The set as the options want it.
-    private static func finish(_ call: Call, _ base: any DataSet, check: Bool) throws -> Int {
+    private static func finish(
+        _ call: Call, _ base: any DataSet, check: Bool, _ origin: DataSetObject.Origin = .files(saysVoid: true)
+    ) throws -> Int {
         let megabytes: Int = try call.option("cache")
         guard (0...1 << 24).contains(megabytes) else { throw call.badOption("cache", "0 or more MiB expected, got \(megabytes)") }
         var set = base
         if call.hasOption("scale") { set = try set.scaled(call.option("scale")) }
         if megabytes > 0 { set = set.cached(bytes: megabytes << 20) }
-        let object = DataSetObject(set, isChecked: base is Shapes)
-        if check, base.isLabelled { _ = try object.inspected() }
+        let object = DataSetObject(set, origin)
+        if check { try object.checkLabels().forEach(Notice.say) }
         return call.push(object)
     }
 
@@ -77,41 +79,96 @@ enum DataModule {
             Option("images", .string, required: true, "directory of PNG or JPEG images, with its subdirectories"),
             Option("labels", .string, "directory of PNG label images of the same names; without it there are no labels"),
             Option("classes", .union([.integer, .list(.any)]), required: true, "number, names, or {name, {red, green, blue}} each"),
-            Option("ignore", .union([.integer, .list(.integer)]), "labels that count nowhere, besides 255"),
+            Option("ignore", .union([.integer, .list(.any)]), "labels that count nowhere, besides 255; by_colour: also colours, {{red, green, blue}, ...}"),
+            Option("values", .table, "class of values that are not the class's number, or 255: {[0] = 0, [255] = 1} for masks of 0 and 255"),
             Option("image_suffix", .string, default: "", "what names of images have before the ending, as _leftImg8bit"),
             Option("label_suffix", .string, default: "", "the same of label images"),
-            Option("by_colour", .boolean, default: false, "label images are RGB in the classes' colours"),
+            Option("by_colour", .boolean, default: false, "label images show the classes' colours, whatever kind of PNG they are"),
             Option("name", .string, default: "folder", "for messages"), scale, cache, check,
         ],
         returns: set, summary: "Any images with label images: pairs by name in two directories.",
-        detail: "Labels are class numbers (palette or grey), or colours. Files that do not pair up, labels outside of the classes and images of another "
-            + "size than their labels are errors here, with the file's name.",
+        detail: """
+            Labels are class numbers (palette indices or grey values as they are stored), or colours. 255 counts nowhere unless `values` gives it a class; masks of 0 and 255 \
+            are an error until `values` or `ignore` says what 255 is. Files that do not pair up, names that are not UTF-8, labels outside of the classes and images of another \
+            size than their labels are errors here, with the file's name. The orientation that a camera noted (EXIF) is not applied, as PIL does not; a word says so where it \
+            matters. JPEG files may be RGB, grey or CMYK.
+            """,
         example: "print(pcall(data.folder, {images = 'nowhere', labels = 'nowhere', classes = 2}))"
     ) { call in
-        let ignored = try call.option(ifPresent: "ignore", as: [Int].self) ?? []
-        guard ignored.allSatisfy({ (0...65535).contains($0) }) else { throw call.badOption("ignore", "labels of 0 to 65535 expected") }
+        let (infos, haveColours) = try classes(call)
+        let byColour: Bool = try call.option("by_colour")
+        guard !byColour || haveColours else { throw call.badOption("by_colour", "classes with a colour each expected, {name, {red, green, blue}}") }
+        let labels = try byColour ? colourLabels(call) : numberLabels(call)
         return try finish(
             call,
             Folder(
                 name: call.option("name"), images: call.option("images"), labels: call.option(ifPresent: "labels"), imageSuffix: call.option("image_suffix"),
-                labelSuffix: call.option("label_suffix"), classes: classes(call), ignored: Set(ignored.map { UInt16($0) }),
-                byColour: call.option("by_colour")), check: call.option("check"))
+                labelSuffix: call.option("label_suffix"), classes: infos, holding: labels),
+            check: call.option("check"), .files(saysVoid: labels.saysVoid))
     }
 
-    private static func classes(_ call: Call) throws -> [ClassInfo] {
+    /// What `ignore` and `values` say of label images of numbers.
+    private static func numberLabels(_ call: Call) throws -> Folder.Labels {
+        var ignored: Set<UInt16> = []
+        for item in try call.option(ifPresent: "ignore", as: [LuaValue].self) ?? [] {
+            guard let label = item.integer.flatMap({ UInt16(exactly: $0) }) else {
+                throw call.badOption("ignore", "labels of 0 to 65535 expected, got \(item.source)")
+            }
+            ignored.insert(label)
+        }
+        var values: [UInt16: UInt16] = [:]
+        let given: LuaTable = try call.option(ifPresent: "values", as: LuaValue.self)?.table ?? LuaTable()
+        let pairs = given.list.enumerated().map { (LuaValue.integer($0 + 1), $1) } + given.others + given.fields.map { (LuaValue.string($0), $1) }
+        for (key, label) in pairs {
+            guard let value = key.integer.flatMap({ UInt16(exactly: $0) }), let label = label.integer.flatMap({ UInt16(exactly: $0) }) else {
+                throw call.badOption("values", "{[value] = class} expected, values of 0 to 65535, got [\(key.source)] = \(label.source)")
+            }
+            values[value] = label
+        }
+        return .numbers(ignored: ignored, values: values)
+    }
+
+    /// What `ignore` says of label images of colours.
+    private static func colourLabels(_ call: Call) throws -> Folder.Labels {
+        guard !call.hasOption("values") else { throw call.badOption("values", "label images of numbers have values, by_colour reads colours") }
+        var ignored: Set<UInt16> = []
+        var colours: [Colour] = []
+        for item in try call.option(ifPresent: "ignore", as: [LuaValue].self) ?? [] {
+            if let label = item.integer.flatMap({ UInt16(exactly: $0) }) {
+                ignored.insert(label)
+            } else if let colour = colour(item) {
+                colours.append(colour)
+            } else {
+                throw call.badOption("ignore", "labels, or colours {red, green, blue} of 0 to 255 expected, got \(item.source)")
+            }
+        }
+        return .colours(ignored: ignored, ignoredColours: colours)
+    }
+
+    private static func colour(_ value: LuaValue) -> Colour? {
+        let channels = value.table?.list.compactMap { $0.integer.flatMap { UInt8(exactly: $0) } } ?? []
+        return channels.count == 3 ? Colour(channels[0], channels[1], channels[2]) : nil
+    }
+
+    /// The option `classes`, and whether it gives each of them a colour.
+    private static func classes(_ call: Call) throws -> (infos: [ClassInfo], haveColours: Bool) {
         let given: LuaValue = try call.option("classes")
         if let count = given.integer {
             guard (1...255).contains(count) else { throw call.badOption("classes", "1 to 255 expected, got \(count)") }
-            return ClassInfo.numbered(count)
+            return (ClassInfo.numbered(count), false)
         }
-        return try (given.table?.list ?? []).enumerated().map { index, item in
-            if let name = item.string { return ClassInfo(name, .palette(index + 1)) }
-            let colour = (item.table?[2].table ?? item.table?["colour"].table)?.list.compactMap(\.integer) ?? []
-            guard let name = (item.table?[1] ?? .nil).string ?? (item.table?["name"] ?? .nil).string, colour.count == 3,
-                colour.allSatisfy({ (0...255).contains($0) })
+        var haveColours = true
+        let infos = try (given.table?.list ?? []).enumerated().map { index, item in
+            if let name = item.string {
+                haveColours = false
+                return ClassInfo(name, .palette(index + 1))
+            }
+            guard let name = (item.table?[1] ?? .nil).string ?? (item.table?["name"] ?? .nil).string,
+                let colour = item.table.flatMap({ colour($0[2]) ?? colour($0["colour"]) })
             else { throw call.badOption("classes", "class \(index + 1): a name or {name, {red, green, blue}} expected, got \(item.source)") }
-            return ClassInfo(name, Colour(UInt8(colour[0]), UInt8(colour[1]), UInt8(colour[2])))
+            return ClassInfo(name, colour)
         }
+        return (infos, haveColours)
     }
 
     private static let shapes = Binding(
@@ -128,6 +185,6 @@ enum DataModule {
         let (height, width) = try call.pair("size")
         return try finish(
             call, Shapes(images: call.option("images"), size: Size(height: height, width: width), classes: call.option("classes"), seed: call.option("seed")),
-            check: false)
+            check: false, .generator)
     }
 }

@@ -1,28 +1,82 @@
+import Glibc
 import Segmentation
 import Tensors
 
 /// A data set as Lua holds it.
 public final class DataSetObject: LuaObject {
     public let base: any DataSet
-    /// Class counts, once they were asked for: every label has to be read for them.
+    /// What the labels hold, once they were read.
     private var summary: DataSummary?
-    /// Whether its labels are known to be right: they were read, are a part of such, or are made here.
-    private(set) var isChecked: Bool
+    /// Whether all images are known to be whole.
+    private var areImagesVerified = false
+    private let origin: Origin
 
-    init(_ base: any DataSet, isChecked: Bool = false) {
-        self.base = base
-        self.isChecked = isChecked
+    /// Where the samples come from, by which it is known what has to be looked at.
+    enum Origin {
+        /// Files. Where `saysVoid` is not set, nobody said that 255 counts nowhere in the label images, which is what it is read as.
+        case files(saysVoid: Bool)
+        /// Samples are made here, and nothing can be wrong with them.
+        case generator
     }
 
-    /// Reads all labels, unless that was done before: finds wrong ones, and in which file they are.
-    func ensureChecked() throws { if !isChecked { _ = try inspected() } }
+    init(_ base: any DataSet, _ origin: Origin) {
+        self.base = base
+        self.origin = origin
+    }
 
-    /// Reads all labels once; Ctrl-C gets through between two files.
+    /// Some of the samples of another set, or all of them in another size; what is known of that one need not be found again.
+    private init(_ base: any DataSet, of whole: DataSetObject, summary: DataSummary?) {
+        self.base = base
+        self.summary = summary
+        areImagesVerified = whole.areImagesVerified
+        // Of the whole set it is known by now that it does not look like masks; a part may hold one class only.
+        if case .files = whole.origin, whole.summary != nil { origin = .files(saysVoid: true) } else { origin = whole.origin }
+    }
+
+    func part(_ part: Subset) -> DataSetObject { DataSetObject(part, of: self, summary: summary?.part(part.indices)) }
+    func resized(_ scaled: any DataSet) -> DataSetObject { DataSetObject(scaled, of: self, summary: nil) }
+
+    /// What is looked at before work on the set, once: every image is decoded, every label read. A word is said on what is no error.
+    /// - Parameter countsClasses: whether the labels are to be learned or measured: then some pixel needs a class, and a class should occur.
+    func ensureChecked(countsClasses: Bool = true) throws {
+        guard case .files = origin else { return }
+        try verifyImages()
+        if countsClasses { try checkLabels().forEach(Notice.say) } else if base.isLabelled { _ = try inspected() }
+    }
+
+    /// The same whatever the set is made of, with the words as a list.
+    func check() throws -> [String] {
+        try verifyImages()
+        return try checkLabels()
+    }
+
+    /// Reads all labels, if there are any.
+    /// - Returns: words on classes that occur nowhere.
+    /// - Throws: what `inspected` does, and when no pixel has a class.
+    func checkLabels() throws -> [String] {
+        guard base.isLabelled else { return [] }
+        let summary = try inspected()
+        try summary.requireClasses(base)
+        return summary.warnings(base)
+    }
+
+    private func verifyImages() throws {
+        if areImagesVerified { return }
+        let bar = LateBar(total: base.count, label: "looking at images of \(base.name)")
+        try base.verifyImages(each: bar.update)
+        bar.clear()
+        areImagesVerified = true
+    }
+
+    /// Reads all labels once.
+    /// - Throws: for labels that mean nothing, and for masks whose 255 would be read as void although nobody said so.
     func inspected() throws -> DataSummary {
         if let summary { return summary }
-        let found = try base.inspect()
-        try checkInterrupt()
-        (summary, isChecked) = (found, true)
+        let bar = LateBar(total: base.count, label: "reading labels of \(base.name)")
+        let found = try base.inspect(each: bar.update)
+        bar.clear()
+        if case .files(saysVoid: false) = origin, found.looksLikeMasks { throw found.masksError(base) }
+        summary = found
         return found
     }
 
@@ -88,7 +142,7 @@ enum DataSetMethods {
     ) { call in
         let set: DataSetObject = try call.this()
         let (first, second) = try set.base.split(call.get(1), seed: call.option("seed"))
-        return call.push(DataSetObject(first, isChecked: set.isChecked)) + call.push(DataSetObject(second, isChecked: set.isChecked))
+        return call.push(set.part(first)) + call.push(set.part(second))
     }
 
     private static let sample = method(
@@ -98,13 +152,7 @@ enum DataSetMethods {
     ) { call in
         let set: DataSetObject = try call.this()
         let sample = try set.base.sample(set.index(call.get(1)))
-        let size = sample.image.size
-        var planes = [Float](repeating: 0, count: 3 * size.count)
-        for i in 0..<size.count {
-            for channel in 0..<3 { planes[channel * size.count + i] = Float(sample.image.pixels[3 * i + channel]) / 255 }
-        }
-        return call.push(try Tensor(planes, shape: [3, size.height, size.width]))
-            + call.push(try Tensor(ints: sample.labels.values.map(Int32.init), shape: [size.height, size.width]))
+        return call.push(try sample.image.tensor()) + call.push(try sample.labels.tensor())
     }
 
     private static let size = method(
@@ -139,9 +187,9 @@ enum DataSetMethods {
     ) { call in
         let labels: Tensor = try call.get(1)
         guard labels.rank == 2, labels.dtype == .int32 else { throw call.bad(1, "int32 [height, width] expected, got \(labels.dtype) \(labels.shape)") }
-        let values = try labels.ints()
-        if let wrong = values.first(where: { !(0...65535).contains($0) }) { throw call.bad(1, "class numbers expected, got \(wrong)") }
-        let map = LabelMap(size: Size(height: labels.shape[0], width: labels.shape[1]), values: values.map { UInt16($0) })
+        let contiguous = try labels.detach().contiguous()
+        guard labels.count > 0 else { throw call.bad(1, "at least one pixel expected, got \(Shape.text(labels.shape))") }
+        let map = try LabelMap(contiguous, size: Size(height: labels.shape[0], width: labels.shape[1]))
         try ImageFile.write(map, as: call.this(as: DataSetObject.self).base.classes, to: call.get(2))
         return call.pushThis()
     }
@@ -169,7 +217,7 @@ enum DataSetMethods {
             indices = Array(first...last)
         }
         guard !indices.isEmpty else { throw call.bad(1, "at least one sample expected") }
-        return call.push(DataSetObject(try Subset(set.base, indices), isChecked: set.isChecked))
+        return call.push(set.part(try Subset(set.base, indices)))
     }
 
     private static let scaled = method(
@@ -177,16 +225,26 @@ enum DataSetMethods {
         "Images are averaged over areas, labels taken from the nearest pixel.", example: "print(set:scaled(0.5):size(1))  --> 16\t24"
     ) { call in
         let set: DataSetObject = try call.this()
-        return call.push(DataSetObject(try set.base.scaled(call.get(1)), isChecked: set.isChecked))
+        return call.push(set.resized(try set.base.scaled(call.get(1))))
     }
 
     private static let check = method(
-        "check", returns: [Returns(.object("data_set"))], "Reads all labels once: finds labels outside of the classes and images of another size than their labels.",
-        "Returns the set. The error says which file and which value.", example: "print(#set:check())  --> 8"
+        "check", returns: [Returns(.object("data_set")), Returns(.list(.string), "words on what is no error")],
+        "Decodes every image and reads every label: finds what cannot be read, with its name.",
+        """
+        An error says which file, and where: images that are damaged or cut short, labels outside of the classes, images of another size than their labels, a set in which no \
+        pixel has a class, masks of 0 and 255 whose 255 nobody gave a meaning. Returns the set, and words on classes that occur nowhere. Files that were looked at in this \
+        session and have not changed are not decoded again. `fit`, `evaluate` and `batches` do the same by themselves.
+        """,
+        example: "print(#set:check(), #select(2, set:check()))  --> 8\t0"
     ) { call in
-        _ = try call.this(as: DataSetObject.self).inspected()
-        return call.pushThis()
+        let words = try call.this(as: DataSetObject.self).check()
+        return call.pushThis() + call.push(words)
     }
+
+    /// Leaves out what is done before work on a set.
+    static let checkOption = Option(
+        "check", .boolean, default: true, "decode every image and read every label before the work, once for a set: what is wrong is said now")
 
     private static let batches = method(
         "batches",
@@ -200,18 +258,21 @@ enum DataSetMethods {
             Option("focus", .number, default: 0, "share of crops laid over a pixel of a class picked evenly from those of the image: more of what is rare"),
             Option("shuffle", .boolean, default: true, "a new order in each epoch"),
             Option("drop_last", .boolean, default: true, "leave out what fills no batch"),
-            Option("ahead", .integer, default: 3, "batches prepared in the background; 0: none, no thread"),
+            Option("ahead", .integer, default: 3, "batches prepared in the background, at most \(BatchLoader.mostAhead); 0: none, no thread"), checkOption,
         ] + DataNormalisation.options,
         returns: [Returns(.object("loader"))], "Batches without end, prepared on a background thread.",
         "Batch k of epoch e depends on the set, the settings and the seed alone. A crop larger than an image, or batches larger than the set, are errors "
-            + "here, before any work.",
+            + "here, before any work; so is what `check` finds. Shuffled batches are there to learn from: a word is said on classes that occur nowhere.",
         example: "local loader = set:batches{size = 2, seed = 6, crop = {16, 24}, flip = true}\nlocal images, labels = loader:next()\n"
             + "print(images:size(1), images:size(4), labels:size(3), loader.per_epoch)  --> 2\t24\t24\t4"
     ) { call in
+        let set: DataSetObject = try call.this()
         let augmentation = try augmentation(call)
+        let isShuffled: Bool = try call.option("shuffle")
         let loader = try BatchLoader(
-            call.this(as: DataSetObject.self).base, size: call.option("size"), augmentation: augmentation, seed: call.option("seed"),
-            shuffle: call.option("shuffle"), dropLast: call.option("drop_last"), ahead: call.option("ahead"))
+            set.base, size: call.option("size"), augmentation: augmentation, seed: call.option("seed"), shuffle: isShuffled,
+            dropLast: call.option("drop_last"), ahead: call.option("ahead"))
+        if try call.option("check") { try set.ensureChecked(countsClasses: isShuffled) }
         return call.push(LoaderObject(loader))
     }
 
@@ -221,36 +282,5 @@ enum DataSetMethods {
         return Augmentation(
             crop: crop, scale: try scaleRange(call), flip: try call.option("flip"), jitter: try call.option("jitter"), pad: try call.option("pad"),
             focus: try call.option("focus"), normalisation: try DataNormalisation.read(call))
-    }
-}
-
-extension DataSetMethods {
-    /// The option `scale`: one factor or {least, most}.
-    static func scaleRange(_ call: Call) throws -> ClosedRange<Double> {
-        guard let given: LuaValue = try call.option(ifPresent: "scale") else { return 1...1 }
-        let ends = given.number.map { [$0, $0] } ?? given.table?.list.compactMap(\.number) ?? []
-        guard ends.count == 2, ends[0] <= ends[1], ends.allSatisfy(\.isFinite) else {
-            throw call.badOption("scale", "a factor or {least, most} expected, got \(given.source)")
-        }
-        return ends[0]...ends[1]
-    }
-}
-
-/// The options `normalise`, `mean` and `std`.
-enum DataNormalisation {
-    static let options = [
-        Option("normalise", .boolean, default: true, "(value - mean) / std for each channel, values 0 to 1; false leaves 0 to 1"),
-        Option("mean", .list(.number), "of red, green, blue; ImageNet's when not given"), Option("std", .list(.number), "the same of the deviations"),
-    ]
-
-    static func read(_ call: Call) throws -> Normalisation {
-        guard try call.option("normalise") else { return Normalisation(mean: [0, 0, 0], deviation: [1, 1, 1]) }
-        func channels(_ name: String, _ standard: [Float]) throws -> [Float] {
-            guard let given: [Float] = try call.option(ifPresent: name) else { return standard }
-            guard given.count == 3 else { throw call.badOption(name, "3 numbers expected, got \(given.count)") }
-            return given
-        }
-        return Normalisation(
-            mean: try channels("mean", Normalisation.imageNet.mean), deviation: try channels("std", Normalisation.imageNet.deviation))
     }
 }

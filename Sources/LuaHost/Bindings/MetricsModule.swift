@@ -35,11 +35,19 @@ public final class ConfusionObject: LuaObject {
             let shape = Array(given.shape[..<axis] + given.shape[(axis + 1)...])
             predictions = try GradientMode.disabled { try given.detach().argmax(axis).reshape(shape) }
         }
+        guard predictions.dtype == .int32 else {
+            throw DataError("expected scores [N, \(matrix.classes), H, W] or int32 predictions, got \(given.dtype) \(Shape.text(given.shape))", remedy: "predictions:int()")
+        }
         guard predictions.shape == labels.shape else {
             throw DataError("expected predictions \(labels.shape) as the labels, got \(predictions.shape)", remedy: "resize the scores to the labels")
         }
-        let found = try predictions.ints(), truth = try labels.ints()
-        try matrix.add(labels: truth, predictions: found, count: truth.count, ignore: ignore)
+        let found = try predictions.detach().contiguous(), truth = try labels.detach().contiguous()
+        try found.withBytes { found in
+            try truth.withBytes { truth in
+                guard let labels = truth.bindMemory(to: Int32.self).baseAddress, let predictions = found.bindMemory(to: Int32.self).baseAddress else { return }
+                try matrix.add(labels: labels, predictions: predictions, count: truth.count / 4, ignore: ignore)
+            }
+        }
     }
 
     func merge(_ other: ConfusionObject) throws { try matrix.merge(other.matrix) }
@@ -147,10 +155,11 @@ enum MetricsModule {
         ],
         options: [
             Option("batch", .integer, default: 4, "images at once, where their sizes agree"), Option("ignore", .integer, default: 255, "label that does not count"),
-            Option("each", .function, "called after each batch with the images done and their number in all"),
+            Option("each", .function, "called after each batch with the images done and their number in all"), DataSetMethods.checkOption,
         ] + DataNormalisation.options,
         returns: [Returns(.object("confusion"))], summary: "Counts what a model predicts on whole images.",
-        detail: "In evaluation mode, without history, as a plan; afterwards every part of the model is in the mode it was in. Images may differ in size.",
+        detail: "In evaluation mode, without history, as a plan; afterwards every part of the model is in the mode it was in. Images may differ in size. "
+            + "A model that returns several tensors is an error.",
         example: "local set = data.shapes{images = 4, size = {16, 24}, classes = 3, seed = 1}\n"
             + "print(metrics.evaluate(nn.conv2d(3, 3, {kernel = 1}), set, {batch = 2}).total)  --> 1536"
     ) { call in
@@ -161,6 +170,8 @@ enum MetricsModule {
         let size: Int = try call.option("batch")
         guard size > 0 else { throw call.badOption("batch", "1 image or more expected, got \(size)") }
         if let set = DataSetObject.read(call.thread, call.index(2)) {
+            try set.base.requireLabels(for: "evaluation")
+            if try call.option("check") { try set.ensureChecked() }
             let loader = LoaderObject(try Evaluation.loader(set.base, size, DataNormalisation.read(call)))
             defer { loader.close() }
             return call.push(try Evaluation.run(model, loader, ignore: ignore, each))

@@ -3,9 +3,6 @@ import Search
 import Segmentation
 import Tensors
 
-/// The search has one of its own, for architectures.
-private typealias JSONValue = Tensors.JSONValue
-
 /// Cards of networks, and networks from cards: what `network:save(DIR)`, `nas.network(DIR)` and exports share.
 enum ModelCards {
     /// The card of a network with what is known of it; nil when it is no network of an architecture, of which only weights can be kept.

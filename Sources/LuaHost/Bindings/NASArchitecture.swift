@@ -32,6 +32,10 @@ public final class ArchitectureObject: LuaObject {
         field("provenance", .table, "seed, date, data, source, as far as known.") { $0.provenanceValue },
         field("notes", .list(.string), "What the reader should know.") { $0.notes },
         field("skip_share", .number, "Share of skip_connect among the branches.") { $0.cell.skipShare },
+        field(
+            "decodable", .boolean,
+            "Whether decoding could give its cell; a block that reads one state twice, as NASNet-A has them, is counted by the paper and decoded by nobody."
+        ) { $0.cell.undecodableBlocks.isEmpty },
         optional("warning", .string, "What to say when the cell has collapsed to skip_connect, else nil.") { $0.cell.collapseWarning() },
     ]
 
@@ -69,13 +73,14 @@ public final class ArchitectureObject: LuaObject {
             return call.push(a.path == b.path && a.cell.canonical == b.cell.canonical)
         },
         method(
-            "fits", [Argument("space", .object("space"))], returns: [Returns(.boolean), Returns(.string, "why not", optional: true)],
-            "Whether it can be said in a space: layers, strides, arrows, blocks, operators, states.", "Filters may differ.",
+            "fits", [Argument("space", .object("space"))], returns: [Returns(.boolean), Returns(.string, "why not; or why no decoding gives it", optional: true)],
+            "Whether it can be said in a space: layers, strides, arrows, blocks, operators, states.",
+            "Filters may differ. A block that reads one state twice fits, and the second result says that no decoding gives it.",
             example: "print((nas.gallery.auto_deeplab:fits(nas.trellis{layers = 3})))  --> false"
         ) { call in
             do {
                 try call.this(as: ArchitectureObject.self).architecture.validate(in: call.get(1, as: SpaceObject.self).space)
-                return call.push(true)
+                return call.push(true) + call.push(try call.this(as: ArchitectureObject.self).architecture.cell.undecodableNote)
             } catch let error as SpaceError {
                 return call.push(false) + call.push(error.description)
             }

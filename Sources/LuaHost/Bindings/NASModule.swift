@@ -33,7 +33,8 @@ enum NASModule {
     private static let load = Binding(
         module: "nas", name: "load", parameters: [Argument("path", .string, "a JSON file that architecture:save wrote")], returns: [Returns(.object("architecture"))],
         summary: "Reads an architecture.",
-        detail: "Strictly: every member known and of its type, and the whole fits its space; operators of nas.operator must be added before. Errors name the place in the file.",
+        detail: "Strictly: every member known and of its type, and the whole fits its space, whose mask is in the file (one without has all arrows); operators of "
+            + "nas.operator must be added before. Errors name the place in the file.",
         example: "nas.trellis{layers = 4}:random{seed = 3}:save('random.json')\nprint(#nas.load('random.json').path)  --> 4"
     ) { call in call.push(ArchitectureObject(try Architecture(contentsOf: call.get(1), catalogue: ScriptOperators.catalogue))) }
 
@@ -45,7 +46,9 @@ enum NASModule {
             Option("name", .string, "a name"), Option("notes", .list(.string), default: [], "what the reader should know"),
         ],
         returns: [Returns(.object("architecture"))], summary: "An architecture by hand.",
-        detail: "States: 1 = two-back, 2 = previous, 2 + b = block b. Errors name the part that does not fit the space.",
+        detail: "States: 1 = two-back, 2 = previous, 2 + b = block b. Errors name the part that does not fit the space, its mask included, which is saved "
+            + "with the architecture. The two branches of a block may read one state, though no decoding gives such a block: the field `decodable` is false then, and "
+            + "printing it says so.",
         example: """
             local space = nas.trellis{layers = 2, strides = {4, 8}, cell = nas.cell{blocks = 1}}
             local mine = nas.architecture{space = space, path = {4, 8}, cell = {{{"skip_connect", 1}, {"sep_conv_3x3", 2}}}}
@@ -83,8 +86,8 @@ enum ViterbiBinding {
         detail: """
             Moves: to the finer state, same, to the coarser; the start is state 1, and p[l][s][m] belongs to the arrow that leaves state s before layer l. Maximises the \
             product of probabilities by dynamic programming in log space (Auto-DeepLab, section 3.4); of equal products, compared exactly, the path that is lexicographically \
-            smaller. Rows of states that cannot be reached and moves that leave the table do not matter. Errors: another shape, numbers that are no probabilities, no path of \
-            probability above 0.
+            smaller. Rows of states that cannot be reached and moves that leave the table do not matter. Errors: another shape, numbers that are no probabilities (below 0 or above \
+            1), no path of probability above 0.
             """,
         example: """
             local path, score = nas.viterbi{{{0, 0.3, 0.7}, {0, 0, 0}}, {{0, 0.9, 0.1}, {0.6, 0.4, 0}}}

@@ -30,13 +30,13 @@ enum EvaluateBindings {
             Option("batch", .integer, default: 4, "images at once, where all have one size"),
             Option("save", .string, "directory for the predictions: PNG files with the data set's class numbers and colours"),
             Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
-            Option("each", .function, "called with the images done and their number"),
+            Option("each", .function, "called with the images done and their number"), DataSetMethods.checkOption,
         ] + DataNormalisation.options,
         returns: [Returns(.object("evaluation"))], summary: "Measures the network on whole images: mIoU, accuracy, a table of the classes, the confusion matrix.",
         detail: """
             In evaluation mode whatever the network's own, through plans that are kept by the shape of the images, which may differ. Several scales and mirror images are \
             resized back to the image and averaged as probabilities; windows overlap and are averaged as scores, for images that are too large as a whole. The mean is taken \
-            by the data set's rule, pixels labelled 255 count nowhere. Pixels are normalised as in `fit`.
+            by the data set's rule, pixels labelled 255 count nowhere. Pixels are normalised as in `fit`. A network that returns several tensors is an error.
             """,
         example: """
             local set = data.shapes{images = 2, size = {32, 48}, classes = 3, seed = 1}
@@ -48,8 +48,8 @@ enum EvaluateBindings {
         let network: Module = try call.this()
         let set: DataSetObject = try call.get(1)
         let segmenter = try Segmenter(network, segmentation(call, network))
-        // Labels that are wrong, and in which file, before any work.
-        try set.ensureChecked()
+        try set.base.requireLabels(for: "evaluation")
+        if try call.option("check") { try set.ensureChecked() }
         let each: LuaFunction? = try call.option(ifPresent: "each")
         let shows: Bool = try call.option(ifPresent: "progress") ?? (isatty(2) == 1)
         let bar = shows ? ProgressBar(total: set.base.count, label: "evaluation", done: 0) : nil
@@ -71,7 +71,8 @@ enum EvaluateBindings {
             Option("set", .object("data_set"), "whose classes and colours; when left out, those that the network was trained with"),
         ] + DataNormalisation.options,
         returns: [Returns(.tensor, "int32 [H, W], class numbers from 0")], summary: "The class of each pixel of an image, in the image's size.",
-        detail: "Like `evaluate` it looks at several scales, mirror images and windows if asked to.",
+        detail: "Like `evaluate` it looks at several scales, mirror images and windows if asked to. By windows in the image's own size no more than a row of them is "
+            + "in memory as floats. The orientation that a camera noted in a file (EXIF) is not applied, and a word says so.",
         example: "local net = nn.conv2d(3, 2, {kernel = 1})\nprint(net:segment(tensor.rand(3, 20, 30)):size(2))  --> 30"
     ) { call in
         let network: Module = try call.this()
@@ -88,17 +89,17 @@ enum EvaluateBindings {
         if let path: String = try call.option(ifPresent: "overlay") {
             let opacity: Double = try call.option("opacity")
             guard (0...1).contains(opacity) else { throw call.badOption("opacity", "0 to 1 expected, got \(opacity)") }
-            try ImageFile.write(image.overlaid(labels, known, opacity: opacity), to: path)
+            try ImageFile.write(try image.overlaid(labels, known, opacity: opacity), to: path)
         }
-        return call.push(try Tensor(ints: labels.values.map(Int32.init), shape: [labels.size.height, labels.size.width]))
+        return call.push(try labels.tensor())
     }
 
     private static func image(_ call: Call) throws -> Image {
-        if let path = call.plain(1).string { return try ImageFile.image(path) }
+        if call.typeName(1) == "string" { return try ImageFile.image(call.get(1), saysTurned: true) }
         let tensor: Tensor = try call.get(1)
         guard tensor.rank == 3, tensor.shape[0] == 3, tensor.count > 0 else { throw call.bad(1, "an image [3, H, W] expected, got \(Shape.text(tensor.shape))") }
         let plain = Normalisation(mean: [0, 0, 0], deviation: [1, 1, 1])
         let source = try tensor.detach().contiguous()
-        return try source.withFloats { plain.image($0, size: Size(height: tensor.shape[1], width: tensor.shape[2])) }
+        return try source.withFloats { try plain.image($0, size: Size(height: tensor.shape[1], width: tensor.shape[2])) }
     }
 }

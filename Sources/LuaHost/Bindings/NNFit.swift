@@ -12,8 +12,9 @@ enum FitBinding {
             For any network that maps images [N, 3, H, W] to class scores [N, classes, h, w]; scores of another size than the labels are resized to them (bilinear, \
             corners aligned). The network is left with the weights of the last step, or of the best validation with use = 'best'. Images are cut (crop), resized (scale), \
             mirrored (flip) and normalised; where a random scale makes an image smaller than the crop, it is filled up with the mean colour and labels 255. Everything \
-            random comes from the seed: a run can be repeated, and continued from `out` after a kill, bit for bit, on any number of threads. Classes that do not fit, wrong \
-            labels (with their file), a crop larger than an image and settings out of their range are errors before any work.
+            random comes from the seed: a run can be repeated, and continued from `out` after a kill, bit for bit, on any number of threads. Classes that do not fit, what \
+            `set:check()` finds (damaged images and wrong labels, with their file), a crop larger than an image, a network that returns several tensors and settings out of \
+            their range are errors before any work.
             """,
         example: """
             local set = data.shapes{images = 8, size = {16, 24}, classes = 3, seed = 1}
@@ -50,7 +51,7 @@ enum FitBinding {
         Option("resume", .boolean, default: false, "go on with the run in out; without one, begin"),
         Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
         Option("each", .function, "called with each row of the history"),
-        Option("note", .table, "plain values that the checkpoint keeps: checkpoint.load(PATH).note"),
+        Option("note", .table, "plain values that the checkpoint keeps: checkpoint.load(PATH).note"), DataSetMethods.checkOption,
     ] + DataNormalisation.options
 
     private static func run(_ call: Call) throws -> Int {
@@ -59,9 +60,10 @@ enum FitBinding {
         let validation: DataSetObject? = try call.option(ifPresent: "validation")
         let options = try trainingOptions(call, set)
         let trainer = try Trainer(network, set.base, validation: validation?.base, options: options)
-        // Labels that are wrong, and in which file, before any work.
-        try set.ensureChecked()
-        try validation?.ensureChecked()
+        if try call.option("check") {
+            try set.ensureChecked()
+            try validation?.ensureChecked()
+        }
         let usesBest = try call.option("use", as: String.self) == "best"
         guard !usesBest || validation != nil else { throw call.badOption("use", "a validation set says which weights are best") }
         if let note: LuaValue = try call.option(ifPresent: "note") { trainer.note = try CheckpointValues.json(note, "note") }

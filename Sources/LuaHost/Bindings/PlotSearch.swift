@@ -33,7 +33,7 @@ enum PlotSearch {
             wantsPath = given.boolean ?? true
             path = given.table?.list.compactMap(\.integer)
         }
-        switch call.plain(1).object(as: AnyObject.self) {
+        switch try call.plain(1).object(as: AnyObject.self) {
         case let object as SupernetObject:
             let net = object.net
             let beta = try GradientMode.disabled { try net.arrowProbabilities().floats() }
@@ -65,7 +65,7 @@ enum PlotSearch {
         detail: "Beside each operator stands its weight among those of its edge, where that is known.", example: "plot.cell(nas.gallery.auto_deeplab, {title = 'published'}):save('cell.svg')"
     ) { call in
         let architecture: Architecture
-        switch call.plain(1).object(as: AnyObject.self) {
+        switch try call.plain(1).object(as: AnyObject.self) {
         case let object as ArchitectureObject: architecture = object.architecture
         case let object as SupernetObject: architecture = try object.net.decode()
         default: throw call.bad(1, "architecture or supernet expected, got \(call.typeName(1))")

@@ -212,7 +212,7 @@ enum TensorShape {
     ) { call in
         let x: Tensor = try call.this(), count: Int = try call.get(1), axis = try call.dimension(2, of: x)
         guard count > 0 else { throw call.bad(1, "1 part or more expected, got \(count)") }
-        return try parts(call, x, axis, pieces(x.shape[axis], max(1, (x.shape[axis] + count - 1) / count)))
+        return try parts(call, x, axis, pieces(x.shape[axis], max(1, (x.shape[axis] - 1) / count + 1)))
     }
 
     // MARK: Picks

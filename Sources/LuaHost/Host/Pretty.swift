@@ -114,8 +114,10 @@ public struct Pretty {
             switch lua_type(L, -2) {
             case LUA_TNUMBER:
                 if let position = Stack.integer(L, -2), position >= 1, position <= count { return }
-                numbers.append((LuaValue.plain(L, -2), lua_tonumberx(L, -2, nil)))
-            case LUA_TSTRING: names.append(Stack.string(L, -2) ?? "")
+                numbers.append((Stack.integer(L, -2).map { .integer($0) } ?? .number(lua_tonumberx(L, -2, nil)), lua_tonumberx(L, -2, nil)))
+            case LUA_TSTRING:
+                // Bytes that are no text are looked up as they are.
+                if let name = String.read(L, -2) { names.append(name) } else { others.append(.other(Stack.display(L, -2), LuaReference(L, -2))) }
             default: others.append(.other(Stack.display(L, -2), LuaReference(L, -2)))
             }
         }

@@ -1,4 +1,5 @@
 import CLua
+import Segmentation
 
 /// A call from Lua in progress: what a body reads its arguments from and pushes its results to.
 ///
@@ -62,7 +63,10 @@ public struct Call {
     public func isTable(_ i: Int) -> Bool { i <= count && lua_type(thread, index(i)) == LUA_TTABLE }
 
     /// Argument `i` if it is no table, which is not looked into.
-    public func plain(_ i: Int) -> LuaValue { i <= count ? LuaValue.plain(thread, index(i)) : .nil }
+    public func plain(_ i: Int) throws -> LuaValue {
+        guard i <= count else { return .nil }
+        do { return try LuaValue.plain(thread, index(i)) } catch { throw bad(i, "\(error)") }
+    }
 
     private func readArgument<T: LuaReadable>(_ i: Int, as type: T.Type) throws -> T? {
         do { return try T.read(thread, index(i)) } catch let error as ValueError { throw bad(i, "\(error)") }
@@ -183,6 +187,9 @@ public struct Call {
     func mismatchMessage(_ index: Int32, expected: String) -> String {
         if let box = clua_to_any_box(thread, index), box.pointee.object == nil {
             return "\(Stack.typeName(thread, index)) used after free"
+        }
+        if lua_type(thread, index) == LUA_TSTRING, let bytes = Stack.bytes(thread, index), String(validating: bytes, as: UTF8.self) == nil {
+            return "\(expected) expected, got '\(FileName.escaped(bytes))', which is not UTF-8; if it names a file, rename that"
         }
         return "\(expected) expected, got \(Stack.typeName(thread, index))"
     }

@@ -47,7 +47,10 @@ extension Bool: LuaReadable, LuaPushable {
 }
 
 extension String: LuaReadable, LuaPushable {
-    public static func read(_ L: LuaThread, _ index: Int32) -> String? { Stack.string(L, index) }
+    /// nil also for bytes that are not UTF-8: the text would be another one, and as a path name another file.
+    public static func read(_ L: LuaThread, _ index: Int32) -> String? {
+        Stack.bytes(L, index).flatMap { String(validating: $0, as: UTF8.self) }
+    }
     public func push(_ L: LuaThread) { Stack.push(L, self) }
 }
 

@@ -48,13 +48,16 @@ public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
 
     /// Calls the function for one result of a given type.
     /// - Parameter what: how messages name the function: "the operator 'sep_conv_7x7'".
-    /// - Throws: `LuaError`; `HostError` when the result is of another type.
+    /// - Throws: `LuaError`; `HostError` when the result is of another type, and when there are several: which of them is meant is not known.
     public func call<T: LuaReadable>(
         _ arguments: any LuaPushable..., returning type: T.Type, expected: Kind, from what: String = "the function"
     ) throws -> T {
         try callRaw(arguments) { L, first, count in
             guard count > 0, let result = try T.read(L, first) else {
                 throw HostError("\(what) must return \(expected.words), got \(count > 0 ? Stack.typeName(L, first) : "no value")")
+            }
+            guard (1..<count).allSatisfy({ clua_is_none_or_nil(L, first + $0) }) else {
+                throw HostError("\(what) must return one \(expected.words), got \(count) values; return the one that is meant: return (f(x)) keeps the first")
             }
             return result
         }

@@ -1,24 +1,27 @@
 import CLua
+import Segmentation
 import Tensors
 
 extension LuaValue: LuaReadable, LuaPushable {
     /// Tables are copied without metamethods, each once however often it occurs; coroutines and foreign userdata read as nil.
-    /// - Throws: `ValueError` for a table that contains itself, is nested too deep or stands for too many values.
+    /// - Throws: `ValueError` for a table that contains itself, is nested too deep or stands for too many values, and for strings that are not UTF-8.
     public static func read(_ L: LuaThread, _ index: Int32) throws -> LuaValue? { try value(L, index) }
 
     static func value(_ L: LuaThread, _ index: Int32) throws -> LuaValue {
-        if lua_type(L, index) != LUA_TTABLE { return plain(L, index) }
+        if lua_type(L, index) != LUA_TTABLE { return try plain(L, index) }
         var reader = TableReader(L)
         return .table(try reader.table(index).table)
     }
 
     /// A value that is no table; a table reads as nil.
-    static func plain(_ L: LuaThread, _ index: Int32) -> LuaValue {
+    static func plain(_ L: LuaThread, _ index: Int32) throws -> LuaValue {
         switch lua_type(L, index) {
         case LUA_TBOOLEAN: return .boolean(lua_toboolean(L, index) != 0)
         case LUA_TNUMBER:
             return clua_is_integer(L, index) ? .integer(Int(lua_tointegerx(L, index, nil))) : .number(lua_tonumberx(L, index, nil))
-        case LUA_TSTRING: return .string(Stack.string(L, index) ?? "")
+        case LUA_TSTRING:
+            guard let text = String.read(L, index) else { throw ValueError(notUTF8: L, index) }
+            return .string(text)
         case LUA_TFUNCTION: return .function(LuaFunction(L, index))
         case LUA_TUSERDATA:
             guard let box = clua_to_any_box(L, index), let object = box.pointee.object else { return .nil }
@@ -71,16 +74,23 @@ extension LuaValue {
     fileprivate var isNaN: Bool { if case .number(let value) = self { value.isNaN } else { false } }
 }
 
-/// A table that cannot be read as a value.
+/// A table or a string that cannot be read as a value.
 struct ValueError: Error, CustomStringConvertible {
-    let problem: String
+    let subject: String, problem: String
     /// Keys from the outermost table to the place of the problem, innermost first.
     var keys: [String] = []
+
+    init(problem: String) { (subject, self.problem) = ("the table", problem) }
+
+    /// The string at `index`: as text it would be another one.
+    init(notUTF8 L: LuaThread, _ index: Int32) {
+        (subject, problem) = ("the string '\(Stack.bytes(L, index).map { FileName.escaped($0) } ?? "")'", "is not UTF-8")
+    }
 
     var description: String {
         let path = keys.reversed().joined()
         let place = path.isEmpty ? "" : " at \(path.count > 80 ? path.prefix(60) + " ... " + path.suffix(16) : path)"
-        return "the table \(problem)\(place)"
+        return "\(subject) \(problem)\(place)"
     }
 }
 
@@ -129,7 +139,7 @@ private struct TableReader {
         }
         try Stack.forEach(L, index) {
             if lua_type(L, -2) == LUA_TSTRING {
-                let name = Stack.string(L, -2) ?? ""
+                guard let name = String.read(L, -2) else { throw ValueError(notUTF8: L, -2) }
                 table.fields[name] = try element(-1, &values) { ".\(name)" }
             } else if let position = Stack.integer(L, -2), position >= 1, position <= count {
                 return  // in the list already
@@ -147,11 +157,11 @@ private struct TableReader {
             try checkInterrupt()
             try Memory.check(1 << 17, for: "table")
         }
-        guard lua_type(L, index) == LUA_TTABLE else {
-            values += 1
-            return LuaValue.plain(L, index)
-        }
         do {
+            guard lua_type(L, index) == LUA_TTABLE else {
+                values += 1
+                return try LuaValue.plain(L, index)
+            }
             let copy = try table(index)
             values += copy.values
             guard values <= TableReader.most else { throw ValueError(problem: "stands for more than \(TableReader.most) values") }

@@ -5,8 +5,11 @@ public struct SpaceSummary: Hashable, Sendable {
     public var filters: Int
     public var blocks: Int
     public var operators: [String]
+    /// The arrows that exist where a mask takes some away; nil when all do.
+    public var arrows: [TrellisArrow]?
 
-    public init(layers: Int, strides: [Int], filters: Int, blocks: Int, operators: [String]) {
+    public init(layers: Int, strides: [Int], filters: Int, blocks: Int, operators: [String], arrows: [TrellisArrow]? = nil) {
+        self.arrows = arrows
         self.layers = layers
         self.strides = strides
         self.filters = filters
@@ -14,17 +17,29 @@ public struct SpaceSummary: Hashable, Sendable {
         self.operators = operators
     }
 
-    /// The space itself, with every arrow and the default options.
+    /// The space itself, with its arrows and the default options.
+    /// - Throws: `SpaceError` also for arrows that are none of such a space.
     public func space(catalogue: OperatorCatalogue = .standard) throws -> TrellisSpace {
-        try TrellisSpace(
-            layers: layers, strides: strides, filters: filters,
-            cell: CellSpace(blocks: blocks, operators: operators, catalogue: catalogue))
+        let cell = try CellSpace(blocks: blocks, operators: operators, catalogue: catalogue)
+        guard let arrows else { return try TrellisSpace(layers: layers, strides: strides, filters: filters, cell: cell) }
+        let admitted = Set(arrows)
+        let space = try TrellisSpace(layers: layers, strides: strides, filters: filters, cell: cell) { layer, from, to in
+            guard let level = strides.firstIndex(of: from), let target = strides.firstIndex(of: to), let move = Move(rawValue: target - level + 1) else { return false }
+            return admitted.contains(TrellisArrow(layer: layer, from: level, move: move))
+        }
+        if let stray = arrows.first(where: { !space.contains($0) }) {
+            throw SpaceError(
+                .mask, at: "space.arrows", expected: "arrows on paths from the stem to layer \(layers)", got: "another one into layer \(stray.layer)",
+                remedy: "compare with a file that Trellis wrote")
+        }
+        return space
     }
 }
 
 extension TrellisSpace {
     public var summary: SpaceSummary {
-        SpaceSummary(layers: layers, strides: strides, filters: filters, blocks: cell.blocks, operators: cell.operators)
+        SpaceSummary(
+            layers: layers, strides: strides, filters: filters, blocks: cell.blocks, operators: cell.operators, arrows: isMasked ? arrows : nil)
     }
 }
 

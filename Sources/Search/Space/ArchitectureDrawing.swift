@@ -6,13 +6,14 @@ extension Architecture: CustomStringConvertible {
             lines.append("path log probability \(rounded(score, digits: 4))")
         }
         lines += ["", drawing, "", cellTable]
+        let notes = self.notes + (cell.undecodableNote.map { [$0] } ?? [])
         if !notes.isEmpty { lines += [""] + notes.map { "note: " + $0 } }
         return lines.joined(separator: "\n")
     }
 
     private var title: String {
         let strides = space.strides.map(String.init).joined(separator: " ")
-        let kind = "\(plural(space.layers, "layer")), \(plural(space.blocks, "block")), strides \(strides)"
+        let kind = "\(plural(space.layers, "layer")), \(plural(space.blocks, "block")), strides \(strides)" + (space.arrows == nil ? "" : ", masked")
         let origin = [
             provenance.source, provenance.data.map { "found on \($0)" }, provenance.seed.map { "seed \($0)" }, provenance.date,
         ].compactMap { $0 }

@@ -1,16 +1,18 @@
-import Foundation
 import Tensors
 
 /// Architectures as text: JSON with its members in a fixed order, so that equal architectures give equal files.
 ///
 /// Members: `format` and `version`, then `name`, `space`, `path` (strides), `cell` (a list of blocks, each two branches of
 /// `operator` and `state`; states count from 1: 1 = two-back, 2 = previous, 3 = block 1 ...), `scores`, `provenance`,
-/// `notes`. What is unknown is left out.
+/// `notes`. What is unknown is left out. The space of a mask has `arrows`: for each layer the pairs of strides, from and to, that may be; without
+/// them all may.
 extension Architecture {
     public static let format = "trellis.architecture"
     public static let version = 1
+    /// Largest file that is read.
+    private static let mostBytes = 1 << 26
 
-    public var json: String { jsonValue.text() + "\n" }
+    public var json: String { jsonValue.text(width: 120) + "\n" }
 
     var jsonValue: JSONValue {
         var members: [JSONValue.Member] = [.init("format", .string(Self.format)), .init("version", .integer(Self.version))]
@@ -28,8 +30,8 @@ extension Architecture {
                             })
                     })))
         var scored: [JSONValue.Member] = []
-        if let score = scores.pathLogProbability { scored.append(.init("path_log_probability", .real(score))) }
-        if !scores.strengths.isEmpty { scored.append(.init("strengths", .array(scores.strengths.map { .real($0) }))) }
+        if let score = scores.pathLogProbability { scored.append(.init("path_log_probability", .number(score))) }
+        if !scores.strengths.isEmpty { scored.append(.init("strengths", .array(scores.strengths.map { .number($0) }))) }
         if !scored.isEmpty { members.append(.init("scores", .object(scored))) }
         if !provenance.isEmpty { members.append(.init("provenance", provenance.jsonValue)) }
         if !notes.isEmpty { members.append(.init("notes", .array(notes.map { .string($0) }))) }
@@ -42,7 +44,7 @@ extension Architecture {
     ///   - catalogue: the operators that the space may name.
     /// - Throws: `SpaceError` with the place in the text or the member at fault.
     public init(json text: String, file: String = "architecture", catalogue: OperatorCatalogue = .standard) throws {
-        let top = try JSONReader(JSONParser.parse(text, file: file), at: file)
+        let top = try JSONReader(text: text, file: file)
         let format = try top.optional("format")?.string()
         guard format == Self.format else {
             throw SpaceError(
@@ -81,11 +83,12 @@ extension Architecture {
 
     /// Reads a file.
     public init(contentsOf path: String, catalogue: OperatorCatalogue = .standard) throws {
-        guard let bytes = FileManager.default.contents(atPath: path) else {
+        let bytes: [UInt8]
+        do throws(FileError) { bytes = try Files.contents(path, limit: Self.mostBytes) } catch {
             throw SpaceError(
-                .format, at: path, expected: "a file that can be read", got: "none", remedy: "check the name and its permissions")
+                .format, at: path, expected: "a file that can be read", got: error.problem, remedy: "check the name and its permissions")
         }
-        guard let text = String(data: bytes, encoding: .utf8) else {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw SpaceError(
                 .format, at: path, expected: "UTF-8 text", got: "other bytes", remedy: "this is no architecture of Trellis")
         }
@@ -105,19 +108,42 @@ extension Architecture {
 
 extension SpaceSummary {
     var jsonValue: JSONValue {
-        .object([
+        var members: [JSONValue.Member] = [
             .init("layers", .integer(layers)), .init("strides", .array(strides.map { .integer($0) })),
             .init("filters", .integer(filters)), .init("blocks", .integer(blocks)),
             .init("operators", .array(operators.map { .string($0) })),
-        ])
+        ]
+        if let arrows {
+            let byLayer = (0..<max(0, layers)).map { $0 + 1 }.map { layer in
+                JSONValue.array(arrows.filter { $0.layer == layer }.map { .array([.integer(strides[$0.from]), .integer(strides[$0.to])]) })
+            }
+            members.append(.init("arrows", .array(byLayer)))
+        }
+        return .object(members)
     }
 
     init(json: JSONReader) throws {
-        try json.allow(["layers", "strides", "filters", "blocks", "operators"])
+        try json.allow(["layers", "strides", "filters", "blocks", "operators", "arrows"])
         self.init(
             layers: try json.required("layers").int(), strides: try json.required("strides").items().map { try $0.int() },
             filters: try json.required("filters").int(), blocks: try json.required("blocks").int(),
             operators: try json.required("operators").items().map { try $0.string() })
+        arrows = try json.optional("arrows").map { try SpaceSummary.arrows($0, layers: layers, strides: strides) }
+    }
+
+    /// Which of them lie on paths is for the space to say.
+    private static func arrows(_ json: JSONReader, layers: Int, strides: [Int]) throws -> [TrellisArrow] {
+        var arrows: [TrellisArrow] = []
+        for (index, layer) in try json.items(count: layers).enumerated() {
+            for pair in try layer.items() {
+                let ends = try pair.items(count: 2).map { try $0.int() }
+                guard let from = strides.firstIndex(of: ends[0]), let to = strides.firstIndex(of: ends[1]), let move = Move(rawValue: to - from + 1) else {
+                    throw pair.error("two strides of the space, equal or next to each other", got: "\(ends)")
+                }
+                arrows.append(TrellisArrow(layer: index + 1, from: from, move: move))
+            }
+        }
+        return arrows
     }
 }
 
@@ -131,7 +157,7 @@ extension CellBranch {
 extension Provenance {
     var jsonValue: JSONValue {
         var members: [JSONValue.Member] = []
-        if let seed { members.append(.init("seed", .integer(seed))) }
+        if let seed { members.append(.init("seed", Int(exactly: seed).map { .integer($0) } ?? .unsigned(seed))) }
         if let date { members.append(.init("date", .string(date))) }
         if let data { members.append(.init("data", .string(data))) }
         if let source { members.append(.init("source", .string(source))) }
@@ -143,71 +169,5 @@ extension Provenance {
         self.init(
             seed: try json.optional("seed")?.uint64(), date: try json.optional("date")?.string(),
             data: try json.optional("data")?.string(), source: try json.optional("source")?.string())
-    }
-}
-
-/// A JSON value with its place in the file, read member by member with errors that name the place.
-struct JSONReader {
-    private let value: JSONValue
-    private let place: String
-
-    init(_ value: JSONValue, at place: String) {
-        self.value = value
-        self.place = place
-    }
-
-    private func error(_ expected: String, got: String? = nil) -> SpaceError {
-        SpaceError(
-            .format, at: place, expected: expected, got: got ?? value.typeName, remedy: "compare with a file that Trellis wrote")
-    }
-
-    private func members() throws -> [JSONValue.Member] {
-        guard case .object(let members) = value else { throw error("an object") }
-        return members
-    }
-
-    /// Refuses members that nobody reads: a misspelt one would be lost in silence.
-    func allow(_ keys: [String]) throws {
-        for member in try members() where !keys.contains(member.key) {
-            throw SpaceError.unknown("member", member.key, known: keys, at: place)
-        }
-    }
-
-    func optional(_ key: String) throws -> JSONReader? {
-        try members().first { $0.key == key }.map { JSONReader($0.value, at: "\(place).\(key)") }
-    }
-
-    func required(_ key: String) throws -> JSONReader {
-        guard let member = try optional(key) else { throw error("a member \"\(key)\"", got: "none") }
-        return member
-    }
-
-    func items(count: Int? = nil) throws -> [JSONReader] {
-        guard case .array(let items) = value else { throw error("a list") }
-        if let count, items.count != count { throw error("a list of \(count)", got: "\(items.count)") }
-        return items.enumerated().map { JSONReader($1, at: "\(place)[\($0 + 1)]") }
-    }
-
-    func string() throws -> String {
-        guard case .string(let text) = value else { throw error("a string") }
-        return text
-    }
-
-    func int() throws -> Int {
-        guard case .number(let digits) = value else { throw error("a whole number") }
-        guard let number = Int(digits) else { throw error("a whole number", got: digits) }
-        return number
-    }
-
-    func uint64() throws -> UInt64 {
-        guard case .number(let digits) = value else { throw error("a whole number") }
-        guard let number = UInt64(digits) else { throw error("a whole number from 0 to \(UInt64.max)", got: digits) }
-        return number
-    }
-
-    func double() throws -> Double {
-        guard case .number(let digits) = value else { throw error("a number") }
-        guard let number = Double(digits), number.isFinite else { throw error("a finite number", got: digits) }
-        return number
     }
 }

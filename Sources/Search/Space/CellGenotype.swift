@@ -41,6 +41,18 @@ public struct CellGenotype: Hashable, Sendable {
         CellGenotype(blocks: blocks.map { $0.second < $0.first ? CellBlock($0.second, $0.first) : $0 })
     }
 
+    /// The blocks (from 1) that no decoding gives, as both branches read one state: decoding takes the two states that are strongest. The
+    /// paper's count has such cells (section 3.1: the two inputs of a block may be the same), and published ones are among them.
+    public var undecodableBlocks: [Int] { blocks.indices.filter { blocks[$0].first.state == blocks[$0].second.state }.map { $0 + 1 } }
+
+    /// A sentence on them; nil when every block can be decoded.
+    public var undecodableNote: String? {
+        let numbers = undecodableBlocks.map(String.init)
+        guard let last = numbers.last else { return nil }
+        let names = numbers.count == 1 ? "block \(last) reads" : "blocks \(numbers.dropLast().joined(separator: ", ")) and \(last) read"
+        return "\(names) one state twice: a cell of the paper's count, but none that decoding gives"
+    }
+
     /// Share of the branches that have this operator.
     public func share(of operation: String) -> Double {
         branches.isEmpty ? 0 : Double(branches.filter { $0.operation == operation }.count) / Double(branches.count)

@@ -88,7 +88,6 @@ public enum Gallery {
         notes: [
             normalCellOnly,
             "The published cell also concatenates its two-back input; here a cell's output is its five blocks.",
-            "Three of its blocks read one state twice: a cell of the paper's count, but none that decoding gives.",
         ])
 
     public static let amoebaNetA = architecture(
@@ -114,7 +113,6 @@ public enum Gallery {
         notes: [
             "The published cell serves strides 1 and 2 alike. The path is Auto-DeepLab's.",
             "Block 2 has a separable 7x7 convolution where this has 5x5, the largest of the ten operators.",
-            "Three of its blocks read one state twice: a cell of the paper's count, but none that decoding gives.",
         ])
 
     private static func architecture(

@@ -19,6 +19,11 @@ public struct TransitionTable: Hashable, Sendable {
                 .shape, at: "probabilities", expected: "shape [layers, states, 3]", got: "\(shape)",
                 remedy: "the moves are: to the finer state, same, to the coarser")
         }
+        // Products are exact: their length grows with every layer.
+        guard shape[0] <= 1000, shape[1] <= 1000 else {
+            throw SpaceError(
+                .size, at: "probabilities", expected: "at most 1000 layers and 1000 states", got: "\(shape)", remedy: "spaces have as many at most")
+        }
         guard values.count == shape.reduce(1, *) else {
             throw SpaceError(
                 .shape, at: "probabilities", expected: "\(shape.reduce(1, *)) numbers for \(shape)", got: "\(values.count)",

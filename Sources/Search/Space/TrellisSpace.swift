@@ -22,6 +22,8 @@ public struct TrellisSpace: Hashable, Sendable {
     public let arrows: [TrellisArrow]
     /// Nodes without a mask that this mask takes away, by layer and level.
     public let trimmed: [TrellisNode]
+    /// Whether a mask takes arrows away.
+    public let isMasked: Bool
 
     /// Position in `arrows` of each entry of beta, or -1.
     private let arrowPositions: [Int]
@@ -58,6 +60,7 @@ public struct TrellisSpace: Hashable, Sendable {
         }
         nodes = [TrellisNode(layer: 0, level: 0)] + Set(arrows.map(\.target)).sorted()
         trimmed = Set(full.map(\.target)).subtracting(nodes).sorted()
+        isMasked = arrows != full
 
         var positions = [Int](repeating: -1, count: layers * strides.count * Move.allCases.count)
         for (i, arrow) in arrows.enumerated() { positions[Self.betaIndex(arrow, levels: strides.count)] = i }

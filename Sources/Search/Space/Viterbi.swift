@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// A path through states, and the logarithm of its probability.
 public struct ScoredPath: Hashable, Sendable {
@@ -18,7 +19,7 @@ public struct ScoredPath: Hashable, Sendable {
 public enum Viterbi {
     /// The best path from state 0.
     /// - Parameters:
-    ///   - table: the probabilities; any non-negative numbers do.
+    ///   - table: the probabilities; those that leave a state need not sum to 1.
     ///   - exists: the arrows that exist, one flag for each entry of the table; nil for all that stay within the states.
     /// - Throws: `SpaceError` for a reachable entry that is no probability, and when every path has probability zero.
     public static func best(_ table: TransitionTable, exists: [Bool]? = nil) throws -> ScoredPath {
@@ -27,11 +28,18 @@ public enum Viterbi {
     }
 
     /// The `count` best paths, best first; fewer when there are no more.
+    /// - Throws: also for more paths than fit into memory; `Interrupted`.
     public static func best(_ table: TransitionTable, count: Int, exists: [Bool]? = nil) throws -> [ScoredPath] {
         if let exists, exists.count != table.values.count {
             throw SpaceError(
                 .shape, at: "arrows", expected: "\(table.values.count) flags, one for each probability", got: "\(exists.count)",
                 remedy: "give the mask the table's shape")
+        }
+        let paths = min(Double(count), pow(Double(Move.allCases.count), Double(table.layers)))
+        guard paths * Double(table.layers * table.states) <= mostPrefixes else {
+            throw SpaceError(
+                .size, at: "count", expected: "at most \(Int(mostPrefixes) / (table.layers * table.states)) paths through so many layers and states",
+                got: "\(count)", remedy: "ask for fewer paths")
         }
         var search = PathSearch(table)
         // The best prefixes that end in each state; a prefix of a best path is a best prefix.
@@ -49,13 +57,19 @@ public enum Viterbi {
                     candidates[next] += ending[state].map { search.extend($0, to: next, probability) }
                 }
             }
-            ending = candidates.map { search.best($0, count) }
+            ending = try candidates.map { try search.best($0, count) }
         }
-        return search.best(ending.flatMap { $0 }, count).map(search.path)
+        return try search.best(ending.flatMap { $0 }, count).map(search.path)
     }
 
+    /// Prefixes of paths that are kept, each with its exact product.
+    private static let mostPrefixes = 2e7
+
+    /// What float32 numbers that were made to sum to 1 may be above it.
+    private static let rounding = 1e-6
+
     private static func check(_ probability: Double, layer: Int, state: Int, move: Move) throws {
-        guard probability >= 0, probability.isFinite else {
+        guard probability >= 0, probability <= 1 + rounding else {
             throw SpaceError(
                 .probability, at: "probabilities[\(layer + 1)][\(state + 1)][\(move.rawValue + 1)]", expected: "a probability",
                 got: "\(probability)", remedy: "give probabilities, not their logarithms; softmax makes them from raw weights")
@@ -93,14 +107,15 @@ private struct PathSearch {
         return entries.count - 1
     }
 
-    func best(_ candidates: [Int], _ count: Int) -> [Int] {
+    func best(_ candidates: [Int], _ count: Int) throws -> [Int] {
         // The usual case needs no sorting.
-        if count == 1 { return candidates.min(by: precedes).map { [$0] } ?? [] }
-        return Array(candidates.sorted(by: precedes).prefix(count))
+        if count == 1 { return try candidates.min(by: precedes).map { [$0] } ?? [] }
+        return Array(try candidates.sorted(by: precedes).prefix(count))
     }
 
     /// Whether `a` comes before `b`, which is as long.
-    private func precedes(_ a: Int, _ b: Int) -> Bool {
+    private func precedes(_ a: Int, _ b: Int) throws -> Bool {
+        try checkInterrupt()
         let difference = entries[a].log - entries[b].log
         if abs(difference) > doubt { return difference > 0 }
         if entries[a].product != entries[b].product { return entries[b].product < entries[a].product }

@@ -13,16 +13,22 @@ public struct Normalisation: Equatable, Sendable {
     }
 
     /// The picture that normalised values [3, H, W] show.
-    public func image(_ values: UnsafePointer<Float>, size: Size) -> Image {
-        var pixels = [UInt8](repeating: 0, count: size.count * 3)
-        for channel in 0..<3 {
-            for index in 0..<size.count {
-                let value = (values[channel * size.count + index] * deviation[channel] + mean[channel]) * 255
-                // A value that is no number shows as black.
-                pixels[index * 3 + channel] = UInt8(max(0, min(255, value.rounded())))
+    /// - Throws: `FileError` when there is not the memory.
+    public func image(_ values: UnsafePointer<Float>, size: Size) throws -> Image {
+        var line = [UInt8](repeating: 0, count: size.width * 3)
+        return try Image(size: size) { row in
+            for y in 0..<size.height {
+                for channel in 0..<3 {
+                    let source = values + channel * size.count + y * size.width
+                    for x in 0..<size.width {
+                        let value = (source[x] * deviation[channel] + mean[channel]) * 255
+                        // A value that is no number shows as black.
+                        line[x * 3 + channel] = UInt8(max(0, min(255, value.rounded())))
+                    }
+                }
+                try line.withUnsafeBufferPointer { line in if let start = line.baseAddress { try row(y, start) } }
             }
         }
-        return Image(size: size, pixels: pixels)
     }
 }
 
@@ -60,7 +66,10 @@ public struct Augmentation: Equatable, Sendable {
     /// Checks the settings themselves.
     /// - Throws: `DataError` that says which is out of range.
     func check() throws(DataError) {
-        if let crop, crop.height < 1 || crop.width < 1 { throw DataError("expected a crop of at least 1x1, got \(crop)") }
+        if let crop {
+            guard crop.height >= 1, crop.width >= 1 else { throw DataError("expected a crop of at least 1x1, got \(crop)") }
+            guard crop.count <= Size.mostPixels else { throw DataError("expected a crop of at most \(Size.mostPixels) pixels, got \(crop)") }
+        }
         guard scale.lowerBound > 0, scale.upperBound <= 16 else {
             throw DataError("expected scales above 0 and up to 16, got \(scale.lowerBound) to \(scale.upperBound)")
         }
@@ -122,7 +131,7 @@ public struct Augmentation: Equatable, Sendable {
     func aim(_ window: inout Window, at labels: LabelMap, _ draw: inout Draw) {
         guard focus > 0, draw.chance(focus) else { return }
         var counts = [Int](repeating: 0, count: Int(LabelMap.ignore))
-        for label in labels.values where label < LabelMap.ignore { counts[Int(label)] += 1 }
+        labels.values.withUnsafeBufferPointer { values in for label in values where label < LabelMap.ignore { counts[Int(label)] += 1 } }
         let present = counts.indices.filter { counts[$0] > 0 }
         guard !present.isEmpty else { return }
         let label = draw.pick(present)

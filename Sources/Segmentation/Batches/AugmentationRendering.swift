@@ -1,35 +1,40 @@
+import Tensors
+
 /// Resizing, cutting, mirroring, colour and normalisation in one pass over the output; nothing in between is stored.
 extension Augmentation {
     /// Writes one sample's [3, H, W] and [H, W] of `window.size`.
+    /// - Throws: `Interrupted`.
     func render(
         _ sample: Sample, _ window: Window, images: UnsafeMutablePointer<Float>, labels: UnsafeMutablePointer<Int32>
-    ) {
+    ) throws {
         let rows = Axis.list(window.top, window.size.height, old: sample.image.size.height, new: window.scaled.height, mirrored: false)
         let columns = Axis.list(
             window.left, window.size.width, old: sample.image.size.width, new: window.scaled.width, mirrored: window.mirrored)
         let width = sample.image.size.width
-        sample.labels.values.withUnsafeBufferPointer { source in
+        try sample.labels.values.withUnsafeBufferPointer { source in
             for (y, row) in rows.enumerated() {
+                try checkInterrupt()
                 for (x, column) in columns.enumerated() {
                     let inside = row.nearest >= 0 && column.nearest >= 0
                     labels[y * columns.count + x] = inside ? Int32(source[row.nearest * width + column.nearest]) : Int32(LabelMap.ignore)
                 }
             }
         }
-        sample.image.pixels.withUnsafeBufferPointer { source in
-            paint(source, width, rows, columns, window, images)
+        try sample.image.pixels.withUnsafeBufferPointer { source in
+            try paint(source, width, rows, columns, window, images)
         }
     }
 
     private func paint(
         _ source: UnsafeBufferPointer<UInt8>, _ width: Int, _ rows: [Axis], _ columns: [Axis], _ window: Window,
         _ images: UnsafeMutablePointer<Float>
-    ) {
+    ) throws {
         let plane = rows.count * columns.count
         let gain = (0..<3).map { 1 / (255 * normalisation.deviation[$0]) }
         let offset = (0..<3).map { -normalisation.mean[$0] / normalisation.deviation[$0] }
         let (r, g, b) = (images, images + plane, images + 2 * plane)
         for (y, row) in rows.enumerated() {
+            try checkInterrupt()
             let (above, below) = (row.first * width, row.second * width)
             for (x, column) in columns.enumerated() {
                 let at = y * columns.count + x

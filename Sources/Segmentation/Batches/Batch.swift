@@ -31,7 +31,7 @@ struct BatchMaker: Sendable {
     let dropLast: Bool
 
     /// Batches of one pass; the last may be smaller unless it is dropped.
-    var perEpoch: Int { dropLast ? data.count / size : (data.count + size - 1) / size }
+    var perEpoch: Int { data.count / size + (dropLast || data.count % size == 0 ? 0 : 1) }
 
     /// The samples of an epoch in their order.
     func order(epoch: Int) -> [Int] {
@@ -40,13 +40,21 @@ struct BatchMaker: Sendable {
         return draw.permutation(data.count)
     }
 
+    /// Sample `number`; its errors say which one it is.
+    private func sample(_ number: Int) throws -> Sample {
+        do { return try data.sample(number) } catch let error as Interrupted { throw error } catch {
+            throw DataError("sample \(number + 1) of \(data.name): \(error)")
+        }
+    }
+
     func make(epoch: Int, index: Int, order: [Int]) throws -> Batch {
-        let positions = index * size..<min((index + 1) * size, data.count)
+        let first = index * size
+        let positions = first..<first + min(size, data.count - first)
         let indices = positions.map { order[$0] }
         var windows: [Augmentation.Window] = []
         var samples: [Sample] = []
         for (position, number) in zip(positions, indices) {
-            let sample = try data.sample(number)
+            let sample = try sample(number)
             try augmentation.check(sample.image.size, source: data.source(number))
             var draw = Draw(seed: seed, stream: Draw.Purpose.augment.rawValue, UInt64(epoch), UInt64(position))
             var window = augmentation.window(sample.image.size, &draw)
@@ -60,10 +68,11 @@ struct BatchMaker: Sendable {
             windows.append(window)
         }
         guard let target = windows.first?.size else { throw DataError("batch \(index) of \(data.name) is empty") }
+        try Room.ask(samples.count * target.count * 16, for: "a batch of \(samples.count) images of \(target)")
         let images = try Buffer(byteCount: samples.count * 3 * target.count * 4)
         let labels = try Buffer(byteCount: samples.count * target.count * 4)
         for (slot, sample) in samples.enumerated() {
-            augmentation.render(
+            try augmentation.render(
                 sample, windows[slot],
                 images: (images.pointer + slot * 3 * target.count * 4).bindMemory(to: Float.self, capacity: 3 * target.count),
                 labels: (labels.pointer + slot * target.count * 4).bindMemory(to: Int32.self, capacity: target.count))

@@ -1,4 +1,4 @@
-import Glibc
+import Tensors
 
 /// Batches without end, prepared a few ahead by a background thread while a step runs.
 ///
@@ -26,6 +26,10 @@ public final class BatchLoader: @unchecked Sendable {
 
     private let maker: BatchMaker
     private let producer: Producer
+    /// No run has more, and they can be counted on.
+    private static let mostEpochs = 1 << 48
+    /// Each of the batches that are kept ready takes memory.
+    public static let mostAhead = 256
     /// Where `next` stands, which the producer is ahead of.
     private var position = Position()
 
@@ -33,13 +37,16 @@ public final class BatchLoader: @unchecked Sendable {
     ///   - size: images a batch.
     ///   - shuffle: a new random order each epoch, or the data set's own.
     ///   - dropLast: leave out the rest of an epoch that fills no batch, or return it as a smaller one.
-    ///   - ahead: batches kept ready; 0 prepares each when it is asked for, without a thread.
+    ///   - ahead: batches kept ready, up to `mostAhead`; 0 prepares each when it is asked for, without a thread.
     /// - Throws: `DataError` when the settings do not fit the data, from the sizes in the files' headers, before any work.
     public init(
         _ data: any DataSet, size: Int, augmentation: Augmentation = Augmentation(), seed: UInt64, shuffle: Bool = true,
         dropLast: Bool = true, ahead: Int = 3
     ) throws {
-        guard size > 0, ahead >= 0 else { throw DataError("expected batches of at least 1 image, got \(size)") }
+        guard size > 0 else { throw DataError("expected batches of at least 1 image, got \(size)") }
+        guard (0...BatchLoader.mostAhead).contains(ahead) else {
+            throw DataError("expected 0 to \(BatchLoader.mostAhead) batches ahead, got \(ahead)")
+        }
         guard data.count >= (dropLast ? size : 1) else {
             throw DataError(
                 "\(data.name) has \(data.count) images, too few for batches of \(size)", remedy: "use smaller batches or more images")
@@ -47,6 +54,7 @@ public final class BatchLoader: @unchecked Sendable {
         try augmentation.check()
         var first: Size?
         for index in 0..<data.count {
+            try checkInterrupt()
             let found = try data.size(index)
             try augmentation.check(found, source: data.source(index))
             guard augmentation.crop != nil || size == 1 || found == first ?? found else {
@@ -70,7 +78,8 @@ public final class BatchLoader: @unchecked Sendable {
     public var batchesPerEpoch: Int { maker.perEpoch }
 
     /// The next batch; after the last of an epoch the first of the following one.
-    /// - Throws: what preparing it met (`FileError`, `DataError`); asking again tries again.
+    /// - Throws: `DataError` with the sample whose preparation met an error, and what that was; asking again tries the same batch again.
+    ///   `Interrupted`.
     public func next() throws -> Batch {
         let batch = try producer.next(position)
         position.advance(maker.perEpoch)
@@ -86,7 +95,7 @@ public final class BatchLoader: @unchecked Sendable {
     /// - Throws: `DataError` when it belongs to other data, another seed or batch size.
     public func restore(_ state: State) throws(DataError) {
         let mine = State(epoch: state.epoch, batch: state.batch, seed: maker.seed, images: maker.data.count, size: maker.size)
-        guard state == mine, state.epoch >= 0, (0..<maker.perEpoch).contains(state.batch) else {
+        guard state == mine, (0..<BatchLoader.mostEpochs).contains(state.epoch), (0..<maker.perEpoch).contains(state.batch) else {
             throw DataError(
                 "expected the state of a loader of \(mine.images) images in batches of \(mine.size) with seed \(mine.seed), got "
                     + "\(state.images) images, batches of \(state.size), seed \(state.seed), epoch \(state.epoch), batch \(state.batch)",

@@ -27,6 +27,16 @@ final class Lock: @unchecked Sendable {
     /// Inside `held`: sleeps, with the lock released, until `wake` is called.
     func wait() { pthread_cond_wait(condition, mutex) }
 
+    /// Inside `held`: the same, but for `milliseconds` at most.
+    func wait(milliseconds: Int) {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        let end = time.tv_nsec + milliseconds * 1_000_000
+        time.tv_sec += end / 1_000_000_000
+        time.tv_nsec = end % 1_000_000_000
+        pthread_cond_timedwait(condition, mutex, &time)
+    }
+
     /// Inside `held`: wakes whoever waits.
     func wake() { pthread_cond_broadcast(condition) }
 }

@@ -31,13 +31,19 @@ final class Producer: @unchecked Sendable {
     }
 
     /// The batch at `position`, waiting for it if need be.
+    /// - Throws: what making it met; `Interrupted`, also while it is being made.
     func next(_ position: Position) throws -> Batch {
         guard ahead > 0 else { return try make(position) }
         if thread == nil { try start() }
-        let result: Result<Batch, any Error> = lock.held {
+        let result: Result<Batch, any Error> = try lock.held {
             // What the queue will give next, if nothing changes.
             if queue.first?.position ?? inWork ?? upcoming != position { redirect(to: position) }
-            while queue.isEmpty { lock.wait() }
+            while queue.isEmpty {
+                try checkInterrupt()
+                // The thread may have met an interrupt that was over before this one looked: then it waits for a request.
+                if inWork == nil, upcoming == nil { redirect(to: position) }
+                lock.wait(milliseconds: 50)
+            }
             let first = queue.removeFirst()
             lock.wake()
             return first.result
@@ -77,9 +83,13 @@ final class Producer: @unchecked Sendable {
             lock.held {
                 guard work.generation == generation else { return }
                 inWork = nil
-                queue.append((work.position, result))
-                // After a failure wait until someone asks again.
-                if case .failure = result { upcoming = nil }
+                switch result {
+                case .success: queue.append((work.position, result))
+                case .failure(let error):
+                    // Wait until someone asks again. An interrupt is no property of the batch: who asks for it sees it himself.
+                    upcoming = nil
+                    if !(error is Interrupted) { queue.append((work.position, result)) }
+                }
                 lock.wake()
             }
         }

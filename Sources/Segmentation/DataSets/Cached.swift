@@ -48,6 +48,13 @@ public final class Cached: DataSet, @unchecked Sendable {
         return try base.labels(index)
     }
 
+    /// Keeps what it decodes as long as there is room: it is wanted again soon.
+    public func verifyImage(_ index: Int) throws {
+        let (isKept, hasRoom) = lock.held { (kept[index] != nil, bytes < limit) }
+        if isKept { return }
+        if hasRoom { _ = try sample(index) } else { try base.verifyImage(index) }
+    }
+
     /// Bytes kept now.
     public var usedBytes: Int { lock.held { bytes } }
 }

@@ -28,6 +28,9 @@ public protocol DataSet: Sendable {
     func sample(_ index: Int) throws -> Sample
     /// The labels of sample `index` alone.
     func labels(_ index: Int) throws -> LabelMap
+    /// Decodes the image of sample `index` to its end, without need to keep it: finds a damaged one.
+    /// - Throws: what `sample` would.
+    func verifyImage(_ index: Int) throws
     /// Whether there are labels. The samples of a set without (a test split) have `LabelMap.ignore` everywhere: they can be segmented, but
     /// nothing can be trained on them or measured.
     var isLabelled: Bool { get }
@@ -39,6 +42,7 @@ public protocol DataSet: Sendable {
 
 extension DataSet {
     public func labels(_ index: Int) throws -> LabelMap { try sample(index).labels }
+    public func verifyImage(_ index: Int) throws { _ = try sample(index) }
     public var isLabelled: Bool { true }
     public var meanRule: MeanRule { .present }
     public func outputName(_ index: Int) -> String { "\(name.replacing(" ", with: "-"))-\(index + 1)" }

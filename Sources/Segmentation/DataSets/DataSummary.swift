@@ -1,13 +1,51 @@
+import Tensors
+
+/// Pixels of each label of one sample.
+struct SampleCounts: Equatable, Sendable {
+    let size: Size
+    /// The labels that occur and the number of their pixels, `LabelMap.ignore` among them.
+    let labels: [UInt16]
+    let pixels: [Int]
+
+    init(_ map: LabelMap) {
+        var counts = [Int](repeating: 0, count: Int(LabelMap.ignore) + 1)
+        map.values.withUnsafeBufferPointer { values in for value in values { counts[Int(value)] += 1 } }
+        let present = counts.indices.filter { counts[$0] > 0 }
+        size = map.size
+        labels = present.map { UInt16($0) }
+        pixels = present.map { counts[$0] }
+    }
+}
+
 /// What a pass over all labels of a data set finds.
 public struct DataSummary: Equatable, Sendable {
     /// Pixels of each class.
-    public var pixels: [Int]
+    public private(set) var pixels: [Int]
     /// Pixels without a class.
-    public var ignored: Int
+    public private(set) var ignored = 0
     /// The smallest height and the smallest width of any image.
-    public var smallest: Size
+    public private(set) var smallest = Size(height: .max, width: .max)
     /// The largest height and the largest width.
-    public var largest: Size
+    public private(set) var largest = Size(height: 0, width: 0)
+    private let samples: [SampleCounts]
+
+    init(_ samples: [SampleCounts], classes: Int) {
+        self.samples = samples
+        pixels = [Int](repeating: 0, count: classes)
+        for sample in samples {
+            for (label, count) in zip(sample.labels, sample.pixels) {
+                if label == LabelMap.ignore { ignored += count } else { pixels[Int(label)] += count }
+            }
+            smallest = Size(height: min(smallest.height, sample.size.height), width: min(smallest.width, sample.size.width))
+            largest = Size(height: max(largest.height, sample.size.height), width: max(largest.width, sample.size.width))
+        }
+    }
+
+    /// The summary of some of the samples.
+    public func part(_ indices: [Int]) -> DataSummary { DataSummary(indices.map { samples[$0] }, classes: pixels.count) }
+
+    /// Number of samples.
+    var count: Int { samples.count }
 
     /// Share of each class among the pixels that have one.
     public var frequencies: [Double] {
@@ -23,33 +61,5 @@ public struct DataSummary: Equatable, Sendable {
         let raw = frequencies.map { $0 > 0 ? present[present.count / 2] / $0 : 0 }
         let mean = raw.reduce(0, +) / Double(present.count)
         return raw.map { Float($0 / mean) }
-    }
-}
-
-extension DataSet {
-    /// Reads all labels once: finds every label outside the classes and every pair of different size before any work is
-    /// done, and counts the classes.
-    public func inspect() throws -> DataSummary {
-        try requireLabels(for: "counting classes")
-        var summary = DataSummary(
-            pixels: [Int](repeating: 0, count: classes.count), ignored: 0, smallest: Size(height: .max, width: .max),
-            largest: Size(height: 0, width: 0))
-        for index in 0..<count {
-            let labels = try labels(index)
-            let size = try size(index)
-            guard size == labels.size else {
-                throw DataError(
-                    "\(source(index)) is \(size), its labels are \(labels.size)", remedy: "label and image need the same height and width")
-            }
-            var counts = [Int](repeating: 0, count: Int(LabelMap.ignore) + 1)
-            for value in labels.values { counts[Int(value)] += 1 }
-            for label in classes.indices { summary.pixels[label] += counts[label] }
-            summary.ignored += counts[Int(LabelMap.ignore)]
-            summary.smallest.height = min(summary.smallest.height, size.height)
-            summary.smallest.width = min(summary.smallest.width, size.width)
-            summary.largest.height = max(summary.largest.height, size.height)
-            summary.largest.width = max(summary.largest.width, size.width)
-        }
-        return summary
     }
 }

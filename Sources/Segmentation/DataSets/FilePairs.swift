@@ -43,10 +43,10 @@ struct FilePairs {
     private static func names(_ directory: String, suffix: String, endings: [String], layout: String) throws -> [String: String] {
         var names: [String: String] = [:]
         let files: [String]
-        do throws(FileError) {
+        do {
             files = try DirectoryListing.files(directory, endings: endings.map { suffix.lowercased() + $0 })
-        } catch {
-            throw layout.isEmpty ? error : FileError(error.path, error.problem, remedy: layout)
+        } catch let error as FileError where error.path == directory && !layout.isEmpty {
+            throw FileError(error.path, error.problem, remedy: layout)
         }
         for file in files {
             let dot = file.lastIndex(of: ".") ?? file.endIndex

@@ -21,7 +21,10 @@ struct SampleList {
         var seen: [String: Int] = [:]
         for (index, line) in bytes.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
             let number = index + 1
-            let text = String(decoding: line, as: UTF8.self).replacing("\u{feff}", with: "").replacing("\r", with: "")
+            guard let content = String(validating: line, as: UTF8.self) else {
+                throw DataError("\(path), line \(number): '\(FileName.escaped(line))' is not UTF-8", remedy: "save the list as UTF-8")
+            }
+            let text = content.replacing("\u{feff}", with: "").replacing("\r", with: "")
             let words = text.split { $0 == " " || $0 == "\t" }.map(SampleList.name)
             guard let name = words.first else { continue }
             guard words.count == 1 || words.count == 2 && words[1] == name else {

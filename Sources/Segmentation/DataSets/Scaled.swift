@@ -23,12 +23,14 @@ public struct Scaled: DataSet {
     public func sample(_ index: Int) throws -> Sample {
         let sample = try base.sample(index)
         let size = sample.image.size.scaled(factor)
-        return Sample(image: sample.image.reduced(to: size), labels: sample.labels.nearest(to: size))
+        return Sample(image: try sample.image.reduced(to: size), labels: try sample.labels.nearest(to: size))
     }
+
+    public func verifyImage(_ index: Int) throws { try base.verifyImage(index) }
 
     public func labels(_ index: Int) throws -> LabelMap {
         let labels = try base.labels(index)
-        return labels.nearest(to: labels.size.scaled(factor))
+        return try labels.nearest(to: labels.size.scaled(factor))
     }
 }
 

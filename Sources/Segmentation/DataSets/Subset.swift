@@ -24,6 +24,7 @@ public struct Subset: DataSet {
     public func size(_ index: Int) throws -> Size { try base.size(indices[index]) }
     public func sample(_ index: Int) throws -> Sample { try base.sample(indices[index]) }
     public func labels(_ index: Int) throws -> LabelMap { try base.labels(indices[index]) }
+    public func verifyImage(_ index: Int) throws { try base.verifyImage(indices[index]) }
 }
 
 extension DataSet {

@@ -46,10 +46,13 @@ public enum Evaluator {
         while done < data.count {
             try checkInterrupt()
             let batch = try loader.next()
-            let predicted = try segmenter.classify(Tensor(batch.imageArray))
-            let found = try predicted.ints(), truth = batch.labelArray.ints
-            try confusion.add(labels: truth, predictions: found, count: truth.count)
-            if let directory { try save(found, batch, data, directory) }
+            let predicted = try segmenter.classify(Tensor(batch.imageArray)).contiguous()
+            let truth = batch.labels.elements(of: Int32.self)
+            try predicted.withBytes { bytes in
+                guard let truth = truth.baseAddress, let found = bytes.bindMemory(to: Int32.self).baseAddress else { return }
+                try confusion.add(labels: truth, predictions: found, count: batch.labels.byteCount / 4)
+            }
+            if let directory { try save(predicted, batch, data, directory) }
             done += batch.indices.count
             try each(done)
         }
@@ -66,11 +69,11 @@ public enum Evaluator {
             ahead: 2)
     }
 
-    private static func save(_ labels: [Int32], _ batch: Batch, _ data: any DataSet, _ directory: String) throws {
+    /// Writes what was predicted for a batch, int32 [images, height, width].
+    private static func save(_ labels: Tensor, _ batch: Batch, _ data: any DataSet, _ directory: String) throws {
         let size = Size(height: batch.labelShape[1], width: batch.labelShape[2])
         for (slot, index) in batch.indices.enumerated() {
-            let values = labels[slot * size.count..<(slot + 1) * size.count].map { UInt16(truncatingIfNeeded: $0) }
-            let map = LabelMap(size: size, values: Array(values))
+            let map = try LabelMap(labels.narrow(0, slot, 1), size: size)
             try ImageFile.write(map, as: data.classes, to: directory + "/" + data.outputName(index) + ".png")
         }
     }

@@ -29,7 +29,11 @@ public struct SegmentationOptions: Equatable, Sendable {
         guard !scales.isEmpty, scales.allSatisfy({ $0 > 0 && $0 <= 16 }) else {
             throw DataError("expected scales above 0 and up to 16, got \(scales)")
         }
-        if let window, window.height < 1 || window.width < 1 { throw DataError("expected a window of at least 1x1, got \(window)") }
+        if let window {
+            guard window.height >= 1, window.width >= 1, window.height <= Size.mostPixels, window.width <= Size.mostPixels else {
+                throw DataError("expected a window of at least 1x1 and at most \(Size.mostPixels) on a side, got \(window)")
+            }
+        }
         guard let stride else { return }
         guard let window else { throw DataError("a stride of \(stride) belongs to windows", remedy: "give the size of the window too") }
         guard (1...window.height).contains(stride.height), (1...window.width).contains(stride.width) else {

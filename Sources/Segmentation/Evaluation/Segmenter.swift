@@ -53,7 +53,7 @@ public final class Segmenter {
         let images = try checked(images)
         if options.isPlain { return try plan(images.shape, classify: true)([images])[0] }
         if goesByStrips(Size(height: images.shape[2], width: images.shape[3])), let window = options.window {
-            return try GradientMode.disabled { try classifyByStrips(images, window) }
+            return try classifyByStrips(images, window)
         }
         let scores = try probabilities(images)
         return try GradientMode.disabled { try scores.argmax(1).reshape([scores.shape[0], scores.shape[2], scores.shape[3]]) }
@@ -81,10 +81,10 @@ public final class Segmenter {
         }
     }
 
-    /// Labels of one image.
+    /// Labels of one image. By windows in the image's own size, no more than a row of windows is ever in memory as floats.
     public func classify(_ image: Image) throws -> LabelMap {
-        let labels = try classify(options.normalisation.tensor(image)).ints()
-        return LabelMap(size: image.size, values: labels.map { UInt16(truncatingIfNeeded: $0) })
+        if goesByStrips(image.size), let window = options.window { return try classifyByStrips(image, window) }
+        return try LabelMap(classify(options.normalisation.tensor(image)), size: image.size)
     }
 
     /// Where corners stay corners, a scale counts the steps between pixels: 1 + (n - 1)·scale of them.
@@ -189,16 +189,15 @@ extension Segmenter {
 
 extension Normalisation {
     /// An image as the network sees it, [1, 3, H, W].
-    public func tensor(_ image: Image) throws -> Tensor {
-        let plane = image.size.count
-        let tensor = try Tensor.zeros([1, 3, image.size.height, image.size.width])
-        try tensor.withFloats { values in
-            for channel in 0..<3 {
-                // The same order of operations as batches have, so that the numbers are the same.
-                let gain = 1 / (255 * deviation[channel]), offset = -mean[channel] / deviation[channel]
-                for i in 0..<plane { values[channel * plane + i] = Float(image.pixels[3 * i + channel]) * gain + offset }
-            }
+    public func tensor(_ image: Image) throws -> Tensor { try tensor(image, rows: 0..<image.size.height) }
+
+    /// Some rows of an image, [1, 3, rows, W].
+    func tensor(_ image: Image, rows: Range<Int>) throws -> Tensor {
+        // The same order of operations as batches have, so that the numbers are the same.
+        let tables = (0..<3).map { channel in
+            let gain = 1 / (255 * deviation[channel]), offset = -mean[channel] / deviation[channel]
+            return (0...255).map { Float($0) * gain + offset }
         }
-        return tensor
+        return try image.planes(rows, tables).reshape([1, 3, rows.count, image.size.width])
     }
 }

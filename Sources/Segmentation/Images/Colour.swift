@@ -62,31 +62,38 @@ extension [ClassInfo] {
 
 extension LabelMap {
     /// The map drawn in the classes' colours; ignored pixels and unknown labels black.
-    public func coloured(_ classes: [ClassInfo]) -> Image {
-        var pixels = [UInt8](repeating: 0, count: size.count * 3)
-        for (index, label) in values.enumerated() where Int(label) < classes.count {
-            let colour = classes[Int(label)].colour
-            pixels[3 * index] = colour.red
-            pixels[3 * index + 1] = colour.green
-            pixels[3 * index + 2] = colour.blue
-        }
-        return Image(size: size, pixels: pixels)
+    public func coloured(_ classes: [ClassInfo]) throws -> Image {
+        try Image(size: size, pixels: [UInt8](repeating: 0, count: size.count * 3)).overlaid(self, classes, opacity: 1)
     }
 }
 
 extension Image {
     /// The image with labels over it in the classes' colours; pixels that are ignored or of no class stay as they are.
     /// - Parameter opacity: share of the colour, 0 to 1.
-    public func overlaid(_ labels: LabelMap, _ classes: [ClassInfo], opacity: Double) -> Image {
+    /// - Throws: `FileError` when there is not the memory for another image.
+    public func overlaid(_ labels: LabelMap, _ classes: [ClassInfo], opacity: Double) throws -> Image {
         precondition(labels.size == size, "labels and image differ in size")
-        var pixels = pixels
-        for (index, label) in labels.values.enumerated() where Int(label) < classes.count {
-            let colour = classes[Int(label)].colour
-            for (channel, value) in [colour.red, colour.green, colour.blue].enumerated() {
-                let before = Double(pixels[3 * index + channel])
-                pixels[3 * index + channel] = UInt8((before + (Double(value) - before) * opacity).rounded())
+        try Room.ask(pixels.count, for: "an image of \(size)")
+        let tables = classes.map { info in
+            [info.colour.red, info.colour.green, info.colour.blue].map { Image.mixed(Double($0), opacity) }
+        }
+        var image = self
+        image.pixels.withUnsafeMutableBufferPointer { pixels in
+            labels.values.withUnsafeBufferPointer { labels in
+                for index in labels.indices where Int(labels[index]) < tables.count {
+                    let table = tables[Int(labels[index])]
+                    for channel in 0..<3 { pixels[3 * index + channel] = table[channel][Int(pixels[3 * index + channel])] }
+                }
             }
         }
-        return Image(size: size, pixels: pixels)
+        return image
+    }
+
+    /// What becomes of each of the 256 values under one of a colour.
+    private static func mixed(_ colour: Double, _ opacity: Double) -> [UInt8] {
+        (0...255).map { (value: Int) -> UInt8 in
+            let before = Double(value)
+            return UInt8((before + (colour - before) * opacity).rounded())
+        }
     }
 }

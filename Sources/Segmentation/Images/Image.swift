@@ -1,5 +1,10 @@
+import Tensors
+
 /// Height and width in pixels.
 public struct Size: Hashable, Sendable, CustomStringConvertible {
+    /// Images with more pixels are refused: a few bytes of a file can claim gigabytes.
+    public static let mostPixels = 1 << 28
+
     public var height: Int
     public var width: Int
 
@@ -8,12 +13,29 @@ public struct Size: Hashable, Sendable, CustomStringConvertible {
         self.width = width
     }
 
-    public var count: Int { height * width }
+    /// Number of pixels; the largest number there is where they cannot be counted, so that every limit holds.
+    public var count: Int {
+        let (product, overflow) = height.multipliedReportingOverflow(by: width)
+        return overflow ? .max : product
+    }
+
     public var description: String { "\(height)x\(width)" }
 
     /// The size times `factor`, each side rounded to the nearest pixel and at least one.
     public func scaled(_ factor: Double) -> Size {
-        Size(height: max(1, Int((Double(height) * factor).rounded())), width: max(1, Int((Double(width) * factor).rounded())))
+        func side(_ length: Int) -> Int { max(1, Int(exactly: (Double(length) * factor).rounded()) ?? .max) }
+        return Size(height: side(height), width: side(width))
+    }
+
+    /// Height and width exchanged.
+    var turned: Size { Size(height: width, width: height) }
+
+    /// - Throws: `FileError` for the size of an image that is not read.
+    func requireReadable() throws {
+        guard height > 0, width > 0 else { throw FileError("", "expected an image of at least 1x1, got \(self)") }
+        guard count <= Size.mostPixels else {
+            throw FileError("", "expected at most \(Size.mostPixels) pixels, got \(self)", remedy: "cut the image into pieces, or make it smaller")
+        }
     }
 }
 
@@ -27,6 +49,26 @@ public struct Image: Equatable, Sendable {
         precondition(size.height > 0 && size.width > 0 && pixels.count == size.count * 3, "pixels and size differ")
         self.size = size
         self.pixels = pixels
+    }
+
+    /// An image whose rows `fill` hands over, all of them.
+    /// - Throws: `FileError` when there is not the memory; what `fill` throws.
+    init(size: Size, rows fill: (@escaping Codec.Row) throws -> Void) throws {
+        try Room.ask(size.count * 3, for: "an image of \(size)")
+        let stride = size.width * 3
+        let pixels = try [UInt8](unsafeUninitializedCapacity: size.count * 3) { pixels, count in
+            guard let start = pixels.baseAddress else { return }
+            try fill { y, row in (start + y * stride).initialize(from: row, count: stride) }
+            count = size.count * 3
+        }
+        self.init(size: size, pixels: pixels)
+    }
+
+    func copy(row: Int, to target: UnsafeMutablePointer<UInt8>) {
+        let stride = size.width * 3
+        pixels.withUnsafeBufferPointer { pixels in
+            if let start = pixels.baseAddress { target.update(from: start + row * stride, count: stride) }
+        }
     }
 }
 
@@ -46,5 +88,21 @@ public struct LabelMap: Equatable, Sendable {
     }
 
     /// Labels that say nothing.
-    public init(ignored size: Size) { self.init(size: size, values: [UInt16](repeating: LabelMap.ignore, count: size.count)) }
+    /// - Throws: `FileError` when there is not the memory.
+    public init(ignored size: Size) throws {
+        try Room.ask(size.count * 2, for: "labels of \(size)")
+        self.init(size: size, values: [UInt16](repeating: LabelMap.ignore, count: size.count))
+    }
+
+    /// Labels whose rows `fill` writes, all of them.
+    /// - Throws: `FileError` when there is not the memory; what `fill` throws.
+    init(size: Size, rows fill: (@escaping (_ y: Int) -> UnsafeMutablePointer<UInt16>) throws -> Void) throws {
+        try Room.ask(size.count * 2, for: "labels of \(size)")
+        let values = try [UInt16](unsafeUninitializedCapacity: size.count) { values, count in
+            guard let start = values.baseAddress else { return }
+            try fill { y in start + y * size.width }
+            count = size.count
+        }
+        self.init(size: size, values: values)
+    }
 }

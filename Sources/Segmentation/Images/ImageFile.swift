@@ -8,109 +8,121 @@ public enum ImageFile {
     private static let headerBytes = 1 << 15
 
     /// The image of a PNG or JPEG file as RGB.
-    public static func image(_ path: String) throws(FileError) -> Image {
+    /// - Parameter saysTurned: whether to say a word when a camera noted that it is to be turned.
+    /// - Throws: `FileError`; `Interrupted`.
+    public static func image(_ path: String, saysTurned: Bool = false) throws -> Image {
         let bytes = try Files.contents(path, limit: maximumBytes)
-        do throws(FileError) {
-            if bytes.starts(with: PNG.signature) { return try PNG.image(bytes) }
-            if bytes.starts(with: JPEG.signature) { return try JPEG.image(bytes) }
-        } catch {
-            throw FileError(path, error.problem, remedy: error.remedy)
+        if saysTurned, let orientation = Orientation(bytes) {
+            Notice.say("\(path): \(orientation.description); this is not applied, pixels are read as they are stored; \(Orientation.remedy)")
         }
-        throw FileError(path, "expected a PNG or JPEG image, got something else")
+        return try located(path) { try isPNG(bytes) ? PNG.image(bytes) : JPEG.image(bytes) }
     }
 
-    /// The class numbers of a PNG file: palette indices or grey values as they are stored.
+    /// Decodes the image of a file to its end and keeps nothing: finds what `image` would.
+    static func verify(_ path: String) throws {
+        let bytes = try Files.contents(path, limit: maximumBytes)
+        try located(path) { try isPNG(bytes) ? PNG.verify(bytes) : JPEG.verify(bytes) }
+    }
+
+    /// The labels of a PNG file.
     ///
-    /// - Parameter colours: when given, an RGB file is read by looking its colours up here; the label is the index.
-    /// - Throws: `FileError`; a JPEG is refused because its compression changes the numbers.
-    public static func labels(_ path: String, colours: [Colour] = []) throws(FileError) -> LabelMap {
+    /// - Parameter colours: when nil, class numbers: palette indices or grey values as they are stored. When given, what stands for the colour
+    ///   of each pixel, whatever kind of PNG shows it.
+    /// - Throws: `FileError`; a JPEG is refused because its compression changes the numbers. `Interrupted`.
+    public static func labels(_ path: String, colours: ColourCoding? = nil) throws -> LabelMap {
         let bytes = try Files.contents(path, limit: maximumBytes)
-        guard bytes.starts(with: PNG.signature) else {
-            let what = bytes.starts(with: JPEG.signature) ? "a JPEG, whose compression changes the numbers" : "something else"
-            throw FileError(path, "expected a PNG of class numbers, got \(what)", remedy: "save the labels as PNG")
-        }
-        do throws(FileError) {
-            let raw = try PNG.raw(bytes)
-            if raw.channels == 1 { return LabelMap(size: raw.size, values: raw.values) }
-            guard raw.channels >= 3, !colours.isEmpty else {
-                throw FileError(
-                    "", "expected one class number a pixel (grey or palette), got \(raw.channels) channels",
-                    remedy: "save the labels as grey or palette PNG, or give the colours of the classes")
+        return try located(path) {
+            guard bytes.starts(with: PNG.signature) else {
+                let what = bytes.starts(with: JPEG.signature) ? "a JPEG, whose compression changes the numbers" : "something else"
+                throw FileError("", "expected a PNG of class numbers, got \(what)", remedy: "save the labels as PNG")
             }
-            return try lookUp(raw, colours)
-        } catch {
-            throw FileError(path, error.problem, remedy: error.remedy)
+            let png = try PNG.header(bytes)
+            let read = try colours.map { try $0.reader(png) } ?? numbers(png)
+            return try LabelMap(size: png.size) { target in try PNG.stored(bytes) { y, row in try read(y, row, target(y)) } }
         }
     }
 
-    private static func lookUp(_ raw: PNG.Raw, _ colours: [Colour]) throws(FileError) -> LabelMap {
-        var table: [Colour: UInt16] = [:]
-        for (label, colour) in colours.enumerated() where table[colour] == nil { table[colour] = UInt16(label) }
-        var values = [UInt16](repeating: 0, count: raw.size.count)
-        var last: (colour: Colour, label: UInt16)?
-        guard raw.depth == 8 else { throw FileError("", "expected class colours of 8 bits a channel, got 16") }
-        for index in 0..<raw.size.count {
-            let at = index * raw.channels
-            let colour = Colour(UInt8(raw.values[at]), UInt8(raw.values[at + 1]), UInt8(raw.values[at + 2]))
-            if last?.colour != colour {
-                guard let label = table[colour] else {
-                    let place = "row \(index / raw.size.width + 1), column \(index % raw.size.width + 1)"
-                    throw FileError("", "the colour \(colour) at \(place) belongs to no class", remedy: "give that colour a class")
-                }
-                last = (colour, label)
-            }
-            values[index] = last?.label ?? 0
+    /// A function that turns a row of stored samples into class numbers.
+    private static func numbers(_ png: PNG.Header) throws -> (_ y: Int, _ row: UnsafePointer<UInt8>, _ to: UnsafeMutablePointer<UInt16>) -> Void {
+        guard png.channels == 1 else {
+            throw FileError(
+                "", "expected one class number a pixel (grey or palette), got \(png.kind)",
+                remedy: "save the labels as grey or palette PNG, or read them by colour")
         }
-        return LabelMap(size: raw.size, values: values)
+        let width = png.size.width
+        if png.depth == 16 { return { _, row, to in UnsafeMutableRawPointer(to).copyMemory(from: row, byteCount: width * 2) } }
+        return { _, row, to in for x in 0..<width { to[x] = UInt16(row[x]) } }
     }
 
     /// Height and width of a PNG or JPEG file, without decoding it.
-    public static func size(_ path: String) throws(FileError) -> Size {
-        let start = try Files.beginning(path, count: 24)
-        if let size = PNG.size(header: start) { return size }
-        guard start.starts(with: JPEG.signature) else { throw FileError(path, "expected a PNG or JPEG image, got something else") }
-        // The header comes first, but may stand behind a thumbnail and other things a camera notes.
-        if let size = try? JPEG.size(Files.beginning(path, count: headerBytes)) { return size }
-        let bytes = try Files.contents(path, limit: maximumBytes)
-        do throws(FileError) { return try JPEG.size(bytes) } catch { throw FileError(path, error.problem, remedy: error.remedy) }
+    public static func size(_ path: String) throws -> Size { try header(path).size }
+
+    /// Height and width of a PNG or JPEG file as it is stored, and how it is to be shown where that differs, without decoding it.
+    static func header(_ path: String) throws -> (size: Size, orientation: Orientation?) {
+        let start = try Files.beginning(path, count: headerBytes)
+        return try located(path) {
+            if let size = PNG.size(header: start) {
+                try size.requireReadable()
+                return (size, Orientation(start))
+            }
+            guard try !isPNG(start) else { throw FileError("", "not a usable PNG: it ends in its header", remedy: "fetch or write the file again") }
+            // The header comes first, but may stand behind a thumbnail and other things a camera notes.
+            if let size = try? JPEG.size(start) { return (size, Orientation(start)) }
+            return (try JPEG.size(try Files.contents(path, limit: maximumBytes)), Orientation(start))
+        }
     }
 
     /// Writes an image as PNG or JPEG by the ending of the name; whole or not at all.
-    public static func write(_ image: Image, to path: String) throws(FileError) {
+    public static func write(_ image: Image, to path: String) throws {
         let lower = path.lowercased()
-        do throws(FileError) {
+        try located(path) {
             if lower.hasSuffix(".png") { return try AtomicFile.write(try PNG.encode(image), to: path) }
             if lower.hasSuffix(".jpg") || lower.hasSuffix(".jpeg") { return try AtomicFile.write(try JPEG.encode(image), to: path) }
-        } catch {
-            throw FileError(path, error.problem, remedy: error.remedy)
+            throw FileError("", "expected a name that ends in .png, .jpg or .jpeg")
         }
-        throw FileError(path, "expected a name that ends in .png, .jpg or .jpeg")
     }
 
     /// Writes labels as PNG: with a palette when the classes' colours are given, else grey.
     ///
     /// With colours the palette has 256 entries, those beyond the classes black and 255 (ignore) white.
-    public static func write(_ labels: LabelMap, colours: [Colour] = [], to path: String) throws(FileError) {
+    public static func write(_ labels: LabelMap, colours: [Colour] = [], to path: String) throws {
         var palette: [(UInt8, UInt8, UInt8)] = []
         if !colours.isEmpty {
             palette = (0..<256).map { $0 < colours.count ? (colours[$0].red, colours[$0].green, colours[$0].blue) : (0, 0, 0) }
             if colours.count < 256 { palette[255] = (255, 255, 255) }
         }
-        do throws(FileError) {
-            try AtomicFile.write(try PNG.encode(labels, palette: palette), to: path)
-        } catch {
-            throw FileError(path, error.problem, remedy: error.remedy)
-        }
+        try located(path) { try AtomicFile.write(try PNG.encode(labels, palette: palette), to: path) }
     }
 
     /// Writes class numbers as a data set's evaluation wants them: a PNG whose values are the ids of the classes, with their colours as
     /// palette. `LabelMap.ignore` stays as it is.
-    /// - Throws: `FileError`; `DataError` when a label is no class.
+    /// - Throws: `FileError`; `DataError` when a label is no class, and for more classes than a label image has values for.
     public static func write(_ labels: LabelMap, as classes: [ClassInfo], to path: String) throws {
-        var ids = classes.outputIds.map(UInt16.init)
-        ids += [UInt16](repeating: LabelMap.ignore, count: max(0, Int(LabelMap.ignore) + 1 - ids.count))
-        var output = try LabelTable(classes: classes.count).classes(of: labels, source: path)
-        for index in output.values.indices { output.values[index] = ids[Int(output.values[index])] }
-        try write(output, colours: classes.palette, to: path)
+        guard classes.count <= Int(LabelMap.ignore) else {
+            throw DataError("\(path): a label image tells at most \(LabelMap.ignore) classes apart, got \(classes.count)", remedy: "write the labels as a tensor")
+        }
+        let (table, ids) = (LabelTable(classes: classes.count), classes.outputIds.map(UInt16.init))
+        let palette = classes.palette.map { ($0.red, $0.green, $0.blue) }
+        try located(path) {
+            let bytes = try PNG.encode(labels, depth: 8, palette: palette) { y, row in
+                try table.apply(to: row, width: labels.size.width, firstRow: y, source: path)
+                for x in row.indices where row[x] < ids.count { row[x] = ids[Int(row[x])] }
+            }
+            try AtomicFile.write(bytes, to: path)
+        }
+    }
+
+    /// - Throws: `FileError` without a path for what is neither PNG nor JPEG.
+    private static func isPNG(_ bytes: [UInt8]) throws -> Bool {
+        if bytes.starts(with: PNG.signature) { return true }
+        guard bytes.starts(with: JPEG.signature) else { throw FileError("", "expected a PNG or JPEG image, got something else") }
+        return false
+    }
+
+    /// Runs `body` with the file's name in its errors.
+    private static func located<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch let error as FileError {
+            throw error.path.isEmpty ? FileError(path, error.problem, remedy: error.remedy) : error
+        }
     }
 }

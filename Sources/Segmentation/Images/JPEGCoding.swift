@@ -1,66 +1,48 @@
-import CJPEG
+import CImage
 import Tensors
 
-/// JPEG files through libjpeg-turbo's TurboJPEG interface, which returns error codes and never jumps out.
+/// JPEG files through libjpeg-turbo.
 public enum JPEG {
     static let signature: [UInt8] = [0xff, 0xd8, 0xff]
 
-    /// A JPEG as RGB. Decoding uses the accurate integer DCT, whose results do not depend on the processor.
-    /// The orientation that a camera may have noted is not applied: labels know nothing of it.
-    public static func image(_ bytes: [UInt8]) throws(FileError) -> Image {
-        let decoder = try Handle(tjInitDecompress())
-        let size = try size(bytes, decoder)
-        var pixels = [UInt8](repeating: 0, count: size.count * 3)
-        // A truncated file is only a warning to the library, which makes up the rest in grey; here it is an error.
-        let flags = TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING | TJFLAG_LIMITSCANS
-        let code = tjDecompress2(
-            decoder.handle, bytes, UInt(bytes.count), &pixels, Int32(size.width), 0, Int32(size.height), Int32(TJPF_RGB.rawValue), flags)
-        guard code == 0 else { throw decoder.error("not a usable JPEG") }
-        return Image(size: size, pixels: pixels)
+    /// A JPEG as RGB; CMYK is converted as Pillow does, without a colour profile. Decoding uses the accurate integer DCT, whose results do not
+    /// depend on the processor. Stray bytes between the parts of a file are passed over, as all programs do; a file that is cut short or whose
+    /// pixels are damaged is an error, where others make up the rest in grey. The orientation that a camera may have noted is not applied
+    /// (`Orientation`).
+    public static func image(_ bytes: [UInt8]) throws -> Image {
+        try Image(size: size(bytes)) { row in try rows(bytes, row) }
+    }
+
+    /// Decodes without keeping anything: finds every damage that reading would, in less time.
+    static func verify(_ bytes: [UInt8]) throws {
+        _ = try size(bytes)
+        try rows(bytes, nil)
+    }
+
+    private static func rows(_ bytes: [UInt8], _ row: Codec.Row?) throws {
+        try Codec.decode("JPEG", row) { trellis_jpeg_read(bytes, bytes.count, $0, $1, $2) }
     }
 
     /// Height and width, without decoding.
-    static func size(_ bytes: [UInt8]) throws(FileError) -> Size { try size(bytes, try Handle(tjInitDecompress())) }
-
-    private static func size(_ bytes: [UInt8], _ decoder: Handle) throws(FileError) -> Size {
-        var (width, height, subsampling, space): (Int32, Int32, Int32, Int32) = (0, 0, 0, 0)
-        guard tjDecompressHeader3(decoder.handle, bytes, UInt(bytes.count), &width, &height, &subsampling, &space) == 0,
-            width > 0, height > 0
-        else { throw decoder.error("not a usable JPEG") }
+    /// - Throws: `FileError`, also for an image of more than `Size.mostPixels` and for one of neither 1, 3 nor 4 components.
+    static func size(_ bytes: [UInt8]) throws -> Size {
+        var (width, height, components): (UInt32, UInt32, Int32) = (0, 0, 0)
+        try Codec.check("JPEG") { trellis_jpeg_header(bytes, bytes.count, &width, &height, &components, $0) }
+        guard [1, 3, 4].contains(components) else {
+            throw FileError("", "expected a JPEG of 1 (grey), 3 or 4 (CMYK) components, got \(components)", remedy: "the file may be whole; save it as RGB")
+        }
         let size = Size(height: Int(height), width: Int(width))
-        guard size.count <= PNG.maximumPixels else { throw FileError("", "expected at most \(PNG.maximumPixels) pixels, got \(size)") }
+        try size.requireReadable()
         return size
     }
 
     /// An RGB image as JPEG without subsampling of colour.
     /// - Parameter quality: 1 to 100.
-    public static func encode(_ image: Image, quality: Int = 95) throws(FileError) -> [UInt8] {
+    public static func encode(_ image: Image, quality: Int = 95) throws -> [UInt8] {
         guard (1...100).contains(quality) else { throw FileError("", "expected a JPEG quality of 1 to 100, got \(quality)") }
-        let encoder = try Handle(tjInitCompress())
-        var bytes: UnsafeMutablePointer<UInt8>?
-        var count: UInt = 0
-        defer { tjFree(bytes) }
-        let code = tjCompress2(
-            encoder.handle, image.pixels, Int32(image.size.width), 0, Int32(image.size.height), Int32(TJPF_RGB.rawValue), &bytes, &count,
-            Int32(TJSAMP_444.rawValue), Int32(quality), TJFLAG_ACCURATEDCT)
-        guard code == 0 else { throw encoder.error("libjpeg-turbo could not encode the image") }
-        return Array(UnsafeBufferPointer(start: bytes, count: Int(count)))
-    }
-
-    /// A `tjhandle` that is destroyed with its owner.
-    private final class Handle {
-        let handle: tjhandle
-
-        init(_ handle: tjhandle?) throws(FileError) {
-            guard let handle else { throw FileError("", "libjpeg-turbo could not start") }
-            self.handle = handle
-        }
-
-        deinit { tjDestroy(handle) }
-
-        func error(_ what: String) -> FileError {
-            let reason = tjGetErrorStr2(handle).map { String(cString: $0) } ?? "unknown error"
-            return FileError("", "\(what): \(reason)", remedy: "write or fetch the file again")
+        let size = image.size
+        return try Codec.encode("JPEG", stride: size.width * 3, { y, samples in image.copy(row: y, to: samples) }) {
+            trellis_jpeg_write(UInt32(size.width), UInt32(size.height), Int32(quality), $0, $1, &$2, &$3, $4)
         }
     }
 }

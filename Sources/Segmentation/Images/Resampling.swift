@@ -1,36 +1,47 @@
+import Tensors
+
 extension Image {
     /// The image made smaller: each new pixel is the average of the area it covers.
     ///
     /// Weights are whole numbers (parts of `height` and `width`), so the result is exact and the same everywhere.
-    public func reduced(to target: Size) -> Image {
+    /// - Throws: `FileError` when there is not the memory; `Interrupted`.
+    public func reduced(to target: Size) throws -> Image {
         if target == size { return self }
         let rows = coverage(from: size.height, to: target.height)
         let columns = coverage(from: size.width, to: target.width)
-        var pixels = [UInt8](repeating: 0, count: target.count * 3)
         // In units where an old pixel is `target` long and a new one `size` long.
         let area = UInt64(size.height) * UInt64(size.width)
-        self.pixels.withUnsafeBufferPointer { source in
-            for y in 0..<target.height {
-                for x in 0..<target.width {
-                    var (red, green, blue) = (area / 2, area / 2, area / 2)
-                    for row in rows[y].first...rows[y].last {
-                        let tall = rows[y].weight(row)
-                        for column in columns[x].first...columns[x].last {
-                            let weight = tall * columns[x].weight(column)
-                            let at = (row * size.width + column) * 3
-                            red += weight * UInt64(source[at])
-                            green += weight * UInt64(source[at + 1])
-                            blue += weight * UInt64(source[at + 2])
-                        }
-                    }
-                    let to = (y * target.width + x) * 3
-                    pixels[to] = UInt8(red / area)
-                    pixels[to + 1] = UInt8(green / area)
-                    pixels[to + 2] = UInt8(blue / area)
+        var line = [UInt8](repeating: 0, count: target.width * 3)
+        return try pixels.withUnsafeBufferPointer { source in
+            try Image(size: target) { row in
+                for y in 0..<target.height {
+                    try checkInterrupt()
+                    line.withUnsafeMutableBufferPointer { average(source, rows[y], columns, area, into: $0) }
+                    try line.withUnsafeBufferPointer { line in if let start = line.baseAddress { try row(y, start) } }
                 }
             }
         }
-        return Image(size: target, pixels: pixels)
+    }
+
+    private func average(
+        _ source: UnsafeBufferPointer<UInt8>, _ row: Span, _ columns: [Span], _ area: UInt64, into line: UnsafeMutableBufferPointer<UInt8>
+    ) {
+        for (x, span) in columns.enumerated() {
+            var (red, green, blue) = (area / 2, area / 2, area / 2)
+            for y in row.first...row.last {
+                let tall = row.weight(y)
+                for column in span.first...span.last {
+                    let weight = tall * span.weight(column)
+                    let at = (y * size.width + column) * 3
+                    red += weight * UInt64(source[at])
+                    green += weight * UInt64(source[at + 1])
+                    blue += weight * UInt64(source[at + 2])
+                }
+            }
+            line[3 * x] = UInt8(red / area)
+            line[3 * x + 1] = UInt8(green / area)
+            line[3 * x + 2] = UInt8(blue / area)
+        }
     }
 
     /// The old pixels that a new one covers: all but the first and last are covered whole.
@@ -59,14 +70,18 @@ extension Image {
 
 extension LabelMap {
     /// The map at another size: each new pixel has the label of the old one under its centre.
-    public func nearest(to target: Size) -> LabelMap {
+    /// - Throws: `FileError` when there is not the memory; `Interrupted`.
+    public func nearest(to target: Size) throws -> LabelMap {
         if target == size { return self }
         let columns = (0..<target.width).map { (2 * $0 + 1) * size.width / (2 * target.width) }
-        var values = [UInt16](repeating: 0, count: target.count)
-        for y in 0..<target.height {
-            let row = (2 * y + 1) * size.height / (2 * target.height) * size.width
-            for x in 0..<target.width { values[y * target.width + x] = self.values[row + columns[x]] }
+        return try values.withUnsafeBufferPointer { source in
+            try LabelMap(size: target) { line in
+                for y in 0..<target.height {
+                    try checkInterrupt()
+                    let (row, to) = ((2 * y + 1) * size.height / (2 * target.height) * size.width, line(y))
+                    for x in columns.indices { to[x] = source[row + columns[x]] }
+                }
+            }
         }
-        return LabelMap(size: target, values: values)
     }
 }

@@ -1,3 +1,6 @@
+import CKernels
+import Tensors
+
 /// Where a scene is painted, back to front: three by three points a pixel, each with a colour and a class.
 ///
 /// A pixel's colour is the average of its points (so edges are smooth), its label the class of the point at its centre.
@@ -11,8 +14,13 @@ final class Canvas {
     private let rows: Int
     private var tones: [Tone]
     private var labels: [UInt8]
+    /// Whether Ctrl-C was seen: what is painted afterwards has gaps, also when whoever reacts to it has done so already.
+    private var isInterrupted = false
 
-    init(size: Size) {
+    /// - Throws: `FileError` when there is not the memory.
+    init(size: Size) throws {
+        let points = size.count * Canvas.points * Canvas.points
+        try Room.ask(points * (MemoryLayout<Tone>.stride + 1), for: "painting a scene of \(size)")
         self.size = size
         columns = size.width * Canvas.points
         rows = size.height * Canvas.points
@@ -45,6 +53,7 @@ final class Canvas {
         tones.withUnsafeMutableBufferPointer { tones in
             labels.withUnsafeMutableBufferPointer { labels in
                 for row in area.rows {
+                    guard goesOn() else { return }
                     for column in area.columns {
                         let place = ((Double(column) + 0.5) * area.step - half, (Double(row) + 0.5) * area.step)
                         guard let point = shader(place.0, place.1) else { continue }
@@ -63,6 +72,7 @@ final class Canvas {
         let half = halfWidth
         tones.withUnsafeMutableBufferPointer { tones in
             for row in area.rows {
+                guard goesOn() else { return }
                 for column in area.columns {
                     tones[row * columns + column] *= shader((Double(column) + 0.5) * area.step - half, (Double(row) + 0.5) * area.step)
                 }
@@ -75,6 +85,7 @@ final class Canvas {
     func fill(above bottom: Double, label: UInt8, _ shader: (_ u: Double, _ v: Double) -> Tone) {
         let half = halfWidth
         for y in 0..<min(size.height, index(bottom / pixel + 1, rows)) {
+            guard goesOn() else { return }
             for x in 0..<size.width {
                 let tone = shader((Double(x) + 0.5) * pixel - half, (Double(y) + 0.5) * pixel)
                 for row in y * Canvas.points..<(y + 1) * Canvas.points {
@@ -87,17 +98,25 @@ final class Canvas {
         }
     }
 
+    /// False once Ctrl-C was pressed.
+    private func goesOn() -> Bool {
+        if trellis_interrupt_pending() { isInterrupted = true }
+        return !isInterrupted
+    }
+
     /// `position` as an index of 0 to `limit`, whatever its size.
     private func index(_ position: Double, _ limit: Int) -> Int {
         position >= Double(limit) ? limit : position > 0 ? Int(position) : 0
     }
 
     /// The picture: averaged, with a little noise of the sensor, in 8 bits. Labels beyond the last class become the last.
-    func sample(noise: Noise, classes count: Int) -> Sample {
+    /// - Throws: `Interrupted`.
+    func sample(noise: Noise, classes count: Int) throws -> Sample {
         var pixels = [UInt8](repeating: 0, count: size.count * 3)
         var classes = [UInt16](repeating: 0, count: size.count)
         let (side, middle) = (Canvas.points, Canvas.points / 2)
         for y in 0..<size.height {
+            guard goesOn() else { throw Interrupted() }
             for x in 0..<size.width {
                 var sum = Tone(grey: 0)
                 for row in 0..<side {

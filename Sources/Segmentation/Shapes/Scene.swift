@@ -30,9 +30,10 @@ struct Scene {
     let concrete: Tone
     let wet: Bool
 
-    init(_ start: Draw, size: Size, classes: Int) {
+    /// - Throws: `FileError` when there is not the memory.
+    init(_ start: Draw, size: Size, classes: Int) throws {
         draw = start
-        canvas = Canvas(size: size)
+        canvas = try Canvas(size: size)
         self.classes = classes
         noise = Noise(seed: draw.next())
         horizon = draw.between(0.36, 0.54)
@@ -111,7 +112,8 @@ struct Scene {
     }
 
     /// Everything, back to front.
-    mutating func painted() -> Sample {
+    /// - Throws: `Interrupted`.
+    mutating func painted() throws -> Sample {
         paintSky()
         paintSkyline()
         paintGround()
@@ -122,7 +124,7 @@ struct Scene {
         for thing in things { thing.shadow?(self) }
         things.sort { $0.depth > $1.depth }
         for thing in things { thing.paint(self) }
-        return canvas.sample(noise: Noise(seed: noise.seed ^ Draw.Purpose.noise.rawValue), classes: classes)
+        return try canvas.sample(noise: Noise(seed: noise.seed ^ Draw.Purpose.noise.rawValue), classes: classes)
     }
 
     /// Something that stands on the ground, with the distance that decides what hides it.

@@ -11,7 +11,7 @@
 /// Scene `i` depends on the seed, `i`, the size and the number of classes, on nothing else.
 public struct Shapes: DataSet {
     public static let maximumClasses = ShapesClass.allCases.count
-    /// Scenes of a set: loaders keep an order of all of them.
+    /// An order of them is drawn in each epoch.
     public static let maximumImages = 1 << 20
     public let count: Int
     public let classes: [ClassInfo]
@@ -19,7 +19,7 @@ public struct Shapes: DataSet {
     public let seed: UInt64
 
     /// - Parameters:
-    ///   - images: number of scenes.
+    ///   - images: number of scenes, up to `maximumImages`.
     ///   - size: at least 16x16.
     ///   - classes: 2 to 12.
     /// - Throws: `DataError` when a number is out of its range.
@@ -46,7 +46,10 @@ public struct Shapes: DataSet {
     public func sample(_ index: Int) throws -> Sample {
         precondition((0..<count).contains(index), "no such sample")
         let draw = Draw(seed: seed, stream: Draw.Purpose.scene.rawValue, UInt64(index))
-        var scene = Scene(draw, size: size, classes: classes.count)
-        return scene.painted()
+        var scene = try Scene(draw, size: size, classes: classes.count)
+        return try scene.painted()
     }
+
+    /// Scenes are made, not read.
+    public func verifyImage(_ index: Int) throws {}
 }

@@ -107,7 +107,7 @@ final class MalformedFileTests: XCTestCase {
         refused(safetensors("{\"\u{1}\":1}", data: 0), "safetensors", "control character")
         refused(safetensors(String(repeating: "{\"a\":", count: 500), data: 0), "safetensors", "levels of nesting")
         refused([4, 0, 0, 0, 0, 0, 0, 0] + Array("{\"".utf8) + [0xff, 0xfe], "safetensors", "not valid JSON")
-        check(tensor("a", "[2]", "[0,8]") + "," + tensor("a", "[2]", "[8,16]"), data: 16, "occurs twice")
+        check(tensor("a", "[2]", "[0,8]") + "," + tensor("a", "[2]", "[8,16]"), data: 16, "every key once")
         check(tensor("a", "[2]", "[0,8]") + "," + tensor("b", "[2]", "[4,12]"), data: 12, "overlaps")
         check(tensor("a", "[2]", "[0,8]") + "," + tensor("b", "[2]", "[0,8]"), data: 8, "overlaps")
         check(tensor("a", "[2]", "[0,8]") + "," + tensor("b", "[2]", "[12,20]"), data: 20, "gap")
