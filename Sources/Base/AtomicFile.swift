@@ -215,11 +215,19 @@ public final class AtomicFile {
                 if errno == EEXIST { continue }
                 throw failure("cannot give the file its name", errno)
             }
-            guard rename(beside, target) != 0 else { return }
+            if rename(beside, target) == 0 { return removeLeftover() }
             let code = errno
             unlink(beside)
             throw failure("cannot give the file its name", code)
         }
+    }
+
+    /// Takes away what a killed writer left that went through `temporary`.
+    private func removeLeftover() {
+        let left = open(temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        guard left >= 0 else { return }
+        if flock(left, LOCK_EX | LOCK_NB) == 0 { unlink(temporary) }
+        close(left)
     }
 
     private func abandon() {

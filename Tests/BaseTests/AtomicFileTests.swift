@@ -48,9 +48,10 @@ final class AtomicFileTests: TemporaryDirectoryTestCase {
         XCTAssertEqual(names, ["a"])
     }
 
-    /// What a killed program left where files have names from the start is taken over by the next write.
-    func testWhatAKilledWriterLeftIsTakenOver() throws {
-        AtomicFile.prefersNoName = false
+    /// What a killed program left where files have names from the start goes with the next write.
+    func testWhatAKilledWriterLeftGoes() throws { try bothWays { try whatAKilledWriterLeftGoes() } }
+
+    private func whatAKilledWriterLeftGoes() throws {
         try "half".write(toFile: path(".a.tmp"), atomically: false, encoding: .utf8)
         try AtomicFile.write("new".utf8, to: path("a"))
         XCTAssertEqual(contents("a"), "new")

@@ -20,7 +20,7 @@ enum ModelFileBindings {
         let network: Module = try call.this()
         let path: String = try call.get(1)
         if isFile(path) {
-            try Tensor.save(network.state(), to: path)
+            try Tensor.save(network.state(), checksums: true, to: path)
         } else {
             guard let card = try ModelCards.card(of: network) else {
                 throw call.bad(

@@ -33,7 +33,7 @@ enum TrainingDirectory {
         if let card = try ModelCards.card(of: network) {
             try ModelDirectory(path).write(network.state(), card)
         } else {
-            try Tensor.save(network.state(), to: path + ".safetensors")
+            try Tensor.save(network.state(), checksums: true, to: path + ".safetensors")
         }
     }
 }

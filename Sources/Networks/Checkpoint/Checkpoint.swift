@@ -68,7 +68,7 @@ public struct Checkpoint {
             .init("random", .object([.init("seed", .string(String(random.seed))), .init("draws", .string(String(random.draws)))])),
         ])
         let tensors = parts.flatMap { name, part in part.tensors.map { (name: name + "/" + $0.name, tensor: $0.tensor) } }
-        try Tensor.save(tensors, metadata: [Checkpoint.key: document.text()], to: path)
+        try Tensor.save(tensors, metadata: [Checkpoint.key: document.text()], checksums: true, to: path)
     }
 
     private func requireEnding(_ path: String) throws {
@@ -77,7 +77,7 @@ public struct Checkpoint {
 
     /// - Throws: `FileError` for a file that cannot be read, `CheckpointError` for one that is no checkpoint or of a later version.
     public init(reading path: String) throws {
-        let (arrays, metadata) = try SafeTensors.read(path)
+        let (arrays, metadata) = try SafeTensors.read(path, expectsChecksums: true)
         guard let text = metadata[Checkpoint.key] else { throw CheckpointError("\(path): tensors, but no checkpoint: checkpoint.save did not write it") }
         let document: JSONValue
         do { document = try JSONValue.parse(text.utf8) } catch { throw CheckpointError("\(path): the checkpoint is damaged: \(error.problem)") }

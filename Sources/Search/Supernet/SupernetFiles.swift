@@ -25,7 +25,7 @@ extension Supernet {
     /// Writes parameters and running statistics with the configuration.
     /// - Parameter path: ends in .safetensors.
     public func save(to path: String) throws {
-        try Tensor.save(state(), metadata: configuration, to: path)
+        try Tensor.save(state(), metadata: configuration, checksums: true, to: path)
     }
 
     /// Reads what `save` wrote, or the parameters of a golden file (`param.` before the names; edges whose state is absent may be there).
