@@ -53,6 +53,7 @@ final class ModelRecord {
             .init("step", .integer(row.step)), .init("steps", .integer(trainer.options.steps)), .init("loss", .number(row.loss)),
             .init("settings", .object(trainer.settings.map { .init($0.name, .string($0.value)) })),
         ]
+        if let identity = trainer.identity { training.append(.init("run", .string(identity))) }
         result = []
         if let validation = trainer.validation, let miou = row.meanIoU, let accuracy = row.accuracy {
             result = [.init("data", .string(validation.name)), .init("miou", .number(miou)), .init("accuracy", .number(accuracy))]

@@ -52,7 +52,7 @@ enum ModelFileBindings {
         example: "local net = nas.trellis{layers = 3}:random{seed = 1}:network{filters = 2, classes = 4, aspp = 8}\nprint(net:card().network.classes)  --> 4"
     ) { call in
         guard let card = try ModelCards.card(of: call.this()) else { return call.pushNil() }
-        return call.push(try CheckpointValues.value(JSONValue.parse(card.json.utf8)))
+        return call.push(try PlainValue(JSONValue.parse(card.json.utf8)))
     }
 
     static let network = Binding(

@@ -59,6 +59,16 @@ public struct Checkpoint {
         parts.append((name, try object.checkpointPart()))
     }
 
+    /// - Throws: `CheckpointError` when an object holds NaN or infinity: from such a checkpoint nothing can go on.
+    public func requireFinite() throws {
+        for (name, part) in parts {
+            for (path, tensor) in part.tensors {
+                guard let found = try tensor.nonFinite() else { continue }
+                throw CheckpointError("'\(name)': \(path) holds \(found); the checkpoint is not written, one before it stays")
+            }
+        }
+    }
+
     /// Writes the file whole or not at all: beside its name, synced, renamed.
     public func write(to path: String) throws {
         try requireEnding(path)

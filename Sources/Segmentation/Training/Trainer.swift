@@ -19,6 +19,8 @@ public final class Trainer {
     public internal(set) var best: [Module.Named]?
     /// Steps done.
     public internal(set) var done = 0
+    /// What tells the run from others, from its first step on; nil before, and of a run that was begun before runs had one.
+    public internal(set) var identity: String?
 
     /// Called after each step with the number of steps done and its loss.
     public var onStep: (Int, Double) throws -> Void = { _, _ in }
@@ -36,6 +38,8 @@ public final class Trainer {
 
     let optimiser: Optimiser
     let loader: BatchLoader
+    /// Fingerprints of the images that it learns from and that it is measured on.
+    let images: (training: String, validation: String)
     /// Seed and number of draws of what dropout and the like drop.
     var random: (seed: UInt64, draws: UInt64)
     private let step: TrainingStep
@@ -72,6 +76,7 @@ public final class Trainer {
                 throw DataError("\(data.name) has \(data.classes.count) classes, the validation set \(validation.name) has \(validation.classes.count)")
             }
         }
+        images = (try data.fingerprint(), try validation?.fingerprint() ?? "none")
         segmenter = try Segmenter(network, segmentation ?? SegmentationOptions(normalisation: options.augmentation.normalisation))
         validationBatch = max(1, options.batch / options.accumulate)
         if let dropPath = options.dropPath {
@@ -107,6 +112,7 @@ public final class Trainer {
             (RandomState.global.seed, RandomState.global.draws) = outside
             optimiser.zeroGrad()
         }
+        if done == 0 { identity = try newIdentity() }
         var (sum, count) = (0.0, 0)
         while !history.isFinished {
             let loss = try oneStep()

@@ -1,5 +1,4 @@
 import Base
-import CZlib
 
 /// Checksums of checkpoints and model files, so that a file that has changed on its way is an error and not another network.
 ///
@@ -10,14 +9,6 @@ enum SafeTensorsChecksums {
     static let key = "trellis.crc32"
     private static let unknown = "00000000"
 
-    static func crc32(_ bytes: UnsafeRawPointer, count: Int) -> UInt32 {
-        UInt32(truncatingIfNeeded: crc32_z(0, bytes.assumingMemoryBound(to: UInt8.self), count))
-    }
-
-    private static func crc32(_ bytes: [UInt8]) -> UInt32 {
-        bytes.withUnsafeBytes { raw in raw.baseAddress.map { crc32($0, count: raw.count) } ?? 0 }
-    }
-
     private static func digits(_ sum: UInt32) -> String {
         let text = String(sum, radix: 16)
         return String(repeating: "0", count: 8 - text.count) + text
@@ -27,13 +18,13 @@ enum SafeTensorsChecksums {
 
     /// What the metadata holds until the header is complete.
     static func text(_ arrays: [NamedArray]) -> String {
-        ([unknown] + arrays.map { digits(crc32($0.buffer.pointer, count: $0.buffer.byteCount)) }).joined(separator: " ")
+        ([unknown] + arrays.map { digits(Checksum.crc32($0.buffer.pointer, count: $0.buffer.byteCount)) }).joined(separator: " ")
     }
 
     /// Puts the header's own sum into its place.
     static func seal(_ header: inout [UInt8]) {
         guard let place = place(in: header) else { return }
-        header.replaceSubrange(place, with: Array(digits(crc32(header)).utf8))
+        header.replaceSubrange(place, with: Array(digits(Checksum.crc32(header)).utf8))
     }
 
     /// Where the header's own sum stands. In a string of the header the quotes would have backslashes before them.
@@ -62,7 +53,7 @@ enum SafeTensorsChecksums {
         if let place = place(in: header) {
             var plain = header
             plain.replaceSubrange(place, with: Array(unknown.utf8))
-            guard crc32(plain) == sums[0] else { throw damaged("the header") }
+            guard Checksum.crc32(plain) == sums[0] else { throw damaged("the header") }
         }
         return Array(sums.dropFirst())
     }
@@ -75,7 +66,7 @@ enum SafeTensorsChecksums {
     }
 
     static func check(_ buffer: Buffer, _ sum: UInt32) throws(FileError) {
-        guard crc32(buffer.pointer, count: buffer.byteCount) == sum else { throw damaged("the data") }
+        guard Checksum.crc32(buffer.pointer, count: buffer.byteCount) == sum else { throw damaged("the data") }
     }
 
     private static func damaged(_ what: String) -> FileError {
