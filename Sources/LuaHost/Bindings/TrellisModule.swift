@@ -8,12 +8,12 @@ enum TrellisModule {
     static let version = "0.1.0"
 
     static let module = LuaModule(
-        "trellis", summary: "The host itself: compiled functions, profiles, threads, memory, version.", types: [CompiledFunction.objectType, ProfileObject.objectType], bindings: bindings,
+        "trellis", summary: "The host itself: compiled functions, profiles, checks of numbers, threads, memory, version.", types: [CompiledFunction.objectType, ProfileObject.objectType], bindings: bindings,
         constants: [
             Constant("version", .string, "Version of the host.") { $0.push(version) },
         ])
 
-    static let bindings = [compile, ProfileObject.binding, TensorHistory.noGrad("trellis"), threads, memory]
+    static let bindings = [compile, ProfileObject.binding, NumberCheckBinding.binding, TensorHistory.noGrad("trellis"), threads, memory]
 
     private static let compile = Binding(
         module: "trellis", name: "compile", parameters: [Argument("f", .function, "of tensors and plain values")], returns: [Returns(.object("compiled"))],

@@ -144,12 +144,29 @@ extension Supernet {
     ///
     /// The gradients can be read until the next computation that runs as a plan; `gradients` gives lasting ones.
     /// - Returns: the loss before the step.
+    /// - Throws: `TensorError` when the loss or its gradient is NaN or infinite, with the place where it began; the parameters are as they were.
     @discardableResult
     public func step(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
-        let loss = try plan(optimiser)([images, labels])
-        try optimiser.step()
+        let drawn = RandomState.global.draws
+        let loss = try plan(optimiser)([images, labels])[0]
+        let value = try loss.item()
+        guard value.isFinite else { throw try failure("the loss is \(value.isNaN ? "nan" : "\(value)")", optimiser, images, labels, drawn) }
+        do { try optimiser.step(requiresFinite: true) } catch is NonFiniteGradient {
+            throw try failure("the gradient is not finite", optimiser, images, labels, drawn)
+        }
         Plan.spendGradients()
-        return loss[0]
+        return loss
+    }
+
+    /// - Parameter drawn: random numbers drawn before the step.
+    private func failure(_ what: String, _ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor, _ drawn: UInt64) throws -> TensorError {
+        let now = RandomState.global.draws
+        RandomState.global.draws = drawn
+        defer { RandomState.global.draws = now }
+        let place = try whereNotFinite(given: [("the images", images)]) { _ = try gradients(optimiser, images, labels) }
+        optimiser.zeroGrad()
+        return TensorError(
+            "step", "\(what) at step \(optimiser.steps + 1) of \(optimiser.rule.rawValue): \(place); lower the learning rate, or clip the gradient")
     }
 
     /// Loss and gradients of an optimiser's parameters without the update.

@@ -102,7 +102,8 @@ public final class Trainer {
     }
 
     /// Trains until all steps are done, or validations get no better.
-    /// - Throws: `DataError` when the loss is no number any more; what files and the closures throw.
+    /// - Throws: `DataError` when the loss, its gradient or the weights are not finite any more, with the place where it began; what files and the
+    ///   closures throw.
     @discardableResult
     public func run() throws -> TrainingHistory {
         let outside = (RandomState.global.seed, RandomState.global.draws)
@@ -131,17 +132,46 @@ public final class Trainer {
         optimiser.rate = options.rate(done)
         optimiser.zeroGrad()
         let batch = try loader.next()
-        let loss = try step(Tensor(batch.imageArray), Tensor(batch.labelArray))
-        guard loss.isFinite else {
-            throw DataError("the loss is \(loss) at step \(done + 1)", remedy: "lower the learning rate, clip the gradient or warm up")
+        let (images, labels) = (Tensor(batch.imageArray), Tensor(batch.labelArray))
+        let drawn = RandomState.global.draws
+        let loss = try step(images, labels)
+        guard loss.isFinite else { throw try failure("the loss is \(loss.isNaN ? "nan" : "\(loss)")", images, labels, drawn) }
+        do { try optimiser.step(requiresFinite: true) } catch is NonFiniteGradient {
+            throw try failure("the loss is \(Decimals.significant(loss, 4)), its gradient not finite", images, labels, drawn)
         }
-        try optimiser.step()
         done += 1
         return loss
     }
 
+    /// The error of a step that came out NaN or infinite, with the place where it began.
+    /// - Parameter drawn: random numbers drawn before the step.
+    private func failure(_ what: String, _ images: Tensor, _ labels: Tensor, _ drawn: UInt64) throws -> DataError {
+        optimiser.zeroGrad()
+        let now = RandomState.global.draws
+        RandomState.global.draws = drawn
+        defer { RandomState.global.draws = now }
+        let place = try network.whereNotFinite(given: step.given(images, labels)) {
+            _ = try step(images, labels)
+            optimiser.zeroGrad()
+        }
+        return diverged("\(what) at step \(done + 1): \(place)")
+    }
+
+    private func diverged(_ what: String) -> DataError {
+        let kept = history.rows.last.flatMap { row in checkpointPath.map { "\($0) of step \(row.step) is kept; " } } ?? ""
+        return DataError(what, remedy: kept + "lower the learning rate, clip the gradient or warm up")
+    }
+
+    /// A network that is not finite any more is not written over one that is: the last step of all may be what spoilt it.
+    private func checkFinite() throws {
+        for (name, tensor) in network.state() {
+            if let numbers = try tensor.nonFinite() { throw diverged("after step \(done) \(name) holds \(numbers)") }
+        }
+    }
+
     /// A row of the history, with all that is kept on the occasion.
     private func record(loss: Double) throws {
+        try checkFinite()
         var row = TrainingHistory.Row(
             step: done, epoch: Double(done) / Double(loader.batchesPerEpoch), rate: optimiser.rate, loss: loss, meanIoU: nil, accuracy: nil)
         if let validation {

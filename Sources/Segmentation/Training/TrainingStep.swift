@@ -49,6 +49,9 @@ final class TrainingStep {
         return loss
     }
 
+    /// The tensors that `callAsFunction` computes from, by name, for messages.
+    func given(_ images: Tensor, _ labels: Tensor) -> [Module.Named] { [("the images", images)] + (weights.map { [("the class weights", $0)] } ?? []) }
+
     /// Sum of the class weights of the pixels that count.
     private func weight(_ labels: Tensor) throws -> Double {
         let weights = try self.weights?.floats()

@@ -9,6 +9,7 @@ extension Operation {
         try checkInterrupt()
         if let promise = inputs.first(where: \.isSymbolic) { _ = try promise.storage(for: name) }
         let output = try view(of: inputs, shape) ?? timed(inputs, shape, dtype)
+        if let check = NumberCheck.current { try check.look(at: output, of: self, inputs) }
         if GradientMode.isEnabled, dtype == .float32, inputs.contains(where: \.requiresGrad) {
             if case .detach = self { return output }
             output.node = Node(self, inputs, scope: PlanProfile.current == nil ? "" : ModulePath.text)

@@ -3,7 +3,7 @@
 /// What happens inside (derivatives, gradients that `backward` leaves at parameters, running statistics, an optimiser's step at the end) happens
 /// at every call. What the function reads besides tensors is fixed when it is recorded.
 public final class Compiled {
-    private let body: ([Tensor]) throws -> [Tensor]
+    let body: ([Tensor]) throws -> [Tensor]
     private var plans: [Key: [Entry]] = [:]
 
     private struct Key: Hashable {
@@ -52,6 +52,7 @@ public final class Compiled {
 
     /// The plan for arguments of these shapes, made when there is none yet.
     public func plan(for arguments: [Tensor], context: Int = 0) throws -> Plan {
+        if let check = NumberCheck.current { try look(check, arguments) }
         let key = Key(shapes: arguments.map(\.shape), dtypes: arguments.map(\.dtype), optimises: Plan.optimises, recomputation: recomputation, context: context)
         if let entry = plans[key]?.first(where: { $0.holds() }) { return entry.plan }
         let recording = Recording()
