@@ -38,7 +38,7 @@ let package = Package(
         .target(name: "CImage", dependencies: ["CPNG"], linkerSettings: [.linkedLibrary("png")]),
         .target(name: "Segmentation", dependencies: ["Base", "Networks", "Tensors", "CImage", "CJPEG"]),
         .target(name: "Figures", dependencies: ["Base", "CCairo"]),
-        .target(name: "Search", dependencies: ["Networks", "Tensors"]),
+        .target(name: "Search", dependencies: ["Base", "Networks", "Tensors"]),
         // The way out: networks as ONNX files. The .proto is what Format/onnx.pb.swift was generated from.
         .target(
             name: "ONNX", dependencies: ["Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
@@ -63,11 +63,11 @@ let package = Package(
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], exclude: ["Golden"]),
         .testTarget(name: "BaseTests", dependencies: ["Base"]),
-        .testTarget(name: "TensorsTests", dependencies: ["Kernels", "Tensors"], exclude: ["Files/Fixtures"]),
+        .testTarget(name: "TensorsTests", dependencies: ["Base", "Kernels", "Tensors"], exclude: ["Files/Fixtures"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
         .testTarget(name: "SegmentationTests", dependencies: ["Kernels", "Tensors", "Networks", "Segmentation"], exclude: ["Fixtures"]),
         .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
-        .testTarget(name: "SearchTests", dependencies: ["Kernels", "Tensors", "Networks", "Search"], exclude: ["Fixtures"]),
+        .testTarget(name: "SearchTests", dependencies: ["Base", "Kernels", "Tensors", "Networks", "Search"], exclude: ["Fixtures"]),
         .testTarget(name: "ONNXTests", dependencies: ["Tensors", "Networks", "ONNX"]),
         .testTarget(name: "LuaHostTests", dependencies: ["CKernels", "CLua", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
     ],

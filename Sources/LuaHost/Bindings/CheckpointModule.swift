@@ -62,7 +62,7 @@ enum CheckpointModule {
             A checkpoint is one safetensors file: tensors as NAME/PATH, the rest as JSON in its metadata. It holds modules (with running statistics), optimisers \
             (moments, counters, settings), loaders (where they stand), tensors, plain values, and the stream of `tensor.manual_seed`.
             """,
-        bindings: [save, load])
+        bindings: [save, load, identity])
 
 
     private static let save = Binding(
@@ -130,6 +130,19 @@ enum CheckpointModule {
         for (name, value) in values { add(name, value) }
         for (name, part) in tensors { if let tensor = part.tensors.first?.tensor { add(name, tensor) } }
         return 1
+    }
+
+    private static let identity = Binding(
+        module: "checkpoint", name: "identity", parameters: [Argument("values", .any, "plain values: the settings of a run; or a string")],
+        returns: [Returns(.string, "sixteen hexadecimal digits")], summary: "A number that tells a run from others: equal values have the same.",
+        detail: "A run makes it when it begins and keeps it in its files, so that files of different runs are not taken together. `fit` does so itself: its checkpoint has it as "
+            + "`run`, and its networks' cards.",
+        example: "print(checkpoint.identity{seed = 1} == checkpoint.identity{seed = 1}, checkpoint.identity{seed = 1} == checkpoint.identity{seed = 2})  --> true\tfalse"
+    ) { call in
+        let value: PlainValue = try call.get(1)
+        let json = try value.json("values")
+        if case .string(let text) = json { return call.push(try RunIdentity.make(text)) }
+        return call.push(try RunIdentity.make(json.text()))
     }
 
     private enum Content {

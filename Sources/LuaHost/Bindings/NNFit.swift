@@ -50,7 +50,7 @@ enum FitBinding {
         Option("resume", .boolean, default: false, "go on with the run in out; without one, begin"),
         Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
         Option("each", .function, "called with each row of the history"),
-        Option("note", .table, "plain values that the checkpoint keeps: checkpoint.load(PATH).note"),
+        Option("note", .table, "plain values that the checkpoint keeps (checkpoint.load(PATH).note), and the networks' cards (net:card().training.note)"),
     ] + DataNormalisation.options
 
     private static func run(_ call: Call) throws -> Int {

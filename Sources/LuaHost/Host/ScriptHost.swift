@@ -9,6 +9,8 @@ public final class ScriptHost {
     public let registry: Registry
     private(set) var state: LuaThread?
     private var functions: [NativeFunction] = []
+    /// What the program says instead of a trace when Ctrl-C ends its script.
+    var interruptText: String?
 
     /// The thread on which Lua runs at this moment; nil once the state is closed.
     var thread: LuaThread? {

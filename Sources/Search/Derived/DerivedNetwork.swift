@@ -13,6 +13,9 @@ public struct DerivedOptions: Hashable, Sendable {
     public var batchNormMomentum: Float = 0.1
     /// The released code's.
     public var batchNormEpsilon: Float = 1e-3
+    /// How far the taps of the ASPP's first atrous branch look, in pixels (the next look twice and three times as far); nil for the reach of
+    /// the architecture's heads, published 96.
+    public var headReach: Int?
     /// Probability with which the last cell drops a path at the end of training; see `DerivedNetwork.dropPath`.
     public var dropPath = 0.0
 
@@ -28,6 +31,7 @@ public struct DerivedOptions: Hashable, Sendable {
         try check((1...65_536).contains(filters), "filters", "1 to 65536", filters, "the paper has 20, 32 and 48")
         try check((2...65_536).contains(classes), "classes", "2 or more", classes, "give the data set's number of classes")
         try widths.validate()
+        try check(headReach.map { (1...65_536).contains($0) } ?? true, "head_reach", "1 to 65536", headReach ?? 0)
         try check((0...1).contains(batchNormMomentum), "momentum", "0 to 1", batchNormMomentum)
         try check(batchNormEpsilon > 0 && batchNormEpsilon.isFinite, "eps", "above 0", batchNormEpsilon)
         try check(dropPath >= 0 && dropPath < 1, "drop_path", "a probability in [0, 1)", dropPath)
@@ -66,7 +70,7 @@ public final class DerivedNetwork: Module, DropPathScheduling {
         self.architecture = architecture
         self.options = options
         self.seed = seed
-        let layout = DerivedLayout(architecture, filters: options.filters, widths: options.widths)
+        let layout = DerivedLayout(architecture, filters: options.filters, widths: options.widths, reach: options.headReach)
         self.layout = layout
         let before = (RandomState.global.seed, RandomState.global.draws)
         (RandomState.global.seed, RandomState.global.draws) = (seed, 0)
@@ -82,6 +86,9 @@ public final class DerivedNetwork: Module, DropPathScheduling {
         decoder = try DerivedDecoder(layout, options)
         dropPath = options.dropPath
     }
+
+    /// How far the taps of the ASPP's first atrous branch look, in pixels.
+    public var headReach: Int { options.headReach ?? architecture.space.headReach }
 
     public override var kind: String { "network" }
     public override var details: String {
@@ -163,12 +170,15 @@ public final class DerivedNetwork: Module, DropPathScheduling {
 extension DerivedNetwork: CheckpointIdentified {
     public var checkpointIdentity: [(name: String, value: String)] {
         let w = options.widths
-        return [
+        var identity: [(name: String, value: String)] = [
             ("path", architecture.path.map(String.init).joined(separator: " ")),
             ("cell", architecture.cell.branches.map(\.description).joined(separator: " ")),
             ("strides", architecture.space.strides.map(String.init).joined(separator: " ")),
             ("filters", "\(options.filters)"), ("classes", "\(options.classes)"),
             ("widths", "\(w.stem) \(w.stemOutput) \(w.aspp) \(w.lowLevel) \(w.decoder)"),
         ]
+        // Checkpoints say nothing of the published reach, as those of before there was another.
+        if headReach != SpaceOptions.publishedHeadReach { identity.append(("head_reach", "\(headReach)")) }
+        return identity
     }
 }

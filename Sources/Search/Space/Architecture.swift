@@ -5,26 +5,34 @@ public struct SpaceSummary: Hashable, Sendable {
     public var filters: Int
     public var blocks: Int
     public var operators: [String]
+    /// How far the heads' atrous taps looked in the search, in pixels: `SpaceOptions.headReach`. The derived network's ASPP follows it.
+    public var headReach: Int
 
-    public init(layers: Int, strides: [Int], filters: Int, blocks: Int, operators: [String]) {
+    public init(
+        layers: Int, strides: [Int], filters: Int, blocks: Int, operators: [String], headReach: Int = SpaceOptions.publishedHeadReach
+    ) {
         self.layers = layers
         self.strides = strides
         self.filters = filters
         self.blocks = blocks
         self.operators = operators
+        self.headReach = headReach
     }
 
-    /// The space itself, with every arrow and the default options.
+    /// The space itself, with every arrow and, but for the heads' reach, the default options.
     public func space(catalogue: OperatorCatalogue = .standard) throws -> TrellisSpace {
-        try TrellisSpace(
+        var options = SpaceOptions()
+        options.headReach = headReach
+        return try TrellisSpace(
             layers: layers, strides: strides, filters: filters,
-            cell: CellSpace(blocks: blocks, operators: operators, catalogue: catalogue))
+            cell: CellSpace(blocks: blocks, operators: operators, catalogue: catalogue), options: options)
     }
 }
 
 extension TrellisSpace {
     public var summary: SpaceSummary {
-        SpaceSummary(layers: layers, strides: strides, filters: filters, blocks: cell.blocks, operators: cell.operators)
+        SpaceSummary(
+            layers: layers, strides: strides, filters: filters, blocks: cell.blocks, operators: cell.operators, headReach: options.headReach)
     }
 }
 

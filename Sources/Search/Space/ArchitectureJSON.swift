@@ -105,19 +105,23 @@ extension Architecture {
 
 extension SpaceSummary {
     var jsonValue: JSONValue {
-        .object([
+        var members: [JSONValue.Member] = [
             .init("layers", .integer(layers)), .init("strides", .array(strides.map { .integer($0) })),
             .init("filters", .integer(filters)), .init("blocks", .integer(blocks)),
             .init("operators", .array(operators.map { .string($0) })),
-        ])
+        ]
+        // Files say nothing of the published reach, as those of before there was another.
+        if headReach != SpaceOptions.publishedHeadReach { members.append(.init("head_reach", .integer(headReach))) }
+        return .object(members)
     }
 
     init(json: JSONReader) throws {
-        try json.allow(["layers", "strides", "filters", "blocks", "operators"])
+        try json.allow(["layers", "strides", "filters", "blocks", "operators", "head_reach"])
         self.init(
             layers: try json.required("layers").int(), strides: try json.required("strides").items().map { try $0.int() },
             filters: try json.required("filters").int(), blocks: try json.required("blocks").int(),
-            operators: try json.required("operators").items().map { try $0.string() })
+            operators: try json.required("operators").items().map { try $0.string() },
+            headReach: try json.optional("head_reach")?.int() ?? SpaceOptions.publishedHeadReach)
     }
 }
 

@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Tensors
 
@@ -28,6 +29,8 @@ public final class Supernet: Module {
     /// By mode and whether they end in the classes.
     private var inferences: [Int: Compiled] = [:]
     private let betaMask: Tensor
+    /// Whether a word was said about parts that the size of the images leaves without a purpose.
+    private var hasRemarked = false
 
     /// - Parameters:
     ///   - seed: decides every initial weight.
@@ -191,6 +194,7 @@ extension Supernet {
         let compiled = Compiled { [unowned self, unowned optimiser] inputs in
             optimiser.zeroGrad()
             let loss = try Module.inMode(training: true) { try self.loss(inputs[0], inputs[1]) }
+            self.remark(on: inputs[0].shape)
             try loss.backward(with: targets)
             return [loss]
         }
@@ -200,6 +204,13 @@ extension Supernet {
         steps[ObjectIdentifier(optimiser)] = compiled
         kept.append(optimiser)
         return compiled
+    }
+
+    /// Says once what of the network does nothing at the size of its first images.
+    private func remark(on shape: [Int]) {
+        guard !hasRemarked, let recording = Recording.current else { return }
+        hasRemarked = true
+        for text in recording.remarks(height: shape[2], width: shape[3]) { Notice.say("supernet: \(text)") }
     }
 
     /// An optimiser that nobody else holds will not be met again; its plans own as much memory as the weights.
