@@ -65,7 +65,7 @@ let package = Package(
         .testTarget(name: "BaseTests", dependencies: ["Base"]),
         .testTarget(name: "TensorsTests", dependencies: ["Base", "Kernels", "Tensors"], exclude: ["Files/Fixtures"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
-        .testTarget(name: "SegmentationTests", dependencies: ["Kernels", "Tensors", "Networks", "Segmentation"], exclude: ["Fixtures"]),
+        .testTarget(name: "SegmentationTests", dependencies: ["Base", "Kernels", "Tensors", "Networks", "Segmentation"], exclude: ["Fixtures"]),
         .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
         .testTarget(name: "SearchTests", dependencies: ["Base", "Kernels", "Tensors", "Networks", "Search"], exclude: ["Fixtures"]),
         .testTarget(name: "ONNXTests", dependencies: ["Tensors", "Networks", "ONNX"]),

@@ -88,7 +88,8 @@ local function logText()
     local cells = {}
     for i, name in ipairs(columns) do
       local x = row[name]
-      cells[i] = math.type(x) == "float" and (x ~= x and "" or ("%.6g"):format(x)) or tostring(x)
+      local isNumber = math.type(x) ~= "float" or x == x and math.abs(x) < math.huge
+      cells[i] = not isNumber and "" or math.type(x) == "float" and ("%.6g"):format(x) or tostring(x)
     end
     lines[#lines + 1] = table.concat(cells, ",")
   end
@@ -117,7 +118,7 @@ local function step(optimiser, loader, epoch, i)
 end
 
 -- The search: weights on A, then alpha and beta on B, first order.
-local warned, latest = false, nil
+local warned, said, latest = false, false, nil
 for _, row in ipairs(log) do if row.miou == row.miou then latest = row.miou end end
 local bar = progress.bar{total = o.epochs * steps, done = done * steps, label = "search"}
 for epoch = done + 1, o.epochs do
@@ -158,6 +159,12 @@ for epoch = done + 1, o.epochs do
   print(("epoch %d/%d  loss %.3f%s  path %s  entropy alpha %.3f beta %.3f  skip %.0f %%  %d s"):format(
     epoch, o.epochs, row.loss, validated, row.path, row.alpha_entropy, row.beta_entropy, 100 * row.skip_share,
     os.time() - start))
+  if measures and confusion.only_prediction and row.loss < 0.9 * log[1].loss and not said then
+    said = true
+    print(("note: the validation takes every pixel for '%s', though the loss has fallen: it goes by the running statistics of the batch norms, which training "
+      .. "does not use, and which have not followed the weights through the layers yet; some 50 steps bring that about (%d are done)"):format(
+        train.names[confusion.only_prediction + 1], epoch * steps))
+  end
   -- Before anything is decided, noise picks the operators; later say it once, when it begins.
   local collapsed = found.warning ~= nil and entropy.alpha_relative < 0.995
   if collapsed and not warned then print("warning: " .. found.warning) end

@@ -13,11 +13,8 @@ enum ModelCards {
         guard let network = network as? DerivedNetwork else { return nil }
         let record = ModelRecord.of(network)
         let classes = network.options.classes
-        // The reach that the network has stands with its architecture: programs that know of none but the published one refuse to read it.
-        var architecture = network.architecture
-        architecture.space.headReach = network.headReach
         var card = ModelCard(
-            architecture: try JSONValue.parse(architecture.json.utf8), network: options(network),
+            architecture: try JSONValue.parse(network.architecture.json.utf8), network: options(network),
             data: record?.data ?? ModelCard.Data(name: "unknown", classes: ClassInfo.numbered(classes)))
         let size = record?.size ?? Size(height: 512, width: 512)
         let count = try network.count(input: [1, 3, size.height, size.width])

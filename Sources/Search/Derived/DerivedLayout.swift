@@ -67,8 +67,7 @@ struct DerivedLayout {
     let lowCell: Int
     let lowChannels: Int
 
-    /// - Parameter reach: of the ASPP's first atrous branch in pixels; nil for that of the architecture's heads.
-    init(_ architecture: Architecture, filters: Int, widths: DerivedWidths, reach: Int? = nil) {
+    init(_ architecture: Architecture, filters: Int, widths: DerivedWidths) {
         self.widths = widths
         stem = DerivedLayout.stem(halvings: (architecture.space.strides.first ?? 4).trailingZeroBitCount, widths)
         let blocks = architecture.cell.blocks.count
@@ -81,7 +80,7 @@ struct DerivedLayout {
         }
         self.cells = cells
         outChannels = previous
-        let rate = max(1, (reach ?? architecture.space.headReach) / (architecture.path.last ?? 8))
+        let rate = max(1, architecture.space.headReach / (architecture.path.last ?? 8))
         rates = [rate, 2 * rate, 3 * rate]
         lowCell = min(2, cells.count - 1)
         lowChannels = cells.isEmpty ? previous : blocks * cells[lowCell].channels

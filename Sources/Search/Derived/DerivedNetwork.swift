@@ -41,6 +41,7 @@ public struct DerivedOptions: Hashable, Sendable {
 /// The network of a decided architecture as the paper trains it (section 4.2; search-space.md, "Derived network"): stem, one cell a layer, ASPP,
 /// DeepLabv3+'s decoder. Images [N, 3, H, W] of any size, odd ones included, to class scores [N, classes, H, W].
 public final class DerivedNetwork: Module, DropPathScheduling {
+    /// With the reach of `options`, if they have one.
     public let architecture: Architecture
     public let options: DerivedOptions
     /// What its initial weights came from.
@@ -67,10 +68,13 @@ public final class DerivedNetwork: Module, DropPathScheduling {
             throw SpaceError(
                 .size, at: "network", expected: "fewer than 2^31 weights", got: Module.grouped(weights), remedy: "give fewer filters or smaller widths")
         }
+        var architecture = architecture
+        // What is written about the network says its own reach; programs that know of none but the published one refuse to read another.
+        architecture.space.headReach = options.headReach ?? architecture.space.headReach
         self.architecture = architecture
         self.options = options
         self.seed = seed
-        let layout = DerivedLayout(architecture, filters: options.filters, widths: options.widths, reach: options.headReach)
+        let layout = DerivedLayout(architecture, filters: options.filters, widths: options.widths)
         self.layout = layout
         let before = (RandomState.global.seed, RandomState.global.draws)
         (RandomState.global.seed, RandomState.global.draws) = (seed, 0)
@@ -86,9 +90,6 @@ public final class DerivedNetwork: Module, DropPathScheduling {
         decoder = try DerivedDecoder(layout, options)
         dropPath = options.dropPath
     }
-
-    /// How far the taps of the ASPP's first atrous branch look, in pixels.
-    public var headReach: Int { options.headReach ?? architecture.space.headReach }
 
     public override var kind: String { "network" }
     public override var details: String {
@@ -178,7 +179,8 @@ extension DerivedNetwork: CheckpointIdentified {
             ("widths", "\(w.stem) \(w.stemOutput) \(w.aspp) \(w.lowLevel) \(w.decoder)"),
         ]
         // Checkpoints say nothing of the published reach, as those of before there was another.
-        if headReach != SpaceOptions.publishedHeadReach { identity.append(("head_reach", "\(headReach)")) }
+        let reach = architecture.space.headReach
+        if reach != SpaceOptions.publishedHeadReach { identity.append(("head_reach", "\(reach)")) }
         return identity
     }
 }

@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Tensors
 
@@ -45,6 +46,8 @@ public final class Trainer {
     private let step: TrainingStep
     private let segmenter: Segmenter
     private let validationBatch: Int
+    /// Whether a word was said about validations that see one class only.
+    private var hasRemarked = false
 
     /// Steps from one row of the history to the next.
     public var every: Int { options.every ?? loader.batchesPerEpoch }
@@ -177,6 +180,7 @@ public final class Trainer {
         if let validation {
             let result = try Evaluator.run(segmenter, validation, batch: validationBatch)
             (row.meanIoU, row.accuracy) = (result.meanIoU, result.pixelAccuracy)
+            if let only = result.confusion.onlyPrediction { remark(onOnly: data.classes[only].name, loss: loss) }
         }
         history.rows.append(row)
         if validation != nil, history.best?.step == done {
@@ -190,6 +194,15 @@ public final class Trainer {
         if let checkpointPath { try checkpoint().write(to: checkpointPath) }
         try writeLog()
         try onRow(row)
+    }
+
+    /// A validation that takes every pixel for one class while the training has learnt more: says once where that comes from.
+    private func remark(onOnly name: String, loss: Double) {
+        guard !hasRemarked, let first = history.rows.first?.loss, loss < 0.9 * first, !network.buffers().isEmpty else { return }
+        hasRemarked = true
+        Notice.say(
+            "after step \(done) the validation takes every pixel for '\(name)', though the loss has fallen: it goes by the running statistics of the batch "
+                + "norms, which training does not use, and which have not followed the weights through the layers yet; some 50 steps bring that about")
     }
 
     func writeLog() throws {

@@ -16,7 +16,8 @@ extension Recording {
         if !blind.isEmpty {
             remarks.append(
                 "at \(height)x\(width) every tap but the middle one lies outside of the picture in \(Recording.list(blind)): they are never trained, and take part on "
-                    + "larger images; use larger crops, or a smaller head_reach in nas.trellis or architecture:network (0.3 of the shorter side is \(Recording.reach(height, width)))")
+                    + "larger images; use larger crops, fewer strides, or, where these are heads or an ASPP, a smaller head_reach in nas.trellis or "
+                    + "architecture:network (0.3 of the shorter side is \(Recording.reach(height, width)))")
         }
         if !alone.isEmpty {
             remarks.append(
