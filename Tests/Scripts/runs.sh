@@ -47,6 +47,28 @@ says started.txt "interrupted: [0-9]* of 100000 epochs are kept in search; go on
 grep -q traceback started.txt && fail "Ctrl-C prints a trace" started.txt
 [ -e search/run.lock ] && fail "the lock of a run that ended is left"
 
+# The same of a training and of a comparison.
+interrupted() {
+    local left=$1 words=$2
+    shift 2
+    "$trellis" "$@" --threads 1 >started.txt 2>&1 &
+    process=$!
+    for ((i = 0; i < 3000; i++)); do [ -e "$left" ] && break; sleep 0.01; done
+    sleep 0.2
+    kill -INT "$process"
+    wait "$process"
+    [ $? -eq 130 ] || fail "Ctrl-C did not end with 130" started.txt
+    says started.txt "interrupted: $words"
+    grep -q traceback started.txt && fail "Ctrl-C prints a trace" started.txt
+    process=
+}
+shapes="--images 16 --size 32x32 --classes 3 --filters 2 --crop 32x32 --batch 4"
+interrupted trained/checkpoint.safetensors '[0-9]* steps are kept in trained; go on with: trellis .*retrain.lua --out trained --resume' \
+    "$scripts/retrain.lua" search-2/architecture.json $shapes --widths 4,6,8,4,8 --epochs 100000 --out trained
+interrupted compared/runs/found-1/checkpoint.safetensors 'what is done is kept in compared; go on with: trellis .*compare.lua --out compared --resume' \
+    "$scripts/compare.lua" $shapes --layers 3 --strides 4,8 --blocks 1 --operators skip_connect,sep_conv_3x3 --search-filters 2 --search-epochs 1 \
+    --search-crop 24 --search-batch 2 --steps 20000 --out compared
+
 # SIGKILL: the lock of a dead process is taken over with a word.
 rm -r search
 directory=search start --out search

@@ -31,7 +31,8 @@ extension Supernet {
     /// Reads what `save` wrote, or the parameters of a golden file (`param.` before the names; edges whose state is absent may be there).
     /// - Throws: `SpaceError` that names the first difference for the supernet of another space; nothing is taken over then.
     public func load(_ path: String) throws {
-        let (list, metadata) = try Tensor.load(path)
+        let isOurs = try path.lowercased().hasSuffix(".safetensors") && SafeTensors.header(path).metadata["format"] == Supernet.format
+        let (list, metadata) = try Tensor.load(path, expectsChecksums: isOurs)
         var values = Dictionary(list.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
         let isGolden = values.keys.contains { $0.hasPrefix("param.") }
         if isGolden {
