@@ -158,7 +158,7 @@ local function train_run(run)
   local start = os.time()
   local history = network:fit(train, {
     steps = o.steps, batch = o.batch, crop = o.crop, scale = {0.75, 1.5}, flip = true, lr = o.lr, schedule = "poly", seed = run.seed,
-    every = math.max(1, o.steps // 8), out = dir, resume = true,
+    every = math.max(1, o.steps // 8), out = dir, resume = true, note = o,
   })
   local measured, sizes = network:evaluate(validation, {batch = o.batch}), cost(run.architecture, filters)
   local result = {

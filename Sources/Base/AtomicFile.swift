@@ -64,13 +64,14 @@ public final class AtomicFile {
         let name = slash.map { String(target[target.utf8.index(after: $0)...]) } ?? target
         temporary = directory + "." + name + ".tmp"
         var status = stat()
-        let exists = stat(target, &status) == 0
+        let exists = stat(path, &status) == 0
         guard !name.isEmpty, !(exists && status.st_mode & S_IFMT == S_IFDIR) else {
             throw FileError(path, "expected the name of a file, got a directory", remedy: "add a file name")
         }
         if exists, status.st_mode & S_IFMT != S_IFREG {
             way = .direct
-            descriptor = open(target, O_WRONLY | O_CLOEXEC)
+            // By its own name: what /dev/stdout links to need not be one.
+            descriptor = open(path, O_WRONLY | O_CLOEXEC)
             guard descriptor >= 0 else { throw FileError(path, "cannot write", code: errno) }
             return
         }

@@ -95,6 +95,10 @@ final class AtomicFileTests: TemporaryDirectoryTestCase {
         try AtomicFile.write("x".utf8, to: "/dev/null")
         let status = (try FileManager.default.attributesOfItem(atPath: "/dev/null"))[.type] as? FileAttributeType
         XCTAssertEqual(status, .typeCharacterSpecial)
+        let pipe = Pipe()
+        try AtomicFile.write("through".utf8, to: "/dev/fd/\(pipe.fileHandleForWriting.fileDescriptor)")
+        try pipe.fileHandleForWriting.close()
+        XCTAssertEqual(pipe.fileHandleForReading.readDataToEndOfFile(), Data("through".utf8))
     }
 
     /// Of many writers at once every reader sees a whole file, and no other name is left.

@@ -25,7 +25,7 @@ start() {
     search --epochs 100000 "$@" >started.txt 2>&1 &
     process=$!
     for ((i = 0; i < 3000; i++)); do
-        [ -e "$directory/checkpoint.safetensors" ] && return
+        [ -e "$directory/history.safetensors" ] && return
         kill -0 "$process" 2>/dev/null || fail "the search ended" started.txt
         sleep 0.01
     done
@@ -107,6 +107,38 @@ cmp one/log.csv log.csv || fail "the log of a run was overwritten"
 rm one/log.csv
 (search --epochs 2 --seed 2 --out one --resume) >mixed.txt 2>&1 && fail "the checkpoint of another run was continued" mixed.txt
 says mixed.txt "one/history.safetensors is of another run"
+
+# A run of before there were checksums, identities, a seed of the data and another reach than the paper's goes on as it was.
+directory=old start --out old --head-reach 96
+kill -INT "$process"
+wait "$process"
+process=
+"$trellis" - <<'LUA' || fail "making a run of before"
+local path = "old/checkpoint.safetensors"
+local tensors, metadata = tensor.load(path)
+local text, changes = metadata["trellis.checkpoint"], 0
+for _, what in ipairs{'"data_seed":1,', '"head_reach":96,', '"run":"%x+",', ',"names":"%x+"'} do
+  local n
+  text, n = text:gsub(what, "")
+  changes = changes + n
+end
+assert(changes == 5, changes)
+metadata["trellis.checkpoint"] = text
+tensor.save(path, tensors, {metadata = metadata})
+tensors, metadata = tensor.load("old/history.safetensors")
+metadata.run = nil
+tensor.save("old/history.safetensors", tensors, {metadata = metadata})
+LUA
+before=$(wc -l <old/log.csv)
+search --out old --resume >old.txt 2>&1 &
+process=$!
+for ((i = 0; i < 3000; i++)); do [ "$(wc -l <old/log.csv)" -gt "$before" ] && break; sleep 0.01; done
+kill -INT "$process"
+wait "$process"
+process=
+says old.txt "old/checkpoint.safetensors: no checksums"
+[ "$(wc -l <old/log.csv)" -gt "$before" ] || fail "a run of before does not go on" old.txt
+says old.txt "interrupted: "
 
 # A folder of one's own: twenty images with four classes, the way of a newcomer.
 "$trellis" - <<'LUA' || fail "making the folder"

@@ -2,8 +2,8 @@ import Tensors
 
 /// What tells a run from all others: its settings, what it learns from and the weights that it begins with, as a number.
 ///
-/// It is made when a run begins and kept in its checkpoint, its log's neighbours and its networks, so that what belongs to different runs is
-/// never taken together. Runs that begin alike are the same run, bit for bit, and have the same identity.
+/// It is made when a run begins and kept in its checkpoint and its networks, so that what belongs to different runs is never taken together.
+/// Runs that begin alike are the same run, bit for bit, and have the same identity. A log has none: it is a run's when its rows are.
 public enum RunIdentity {
     /// Sixteen hexadecimal digits.
     /// - Parameters:
