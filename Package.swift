@@ -12,7 +12,7 @@ func kernels(_ name: String, march: String) -> Target {
 let package = Package(
     name: "trellis",
     products: [.executable(name: "trellis", targets: ["trellis"])],
-    dependencies: [.package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0")],
+    dependencies: [.package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0")],
     targets: [
         // What Debian provides.
         .systemLibrary(name: "CLuaSystem", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
@@ -29,25 +29,28 @@ let package = Package(
         kernels("KernelsV4", march: "x86-64-v4"),
         .target(name: "Kernels", dependencies: ["CKernels", "KernelsV2", "KernelsV3", "KernelsV4"]),
 
+        // What every part may need and that needs none: files, locks, errors of files.
+        .target(name: "Base"),
         // Shapes, storage, graph, derivatives, plans; then what is built on them. Imports go down only.
-        .target(name: "Tensors", dependencies: ["Kernels", "CKernels", "CZlib"]),
-        .target(name: "Networks", dependencies: ["Tensors", "CKernels"]),
+        .target(name: "Tensors", dependencies: ["Base", "Kernels", "CKernels", "CZlib"]),
+        .target(name: "Networks", dependencies: ["Tensors", "Kernels", "CKernels"]),
         // libpng and libjpeg report errors by longjmp; their calls stay in C.
         .target(
             name: "CImage", dependencies: ["CPNG", "CJPEG", "CKernels"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
-        .target(name: "Segmentation", dependencies: ["CKernels", "Kernels", "Networks", "Tensors", "CImage"]),
-        .target(name: "Figures", dependencies: ["CCairo"]),
-        .target(name: "Search", dependencies: ["Networks"]),
+        .target(name: "Segmentation", dependencies: ["Base", "CKernels", "Kernels", "Networks", "Tensors", "CImage"]),
+        .target(name: "Figures", dependencies: ["Base", "CCairo"]),
+        .target(name: "Search", dependencies: ["Base", "Networks", "Tensors"]),
         // The way out: networks as ONNX files. The .proto is what Format/onnx.pb.swift was generated from.
         .target(
-            name: "ONNX", dependencies: ["Networks", .product(name: "SwiftProtobuf", package: "swift-protobuf")], exclude: ["Format/onnx.proto"]),
+            name: "ONNX", dependencies: ["Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["Format/onnx.proto"]),
 
         // The host: the only part that knows Lua.
         .target(
             name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"], linkerSettings: [.linkedLibrary("readline")]),
         .target(
             name: "LuaHost",
-            dependencies: ["CLua", "CLuaSystem", "CReadline", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX"]),
+            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX"]),
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
         // Times kernels for scripts/bench.
@@ -55,18 +58,19 @@ let package = Package(
         // Times calls from Lua for scripts/bench.
         .executableTarget(name: "trellis-bench-host", dependencies: ["LuaHost"], path: "Sources/bench-host"),
         // Times a search step for scripts/bench.
-        .executableTarget(name: "trellis-bench-search", dependencies: ["Search", "LuaHost"], path: "Sources/bench-search"),
+        .executableTarget(name: "trellis-bench-search", dependencies: ["Kernels", "Tensors", "Networks", "Search", "LuaHost"], path: "Sources/bench-search"),
         // Times the published network on an image for scripts/bench.
-        .executableTarget(name: "trellis-bench-infer", dependencies: ["ONNX", "Search"], path: "Sources/bench-infer"),
+        .executableTarget(name: "trellis-bench-infer", dependencies: ["Kernels", "Tensors", "Networks", "Search", "ONNX"], path: "Sources/bench-infer"),
 
         .testTarget(name: "KernelsTests", dependencies: ["Kernels"], exclude: ["Golden"]),
-        .testTarget(name: "TensorsTests", dependencies: ["Tensors"], exclude: ["Files/Fixtures"]),
+        .testTarget(name: "BaseTests", dependencies: ["Base"]),
+        .testTarget(name: "TensorsTests", dependencies: ["Base", "Kernels", "Tensors"], exclude: ["Files/Fixtures"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
-        .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "CKernels"], exclude: ["Fixtures"]),
+        .testTarget(name: "SegmentationTests", dependencies: ["Base", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation"], exclude: ["Fixtures"]),
         .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
-        .testTarget(name: "SearchTests", dependencies: ["Search"], exclude: ["Fixtures"]),
-        .testTarget(name: "ONNXTests", dependencies: ["ONNX"]),
-        .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "trellis"]),
+        .testTarget(name: "SearchTests", dependencies: ["Base", "Kernels", "Tensors", "Networks", "Search"], exclude: ["Fixtures"]),
+        .testTarget(name: "ONNXTests", dependencies: ["Tensors", "Networks", "ONNX"]),
+        .testTarget(name: "LuaHostTests", dependencies: ["CKernels", "CLua", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -18,6 +18,7 @@ local options = parse(arg, "Compares a found architecture with random ones and k
   {"search-epochs", 20, "passes over half of the training images; alpha and beta move in the second half of them"},
   {"search-crop", "96x128", "height x width of the search's crops", "size"},
   {"search-batch", 4, "images in a batch of the search"},
+  {"search-head-reach", 0, "how far the heads' atrous taps look in the search, in pixels; 0: 0.3 of its crop's shorter side, at most the paper's 96"},
   {"filters", 8, "F of the found architecture's network; the others get the F that comes closest to its parameters"},
   {"stem", 16, "channels of the stem, twice as many in its last layer: small, so that cells matter"},
   {"aspp", 32, "channels of the ASPP"},
@@ -29,28 +30,26 @@ local options = parse(arg, "Compares a found architecture with random ones and k
   {"lr", 0.05, "learning rate of the trainings at the start; poly from there"},
   {"random", 6, "random architectures"},
   {"repeats", 3, "trainings of the found architecture, each with a seed of its own"},
-  {"seed", 1, "decides everything that is random"},
+  {"head-reach", 0, "how far the ASPP's first atrous taps look in the trainings, in pixels; 0: 0.3 of the crop's shorter side, at most the published 96"},
+  {"seed", 1, "decides everything that is random, but for the images: see --data-seed"},
   {"threads", 0, "0: as many as the machine has; results do not depend on it"},
   {"out", "compare", "directory for results", "string"},
   {"resume", false, "continues the comparison in --out"},
 })
 if options.threads > 0 then trellis.threads(options.threads) end
 
--- Whole or not at all: beside the file first, then renamed.
-local function write(path, text)
-  local file = assert(io.open(path .. ".part", "w"))
-  assert(file:write(text))
-  assert(file:close())
-  assert(os.rename(path .. ".part", path))
-end
-
-local out, o = runs.open(options, "compare", "settings.safetensors", function(run) return run.settings end)
+options.head_reach = runs.reach(options.head_reach, options.crop)
+options.search_head_reach = runs.reach(options.search_head_reach, options.search_crop)
+local comparison = runs.open(options, {name = "compare", file = "settings.safetensors", settings = function(loaded) return loaded.settings end})
+local out, o = comparison.out, comparison.settings
 if o.repeats < 1 or o.random < 1 or o.steps < 1 then error("--repeats, --random and --steps should be 1 or more", 0) end
 
 local train, validation = datasets.load(o)
 local space = nas.trellis{layers = o.layers, strides = o.strides, filters = o.search_filters, cell = nas.cell{blocks = o.blocks, operators = o.operators}}
-runs.make_directory(out .. "/runs")
-checkpoint.save(out .. "/settings.safetensors", {settings = o})
+files.make_directory(out .. "/runs")
+local identity = comparison:identify{settings = o, images = datasets.identity(train), validation = datasets.identity(validation)}
+if not comparison.before then checkpoint.save(out .. "/settings.safetensors", {settings = o, run = identity}) end
+comparison:kept("what is done is kept")
 
 -- The search is scripts/search.lua itself, with its own directory and its own resuming.
 local function search()
@@ -62,7 +61,8 @@ local function search()
       "--size", o.size[1] .. "x" .. o.size[2], "--classes", o.classes, "--scale", o.scale, "--validation", o.validation, "--layers", o.layers,
       "--strides", table.concat(o.strides, ","), "--blocks", o.blocks, "--filters", o.search_filters, "--operators", table.concat(o.operators, ","),
       "--crop", o.search_crop[1] .. "x" .. o.search_crop[2], "--batch", o.search_batch, "--epochs", o.search_epochs,
-      "--arch-from", math.max(1, o.search_epochs // 2), "--validate-every", math.max(1, o.search_epochs // 4), "--seed", o.seed,
+      "--arch-from", math.max(1, o.search_epochs // 2), "--validate-every", math.max(1, o.search_epochs // 4), "--seed", o.seed, "--data-seed", o.data_seed,
+      "--head-reach", o.search_head_reach,
     }
     for i, word in ipairs(words) do words[i] = tostring(word) end
     if o.dir then table.move({"--dir", o.dir}, 1, 2, #words + 1, words) end
@@ -146,15 +146,19 @@ for k = 2, o.repeats do add("found", "found-" .. k, found, o.seed + k - 1) end
 local function train_run(run)
   local dir = out .. "/runs/" .. run.name
   local path = dir .. "/result.safetensors"
-  if runs.exists(path) then return checkpoint.load(path).result end
-  runs.make_directory(dir)
+  if runs.exists(path) then
+    local before = checkpoint.load(path)
+    comparison:own("runs/" .. run.name .. "/result.safetensors", before.run)
+    return before.result
+  end
+  files.make_directory(dir)
   run.architecture:save(dir .. "/architecture.json")
   local filters = run.kind == "found" and o.filters or closest(run.architecture, target)
-  local network = run.architecture:network(with{filters = filters, classes = train.classes, seed = run.seed})
+  local network = run.architecture:network(with{filters = filters, classes = train.classes, seed = run.seed, head_reach = o.head_reach})
   local start = os.time()
   local history = network:fit(train, {
     steps = o.steps, batch = o.batch, crop = o.crop, scale = {0.75, 1.5}, flip = true, lr = o.lr, schedule = "poly", seed = run.seed,
-    every = math.max(1, o.steps // 8), out = dir, resume = true,
+    every = math.max(1, o.steps // 8), out = dir, resume = true, note = o,
   })
   local measured, sizes = network:evaluate(validation, {batch = o.batch}), cost(run.architecture, filters)
   local result = {
@@ -162,28 +166,33 @@ local function train_run(run)
     parameters = sizes.parameters, multiply_adds = sizes.multiply_adds, loss = history.last.loss, miou = measured.miou, accuracy = measured.accuracy,
     skip_share = run.architecture.skip_share, path = table.concat(run.architecture.path, " "), seconds = os.time() - start,
   }
-  checkpoint.save(path, {result = result})
+  checkpoint.save(path, {result = result, run = identity})
   return result
 end
 
 local columns = {
   "name", "kind", "seed", "architecture_seed", "filters", "parameters", "multiply_adds", "loss", "miou", "accuracy", "skip_share", "path",
 }
+local function isFinite(x) return x == x and math.abs(x) < math.huge end
 local function number(x) return math.type(x) == "float" and ("%.6g"):format(x) or tostring(x) end
+-- A JSON string: these are names and paths of ours, but a quote would break the file.
+local function quoted(text) return '"' .. text:gsub('[%c"\\]', function(c) return ("\\u%04x"):format(c:byte()) end) .. '"' end
 local function writeResults(results)
   local csv, json = {table.concat(columns, ",")}, {}
   for _, result in ipairs(results) do
     local cells, members = {}, {}
     for i, name in ipairs(columns) do
       local value = result[name]
-      cells[i] = number(value)
       local isText = type(value) == "string"
-      members[i] = ('"%s": %s'):format(name, isText and value == "" and "null" or isText and '"' .. value .. '"' or number(value))
+      -- What is no number is an empty cell, and null.
+      local isNothing = isText and value == "" or not isText and not isFinite(value)
+      cells[i] = isNothing and "" or number(value)
+      members[i] = ('"%s": %s'):format(name, isNothing and "null" or isText and quoted(value) or number(value))
     end
     csv[#csv + 1], json[#json + 1] = table.concat(cells, ","), "  {" .. table.concat(members, ", ") .. "}"
   end
-  write(out .. "/results.csv", table.concat(csv, "\n") .. "\n")
-  write(out .. "/results.json", "[\n" .. table.concat(json, ",\n") .. "\n]\n")
+  files.write(out .. "/results.csv", table.concat(csv, "\n") .. "\n")
+  files.write(out .. "/results.json", "[\n" .. table.concat(json, ",\n") .. "\n]\n")
 end
 
 print(("%s, %d images to train with, %d to measure with; %d steps of %d images, about %d parameters each; %d runs"):format(

@@ -17,15 +17,23 @@ local rows = {
   {"coarse", false, "train on the coarse annotation of cityscapes"},
   {"images", 128, "scenes of shapes to train with; a quarter as many more validate"},
   {"size", "96x128", "height x width of shapes", "size"},
-  {"classes", 6, "classes of shapes or of a folder"},
+  {"classes", 0, "classes of shapes (0: 6) or of a folder (0: as many as its labels have)"},
   {"scale", 1.0, "fraction of the size that images are read at"},
   {"validation", 0.2, "share of a folder that validates"},
+  {"data-seed", 1, "decides which scenes there are and which images of a folder validate; --seed does not: runs with several are measured alike"},
   {"pad", false, "fill crops up where an image is smaller than they are; voc and ade20k always do"},
 }
 
 --- The options of data sets, then those of `more`.
 function M.options(more)
   return table.move(more, 1, #more, #rows + 1, table.move(rows, 1, #rows, 1, {}))
+end
+
+--- Names of these options, as they stand in a table of options.
+function M.names()
+  local names = {}
+  for i, row in ipairs(rows) do names[i] = row[1]:gsub("-", "_") end
+  return names
 end
 
 --- Whether batches need `pad`.
@@ -38,30 +46,64 @@ local function directory(o) return o.dir or error("--dir names the directory of 
 
 local function scenes(o, images, seed) return data.shapes{images = images, size = o.size, classes = o.classes, seed = seed} end
 
---- A folder's images to measure with and those to train with.
-local function folder(o)
+local function open(o, classes)
   local dir = directory(o)
-  local all = data.folder{images = dir .. "/images", labels = dir .. "/labels", classes = o.classes, scale = o.scale}
-  return all:split(o.validation, {seed = o.seed + 2})
+  return data.folder{images = dir .. "/images", labels = dir .. "/labels", classes = classes, scale = o.scale}
 end
 
---- Images to train with.
-function M.train(o)
-  if o.data == "shapes" then return scenes(o, o.images, o.seed) end
-  if o.data == "folder" then return select(2, folder(o)) end
+-- As many classes as the labels of a folder have: one more than the largest that occurs.
+local function counted(o)
+  local largest = 0
+  for i, share in ipairs(open(o, 255):frequencies()) do if share > 0 then largest = i end end
+  if largest < 2 then error(("%s/labels has one class only, besides 255 (not counted); --classes says how many there are"):format(o.dir), 0) end
+  print(("%s: %d classes, 0 to %d, by its labels; --classes says otherwise"):format(o.dir, largest, largest - 1))
+  return largest
+end
+
+-- Settles what the options leave to the data.
+local function settle(o)
+  if o.classes == 0 then o.classes = o.data == "folder" and counted(o) or 6 end
+end
+
+-- Parts of the sets that have none of their own, by name.
+local function parts(o)
+  if o.data == "shapes" then
+    return {train = function() return scenes(o, o.images, o.data_seed) end, val = function() return scenes(o, math.max(4, o.images // 4), o.data_seed + 1000003) end}
+  end
+  local all = open(o, o.classes)
+  local validation, train = all:split(o.validation, {seed = o.data_seed + 2})
+  return {train = function() return train end, val = function() return validation end, all = function() return all end}
+end
+
+--- Some of the images: of a split (train, val, ...; of a folder also all).
+function M.part(o, split)
+  settle(o)
+  if o.data == "shapes" or o.data == "folder" then
+    local known = parts(o)
+    if not known[split] then
+      local names = {}
+      for name in pairs(known) do names[#names + 1] = name end
+      table.sort(names)
+      error(("%s has the splits %s, not '%s'"):format(o.data, table.concat(names, ", "), split), 0)
+    end
+    return known[split]()
+  end
   local annotation
-  if o.data == "cityscapes" then annotation = o.coarse and "coarse" or "fine" end
-  return data[o.data](directory(o), o.train_split, {scale = o.scale, annotation = annotation})
+  if o.data == "cityscapes" then annotation = o.coarse and split ~= "val" and "coarse" or "fine" end
+  return data[o.data](directory(o), split, {scale = o.scale, annotation = annotation})
 end
 
---- Images to measure with: of a split, val when none is named.
-function M.validation(o, split)
-  if o.data == "shapes" then return scenes(o, math.max(4, o.images // 4), o.seed + 1000003) end
-  if o.data == "folder" then return (folder(o)) end
-  return data[o.data](directory(o), split or "val", {scale = o.scale})
+--- Images to train with, and images to measure with.
+function M.load(o)
+  local isOwn = o.data == "shapes" or o.data == "folder"
+  return M.part(o, isOwn and "train" or o.train_split), M.part(o, "val")
 end
 
---- Both.
-function M.load(o) return M.train(o), M.validation(o) end
+--- What tells the images of a set from others: their names, in order.
+function M.identity(set)
+  local names = {}
+  for i = 1, #set do names[i] = set:source(i):match("[^/]*$") end
+  return checkpoint.identity(table.concat(names, "\n"))
+end
 
 return M

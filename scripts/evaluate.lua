@@ -1,14 +1,15 @@
 -- Measures a trained network on images with labels.
 --
---   scripts/trellis scripts/evaluate.lua model/best                                   on the built-in scenes that retraining measures with
+--   scripts/trellis scripts/evaluate.lua model/best                                   on the images that retraining measured with
 --   scripts/trellis scripts/evaluate.lua model/best --data camvid --dir DIR --scales 0.75,1,1.25 --flip
 --   scripts/trellis scripts/evaluate.lua model/best --data cityscapes --dir DIR --window 513 --save predictions
 --
--- Prints a table of the classes; with --save it writes a PNG for each image, with the data set's class numbers and colours.
+-- Prints a table of the classes; with --save it writes a PNG for each image, with the data set's class numbers and colours. Without --data it takes
+-- the images by the model's card; where they may be images that the network was trained on, it says so.
 local datasets = require("datasets")
 
 local options = require("options").parse(arg, "Measures a trained network, a model directory, on images with labels.", datasets.options{
-  {"split", "val", "split to measure on", "string"},
+  {"split", "val", "split to measure on: val, test, ...; of shapes train or val, of a folder train, val or all", "string"},
   {"scales", "1", "sizes in which an image is looked at; class probabilities are averaged", "list"},
   {"flip", false, "look at the mirror image too"},
   {"window", nil, "height x width of pieces that larger images are taken apart into", "size"},
@@ -16,7 +17,6 @@ local options = require("options").parse(arg, "Measures a trained network, a mod
   {"batch", 4, "images at once, where all have one size"},
   {"save", nil, "directory for the predictions", "string"},
   {"confusion", nil, "picture of the confusion matrix: .svg, .png or .pdf", "string"},
-  {"seed", 1, "of shapes and of a folder's split, as it was trained with"},
   {"threads", 0, "0: as many as the machine has; results do not depend on it"},
 }, "MODEL")
 if options.threads > 0 then trellis.threads(options.threads) end
@@ -25,7 +25,45 @@ if #options.words ~= 1 then error("name one model directory (--help lists the op
 local scales = {}
 for i, word in ipairs(options.scales) do scales[i] = tonumber(word) or error("--scales are numbers, got '" .. word .. "'", 0) end
 local network = nas.network(options.words[1])
-local set = datasets.validation(options, options.split)
+
+-- How it was trained, as far as its card says; the images are those unless the command line names others.
+local training = network:card().training or {}
+local trained = training.note
+-- What a script of one's own noted is another thing.
+if type(trained) ~= "table" or trained.train_split == nil then trained = nil end
+local isTheirs = trained and (not options.given.data or options.data == trained.data)
+if isTheirs then
+  for _, name in ipairs(datasets.names()) do
+    if not options.given[name] and trained[name] ~= nil then options[name] = trained[name] end
+  end
+  -- Runs of before there was a seed of the data's own took that of the run.
+  if trained.data_seed == nil and not options.given.data_seed then options.data_seed = trained.seed end
+elseif not options.given.data then
+  print("the card does not say what the network was trained on: measured on the built-in scenes; --data names others")
+end
+
+local set = datasets.part(options, options.split)
+
+-- Whether the network may have been trained on these images.
+local function seen()
+  local what = options.data .. " " .. options.split
+  if not isTheirs then
+    return options.data == "folder" and ("the card does not say which images of a folder it was trained on: it may have seen some of these %d"):format(#set)
+  elseif options.data == "shapes" or options.data == "folder" then
+    if options.split ~= "val" then return what .. " has images that it was trained on" end
+    -- The other part has to be the very images that it was trained on; then these are not among them.
+    local images = training.settings and training.settings.images
+    local isHeldOut = images and images == datasets.identity(datasets.part(options, "train"))
+    if options.data == "folder" and not isHeldOut then
+      return ("these are not the images that were held out in its training (another folder, share or seed): it may have seen some of these %d"):format(#set)
+    end
+  elseif options.split == trained.train_split or trained.train_split == "trainval" and options.split ~= "test" then
+    return what .. " has images that it was trained on"
+  end
+end
+local warning = seen()
+if warning then print("warning: " .. warning) end
+
 local result = network:evaluate(set, {
   scales = scales, flip = options.flip, window = options.window, stride = options.stride, batch = options.batch, save = options.save, progress = true,
 })

@@ -5,9 +5,10 @@
 --   scripts/trellis scripts/export.lua search/architecture.json --filters 8 --classes 6 --size 96x128      an architecture, untrained
 --   scripts/trellis scripts/export.lua auto_deeplab --size 513x1025   one of nas.gallery, untrained
 --
--- The ONNX file takes any number of images of the size given, normalised as the card says.
+-- The ONNX file takes any number of images, normalised as the card says, all of one height and width: those of the images that the network was trained
+-- on as a whole, or --size.
 local options = require("options").parse(arg, "Writes a network as ONNX, with its weights and card.", {
-  {"size", nil, "height x width of the images; that of the card when left out", "size"},
+  {"size", nil, "height x width of the images, which the file fixes; those of the training's images when left out", "size"},
   {"out", nil, "directory for the files; the model directory itself, else the architecture's name", "string"},
   {"filters", 20, "F of a network that is built from an architecture"},
   {"classes", 19, "its classes"},
@@ -52,15 +53,17 @@ end
 out = options.out or out
 
 -- The export itself tells whether the network can be said in ONNX; then the rest.
-local counts = network:card().counts
-local size = options.size or {counts.height, counts.width}
-if out ~= source then assert(os.execute("mkdir -p '" .. out:gsub("'", "'\\''") .. "'")) end
+local card = network:card()
+local size = options.size or {card.data.height or card.counts.height, card.data.width or card.counts.width}
+files.make_directory(out)
 local file = network:export(out .. "/network.onnx", {height = size[1], width = size[2]})
 if out ~= source then network:save(out) end
 
 print(("%s/network.onnx: images [batch, 3, %d, %d] to output [%s], %d nodes, %.1f MB"):format(
   out, size[1], size[2], file.output:gsub(" x ", ", "), file.nodes, file.bytes / 1e6))
+print(("the file takes images of %dx%d only%s; --size HxW makes one for others"):format(
+  size[1], size[2], options.size and "" or card.data.height and ", the size of those that it was trained on" or ", the size of its card"))
 print(("%s/weights.safetensors: %d parameters"):format(out, network:count().parameters))
-local normalisation = network:card().data.normalisation
+local normalisation = card.data.normalisation
 print(("%s/card.json: pixels from 0 to 1, less %s, divided by %s"):format(
   out, table.concat(normalisation.mean, " "), table.concat(normalisation.std, " ")))

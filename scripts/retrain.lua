@@ -14,6 +14,7 @@ local options = require("options").parse(arg, "Trains the network of an architec
   {"filters", 8, "F, channels of a block at the finest stride; published 20, 32, 48"},
   {"widths", "16,32,64,16,64", "channels of the stem, its last layer, ASPP, low-level features, decoder; published 64,128,256,48,256", "integers"},
   {"crop", "64x96", "height x width of training crops", "size"},
+  {"head-reach", 0, "how far the ASPP's first atrous taps look, in pixels; 0: 0.3 of the crop's shorter side, at most the published 96"},
   {"random-scale", "0.5,2", "images are resized by a random factor of this range", "list"},
   {"no-flip", false, "do not mirror at random"},
   {"jitter", 0.0, "random brightness, contrast and saturation by 1 ± so much"},
@@ -32,14 +33,16 @@ local options = require("options").parse(arg, "Trains the network of an architec
   {"drop-path", 0.0, "probability with which paths are dropped in the end"},
   {"every", 0, "steps from validation to validation; 0: one after each epoch"},
   {"patience", 0, "ends the run after so many validations without a better mIoU; 0: never"},
-  {"seed", 1, "decides everything that is random"},
+  {"seed", 1, "decides everything that is random, but for the images: see --data-seed"},
   {"threads", 0, "0: as many as the machine has; results do not depend on it"},
   {"out", nil, "directory for results; the first free of model, model-2, ...", "string"},
   {"resume", false, "continues the run in --out (or the last one) from its last validation"},
 }, "ARCHITECTURE")
 if options.threads > 0 then trellis.threads(options.threads) end
 
-local out, o, before = runs.open(options, "model", "checkpoint.safetensors", function(run) return run.note end)
+options.head_reach = runs.reach(options.head_reach, options.crop)
+local run = runs.open(options, {name = "model", file = "checkpoint.safetensors", settings = function(loaded) return loaded.note end})
+local out, o, before = run.out, run.settings, run.before
 
 local architecture
 if before then
@@ -64,16 +67,18 @@ local train, validation = datasets.load(o)
 local network = architecture:network{
   filters = o.filters, classes = train.classes, seed = o.seed, stem = o.widths[1], stem_output = o.widths[2], aspp = o.widths[3],
   low_level = o.widths[4], decoder = o.widths[5],
+  head_reach = o.head_reach,
 }
 if not before then
   print(architecture)
   print(network:count{height = o.crop[1], width = o.crop[2]})
   print(train, validation)
 end
-runs.make_directory(out)
 architecture:save(out .. "/architecture.json")
+local function kept(steps) run:kept(("%d steps are kept"):format(steps)) end
+if before then kept(before.done) end
 
-local start, first = os.time(), true
+local start = os.time()
 local history = network:fit(train, {
   validation = validation, steps = o.steps > 0 and o.steps or nil, epochs = o.steps == 0 and o.epochs or nil, batch = o.batch, accumulate = o.accumulate,
   lr = o.lr, schedule = o.schedule, power = o.power, warm_up = o.warm_up, weight_decay = o.weight_decay, clip = o.clip > 0 and o.clip or nil,
@@ -81,6 +86,7 @@ local history = network:fit(train, {
   jitter = o.jitter, focus = o.focus, pad = datasets.padded(o) or nil, every = o.every > 0 and o.every or nil,
   patience = o.patience > 0 and o.patience or nil, seed = o.seed, use = "best", out = out, resume = options.resume, note = o, progress = true,
   each = function(row)
+    kept(row.step)
     print(("step %d  epoch %.1f  loss %.3f  val mIoU %.1f %%  accuracy %.1f %%  %d s"):format(
       row.step, row.epoch, row.loss, 100 * row.miou, 100 * row.accuracy, os.time() - start))
     start = os.time()

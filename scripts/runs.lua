@@ -1,5 +1,13 @@
--- Directories of runs: where a script's results go, what a run before left there, and with which settings it goes on.
-local M = {}
+-- Directories of runs: where a script's results go, what a run before left there, with which settings it goes on, and what is said when it stops.
+--
+--   local run = require("runs").open(options, {name = "search", file = "checkpoint.safetensors", settings = function(loaded) return loaded.settings end})
+--   run.out            the directory, which no other process writes into while this one runs
+--   run.settings       those of its first start
+--   run.before         what checkpoint.load read there; nil for a new run
+--   run:identify{...}  what tells the run from others, made when it begins
+--   run:kept(text)     what Ctrl-C would leave, from now on
+local M, Run = {}, {}
+Run.__index = Run
 
 function M.exists(path)
   local file = io.open(path, "rb")
@@ -10,7 +18,12 @@ end
 -- How a setting is compared and shown.
 function M.text(x) return type(x) == "table" and table.concat(x, ",") or tostring(x) end
 
-function M.make_directory(path) assert(os.execute("mkdir -p '" .. path:gsub("'", "'\\''") .. "'")) end
+-- How far the atrous taps of heads look, in pixels: as asked for, or (0) the share of the crop's shorter side that the published 96 are of 321, and
+-- never more than those 96.
+function M.reach(given, crop)
+  if given > 0 then return given end
+  return math.max(1, math.min(96, math.floor(0.3 * math.min(crop[1], crop[2]) + 0.5)))
+end
 
 -- What the result depends on: the options but for where, how fast and how often.
 local apart = {out = true, resume = true, threads = true, given = true, words = true}
@@ -20,34 +33,111 @@ local function settings(options)
   return o
 end
 
--- The directory: --out, or the first of `name`, `name-2`, ... without a run; with --resume the last one that has one.
-local function directory(options, name, file)
-  if options.out then return options.out end
-  local n, last, out = 1, nil, name
-  while M.exists(out .. "/" .. file) do n, last, out = n + 1, out, name .. "-" .. n + 1 end
-  if not options.resume then return out end
-  return last or error(("there is no run to resume in %s, %s-2, ...; name its directory with --out"):format(name, name), 0)
+-- Settings that runs of before did not have, as they were then.
+local function completed(before)
+  before.data_seed = before.data_seed or before.seed
+  before.head_reach = before.head_reach or 96
+  if before.search_crop then before.search_head_reach = before.search_head_reach or 96 end
+  return before
 end
 
--- Opens a run of a script: `name` is that of its first directory, `file` what every run leaves there, and `settings_of` takes the settings from what
--- `checkpoint.load` reads in it (nil: another kind of run). Returns the directory, the settings, and what was loaded (nil for a new run). A run that
--- is resumed has the settings of its first start; an option that is given and differs is an error, and so is a run where none is to be resumed.
-function M.open(options, name, file, settings_of)
-  local out = directory(options, name, file)
-  local own, path = settings(options), out .. "/" .. file
-  if not M.exists(path) then
-    if options.resume then print("no checkpoint in " .. out .. " yet: from the beginning") end
-    return out, own, nil
+local function lock(out)
+  files.make_directory(out)
+  local fine, result = pcall(files.lock, out)
+  return fine and result, result
+end
+
+-- The directory and the lock on it: --out, or the first of `name`, `name-2`, ... without a run and without a process that begins one; with --resume
+-- the last one that has a run.
+local function directory(options, kind)
+  local out = options.out
+  if not out then
+    local n, last = 1, nil
+    out = kind.name
+    while true do
+      if M.exists(out .. "/" .. kind.file) then
+        last = out
+      elseif options.resume then
+        out = last or error(("there is no run to resume in %s, %s-2, ...; name its directory with --out"):format(kind.name, kind.name), 0)
+        break
+      else
+        local held = lock(out)
+        if held then return out, held end
+      end
+      n = n + 1
+      out = kind.name .. "-" .. n
+    end
+  elseif M.exists(out .. "/" .. kind.file) and not options.resume then
+    error(out .. " holds a run already: --resume continues it, another --out starts a new one", 0)
   end
-  if not options.resume then error(out .. " holds a run already: --resume continues it, another --out starts a new one", 0) end
-  local loaded = checkpoint.load(path)
-  local before = settings_of(loaded) or error(out .. " holds another kind of run", 0)
-  for option, value in pairs(own) do
+  local held, why = lock(out)
+  return out, held or error(why, 0)
+end
+
+-- The run that speaks when Ctrl-C comes: the one that was opened first, when a script runs another.
+local speaker
+
+-- Opens a run of a script. `kind` has the `name` of its first directory, the `file` that every run leaves there, and `settings`, which takes the
+-- settings from what `checkpoint.load` reads in it (nil: another kind of run). A run that is resumed has the settings of its first start; an option
+-- that is given and differs is an error, and so is a run where none is to be resumed.
+function M.open(options, kind)
+  local run = setmetatable({settings = settings(options)}, Run)
+  run.out, run.lock = directory(options, kind)
+  speaker = speaker or run
+  local words = speaker == run and {[0] = arg[0], table.unpack(arg)} or {}
+  run.command = "trellis " .. (words[0] or "")
+  run:kept(nil)
+  local path = run.out .. "/" .. kind.file
+  if not M.exists(path) then
+    if options.resume then print("no checkpoint in " .. run.out .. " yet: from the beginning") end
+    return run
+  end
+  run.before = checkpoint.load(path)
+  local before = completed(kind.settings(run.before) or error(run.out .. " holds another kind of run", 0))
+  for option, value in pairs(run.settings) do
     if options.given[option] and M.text(value) ~= M.text(before[option]) then
-      error(("--%s is %s, the run in %s has %s; leave it out to resume"):format(option:gsub("_", "-"), M.text(value), out, M.text(before[option])), 0)
+      error(("--%s is %s, the run in %s has %s; leave it out to resume"):format(option:gsub("_", "-"), M.text(value), run.out, M.text(before[option])), 0)
     end
   end
-  return out, before, loaded
+  run.settings = before
+  return run
+end
+
+-- Says what Ctrl-C would leave; nil: nothing yet.
+function Run:kept(text)
+  if speaker ~= self then return end
+  trellis.on_interrupt(text and ("%s in %s; go on with: %s --out %s --resume"):format(text, self.out, self.command, self.out)
+    or "nothing is kept yet; start it again")
+end
+
+-- The identity of the run, by what it begins with: made now, or that of its first start (nil when runs had none yet).
+function Run:identify(values)
+  if self.before then self.identity = self.before.run else self.identity = checkpoint.identity(values) end
+  return self.identity
+end
+
+-- Refuses a file of the directory that belongs to another run. `theirs` is the identity in it, nil when it has none.
+function Run:own(file, theirs)
+  if theirs and self.identity and theirs ~= self.identity then
+    error(("%s/%s is of another run (%s) than the checkpoint (%s): move one of them away"):format(self.out, file, theirs, self.identity), 0)
+  end
+end
+
+-- Refuses a log that this run's would overwrite: as far as both go, their lines are the same.
+function Run:own_log(name, text)
+  local file = io.open(self.out .. "/" .. name, "rb")
+  if not file then return end
+  local there = file:read("a")
+  file:close()
+  local n, next_there = 0, there:gmatch("[^\n]+")
+  for line in text:gmatch("[^\n]+") do
+    local other = next_there()
+    n = n + 1
+    if not other then return end
+    if other ~= line then
+      error(("%s/%s is the log of another run than the checkpoint: they differ in line %d; move one of them away"):format(self.out, name, n), 0)
+    end
+  end
 end
 
 return M

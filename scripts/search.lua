@@ -16,6 +16,7 @@ local options = parse(arg, "Searches an architecture for segmentation.", dataset
   {"filters", 4, "F, channels of a block at the finest stride"},
   {"operators", "none,max_pool_3x3,skip_connect,sep_conv_3x3,atrous_conv_3x3", "candidates of the cell", "list"},
   {"crop", "64x96", "height x width of training crops", "size"},
+  {"head-reach", 0, "how far the heads' atrous taps look, in pixels; 0: 0.3 of the crop's shorter side, at most the paper's 96 (of crops of 321)"},
   {"batch", 4, "images in a batch"},
   {"epochs", 30, "passes over half of the training images"},
   {"arch-from", 0, "alpha and beta are trained after this many epochs; 0: after a quarter of them"},
@@ -26,14 +27,16 @@ local options = parse(arg, "Searches an architecture for segmentation.", dataset
   {"arch-lr", 0.02, "learning rate of alpha and beta"},
   {"arch-weight-decay", 1e-3, "of alpha and beta"},
   {"validate-every", 1, "epochs from one measurement on the validation images to the next; the last epoch is always measured"},
-  {"seed", 1, "decides everything that is random"},
+  {"seed", 1, "decides everything that is random, but for the images: see --data-seed"},
   {"threads", 0, "0: as many as the machine has; results do not depend on it"},
   {"out", nil, "directory for results; the first free of search, search-2, ...", "string"},
   {"resume", false, "continues the run in --out (or the last one) from its last epoch"},
 })
 if options.threads > 0 then trellis.threads(options.threads) end
 
-local out, o, before = runs.open(options, "search", "checkpoint.safetensors", function(run) return run.settings end)
+options.head_reach = runs.reach(options.head_reach, options.crop)
+local run = runs.open(options, {name = "search", file = "checkpoint.safetensors", settings = function(loaded) return loaded.settings end})
+local out, o, before = run.out, run.settings, run.before
 local checkpointPath = out .. "/checkpoint.safetensors"
 
 -- Images: two disjoint halves for training, others for validation.
@@ -43,7 +46,10 @@ local a = A:batches{size = o.batch, seed = o.seed + 10, crop = o.crop, flip = tr
 local b = B:batches{size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true, pad = datasets.padded(o)}
 
 -- The space, and the network that holds all of it.
-local space = nas.trellis{layers = o.layers, strides = o.strides, filters = o.filters, cell = nas.cell{blocks = o.blocks, operators = o.operators}}
+local space = nas.trellis{
+  layers = o.layers, strides = o.strides, filters = o.filters, cell = nas.cell{blocks = o.blocks, operators = o.operators},
+  head_reach = o.head_reach,
+}
 local supernet = space:supernet{classes = train.classes, seed = o.seed}
 tensor.manual_seed(o.seed)
 local sgd = optim.sgd(supernet:weights(), {lr = o.lr, momentum = 0.9, weight_decay = o.weight_decay, clip = o.clip})
@@ -52,8 +58,9 @@ local archFrom = o.arch_from > 0 and o.arch_from or o.epochs // 4
 local steps = a.per_epoch
 local rate = optim.cosine{from = o.lr, to = o.lr_end, steps = o.epochs * steps}
 
+run:identify{settings = o, images = datasets.identity(train), validation = datasets.identity(validation)}
 local metadata = {
-  data = datasets.name(o), train = tostring(train), validation = tostring(validation), classes = table.concat(train.names, "\n"),
+  run = run.identity, data = datasets.name(o), train = tostring(train), validation = tostring(validation), classes = table.concat(train.names, "\n"),
   halves = #A .. " " .. #B, steps = tostring(steps), arch_from = tostring(archFrom), version = trellis.version,
 }
 local colours = {}
@@ -62,12 +69,7 @@ metadata.colours = table.concat(colours, "\n")
 for name, value in pairs(o) do metadata["settings." .. name] = runs.text(value) end
 local history = require("history").open(before, {supernet = supernet, validation = validation, epochs = o.epochs, metadata = metadata})
 
-local done, log = 0, {}
-if before then
-  checkpoint.load(checkpointPath, {supernet = supernet, sgd = sgd, adam = adam, a = a, b = b})
-  done, log = before.epoch, before.log
-end
-runs.make_directory(out)
+local done, log = 0, before and before.log or {}
 
 if not before then
   print(space)
@@ -80,37 +82,55 @@ end
 
 -- The log has no times in it: it is the same however often the run was interrupted.
 local columns = {"epoch", "lr", "loss", "arch_loss", "miou", "accuracy", "alpha_entropy", "beta_entropy", "skip_share", "path_log_probability", "path"}
-local function writeLog()
+local function logText()
   local lines = {table.concat(columns, ",")}
   for _, row in ipairs(log) do
     local cells = {}
     for i, name in ipairs(columns) do
       local x = row[name]
-      cells[i] = math.type(x) == "float" and (x ~= x and "" or ("%.6g"):format(x)) or tostring(x)
+      local isNumber = math.type(x) ~= "float" or x == x and math.abs(x) < math.huge
+      cells[i] = not isNumber and "" or math.type(x) == "float" and ("%.6g"):format(x) or tostring(x)
     end
     lines[#lines + 1] = table.concat(cells, ",")
   end
-  local path = out .. "/log.csv"
-  local file = assert(io.open(path .. ".part", "w"))
-  assert(file:write(table.concat(lines, "\n"), "\n"))
-  assert(file:close())
-  assert(os.rename(path .. ".part", path))
+  return table.concat(lines, "\n") .. "\n"
+end
+local function writeLog() files.write(out .. "/log.csv", logText()) end
+
+if before then
+  run:own_log("log.csv", logText())
+  local path = out .. "/history.safetensors"
+  if runs.exists(path) then run:own("history.safetensors", select(2, tensor.load(path)).run) end
+  checkpoint.load(checkpointPath, {supernet = supernet, sgd = sgd, adam = adam, a = a, b = b})
+  done = before.epoch
+elseif runs.exists(out .. "/log.csv") then
+  error(out .. " holds the log of another run, log.csv, and no checkpoint: move it away, or use another --out", 0)
+end
+local function kept(epochs) if epochs > 0 then run:kept(("%d of %d epochs are kept"):format(epochs, o.epochs)) end end
+kept(done)
+
+-- A step; what stops it is said with its place in the search.
+local function step(optimiser, loader, epoch, i)
+  local fine, loss = pcall(supernet.step, supernet, optimiser, loader:next())
+  if fine then return loss:item() end
+  if type(loss) ~= "string" then error(loss, 0) end
+  error(("epoch %d, step %d of %d: %s%s"):format(epoch, i, steps, loss, done > 0 and ("; the checkpoint of epoch %d is kept in %s"):format(done, out) or ""), 0)
 end
 
 -- The search: weights on A, then alpha and beta on B, first order.
-local warned, latest = false, nil
+local warned, said, latest = false, false, nil
 for _, row in ipairs(log) do if row.miou == row.miou then latest = row.miou end end
 local bar = progress.bar{total = o.epochs * steps, done = done * steps, label = "search"}
 for epoch = done + 1, o.epochs do
   local start = os.time()
   local losses, archLosses, archSteps = 0.0, 0.0, 0
-  for step = 1, steps do
-    local global = (epoch - 1) * steps + step
+  for i = 1, steps do
+    local global = (epoch - 1) * steps + i
     sgd.lr = rate(global)
-    local loss = supernet:step(sgd, a:next()):item()
+    local loss = step(sgd, a, epoch, i)
     losses = losses + loss
     if epoch > archFrom then
-      archLosses, archSteps = archLosses + supernet:step(adam, b:next()):item(), archSteps + 1
+      archLosses, archSteps = archLosses + step(adam, b, epoch, i), archSteps + 1
     end
     bar:update(global, {{"loss", loss}, {"mIoU", latest or "-"}})
   end
@@ -126,8 +146,10 @@ for epoch = done + 1, o.epochs do
   history:record(epoch)
   -- First the checkpoint, which holds log and history too, then these: a kill between them loses nothing.
   checkpoint.save(checkpointPath, history:into{
-    supernet = supernet, sgd = sgd, adam = adam, a = a, b = b, epoch = epoch, log = log, settings = o,
-  })
+    supernet = supernet, sgd = sgd, adam = adam, a = a, b = b, epoch = epoch, log = log, settings = o, run = run.identity,
+  }, {finite = true})
+  done = epoch
+  kept(done)
   writeLog()
   history:save(out)
   bar:clear()
@@ -137,6 +159,12 @@ for epoch = done + 1, o.epochs do
   print(("epoch %d/%d  loss %.3f%s  path %s  entropy alpha %.3f beta %.3f  skip %.0f %%  %d s"):format(
     epoch, o.epochs, row.loss, validated, row.path, row.alpha_entropy, row.beta_entropy, 100 * row.skip_share,
     os.time() - start))
+  if measures and confusion.only_prediction and row.loss < 0.9 * log[1].loss and not said then
+    said = true
+    print(("note: the validation takes every pixel for '%s', though the loss has fallen: it goes by the running statistics of the batch norms, which training "
+      .. "does not use, and which have not followed the weights through the layers yet; some 50 steps bring that about (%d are done)"):format(
+        train.names[confusion.only_prediction + 1], epoch * steps))
+  end
   -- Before anything is decided, noise picks the operators; later say it once, when it begins.
   local collapsed = found.warning ~= nil and entropy.alpha_relative < 0.995
   if collapsed and not warned then print("warning: " .. found.warning) end
@@ -181,4 +209,5 @@ for i = 1, math.min(4, #validation) do
 end
 both(plot.images(pictures, {set = validation, columns = 3, title = "validation"}), "images")
 nas.report(out)
+run.lock:release()
 print("results in " .. out .. ": report.html, architecture.json, log.csv, trellis, cell, alpha, curves, images (.svg, .png)")

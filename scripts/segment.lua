@@ -1,13 +1,13 @@
 -- Segments images with a trained network.
 --
 --   scripts/trellis scripts/segment.lua street.png --model model/best
---   scripts/trellis scripts/segment.lua photos/*.jpg --model model/best --out segmented --window 513 --scales 0.75,1,1.25 --flip
+--   scripts/trellis scripts/segment.lua photos/*.jpg --model model/best --out pictures --window 513 --scales 0.75,1,1.25 --flip
 --
--- Writes beside each image, or into --out: NAME-overlay.png, the image with the classes' colours over it, and NAME-labels.png, a PNG whose
--- values are class numbers, with the colours as palette. Both have the size of the image.
+-- Writes NAME-overlay.png, the image with the classes' colours over it, and NAME-labels.png, a PNG whose values are class numbers, with the colours
+-- as palette. Both have the size of the image. They do not go beside the images: a data set would take them for images of its own.
 local options = require("options").parse(arg, "Segments images, PNG or JPEG, with a trained network.", {
   {"model", nil, "model directory that retraining left", "string"},
-  {"out", nil, "directory for the pictures; that of each image when left out", "string"},
+  {"out", "segmented", "directory for the pictures", "string"},
   {"scales", "1", "sizes in which an image is looked at; class probabilities are averaged", "list"},
   {"flip", false, "look at the mirror image too"},
   {"window", nil, "height x width of pieces that larger images are taken apart into", "size"},
@@ -25,17 +25,18 @@ for i, word in ipairs(options.scales) do scales[i] = tonumber(word) or error("--
 -- Where each image's pictures go; two of one name would overwrite each other.
 local targets, taken = {}, {}
 for i, path in ipairs(options.words) do
-  local directory, name = path:match("^(.*)/([^/]+)$")
-  name = (name or path):gsub("%.[^.]+$", "")
-  targets[i] = (options.out or directory or ".") .. "/" .. name
-  if taken[targets[i]] then error(("%s and %s would both be written to %s-labels.png"):format(taken[targets[i]], path, targets[i]), 0) end
+  local name = path:match("[^/]+$"):gsub("%.[^.]+$", "")
+  targets[i] = options.out .. "/" .. name
+  if taken[targets[i]] then
+    error(("%s and %s would both be written to %s-labels.png; segment them one by one, each with an --out of its own"):format(taken[targets[i]], path, targets[i]), 0)
+  end
   taken[targets[i]] = path
 end
 
 local network = nas.network(options.model)
 local names = {}
 for i, class in ipairs(network:card().data.classes) do names[i] = class.name end
-if options.out then assert(os.execute("mkdir -p '" .. options.out:gsub("'", "'\\''") .. "'")) end
+files.make_directory(options.out)
 for i, path in ipairs(options.words) do
   local labels = network:segment(path, {
     scales = scales, flip = options.flip, window = options.window, stride = options.stride, opacity = options.opacity,

@@ -54,12 +54,15 @@ assert(#A + #B == #scenes)
 -- ## Supernet
 --
 -- One network that holds every architecture of the space. Its parameters fall into two groups: the weights, and alpha
--- and beta.
+-- and beta. One number of the space follows the size of the images: how far the heads at the end look around. The
+-- paper's 96 pixels are 0.3 of its crops of 321; on small images such taps would lie outside of the picture, and never
+-- be trained. (A supernet says so at its first step.)
 
 -- %%
 space = nas.trellis{
   layers = short and 3 or 5, strides = short and {4, 8, 16} or {4, 8, 16, 32}, filters = short and 2 or 4,
   cell = nas.cell{blocks = 2, operators = {"none", "skip_connect", "max_pool_3x3", "sep_conv_3x3", "atrous_conv_3x3"}},
+  head_reach = 3 * size[1] // 10,
 }
 supernet = space:supernet{classes = 5, seed = 5}
 print(space)

@@ -74,8 +74,9 @@ assert(not fine and message:find("did you mean 'strip_conv_7'", 1, true))
 -- function.
 
 -- %%
-layers = 6
+layers, size = 6, short and {32, 48} or {64, 96}
 space = nas.trellis{
+  head_reach = 3 * size[1] // 10,                 -- the heads look 0.3 of the image's height around, as in the paper
   layers = layers, strides = {4, 8, 16}, filters = short and 2 or 4,
   cell = nas.cell{blocks = 2, operators = {"none", "skip_connect", "sep_conv_3x3", "strip_conv_7", "gate"}},
   arrows = function(layer, from, to)
@@ -92,7 +93,6 @@ for seed = 1, 50 do
   assert(path[layers] ~= 16 and path[1] == 4)
   for layer = 3, layers, 2 do assert(path[layer] == path[layer - 1]) end
 end
-size = short and {32, 48} or {64, 96}
 print(space:estimate{crop = size, batch = 4, classes = 5})
 
 -- %% [markdown]

@@ -32,10 +32,11 @@ assert(net:count().parameters == 10147427)        -- 10.15 million, as published
 
 -- %% [markdown]
 -- Each layer is the same cell at another stride. Where it goes down, the operators that read the cell's inputs have
--- stride 2; where it goes up, the input is resized first. Odd sizes are fine: sizes are halved and rounded up.
+-- stride 2; where it goes up, the input is resized first. Odd sizes are fine: sizes are halved and rounded up. How far
+-- the ASPP looks is a number of its own, `head_reach`: 96 pixels are for crops of 321, ours will be 48 high.
 
 -- %%
-small = {filters = 2, classes = 3, stem = 8, stem_output = 16, aspp = 16, low_level = 8, decoder = 16, seed = 1}
+small = {filters = 2, classes = 3, stem = 8, stem_output = 16, aspp = 16, low_level = 8, decoder = 16, head_reach = 14, seed = 1}
 tiny = published:network(small)
 tiny:eval()
 scores = tiny(tensor.randn(1, 3, 45, 67, {seed = 2}))

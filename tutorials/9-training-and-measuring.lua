@@ -55,6 +55,7 @@ architecture = nas.architecture{
 function build(seed)
   return architecture:network{
     filters = short and 2 or 6, classes = 5, seed = seed, stem = 12, stem_output = 16, aspp = 24, low_level = 12, decoder = 24,
+    head_reach = short and 10 or 19,              -- 0.3 of the crops' height, as the published 96 of 321
   }
 end
 network = build(1)

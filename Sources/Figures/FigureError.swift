@@ -4,8 +4,6 @@ public enum FigureError: Error, Hashable, Sendable, CustomStringConvertible {
     case invalid(String)
     /// `save` was given a name whose extension is no known format.
     case unknownFormat(path: String)
-    /// The file could not be written; the reason is the operating system's.
-    case cannotWrite(path: String, reason: String)
     /// Cairo refused; the text is Cairo's status message.
     case drawing(String)
 
@@ -15,8 +13,6 @@ public enum FigureError: Error, Hashable, Sendable, CustomStringConvertible {
             return text
         case .unknownFormat(let path):
             return "cannot tell the picture format of '\(path)': expected a name that ends in .svg, .png, .pdf or .txt"
-        case .cannotWrite(let path, let reason):
-            return "cannot write '\(path)': \(reason)"
         case .drawing(let text):
             return "cannot draw: \(text)"
         }

@@ -80,7 +80,7 @@ public struct TensorLayout: Hashable, Sendable {
 }
 
 enum Shapes {
-    private static let memory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
+    static let memory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
 
     /// - Throws: for a tensor that this machine's memory cannot hold, or with a size below 0.
     static func check(_ shape: [Int], _ operation: String) throws {

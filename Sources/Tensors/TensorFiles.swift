@@ -19,12 +19,18 @@ extension Tensor {
         try ArrayFile.write([namedArray("tensor")], to: path)
     }
 
-    public static func save(_ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], to path: String) throws {
-        try ArrayFile.write(tensors.map { try $0.tensor.namedArray($0.name) }, metadata: metadata, to: path)
+    /// - Parameter checksums: of a .safetensors file, see `SafeTensors.write`; an .npz file has its own.
+    public static func save(
+        _ tensors: [(name: String, tensor: Tensor)], metadata: [String: String] = [:], checksums: Bool = false, to path: String
+    ) throws {
+        try ArrayFile.write(tensors.map { try $0.tensor.namedArray($0.name) }, metadata: metadata, checksums: checksums, to: path)
     }
 
-    public static func load(_ path: String) throws -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
-        let (arrays, metadata) = try ArrayFile.read(path)
+    /// - Parameter expectsChecksums: say a word when a .safetensors file has none.
+    public static func load(
+        _ path: String, expectsChecksums: Bool = false
+    ) throws -> (tensors: [(name: String, tensor: Tensor)], metadata: [String: String]) {
+        let (arrays, metadata) = try ArrayFile.read(path, expectsChecksums: expectsChecksums)
         return (arrays.map { ($0.name, Tensor($0)) }, metadata)
     }
 }

@@ -164,7 +164,7 @@ final class OutputTests: XCTestCase {
 
     func testFailedSaveSaysWhyAndLeavesNothing() throws {
         XCTAssertThrowsError(try Chart([]).save(directory + "/absent/x.svg")) {
-            XCTAssertEqual("\($0)", "cannot write '\(directory)/absent/x.svg': No such file or directory")
+            XCTAssertTrue("\($0)".contains("absent/x.svg: cannot write in this directory: No such file or directory"), "\($0)")
         }
         // A directory in the way: the rename fails after the file beside is complete.
         try FileManager.default.createDirectory(atPath: directory + "/taken.svg", withIntermediateDirectories: false)

@@ -81,8 +81,14 @@ broken("a model of version 2, this program reads up to 1", (good:gsub('"version"
 broken("the card is damaged", good:sub(1, #good // 2))
 broken("this is no card of a model", "{}")
 broken("the card and the weights are of different networks", (good:gsub('"filters": 2', '"filters": 3', 1)))
+broken("model/card.json: damaged or edited: its data", (good:gsub('"sky"', '"sea"', 1)))
 nas.network("model")
+-- A flipped bit in the weights, or in the card that they hold.
 local weights = contents("model/weights.safetensors")
+for _, at in ipairs{100, assert(weights:find("sky", 1, true)), #weights // 2, #weights} do
+  write("model/weights.safetensors", weights:sub(1, at - 1) .. string.char(weights:byte(at) ~ 1) .. weights:sub(at + 1))
+  fails("model/weights.safetensors: ", function() nas.network("model") end)
+end
 write("model/weights.safetensors", weights:sub(1, -100))
 fails("model/weights.safetensors", function() nas.network("model") end)
 plain:save("model/weights.safetensors")
@@ -111,3 +117,46 @@ same(resumed:fit(set, options):csv(), first:csv())
 for name, x in pairs(run:parameters()) do assert(x:equal(resumed:parameters()[name]), name) end
 options.lr = 0.06
 fails("schedule", function() network():fit(set, options) end)
+
+-- Runs are not mixed up: a checkpoint of another run in the directory is not continued, and neither log nor networks are overwritten.
+options.lr, options.resume, options.out, options.seed = 0.05, false, "other", 5
+network():fit(set, options)
+options.out, options.resume = "run", true
+local own = {checkpoint = contents("run/checkpoint.safetensors"), log = contents("run/log.csv"), last = contents("run/last/weights.safetensors")}
+write("run/checkpoint.safetensors", contents("other/checkpoint.safetensors"))
+local fresh = network()
+local before = fresh:parameters()[1]:clone()
+fails("run/best is of another run", function() fresh:fit(set, options) end)
+for _, name in ipairs{"best", "last"} do os.execute("mv run/" .. name .. " run/" .. name .. "-mine") end
+fails("run/log.csv is the log of another run than run/checkpoint.safetensors: they differ in line 2", function() fresh:fit(set, options) end)
+same(contents("run/log.csv"), own.log)
+assert(fresh:parameters()[1]:equal(before), "nothing has changed")
+-- A log that lacks the last row (a kill) or has more rows (an earlier checkpoint was put back) is this run's.
+for _, name in ipairs{"best", "last"} do os.execute("mv run/" .. name .. "-mine run/" .. name) end
+write("run/checkpoint.safetensors", own.checkpoint)
+write("run/log.csv", own.log:match("^(.-\n.-\n)"))
+options.seed = nil
+network():fit(set, options)
+same(contents("run/log.csv"), own.log)
+-- A log without a checkpoint is somebody's.
+os.execute("mkdir stray")
+write("stray/log.csv", "mine")
+options.out = "stray"
+fails("stray holds the log of another run", function() network():fit(set, options) end)
+same(contents("stray/log.csv"), "mine")
+-- Other images of the same number are another data set.
+options.out = "run"
+fails("the run has images", function() network():fit(data.shapes{images = 8, size = {24, 32}, classes = 3, seed = 2}, options) end)
+-- A run of another process.
+write("run/run.lock", "process 12\nhost elsewhere-7\nsince 2020-01-02 03:04:05 UTC\n")
+fails("run: process 12 on elsewhere-7 writes into it since 2020-01-02 03:04:05 UTC", function() network():fit(set, options) end)
+os.remove("run/run.lock")
+network():fit(set, options)
+assert(not io.open("run/run.lock"))
+-- The run's identity is with its networks; a run that begins alike has the same.
+same(nas.network("run/last"):card().training.run, checkpoint.load("run/checkpoint.safetensors").run)
+same(#checkpoint.load("run/checkpoint.safetensors").run, 16)
+assert(checkpoint.load("run/checkpoint.safetensors").run ~= checkpoint.load("other/checkpoint.safetensors").run)
+plain:fit(set, {steps = 2, validation = set, every = 1, out = "plain2", seed = 3})
+write("plain2/best.safetensors", contents("plain/best.safetensors"))
+fails("plain2/best is of another run", function() plain:fit(set, {steps = 2, validation = set, every = 1, out = "plain2", seed = 3, resume = true}) end)

@@ -75,3 +75,43 @@ fails("classes", mine.network, mine, {filters = 2})
 fails("did you mean 'filters'", mine.network, mine, {filter = 2, classes = 3})
 fails("16x16 or more", function() nas.gallery.deeplab_v3:network(with{filters = 1, classes = 2})(tensor.zeros(1, 3, 15, 40)) end)
 fails("path", mine.network, mine, {filters = 2, classes = 3, from = nas.trellis{layers = 2, filters = 2}:supernet{classes = 3}})
+
+-- How far the heads look is a number of the space: it goes with the architecture, into its network, its card and its checkpoint.
+do
+  local cell = nas.cell{blocks = 1, operators = {"skip_connect", "sep_conv_3x3"}}
+  local function space(reach) return nas.trellis{layers = 3, strides = {4, 8}, filters = 2, cell = cell, head_reach = reach} end
+  local published, near = space():random{seed = 1}, space(19):random{seed = 1}
+  same(published.head_reach, 96)
+  same(near.head_reach, 19)
+  assert(not published:json():find("head_reach"), "files of the published reach are as they were")
+  near:save("near.json")
+  same(nas.load("near.json").head_reach, 19)
+  assert(near:fits(space()) and near:same(published))
+  local function network(architecture, options)
+    local all = {filters = 2, classes = 3, stem = 4, stem_output = 6, aspp = 8, low_level = 4, decoder = 8, seed = 3}
+    for name, value in pairs(options or {}) do all[name] = value end
+    return architecture:network(all)
+  end
+  local function rates(net) return tostring(net):match("rates ([%d, ]+),") end
+  local last = near.path[3]
+  local function expected(reach) local r = math.max(1, reach // last) return ("%d, %d, %d"):format(r, 2 * r, 3 * r) end
+  same(rates(network(published)), expected(96))
+  same(rates(network(near)), expected(19))
+  same(rates(network(published, {head_reach = 40})), expected(40))
+  same(rates(network(near, {head_reach = 96})), expected(96))
+  fails("expected 1 to 65536, got 0", function() network(near, {head_reach = 0}) end)
+  -- A card keeps the network's own; one that says nothing means the published.
+  network(published, {head_reach = 40}):save("forty")
+  same(rates(nas.network("forty")), expected(40))
+  network(near):save("nineteen")
+  same(rates(nas.network("nineteen")), expected(19))
+  network(near, {head_reach = 96}):save("published")
+  same(rates(nas.network("published")), expected(96))
+  assert(not io.open("published/card.json"):read("a"):find("head_reach"))
+  -- A checkpoint of one is not one of another.
+  checkpoint.save("near.safetensors", {net = network(near)})
+  checkpoint.load("near.safetensors", {net = network(near)})
+  fails("its head_reach is 19 there, this one has the usual one", function() checkpoint.load("near.safetensors", {net = network(published)}) end)
+  checkpoint.save("published.safetensors", {net = network(published)})
+  fails("it says nothing of its head_reach", function() checkpoint.load("published.safetensors", {net = network(near)}) end)
+end

@@ -58,4 +58,17 @@ final class ConfusionMatrixTests: TemporaryDirectoryTestCase {
         XCTAssertEqual(matrix.meanIoU, 1)
         assertThrows("prediction of 1x2, got 2x1") { try matrix.add(labels: a, predictions: b) }
     }
+
+    func testOnlyPrediction() throws {
+        func only(_ pairs: [(Int32, Int32)]) throws -> Int? {
+            var matrix = ConfusionMatrix(classes: 3)
+            try matrix.add(labels: pairs.map(\.0), predictions: pairs.map(\.1), count: pairs.count)
+            return matrix.onlyPrediction
+        }
+        XCTAssertEqual(try only([(0, 2), (1, 2), (2, 2)]), 2)
+        XCTAssertNil(try only([(0, 2), (1, 1)]))
+        // Images of one class say nothing.
+        XCTAssertNil(try only([(2, 2), (2, 2)]))
+        XCTAssertNil(try only([]))
+    }
 }

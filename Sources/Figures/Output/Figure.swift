@@ -1,3 +1,5 @@
+import Base
+
 /// Something that can be drawn: a value with its data, a size and a way to draw itself, as picture and as text.
 ///
 /// Every figure can be saved (`save`), shown in a notebook (`svg()`, `png()`) and at the prompt (`rendered(for:)`).
@@ -50,11 +52,10 @@ extension Figure {
         }
     }
 
-    /// Writes the figure; the extension chooses the format: `.svg`, `.png`, `.pdf` or `.txt`. The file is written beside and
-    /// renamed, so a reader never sees half of it and a failure leaves an older file alone.
+    /// Writes the figure, whole or not at all; the extension chooses the format: `.svg`, `.png`, `.pdf` or `.txt`.
     ///
     /// - Parameter scale: pixels per drawing unit of a PNG.
-    /// - Throws: `FigureError.unknownFormat` before anything is drawn, `.cannotWrite`, `.drawing`.
+    /// - Throws: `FigureError.unknownFormat` before anything is drawn, `.drawing`; `FileError` when it cannot be written.
     public func save(_ path: String, scale: Double = 2) throws {
         let format = try FigureFormat(path: path)
         try AtomicFile.write(try data(format, scale: scale), to: path)

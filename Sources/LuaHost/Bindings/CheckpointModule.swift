@@ -1,3 +1,4 @@
+import CLua
 import Networks
 import Segmentation
 import Tensors
@@ -18,6 +19,7 @@ extension LoaderObject: Checkpointable {
             details: .object([
                 .init("epoch", .integer(state.epoch)), .init("batch", .integer(state.batch)), .init("seed", .string(String(state.seed))),
                 .init("images", .integer(state.images)), .init("size", .integer(state.size)), .init("data", .string(try identity)),
+                .init("names", .string(try open().data.fingerprint())),
             ]))
     }
 
@@ -38,6 +40,10 @@ extension LoaderObject: Checkpointable {
             guard case .string(let other)? = part.details["data"] else { throw CheckpointError("the checkpoint is damaged: a loader without its data") }
             throw CheckpointError("the checkpoint is of another loader: \(other) there, \(try identity) here")
         }
+        // Checkpoints of before had none.
+        if let names = part.details["names"], names != .string(try loader.data.fingerprint()) {
+            throw CheckpointError("the checkpoint is of another loader: its images have other names, or another order")
+        }
         guard epoch >= 0, (0..<loader.batchesPerEpoch).contains(batch) else { throw CheckpointError("the checkpoint is damaged: batch \(batch) of a loader") }
         return { try loader.restore(BatchLoader.State(epoch: epoch, batch: batch, seed: seed, images: images, size: size)) }
     }
@@ -56,15 +62,18 @@ enum CheckpointModule {
             A checkpoint is one safetensors file: tensors as NAME/PATH, the rest as JSON in its metadata. It holds modules (with running statistics), optimisers \
             (moments, counters, settings), loaders (where they stand), tensors, plain values, and the streams of `tensor.manual_seed` and `math.random`.
             """,
-        bindings: [save, load])
+        bindings: [save, load, identity])
 
-    private static let contents = Argument("contents", .table, "objects and plain values by name")
 
     private static let save = Binding(
-        module: "checkpoint", name: "save", parameters: [Argument("path", .string, "ends in .safetensors"), contents],
+        module: "checkpoint", name: "save", parameters: [Argument("path", .string, "ends in .safetensors"), Argument("contents", .table, "objects and plain values by name")],
+        options: [
+            Option("finite", .boolean, default: false, "refuse objects that hold NaN or infinity: the checkpoint before stays, from which the run can go on"),
+        ],
         summary: "Writes objects and plain values to a file, whole or not at all.",
         detail: "It is written beside the name, synced and renamed: whatever happens, the previous checkpoint stays until the new one is complete. Plain values are "
-            + "numbers (every bit kept), strings, booleans and tables of them.",
+            + "numbers (every bit kept), strings (every byte), booleans and tables of them; what would come back as something else (functions, tables with a metatable, "
+            + "that contain themselves, or with tables as keys) is an error here. The file holds checksums, which loading checks.",
         example: """
             local net = nn.linear(2, 3)
             local sgd = optim.sgd(net:parameters(), {lr = 0.1, momentum = 0.9})
@@ -73,15 +82,14 @@ enum CheckpointModule {
             print(values.epoch, values.log[2][2])  --> 3\t0.25
             """
     ) { call in
-        let contents = try table(call, 2)
         var checkpoint = Checkpoint()
-        for (name, value) in contents.sorted(by: { $0.key < $1.key }) {
-            if case .object(let object) = value {
-                try checkpoint.add(name, checkpointable(object, name, call))
-            } else {
-                checkpoint.values.append(.init(name, try CheckpointValues.json(value, name)))
+        for (name, value) in try contents(call, 2) {
+            switch value {
+            case .object(let object): try checkpoint.add(name, checkpointable(object, name, call))
+            case .plain(let value, _): checkpoint.values.append(.init(name, try value.json(name)))
             }
         }
+        if try call.option("finite") { try checkpoint.requireFinite() }
         try checkpoint.write(to: call.get(1))
         return 0
     }
@@ -100,94 +108,70 @@ enum CheckpointModule {
             """
     ) { call in
         let path: String = try call.get(1)
-        let wanted = call.has(2) ? try table(call, 2) : [:]
-        let objects = try wanted.sorted { $0.key < $1.key }.map { name, value -> (name: String, object: any Checkpointable) in
-            guard case .object(let object) = value else { throw call.bad(2, "'\(name)' should be an object to put back, got a \(value.typeName)") }
-            return (name, try checkpointable(object, name, call))
+        let objects = try (call.has(2) ? contents(call, 2) : []).map { name, value -> (name: String, object: any Checkpointable) in
+            switch value {
+            case .object(let object): return (name, try checkpointable(object, name, call))
+            case .plain(_, let type): throw call.bad(2, "'\(name)' should be an object to put back, got a \(type)")
+            }
         }
         let checkpoint = try Checkpoint(reading: path)
-        var values: [String: LuaValue] = [:]
-        for member in checkpoint.values { values[member.key] = try CheckpointValues.value(member.value) }
-        for (name, part) in checkpoint.parts where part.kind == "tensor" && wanted[name] == nil {
-            values[name] = part.tensors.first.map { .object($0.tensor) }
+        let values = try checkpoint.values.map { member in
+            do { return (member.key, try PlainValue(member.value)) } catch { throw CheckpointError("\(path): \(error)") }
         }
+        let wanted = Set(objects.map(\.name))
+        let tensors = checkpoint.parts.filter { $0.part.kind == "tensor" && !wanted.contains($0.name) }
         do { try checkpoint.restore(objects) } catch let error as CheckpointError { throw CheckpointError("\(path): \(error)") }
         if try call.option(ifPresent: "random") ?? !objects.isEmpty { checkpoint.restoreRandom() }
-        return call.push(LuaValue.table(LuaTable(fields: values)))
+        clua_push_table(call.thread, 0, Int32(clamping: values.count + tensors.count))
+        func add(_ name: String, _ value: some LuaPushable) {
+            value.push(call.thread)
+            Stack.rawSet(call.thread, -2, name)
+        }
+        for (name, value) in values { add(name, value) }
+        for (name, part) in tensors { if let tensor = part.tensors.first?.tensor { add(name, tensor) } }
+        return 1
     }
 
-    private static func table(_ call: Call, _ i: Int) throws -> [String: LuaValue] {
-        guard let table = try call.value(i).table, table.list.isEmpty, table.others.isEmpty else { throw call.bad(i, "a table with names expected: {net = net, epoch = 3}") }
-        return table.fields
+    private static let identity = Binding(
+        module: "checkpoint", name: "identity", parameters: [Argument("values", .any, "plain values: the settings of a run; or a string")],
+        returns: [Returns(.string, "sixteen hexadecimal digits")], summary: "A number that tells a run from others: equal values have the same.",
+        detail: "A run makes it when it begins and keeps it in its files, so that files of different runs are not taken together. `fit` does so itself: its checkpoint has it as "
+            + "`run`, and its networks' cards.",
+        example: "print(checkpoint.identity{seed = 1} == checkpoint.identity{seed = 1}, checkpoint.identity{seed = 1} == checkpoint.identity{seed = 2})  --> true\tfalse"
+    ) { call in
+        let value: PlainValue = try call.get(1)
+        let json = try value.json("values")
+        if case .string(let text) = json { return call.push(try RunIdentity.make(text)) }
+        return call.push(try RunIdentity.make(json.text()))
+    }
+
+    private enum Content {
+        case object(AnyObject)
+        case plain(PlainValue, type: String)
+    }
+
+    /// The members of a table with names, by name.
+    private static func contents(_ call: Call, _ i: Int) throws -> [(name: String, value: Content)] {
+        let (L, index) = (call.thread, call.index(i))
+        func expected() -> any Error { call.bad(i, "a table with names expected: {net = net, epoch = 3}") }
+        guard lua_type(L, index) == LUA_TTABLE else { throw expected() }
+        var members: [(name: String, value: Content)] = []
+        try Stack.forEach(L, index) {
+            guard let bytes = Stack.bytes(L, -2) else { throw expected() }
+            guard let name = String(validating: bytes, as: UTF8.self), !members.contains(where: { $0.name == name }) else {
+                throw CheckpointError("the name '\(String(decoding: bytes, as: UTF8.self))' is not UTF-8, or is there twice but for its accents; choose another")
+            }
+            if lua_type(L, -1) == LUA_TUSERDATA, case .object(let object) = try LuaValue.value(L, -1) {
+                members.append((name, .object(object)))
+            } else if let value = PlainValue.read(L, -1) {
+                members.append((name, .plain(value, type: Stack.typeName(L, -1))))
+            }
+        }
+        return members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     }
 
     private static func checkpointable(_ object: AnyObject, _ name: String, _ call: Call) throws -> any Checkpointable {
         if let object = object as? any Checkpointable { return object }
         throw call.bad(2, "'\(name)': a \(LuaValue.object(object).typeName) cannot be kept in a checkpoint; modules, optimisers, loaders, tensors and plain values can")
-    }
-}
-
-/// Plain Lua values as JSON and back: integers stay integers, numbers keep every bit.
-enum CheckpointValues {
-    /// A member of this name marks what JSON cannot say.
-    private static let mark = "$"
-    private static let deepest = 40
-
-    static func json(_ value: LuaValue, _ path: String, depth: Int = 0) throws -> JSONValue {
-        switch value {
-        case .nil: return .null
-        case .boolean(let value): return .bool(value)
-        case .integer(let value): return .integer(value)
-        // Swift prints the shortest digits that read as the same Double.
-        case .number(let value): return value.isFinite ? .number(value) : .object([.init(mark, .string(value.isNaN ? "nan" : value > 0 ? "inf" : "-inf"))])
-        case .string(let value): return .string(value)
-        case .function: throw CheckpointError("'\(path)' is a function, which a checkpoint cannot keep")
-        case .object: throw CheckpointError("'\(path)' is a \(value.typeName) inside a table; give it a name of its own")
-        case .table(let table):
-            guard depth < deepest else { throw CheckpointError("'\(path)' is nested more than \(deepest) deep, or contains itself") }
-            let list = try table.list.enumerated().map { try json($1, "\(path)[\($0 + 1)]", depth: depth + 1) }
-            let fields = try table.fields.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, try json($0.value, "\(path).\($0.key)", depth: depth + 1)) }
-            if table.others.isEmpty, fields.isEmpty, !list.isEmpty { return .array(list) }
-            if table.others.isEmpty, list.isEmpty, table.fields[mark] == nil { return .object(fields) }
-            let others = try table.others.map { key, value -> JSONValue in
-                .array([try json(key, "key of \(path)", depth: depth + 1), try json(value, "\(path)[\(key.source)]", depth: depth + 1)])
-            }
-            return .object([.init(mark, .string("table")), .init("list", .array(list)), .init("fields", .object(fields)), .init("others", .array(others))])
-        }
-    }
-
-    static func value(_ json: JSONValue) throws -> LuaValue {
-        switch json {
-        case .null: return .nil
-        case .bool(let value): return .boolean(value)
-        case .integer(let value): return .integer(value)
-        case .unsigned(let value): return .number(Double(value))
-        case .number(let value): return .number(value)
-        case .string(let value): return .string(value)
-        case .array(let items): return .table(LuaTable(list: try items.map(value)))
-        case .object(let members):
-            guard case .string(let mark)? = json[mark] else {
-                return .table(LuaTable(fields: Dictionary(try members.map { ($0.key, try value($0.value)) }, uniquingKeysWith: { $1 })))
-            }
-            return try marked(mark, json)
-        }
-    }
-
-    private static func marked(_ mark: String, _ json: JSONValue) throws -> LuaValue {
-        switch mark {
-        case "nan": return .number(.nan)
-        case "inf": return .number(.infinity)
-        case "-inf": return .number(-.infinity)
-        default:
-            guard case .array(let list)? = json["list"], case .object(let fields)? = json["fields"], case .array(let others)? = json["others"] else {
-                throw CheckpointError("the checkpoint is damaged: a value marked '\(mark)'")
-            }
-            let pairs = try others.compactMap { pair -> (key: LuaValue, value: LuaValue)? in
-                guard case .array(let items) = pair, items.count == 2 else { return nil }
-                return (try value(items[0]), try value(items[1]))
-            }
-            return .table(LuaTable(
-                list: try list.map(value), fields: Dictionary(try fields.map { ($0.key, try value($0.value)) }, uniquingKeysWith: { $1 }), others: pairs))
-        }
     }
 }

@@ -64,6 +64,9 @@ public final class ConfusionObject: LuaObject {
                 of: { (c: ConfusionObject) in c.rule.rawValue }),
             Field("accuracy", .number, "Share of pixels predicted as labelled.", of: { (c: ConfusionObject) in c.matrix.pixelAccuracy }),
             Field("mean_accuracy", .number, "Mean over the labelled classes of their accuracy.", of: { (c: ConfusionObject) in c.matrix.meanAccuracy }),
+            Field("only_prediction", .integer, "The class that every pixel was taken for, where labels had more than one; nil when predictions differ.", optional: true, get: { call in
+                call.push(try call.this(as: ConfusionObject.self).matrix.onlyPrediction)
+            }),
             Field("total", .integer, "Pixels counted.", of: { (c: ConfusionObject) in Int(c.matrix.total) }),
             Field("classes", .integer, "Number of classes.", of: { (c: ConfusionObject) in c.matrix.classes }),
             Field("names", .list(.string), "Names of the classes, if they are known.", of: { (c: ConfusionObject) in c.names }),

@@ -46,13 +46,16 @@ final class ModelRecord {
     }
 
     func note(_ trainer: Trainer, _ row: TrainingHistory.Row) {
-        data = ModelCard.Data(name: trainer.data.name, classes: trainer.data.classes, normalisation: trainer.options.augmentation.normalisation)
+        data = ModelCard.Data(
+            name: trainer.data.name, classes: trainer.data.classes, normalisation: trainer.options.augmentation.normalisation, size: try? trainer.data.size(0))
         seed = trainer.options.seed
         size = (try? trainer.options.augmentation.crop ?? trainer.data.size(0)) ?? size
         training = [
             .init("step", .integer(row.step)), .init("steps", .integer(trainer.options.steps)), .init("loss", .number(row.loss)),
             .init("settings", .object(trainer.settings.map { .init($0.name, .string($0.value)) })),
         ]
+        if let note = trainer.note { training.append(.init("note", note)) }
+        if let identity = trainer.identity { training.append(.init("run", .string(identity))) }
         result = []
         if let validation = trainer.validation, let miou = row.meanIoU, let accuracy = row.accuracy {
             result = [.init("data", .string(validation.name)), .init("miou", .number(miou)), .init("accuracy", .number(accuracy))]

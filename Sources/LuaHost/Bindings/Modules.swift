@@ -8,7 +8,7 @@ extension Registry {
         NASModule.module,
         DataModule.module,
         MetricsModule.module,
-        CheckpointModule.module,
+        CheckpointModule.module, FilesModule.module,
         ProgressModule.module,
         PlotModule.module,
         HelpModule.module,

@@ -29,6 +29,7 @@ public final class ArchitectureObject: LuaObject {
         field("filters", .integer, "Filters of its space, where it was searched.") { $0.space.filters },
         field("blocks", .integer, "Blocks of its cell.") { $0.space.blocks },
         field("operators", .list(.string), "Candidate operators of its space.") { $0.space.operators },
+        field("head_reach", .integer, "How far the heads' atrous taps looked in the search, in pixels; the ASPP of its network follows.") { $0.space.headReach },
         field("provenance", .table, "seed, date, data, source, as far as known.") { $0.provenanceValue },
         field("notes", .list(.string), "What the reader should know.") { $0.notes },
         field("skip_share", .number, "Share of skip_connect among the branches.") { $0.cell.skipShare },

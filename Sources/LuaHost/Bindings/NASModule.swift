@@ -34,7 +34,7 @@ enum NASModule {
         module: "nas", name: "load", parameters: [Argument("path", .string, "a JSON file that architecture:save wrote")], returns: [Returns(.object("architecture"))],
         summary: "Reads an architecture.",
         detail: "Strictly: every member known and of its type, and the whole fits its space, whose mask is in the file (one without has all arrows); operators of "
-            + "nas.operator must be added before. Errors name the place in the file.",
+            + "nas.operator must be added before. Errors name the place in the file. A file that says nothing of head_reach means the published 96.",
         example: "nas.trellis{layers = 4}:random{seed = 3}:save('random.json')\nprint(#nas.load('random.json').path)  --> 4"
     ) { call in call.push(ArchitectureObject(try Architecture(contentsOf: call.get(1), catalogue: ScriptOperators.catalogue))) }
 

@@ -25,6 +25,7 @@ enum NetworkBinding {
             Option("momentum", .number, default: 0.1, "share of the batch in the running statistics of batch norms; the released code's is 0.0003"),
             Option("eps", .number, "added to variances in batch norms; 0.001, or with `from` the supernet's"),
             Option("from", .object("supernet"), "start from its weights where shapes allow"),
+            Option("head_reach", .integer, "how far the ASPP's first atrous taps look, in pixels; the architecture's head_reach, published 96"),
         ] + widths,
         returns: [
             Returns(.object("module")), Returns(.integer, "how many tensors were taken from the supernet, with `from`", optional: true),
@@ -35,10 +36,10 @@ enum NetworkBinding {
             Images [N, 3, H, W] of any size from the path's coarsest stride, odd ones included, to class scores [N, classes, H, W]. As published: stem of 3x3 convolutions 64 \
             (stride 2), 64, 128 (stride 2); cells in which the previous output gets ReLU, 1x1, BN, and the one before it is resized to the same size and gets them if its channels \
             differ; on a down arrow operators that read a cell input have stride 2 (atrous ones, and scripts' own that ignore strides, get their input resized by half), on an up \
-            arrow the previous output is resized first; ASPP with rates 96, 192, 288 over the stride at which the path ends (12, 24, 36 at stride 8); DeepLabv3+'s decoder at the \
-            finest stride with the third cell's output as low-level features. Prints by part; net:count(...) counts. With `from`, the operators that the cell chose are copied \
-            from each layer's node with the statistics of the arrow taken, and of stem, inputs and ASPP what has the same shape; it is an \
-            error when nothing has.
+            arrow the previous output is resized first; ASPP with rates of 1, 2 and 3 times head_reach over the stride at which the path ends (published reach 96: 12, 24, 36 at stride \
+            8); DeepLabv3+'s decoder at the finest stride with the third cell's output as low-level features. The published reach is for crops of 321 and more; smaller crops want \
+            0.3 of their shorter side. Prints by part; net:count(...) counts. With `from`, the operators that the cell chose are copied from each layer's node with the statistics \
+            of the arrow taken, and of stem, inputs and ASPP what has the same shape; it is an error when nothing has.
             """,
         example: """
             local net = nas.gallery.darts_v2:network{filters = 2, classes = 5, stem = 4, stem_output = 8, aspp = 8, decoder = 8}
@@ -51,6 +52,7 @@ enum NetworkBinding {
         var options = DerivedOptions(filters: try call.option("filters"), classes: try call.option("classes"))
         options.widths = try widths(call)
         options.dropPath = try call.option("drop_path")
+        options.headReach = try call.option(ifPresent: "head_reach")
         options.batchNormMomentum = Float(try call.option("momentum", as: Double.self))
         options.batchNormEpsilon = try call.option(ifPresent: "eps", as: Double.self).map { Float($0) } ?? supernet?.space.options.batchNormEpsilon ?? 1e-3
         if let supernet { try architecture.validate(in: supernet.space) }

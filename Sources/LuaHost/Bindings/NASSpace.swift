@@ -80,7 +80,9 @@ extension SpaceOptions {
         Option("eps", .number, default: 1e-5, "added to the variance by batch norms"),
         Option("momentum", .number, default: 0.1, "share of the batch in running statistics"),
         Option("initial_deviation", .number, default: 0.001, "alpha and beta start as this times N(0, 1)"),
-        Option("head_reach", .integer, default: 96, "the atrous rate of the head at stride s is this over s"),
+        Option(
+            "head_reach", .integer, default: 96,
+            "the atrous rate of the head at stride s is this over s; for crops of 321, smaller ones want 0.3 of their shorter side"),
         Option("head_width", .integer, "channels of a head's branches; as many as its input when left out"),
     ]
 

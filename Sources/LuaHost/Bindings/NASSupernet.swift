@@ -87,7 +87,8 @@ enum SupernetMethods {
             """
             The computation is written down at the first step with an optimiser and a size of batch and runs as a plan from then on, without Lua. Batch norms use the batch's \
             statistics and move the running ones. The loss is the pixel cross entropy, mean over pixels whose label is not `ignore`. First order: a step of the architecture \
-            computes no derivatives of weights, and the other way round.
+            computes no derivatives of weights, and the other way round. A loss or a gradient that is NaN or infinite is an error that says in which operation of which module it \
+            began, or that the weights hold it; the parameters are as they were.
             """,
             example: """
                 local sgd = optim.sgd(supernet:weights(), {lr = 0.025, momentum = 0.9})

@@ -47,11 +47,12 @@ enum FitBinding {
         Option("every", .integer, "steps from row to row of the history; a pass over the data when left out"),
         Option("patience", .integer, "end after so many validations without a better mIoU"),
         Option("use", .choice(["last", "best"]), default: "last", "weights that the network is left with"),
-        Option("out", .string, "directory for checkpoint.safetensors and log.csv, and the networks best and last"),
+        Option("out", .string, "directory for checkpoint.safetensors and log.csv, and the networks best and last; locked while it trains"),
         Option("resume", .boolean, default: false, "go on with the run in out; without one, begin"),
         Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
         Option("each", .function, "called with each row of the history"),
-        Option("note", .table, "plain values that the checkpoint keeps: checkpoint.load(PATH).note"), DataSetMethods.checkOption,
+        Option("note", .table, "plain values that the checkpoint keeps (checkpoint.load(PATH).note), and the networks' cards (net:card().training.note)"),
+        DataSetMethods.checkOption,
     ] + DataNormalisation.options
 
     private static func run(_ call: Call) throws -> Int {
@@ -66,8 +67,9 @@ enum FitBinding {
         }
         let usesBest = try call.option("use", as: String.self) == "best"
         guard !usesBest || validation != nil else { throw call.badOption("use", "a validation set says which weights are best") }
-        if let note: LuaValue = try call.option(ifPresent: "note") { trainer.note = try CheckpointValues.json(note, "note") }
-        try TrainingDirectory.prepare(trainer, call.option(ifPresent: "out"), resume: call.option("resume"))
+        trainer.note = try call.option(ifPresent: "note", as: PlainValue.self)?.json("note")
+        let lock = try TrainingDirectory.prepare(trainer, call.option(ifPresent: "out"), resume: call.option("resume"))
+        defer { lock?.release() }
         try observe(trainer, call)
         try trainer.run()
         if usesBest { try trainer.useBest() }

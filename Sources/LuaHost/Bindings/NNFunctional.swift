@@ -120,7 +120,8 @@ enum FunctionalBindings {
         guard x.rank == 4 else { throw call.bad(1, "[N, C, H, W] expected, got \(Shape.text(x.shape))") }
         let target = try LayerBindings.resizeTarget(call)
         let (height, width) = target.size ?? (Int(Double(x.shape[2]) * target.scale), Int(Double(x.shape[3]) * target.scale))
-        return try x.resize(LayerBindings.resizeMode(call), height: height, width: width)
+        let y = try x.resize(LayerBindings.resizeMode(call), height: height, width: width)
+        return y === x ? try x.clone() : y
     }
 
     private static let dropout = function(

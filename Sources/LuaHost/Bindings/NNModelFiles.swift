@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Segmentation
 import Tensors
@@ -19,7 +20,7 @@ enum ModelFileBindings {
         let network: Module = try call.this()
         let path: String = try call.get(1)
         if isFile(path) {
-            try Tensor.save(network.state(), to: path)
+            try Tensor.save(network.state(), checksums: true, to: path)
         } else {
             guard let card = try ModelCards.card(of: network) else {
                 throw call.bad(
@@ -51,7 +52,7 @@ enum ModelFileBindings {
         example: "local net = nas.trellis{layers = 3}:random{seed = 1}:network{filters = 2, classes = 4, aspp = 8}\nprint(net:card().network.classes)  --> 4"
     ) { call in
         guard let card = try ModelCards.card(of: call.this()) else { return call.pushNil() }
-        return call.push(try CheckpointValues.value(JSONValue.parse(card.json.utf8)))
+        return call.push(try PlainValue(JSONValue.parse(card.json.utf8)))
     }
 
     static let network = Binding(

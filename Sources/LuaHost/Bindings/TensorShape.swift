@@ -66,7 +66,7 @@ enum TensorShape {
         example: "local x = tensor.zeros(2, 3)\nx:view(6)[1] = 5\nprint(x[1][1])  --> 5.0"
     ) { call in
         let x: Tensor = try call.this()
-        guard x.isContiguous else { throw HostError("view: the elements of this \(Shape.text(x.shape)) do not lie in one piece; use reshape") }
+        guard x.isContiguousInMemory else { throw HostError("view: the elements of this \(Shape.text(x.shape)) do not lie in one piece; use reshape") }
         return call.push(try x.reshape(sizes(call, x)))
     }
 

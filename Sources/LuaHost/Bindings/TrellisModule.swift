@@ -8,12 +8,12 @@ enum TrellisModule {
     static let version = "0.1.0"
 
     static let module = LuaModule(
-        "trellis", summary: "The host itself: compiled functions, profiles, threads, memory, version.", types: [CompiledFunction.objectType, ProfileObject.objectType], bindings: bindings,
+        "trellis", summary: "The host itself: compiled functions, profiles, checks of numbers, threads, memory, version.", types: [CompiledFunction.objectType, ProfileObject.objectType], bindings: bindings,
         constants: [
             Constant("version", .string, "Version of the host.") { $0.push(version) },
         ])
 
-    static let bindings = [compile, ProfileObject.binding, TensorHistory.noGrad("trellis"), threads, memory]
+    static let bindings = [compile, ProfileObject.binding, NumberCheckBinding.binding, TensorHistory.noGrad("trellis"), threads, memory, onInterrupt]
 
     private static let compile = Binding(
         module: "trellis", name: "compile", parameters: [Argument("f", .function, "of tensors and plain values")], returns: [Returns(.object("compiled"))],
@@ -33,6 +33,16 @@ enum TrellisModule {
             print(step(x, y):item() < first)  --> true
             """
     ) { call in call.push(CompiledFunction(try call.get(1), on: LuaAnchor(call.thread))) }
+
+    private static let onInterrupt = Binding(
+        module: "trellis", name: "on_interrupt", parameters: [Argument("text", .string, optional: true, "one line; nothing brings the trace back")],
+        summary: "What the program says, instead of a trace, when Ctrl-C ends the script.",
+        detail: "For long jobs: what is kept, and how to go on. The exit status is 130 either way.",
+        example: "trellis.on_interrupt('12 of 30 epochs are kept in search; --resume goes on')\ntrellis.on_interrupt()"
+    ) { call in
+        ScriptHost.of(call.thread).interruptText = try call.get(ifPresent: 1)
+        return 0
+    }
 
     private static let threads = Binding(
         module: "trellis", name: "threads", parameters: [Argument("count", .integer, optional: true, "from now on")], returns: [Returns(.integer, "in use")],

@@ -68,25 +68,25 @@ public enum Runner {
     private static func run(_ host: ScriptHost, _ options: Options) -> Int32 {
         host.setArguments(options.allArguments, scriptAt: options.scriptIndex)
         if options.warns { host.turnWarningsOn() }
-        if !options.ignoresEnvironment, let status = failure(host.runInitialisation()) { return status }
+        if !options.ignoresEnvironment, let status = failure(host.runInitialisation(), host) { return status }
         for action in options.actions {
             let outcome =
                 switch action {
                 case .execute(let text): host.evaluate(text, name: "=(command line)", options: .script)
                 case .require(let module, let global): host.require(module, into: global)
                 }
-            if let status = failure(outcome) { return status }
+            if let status = failure(outcome, host) { return status }
         }
         if let script = options.script {
             if let path = script { host.searchModules(besideScript: path) }
-            if let status = failure(host.runFile(script, arguments: options.scriptArguments)), !options.isInteractive { return status }
+            if let status = failure(host.runFile(script, arguments: options.scriptArguments), host), !options.isInteractive { return status }
         }
         if options.isInteractive {
             Prompt(host).run()
         } else if options.script == nil, options.actions.isEmpty, !options.showsVersion {
             if Terminal.isTerminal(0) {
                 Prompt(host).run()
-            } else if let status = failure(host.runFile(nil, arguments: [])) {
+            } else if let status = failure(host.runFile(nil, arguments: []), host) {
                 return status
             }
         }
@@ -94,7 +94,7 @@ public enum Runner {
     }
 
     /// Reports what went wrong on stderr; the exit status then.
-    private static func failure(_ outcome: Outcome) -> Int32? {
+    private static func failure(_ outcome: Outcome, _ host: ScriptHost) -> Int32? {
         switch outcome {
         case .done: return nil
         case .incomplete:
@@ -104,7 +104,8 @@ public enum Runner {
             Terminal.error("trellis: \(error.message)\n" + (error.traceback.map { $0 + "\n" } ?? ""))
             return 1
         case .interrupted(let error):
-            Terminal.error("trellis: interrupted\n" + (error?.traceback.map { $0 + "\n" } ?? ""))
+            let words = host.interruptText.map { ": \($0)\n" } ?? "\n" + (error?.traceback.map { $0 + "\n" } ?? "")
+            Terminal.error("trellis: interrupted" + words)
             return 130
         }
     }

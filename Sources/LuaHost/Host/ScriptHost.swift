@@ -12,6 +12,8 @@ public final class ScriptHost {
     private var functions: [NativeFunction] = []
     /// Anchors alive: without any, no userdata has to look for them.
     var anchorCount = 0
+    /// What the program says instead of a trace when Ctrl-C ends its script.
+    var interruptText: String?
 
     /// The thread on which Lua runs at this moment; nil once the state is closed.
     var thread: LuaThread? {

@@ -1,3 +1,6 @@
+import Base
+import Glibc
+
 /// Definitions for editors: LuaCATS annotations that the Lua language server reads, and the globals for luacheck.
 /// https://luals.github.io/wiki/annotations
 struct Stubs {
@@ -7,18 +10,17 @@ struct Stubs {
 
     /// Writes DIR/library/trellis.lua, DIR/.luarc.json and DIR/.luacheckrc; the last two only if they are not there yet.
     /// - Returns: a line for each file, for the user.
-    /// - Throws: `HostError` when a file cannot be written.
+    /// - Throws: `FileError` when a file cannot be written.
     func write(to folder: String) throws -> [String] {
-        try TextFile.makeFolder(folder)
-        try TextFile.makeFolder(folder + "/library")
-        try TextFile.write(definitions, to: folder + "/library/trellis.lua")
+        try Directory.make(folder + "/library")
+        try AtomicFile.write(definitions.utf8, to: folder + "/library/trellis.lua")
         var lines = ["wrote \(folder)/library/trellis.lua"]
         for (name, text) in [(".luarc.json", luarc), (".luacheckrc", luacheck)] {
             let path = folder + "/" + name
-            if TextFile.exists(path) {
+            if access(path, F_OK) == 0 {
                 lines.append("left \(path) as it is")
             } else {
-                try TextFile.write(text, to: path)
+                try AtomicFile.write(text.utf8, to: path)
                 lines.append("wrote \(path)")
             }
         }

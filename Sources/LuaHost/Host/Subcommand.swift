@@ -1,5 +1,3 @@
-import Glibc
-
 /// What `trellis WORD` does when WORD is no script.
 enum Subcommand {
     /// The exit status, or nil when the command line is none of these. A file of that name beside us is a script all the same
@@ -39,32 +37,5 @@ enum Subcommand {
             Terminal.error("trellis: \(error)\n")
             return 1
         }
-    }
-}
-
-/// Small files, written beside their place and renamed.
-enum TextFile {
-    /// - Throws: `HostError` with the path and the system's reason.
-    static func write(_ text: String, to path: String) throws {
-        let temporary = "\(path).\(getpid()).tmp"
-        guard let file = fopen(temporary, "w") else { throw failure("cannot write", temporary) }
-        let bytes = Array(text.utf8)
-        let written = fwrite(bytes, 1, bytes.count, file)
-        let synced = fflush(file) == 0 && fsync(fileno(file)) == 0
-        guard fclose(file) == 0, synced, written == bytes.count, rename(temporary, path) == 0 else {
-            let error = failure("cannot write", path)
-            unlink(temporary)
-            throw error
-        }
-    }
-
-    static func makeFolder(_ path: String) throws {
-        if mkdir(path, 0o777) != 0, errno != EEXIST { throw failure("cannot make the folder", path) }
-    }
-
-    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
-
-    private static func failure(_ what: String, _ path: String) -> HostError {
-        HostError("\(what) \(path): \(String(cString: strerror(errno)))")
     }
 }

@@ -125,7 +125,9 @@ private struct Reader {
         let operators = (metadata["settings.operators"] ?? "").split(separator: ",").map(String.init)
         let strides = (metadata["settings.strides"] ?? "").split(separator: ",").compactMap { Int($0) }
         return try SpaceSummary(
-            layers: number("layers"), strides: strides, filters: number("filters"), blocks: number("blocks"), operators: operators
+            layers: number("layers"), strides: strides, filters: number("filters"), blocks: number("blocks"), operators: operators,
+            // Runs of before say nothing of the published reach.
+            headReach: metadata["settings.head_reach"] == nil ? SpaceOptions.publishedHeadReach : number("head_reach")
         ).space(catalogue: ScriptOperators.catalogue)
     }
 

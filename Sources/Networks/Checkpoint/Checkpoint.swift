@@ -59,6 +59,16 @@ public struct Checkpoint {
         parts.append((name, try object.checkpointPart()))
     }
 
+    /// - Throws: `CheckpointError` when an object holds NaN or infinity: from such a checkpoint nothing can go on.
+    public func requireFinite() throws {
+        for (name, part) in parts {
+            for (path, tensor) in part.tensors {
+                guard let found = try tensor.nonFinite() else { continue }
+                throw CheckpointError("'\(name)': \(path) holds \(found); the checkpoint is not written, one before it stays")
+            }
+        }
+    }
+
     /// Writes the file whole or not at all: beside its name, synced, renamed.
     public func write(to path: String) throws {
         try requireEnding(path)
@@ -68,7 +78,7 @@ public struct Checkpoint {
             .init("random", random.json),
         ])
         let tensors = parts.flatMap { name, part in part.tensors.map { (name: name + "/" + $0.name, tensor: $0.tensor) } }
-        try Tensor.save(tensors, metadata: [Checkpoint.key: document.text()], to: path)
+        try Tensor.save(tensors, metadata: [Checkpoint.key: document.text()], checksums: true, to: path)
     }
 
     private func requireEnding(_ path: String) throws {
@@ -77,7 +87,7 @@ public struct Checkpoint {
 
     /// - Throws: `FileError` for a file that cannot be read, `CheckpointError` for one that is no checkpoint or of a later version.
     public init(reading path: String) throws {
-        let (arrays, metadata) = try SafeTensors.read(path)
+        let (arrays, metadata) = try SafeTensors.read(path, expectsChecksums: true)
         guard let text = metadata[Checkpoint.key] else { throw CheckpointError("\(path): tensors, but no checkpoint: checkpoint.save did not write it") }
         let document: JSONValue
         do { document = try JSONValue.parse(text.utf8) } catch { throw CheckpointError("\(path): the checkpoint is damaged: \(error.problem)") }

@@ -19,6 +19,9 @@ extension Module: Checkpointable {
             guard case .string(let other) = stored else { throw CheckpointError("the checkpoint is damaged: \(name) is \(stored.kind)") }
             throw CheckpointError("the checkpoint is of another network: " + Module.difference(name, other, value))
         }
+        if case .object(let members)? = part.details["identity"], let more = members.first(where: { member in !identity.contains { $0.name == member.key } }) {
+            throw CheckpointError("the checkpoint is of another network: its \(more.key) is \(Module.text(more.value)) there, this one has the usual one")
+        }
         let own = state()
         try part.requireTensors(own, of: "network")
         let stored = part.named
@@ -27,6 +30,11 @@ extension Module: Checkpointable {
                 for (name, tensor) in own { if let value = stored[name] { try tensor.assign(value) } }
             }
         }
+    }
+
+    private static func text(_ value: JSONValue) -> String {
+        if case .string(let text) = value { return text }
+        return value.text()
     }
 
     /// The first line in which two descriptions differ.

@@ -37,6 +37,11 @@ public final class ParameterGroup {
     }
 }
 
+/// A gradient is NaN or infinite, and the step was to do nothing then.
+public struct NonFiniteGradient: Error, CustomStringConvertible {
+    public var description: String { "the gradient is not finite" }
+}
+
 /// Changes parameters by their gradients, in place. Rules and their order of operations are PyTorch's.
 public final class Optimiser {
     public enum Rule: String, Sendable {
@@ -90,15 +95,17 @@ public final class Optimiser {
     }
 
     /// One step by the present gradients; parameters without one stay. Inside a function being compiled: the step that ends each run.
-    public func step() throws {
+    /// - Parameter requiresFinite: do nothing by a gradient that is NaN or infinite.
+    /// - Throws: `NonFiniteGradient` then.
+    public func step(requiresFinite: Bool = false) throws {
         if let recording = Recording.current {
-            recording.after(changing: parameters.map(\.tensor)) { [self] in try apply() }
+            recording.after(changing: parameters.map(\.tensor)) { [self] in try apply(requiresFinite: requiresFinite) }
             return
         }
-        try apply()
+        try apply(requiresFinite: requiresFinite)
     }
 
-    private func apply() throws {
+    private func apply(requiresFinite: Bool) throws {
         let runs = try groups.map { try (group: $0, runs: memoryRuns($0)) }
         var squares = 0.0
         for run in runs.flatMap(\.runs) {
@@ -106,6 +113,7 @@ public final class Optimiser {
             squares += try gradient.withFloats { Reduction.sumOfSquares($0, count: run.count) }
         }
         gradientNorm = squares.squareRoot()
+        if requiresFinite, !gradientNorm.isFinite { throw NonFiniteGradient() }
         var scale = 1.0
         if let clip { scale = min(1, clip / (gradientNorm + 1e-6)) }
         steps += 1

@@ -60,8 +60,8 @@ struct DerivedLayout {
     let cells: [Cell]
     /// Of the last cell's output.
     let outChannels: Int
-    /// Rates of the ASPP's three atrous branches: 12, 24, 36 at output stride 8, 6, 12, 18 at 16: 96, 192, 288 over the stride at which the
-    /// path ends, at least 1, 2, 3.
+    /// Rates of the ASPP's three atrous branches: the reach and twice and three times it over the stride at which the path ends, at least 1, 2,
+    /// 3; with the published reach of 96 they are 12, 24, 36 at output stride 8 and 6, 12, 18 at 16.
     let rates: [Int]
     /// The cell, from 0, whose output the decoder reads: the third, or the last of a shorter network.
     let lowCell: Int
@@ -80,7 +80,7 @@ struct DerivedLayout {
         }
         self.cells = cells
         outChannels = previous
-        let rate = max(1, 96 / (architecture.path.last ?? 8))
+        let rate = max(1, architecture.space.headReach / (architecture.path.last ?? 8))
         rates = [rate, 2 * rate, 3 * rate]
         lowCell = min(2, cells.count - 1)
         lowChannels = cells.isEmpty ? previous : blocks * cells[lowCell].channels

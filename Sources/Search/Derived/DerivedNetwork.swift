@@ -13,6 +13,9 @@ public struct DerivedOptions: Hashable, Sendable {
     public var batchNormMomentum: Float = 0.1
     /// The released code's.
     public var batchNormEpsilon: Float = 1e-3
+    /// How far the taps of the ASPP's first atrous branch look, in pixels (the next look twice and three times as far); nil for the reach of
+    /// the architecture's heads, published 96.
+    public var headReach: Int?
     /// Probability with which the last cell drops a path at the end of training; see `DerivedNetwork.dropPath`.
     public var dropPath = 0.0
 
@@ -28,6 +31,7 @@ public struct DerivedOptions: Hashable, Sendable {
         try check((1...65_536).contains(filters), "filters", "1 to 65536", filters, "the paper has 20, 32 and 48")
         try check((2...65_536).contains(classes), "classes", "2 or more", classes, "give the data set's number of classes")
         try widths.validate()
+        try check(headReach.map { (1...65_536).contains($0) } ?? true, "head_reach", "1 to 65536", headReach ?? 0)
         try check((0...1).contains(batchNormMomentum), "momentum", "0 to 1", batchNormMomentum)
         try check(batchNormEpsilon > 0 && batchNormEpsilon.isFinite, "eps", "above 0", batchNormEpsilon)
         try check(dropPath >= 0 && dropPath < 1, "drop_path", "a probability in [0, 1)", dropPath)
@@ -37,6 +41,7 @@ public struct DerivedOptions: Hashable, Sendable {
 /// The network of a decided architecture as the paper trains it (section 4.2; search-space.md, "Derived network"): stem, one cell a layer, ASPP,
 /// DeepLabv3+'s decoder. Images [N, 3, H, W] of any size, odd ones included, to class scores [N, classes, H, W].
 public final class DerivedNetwork: Module, DropPathScheduling {
+    /// With the reach of `options`, if they have one.
     public let architecture: Architecture
     public let options: DerivedOptions
     /// What its initial weights came from.
@@ -63,6 +68,9 @@ public final class DerivedNetwork: Module, DropPathScheduling {
             throw SpaceError(
                 .size, at: "network", expected: "fewer than 2^31 weights", got: Module.grouped(weights), remedy: "give fewer filters or smaller widths")
         }
+        var architecture = architecture
+        // What is written about the network says its own reach; programs that know of none but the published one refuse to read another.
+        architecture.space.headReach = options.headReach ?? architecture.space.headReach
         self.architecture = architecture
         self.options = options
         self.seed = seed
@@ -163,12 +171,16 @@ public final class DerivedNetwork: Module, DropPathScheduling {
 extension DerivedNetwork: CheckpointIdentified {
     public var checkpointIdentity: [(name: String, value: String)] {
         let w = options.widths
-        return [
+        var identity: [(name: String, value: String)] = [
             ("path", architecture.path.map(String.init).joined(separator: " ")),
             ("cell", architecture.cell.branches.map(\.description).joined(separator: " ")),
             ("strides", architecture.space.strides.map(String.init).joined(separator: " ")),
             ("filters", "\(options.filters)"), ("classes", "\(options.classes)"),
             ("widths", "\(w.stem) \(w.stemOutput) \(w.aspp) \(w.lowLevel) \(w.decoder)"),
         ]
+        // Checkpoints say nothing of the published reach, as those of before there was another.
+        let reach = architecture.space.headReach
+        if reach != SpaceOptions.publishedHeadReach { identity.append(("head_reach", "\(reach)")) }
+        return identity
     }
 }

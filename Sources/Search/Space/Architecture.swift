@@ -7,23 +7,31 @@ public struct SpaceSummary: Hashable, Sendable {
     public var operators: [String]
     /// The arrows that exist where a mask takes some away; nil when all do.
     public var arrows: [TrellisArrow]?
+    /// How far the heads' atrous taps looked in the search, in pixels: `SpaceOptions.headReach`. The derived network's ASPP follows it.
+    public var headReach: Int
 
-    public init(layers: Int, strides: [Int], filters: Int, blocks: Int, operators: [String], arrows: [TrellisArrow]? = nil) {
+    public init(
+        layers: Int, strides: [Int], filters: Int, blocks: Int, operators: [String], arrows: [TrellisArrow]? = nil,
+        headReach: Int = SpaceOptions.publishedHeadReach
+    ) {
         self.arrows = arrows
         self.layers = layers
         self.strides = strides
         self.filters = filters
         self.blocks = blocks
         self.operators = operators
+        self.headReach = headReach
     }
 
-    /// The space itself, with its arrows and the default options.
+    /// The space itself, with its arrows and, but for the heads' reach, the default options.
     /// - Throws: `SpaceError` also for arrows that are none of such a space.
     public func space(catalogue: OperatorCatalogue = .standard) throws -> TrellisSpace {
         let cell = try CellSpace(blocks: blocks, operators: operators, catalogue: catalogue)
-        guard let arrows else { return try TrellisSpace(layers: layers, strides: strides, filters: filters, cell: cell) }
+        var options = SpaceOptions()
+        options.headReach = headReach
+        guard let arrows else { return try TrellisSpace(layers: layers, strides: strides, filters: filters, cell: cell, options: options) }
         let admitted = Set(arrows)
-        let space = try TrellisSpace(layers: layers, strides: strides, filters: filters, cell: cell) { layer, from, to in
+        let space = try TrellisSpace(layers: layers, strides: strides, filters: filters, cell: cell, options: options) { layer, from, to in
             guard let level = strides.firstIndex(of: from), let target = strides.firstIndex(of: to), let move = Move(rawValue: target - level + 1) else { return false }
             return admitted.contains(TrellisArrow(layer: layer, from: level, move: move))
         }
@@ -39,7 +47,8 @@ public struct SpaceSummary: Hashable, Sendable {
 extension TrellisSpace {
     public var summary: SpaceSummary {
         SpaceSummary(
-            layers: layers, strides: strides, filters: filters, blocks: cell.blocks, operators: cell.operators, arrows: isMasked ? arrows : nil)
+            layers: layers, strides: strides, filters: filters, blocks: cell.blocks, operators: cell.operators, arrows: isMasked ? arrows : nil,
+            headReach: options.headReach)
     }
 }
 

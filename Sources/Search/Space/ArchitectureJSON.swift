@@ -119,15 +119,18 @@ extension SpaceSummary {
             }
             members.append(.init("arrows", .array(byLayer)))
         }
+        // Files say nothing of the published reach, as those of before there was another.
+        if headReach != SpaceOptions.publishedHeadReach { members.append(.init("head_reach", .integer(headReach))) }
         return .object(members)
     }
 
     init(json: JSONReader) throws {
-        try json.allow(["layers", "strides", "filters", "blocks", "operators", "arrows"])
+        try json.allow(["layers", "strides", "filters", "blocks", "operators", "arrows", "head_reach"])
         self.init(
             layers: try json.required("layers").int(), strides: try json.required("strides").items().map { try $0.int() },
             filters: try json.required("filters").int(), blocks: try json.required("blocks").int(),
-            operators: try json.required("operators").items().map { try $0.string() })
+            operators: try json.required("operators").items().map { try $0.string() },
+            headReach: try json.optional("head_reach")?.int() ?? SpaceOptions.publishedHeadReach)
         arrows = try json.optional("arrows").map { try SpaceSummary.arrows($0, layers: layers, strides: strides) }
     }
 

@@ -36,8 +36,10 @@ public struct SpaceOptions: Hashable, Sendable {
     public var batchNormMomentum: Float = 0.1
     /// alpha and beta start as this times N(0, 1).
     public var initialDeviation: Float = 0.001
-    /// The atrous rate of the head at stride s is this over s (paper: 96/s), at least 1.
-    public var headReach = 96
+    /// The atrous rate of the head at stride s is this over s, at least 1: how far its taps look, in pixels of the image. The paper's 96 are
+    /// for crops of 321; at 96 or less no tap beside the centre would meet the picture, so smaller crops want a smaller reach.
+    public var headReach = SpaceOptions.publishedHeadReach
+    public static let publishedHeadReach = 96
     /// Channels of a head's branches; nil for as many as its input has.
     public var headWidth: Int?
 

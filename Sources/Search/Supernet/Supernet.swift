@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Tensors
 
@@ -28,6 +29,8 @@ public final class Supernet: Module {
     /// By mode and whether they end in the classes.
     private var inferences: [Int: Compiled] = [:]
     private let betaMask: Tensor
+    /// Whether a word was said about parts that the size of the images leaves without a purpose.
+    private var hasRemarked = false
 
     /// - Parameters:
     ///   - seed: decides every initial weight.
@@ -143,12 +146,29 @@ extension Supernet {
     ///
     /// The gradients can be read until the next computation that runs as a plan; `gradients` gives lasting ones.
     /// - Returns: the loss before the step.
+    /// - Throws: `TensorError` when the loss or its gradient is NaN or infinite, with the place where it began; the parameters are as they were.
     @discardableResult
     public func step(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
-        let loss = try plan(optimiser)([images, labels])
-        try optimiser.step()
+        let drawn = RandomState.global.draws
+        let loss = try plan(optimiser)([images, labels])[0]
+        let value = try loss.item()
+        guard value.isFinite else { throw try failure("the loss is \(value.isNaN ? "nan" : "\(value)")", optimiser, images, labels, drawn) }
+        do { try optimiser.step(requiresFinite: true) } catch is NonFiniteGradient {
+            throw try failure("the gradient is not finite", optimiser, images, labels, drawn)
+        }
         Plan.spendGradients()
-        return loss[0]
+        return loss
+    }
+
+    /// - Parameter drawn: random numbers drawn before the step.
+    private func failure(_ what: String, _ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor, _ drawn: UInt64) throws -> TensorError {
+        let now = RandomState.global.draws
+        RandomState.global.draws = drawn
+        defer { RandomState.global.draws = now }
+        let place = try whereNotFinite(given: [("the images", images)]) { _ = try gradients(optimiser, images, labels) }
+        optimiser.zeroGrad()
+        return TensorError(
+            "step", "\(what) at step \(optimiser.steps + 1) of \(optimiser.rule.rawValue): \(place); lower the learning rate, or clip the gradient")
     }
 
     /// Loss and gradients of an optimiser's parameters without the update.
@@ -177,6 +197,7 @@ extension Supernet {
         let compiled = Compiled { [unowned self, unowned optimiser] inputs in
             optimiser.zeroGrad()
             let loss = try Module.inMode(training: true) { try self.loss(inputs[0], inputs[1]) }
+            self.remark(on: inputs[0].shape)
             try loss.backward(with: targets)
             return [loss]
         }
@@ -186,6 +207,13 @@ extension Supernet {
         steps[ObjectIdentifier(optimiser)] = compiled
         kept.append(optimiser)
         return compiled
+    }
+
+    /// Says once what of the network does nothing at the size of its first images.
+    private func remark(on shape: [Int]) {
+        guard !hasRemarked, let recording = Recording.current else { return }
+        hasRemarked = true
+        for text in recording.remarks(height: shape[2], width: shape[3]) { Notice.say("supernet: \(text)") }
     }
 
     /// An optimiser that nobody else holds will not be met again; its plans own as much memory as the weights.

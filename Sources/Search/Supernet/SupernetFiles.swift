@@ -25,14 +25,15 @@ extension Supernet {
     /// Writes parameters and running statistics with the configuration.
     /// - Parameter path: ends in .safetensors.
     public func save(to path: String) throws {
-        try Tensor.save(state(), metadata: configuration, to: path)
+        try Tensor.save(state(), metadata: configuration, checksums: true, to: path)
     }
 
     /// Reads what `save` wrote, or the parameters of a golden file (`param.` before the names; edges whose state is absent may be there).
     /// - Throws: `SpaceError` that names the first difference for the supernet of another space; nothing is taken over then.
     @discardableResult
     public func load(_ path: String) throws -> LoadReport {
-        let (list, metadata) = try Tensor.load(path)
+        let isOurs = try path.lowercased().hasSuffix(".safetensors") && SafeTensors.header(path).metadata["format"] == Supernet.format
+        let (list, metadata) = try Tensor.load(path, expectsChecksums: isOurs)
         var values = Dictionary(list.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
         let isGolden = values.keys.contains { $0.hasPrefix("param.") }
         if isGolden {

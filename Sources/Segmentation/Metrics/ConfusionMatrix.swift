@@ -55,6 +55,13 @@ public struct ConfusionMatrix: Equatable, Codable, Sendable {
         for index in counts.indices { counts[index] += other.counts[index] }
     }
 
+    /// The class that every pixel was taken for, where labels had more than one; nil when predictions differ.
+    public var onlyPrediction: Int? {
+        let rows = (0..<classes).filter { label in (0..<classes).contains { self[label, $0] > 0 } }
+        let columns = (0..<classes).filter { prediction in (0..<classes).contains { self[$0, prediction] > 0 } }
+        return rows.count > 1 && columns.count == 1 ? columns[0] : nil
+    }
+
     /// Pixels counted.
     public var total: Int64 { counts.reduce(0, +) }
 

@@ -3,7 +3,7 @@ import Tensors
 /// What people and programs should know of a trained network: how it is built, on what it was trained, what came out. JSON.
 ///
 /// Members: `format`, `version`, `architecture` (a document of `trellis.architecture`), `network` (its options: filters, classes, ...),
-/// `counts`, `data` (name, classes with colours, normalisation), `result`, `training`, `seed`, `versions`. What is unknown is left out;
+/// `counts`, `data` (name, classes with colours, normalisation, size of an image), `result`, `training`, `seed`, `versions`. What is unknown is left out;
 /// members of later versions that an older one can do without are passed over.
 public struct ModelCard: Equatable, Sendable {
     public static let format = "trellis.model"
@@ -29,11 +29,14 @@ public struct ModelCard: Equatable, Sendable {
         public var name: String
         public var classes: [ClassInfo]
         public var normalisation: Normalisation
+        /// Of the first image, as a whole; nil when unknown.
+        public var size: Size?
 
-        public init(name: String, classes: [ClassInfo], normalisation: Normalisation = .imageNet) {
+        public init(name: String, classes: [ClassInfo], normalisation: Normalisation = .imageNet, size: Size? = nil) {
             self.name = name
             self.classes = classes
             self.normalisation = normalisation
+            self.size = size
         }
     }
 
@@ -95,8 +98,10 @@ public struct ModelCard: Equatable, Sendable {
 
 extension ModelCard.Data {
     var json: JSONValue {
-        .object([
-            .init("name", .string(name)), .init("normalisation", .object([
+        var members: [JSONValue.Member] = [.init("name", .string(name))]
+        if let size { members += [.init("height", .integer(size.height)), .init("width", .integer(size.width))] }
+        return .object(members + [
+            .init("normalisation", .object([
                 .init("mean", ModelCard.Data.numbers(normalisation.mean)), .init("std", ModelCard.Data.numbers(normalisation.deviation)),
             ])),
             .init("classes", .array(classes.map { info in
@@ -122,6 +127,7 @@ extension ModelCard.Data {
             classes.append(ClassInfo(name, Colour(bytes[0], bytes[1], bytes[2]), id: item["id"].flatMap(ModelCard.Data.byte)))
         }
         self.init(name: name, classes: classes, normalisation: Normalisation(mean: mean, deviation: deviation))
+        if case .integer(let height)? = json?["height"], case .integer(let width)? = json?["width"] { size = Size(height: height, width: width) }
     }
 
     private static func byte(_ json: JSONValue) -> UInt8? {

@@ -1,11 +1,13 @@
+import Base
 import Glibc
 import Networks
 import Tensors
 
 /// A trained network as a directory: `weights.safetensors` and `card.json`.
 ///
-/// The weights' file holds the card too, so that the two belong together by being one file; `card.json` is there for people and other
-/// programs. A kill between the two writes leaves the new weights with the card of the ones before: then the newer card is taken.
+/// The weights' file holds the card too, under its checksum, so that the two belong together by being one file: that card counts.
+/// `card.json` is there for people and other programs. After a kill between the two writes it is the card of the weights before; else it
+/// may not differ.
 public struct ModelDirectory: Sendable {
     public let path: String
     public init(_ path: String) { self.path = path }
@@ -17,7 +19,7 @@ public struct ModelDirectory: Sendable {
     /// Writes a network and its card, each file whole or not at all; makes the directory.
     public func write(_ state: [Module.Named], _ card: ModelCard) throws {
         try Directory.make(path)
-        try Tensor.save(state, metadata: [ModelDirectory.key: card.json], to: weightsPath)
+        try Tensor.save(state, metadata: [ModelDirectory.key: card.json], checksums: true, to: weightsPath)
         try AtomicFile.write(card.json.utf8, to: cardPath)
     }
 
@@ -38,13 +40,18 @@ public struct ModelDirectory: Sendable {
         guard inner.architecture == card.architecture, inner.network == card.network else {
             throw FileError(path, "the card and the weights are of different networks", remedy: "write the model again")
         }
-        return inner.training == card.training && inner.result == card.result ? card : inner
+        guard inner.data == card.data || inner.training != card.training || inner.result != card.result else {
+            throw FileError(
+                cardPath, "damaged or edited: its data (classes, colours, normalisation) is not what the weights' file says",
+                remedy: "write the model again")
+        }
+        return inner
     }
 
     /// Puts the weights into a network that was built by the card.
     /// - Throws: `FileError` for a damaged file, `TensorError` when names or shapes are not the network's.
     public func load(into network: Module) throws {
-        let (tensors, _) = try Tensor.load(weightsPath)
+        let (tensors, _) = try Tensor.load(weightsPath, expectsChecksums: true)
         do {
             try network.load(Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }))
         } catch let error as TensorError {

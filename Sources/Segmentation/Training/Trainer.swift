@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Tensors
 
@@ -19,6 +20,8 @@ public final class Trainer {
     public internal(set) var best: [Module.Named]?
     /// Steps done.
     public internal(set) var done = 0
+    /// What tells the run from others, from its first step on; nil before, and of a run that was begun before runs had one.
+    public internal(set) var identity: String?
 
     /// Called after each step with the number of steps done and its loss.
     public var onStep: (Int, Double) throws -> Void = { _, _ in }
@@ -36,11 +39,15 @@ public final class Trainer {
 
     let optimiser: Optimiser
     let loader: BatchLoader
+    /// Fingerprints of the images that it learns from and that it is measured on.
+    let images: (training: String, validation: String)
     /// Where the streams of what dropout and the like drop stand, and of what `onRow` draws in a script.
     var random: RandomStreams
     private let step: TrainingStep
     private let segmenter: Segmenter
     private let validationBatch: Int
+    /// Whether a word was said about validations that see one class only.
+    private var hasRemarked = false
 
     /// Steps from one row of the history to the next.
     public var every: Int { options.every ?? loader.batchesPerEpoch }
@@ -75,6 +82,7 @@ public final class Trainer {
                 throw DataError("\(data.name) has \(data.classes.count) classes, the validation set \(validation.name) has \(validation.classes.count)")
             }
         }
+        images = (try data.fingerprint(), try validation?.fingerprint() ?? "none")
         segmenter = try Segmenter(network, segmentation ?? SegmentationOptions(normalisation: options.augmentation.normalisation))
         validationBatch = max(1, options.batch / options.accumulate)
         if let dropPath = options.dropPath {
@@ -100,7 +108,8 @@ public final class Trainer {
     }
 
     /// Trains until all steps are done, or validations get no better.
-    /// - Throws: `DataError` when the loss is no number any more; what files and the closures throw.
+    /// - Throws: `DataError` when the loss, its gradient or the weights are not finite any more, with the place where it began; what files and the
+    ///   closures throw.
     @discardableResult
     public func run() throws -> TrainingHistory {
         let outside = RandomStreams.current
@@ -110,6 +119,7 @@ public final class Trainer {
             outside.resume()
             optimiser.zeroGrad()
         }
+        if done == 0 { identity = try newIdentity() }
         var (sum, count) = (0.0, 0)
         while !history.isFinished {
             let loss = try oneStep()
@@ -128,22 +138,52 @@ public final class Trainer {
         optimiser.rate = options.rate(done)
         optimiser.zeroGrad()
         let batch = try loader.next()
-        let loss = try step(Tensor(batch.imageArray), Tensor(batch.labelArray))
-        guard loss.isFinite else {
-            throw DataError("the loss is \(loss) at step \(done + 1)", remedy: "lower the learning rate, clip the gradient or warm up")
+        let (images, labels) = (Tensor(batch.imageArray), Tensor(batch.labelArray))
+        let drawn = RandomState.global.draws
+        let loss = try step(images, labels)
+        guard loss.isFinite else { throw try failure("the loss is \(loss.isNaN ? "nan" : "\(loss)")", images, labels, drawn) }
+        do { try optimiser.step(requiresFinite: true) } catch is NonFiniteGradient {
+            throw try failure("the loss is \(Decimals.significant(loss, 4)), its gradient not finite", images, labels, drawn)
         }
-        try optimiser.step()
         done += 1
         return loss
     }
 
+    /// The error of a step that came out NaN or infinite, with the place where it began.
+    /// - Parameter drawn: random numbers drawn before the step.
+    private func failure(_ what: String, _ images: Tensor, _ labels: Tensor, _ drawn: UInt64) throws -> DataError {
+        optimiser.zeroGrad()
+        let now = RandomState.global.draws
+        RandomState.global.draws = drawn
+        defer { RandomState.global.draws = now }
+        let place = try network.whereNotFinite(given: step.given(images, labels)) {
+            _ = try step(images, labels)
+            optimiser.zeroGrad()
+        }
+        return diverged("\(what) at step \(done + 1): \(place)")
+    }
+
+    private func diverged(_ what: String) -> DataError {
+        let kept = history.rows.last.flatMap { row in checkpointPath.map { "\($0) of step \(row.step) is kept; " } } ?? ""
+        return DataError(what, remedy: kept + "lower the learning rate, clip the gradient or warm up")
+    }
+
+    /// A network that is not finite any more is not written over one that is: the last step of all may be what spoilt it.
+    private func checkFinite() throws {
+        for (name, tensor) in network.state() {
+            if let numbers = try tensor.nonFinite() { throw diverged("after step \(done) \(name) holds \(numbers)") }
+        }
+    }
+
     /// A row of the history, with all that is kept on the occasion.
     private func record(loss: Double) throws {
+        try checkFinite()
         var row = TrainingHistory.Row(
             step: done, epoch: Double(done) / Double(loader.batchesPerEpoch), rate: optimiser.rate, loss: loss, meanIoU: nil, accuracy: nil)
         if let validation {
             let result = try Evaluator.run(segmenter, validation, batch: validationBatch)
             (row.meanIoU, row.accuracy) = (result.meanIoU, result.pixelAccuracy)
+            if let only = result.confusion.onlyPrediction { remark(onOnly: data.classes[only].name, loss: loss) }
         }
         history.rows.append(row)
         if validation != nil, history.best?.step == done {
@@ -160,6 +200,15 @@ public final class Trainer {
         try onRow(row)
         // What a script draws there comes before the next step, after a kill too.
         if let checkpointPath, RandomStreams.current != before { try checkpoint().write(to: checkpointPath) }
+    }
+
+    /// A validation that takes every pixel for one class while the training has learnt more: says once where that comes from.
+    private func remark(onOnly name: String, loss: Double) {
+        guard !hasRemarked, let first = history.rows.first?.loss, loss < 0.9 * first, !network.buffers().isEmpty else { return }
+        hasRemarked = true
+        Notice.say(
+            "after step \(done) the validation takes every pixel for '\(name)', though the loss has fallen: it goes by the running statistics of the batch "
+                + "norms, which training does not use, and which have not followed the weights through the layers yet; some 50 steps bring that about")
     }
 
     func writeLog() throws {

@@ -1,3 +1,4 @@
+import Glibc
 import Networks
 import Tensors
 
@@ -15,7 +16,17 @@ extension Trainer {
             ("focus", "\(a.focus)"),
             ("mean", "\(a.normalisation.mean)"), ("std", "\(a.normalisation.deviation)"), ("seed", "\(o.seed)"), ("every", "\(every)"),
             ("patience", o.patience.map { "\($0)" } ?? "none"), ("drop path", "\((network as? any DropPathScheduling)?.dropPath ?? 0)"),
+            ("images", images.training), ("validation images", images.validation),
         ]
+    }
+
+    /// Settings that runs of before did not keep.
+    private static let later = Set(["images", "validation images"])
+
+    /// The identity of a run that begins now with these settings and weights.
+    func newIdentity() throws -> String {
+        let sources = [data.source(0), validation.map { $0.source(0) } ?? "", note?.text() ?? ""]
+        return try RunIdentity.make((settings.map { "\($0.name) \($0.value)" } + sources).joined(separator: "\n"), network.state())
     }
 
     /// The state of the run now.
@@ -30,21 +41,28 @@ extension Trainer {
             .init("epoch", .integer(state.epoch)), .init("position", .integer(state.batch)), .init("history", history.json),
         ]
         if let note { checkpoint.values.append(.init("note", note)) }
+        if let identity { checkpoint.values.append(.init("run", .string(identity))) }
         return checkpoint
     }
 
     /// Goes on where a checkpoint was written. Everything is checked first: an error leaves all as it was.
+    /// - Parameter accepts: looks at the run's identity before anything changes; nil of a run that was begun before runs had one.
     /// - Throws: `FileError`, `CheckpointError` when the file is damaged, or of a run with another network, data or settings.
-    public func resume(from path: String) throws {
+    public func resume(from path: String, accepts: (String?) throws -> Void = { _ in }) throws {
         let checkpoint = try Checkpoint(reading: path)
         func value(_ name: String) -> JSONValue? { checkpoint.values.first { $0.key == name }?.value }
         guard let stored = value("settings"), case .integer(let done)? = value("done"), case .integer(let epoch)? = value("epoch"),
             case .integer(let position)? = value("position"), let history = TrainingHistory(value("history"))
         else { throw CheckpointError("\(path): this is no checkpoint of a training run") }
         for (name, now) in settings where stored[name] != .string(now) {
+            if stored[name] == nil, Trainer.later.contains(name) { continue }
             guard case .string(let before)? = stored[name] else { throw CheckpointError("\(path): the run says nothing of its \(name)") }
             throw CheckpointError("\(path): the run has \(name) \(before), not \(now); continue it with the settings that it began with")
         }
+        var identity: String?
+        if case .string(let run)? = value("run") { identity = run }
+        try accepts(identity)
+        try checkLog(against: history, of: path)
         let best = checkpoint["best"]?.tensors
         let state = BatchLoader.State(
             epoch: epoch, batch: position, seed: options.seed, images: data.count, size: options.batch)
@@ -56,7 +74,18 @@ extension Trainer {
             throw CheckpointError("\(path): \(error)")
         }
         (self.done, self.history, self.best, random) = (done, history, best, checkpoint.random)
+        self.identity = identity
         // A kill may have come between the two files.
         try writeLog()
+    }
+
+    /// The log that is there has to be this run's: as far as both go, its rows are those of the checkpoint's history. It may lack the last
+    /// one after a kill, and has more when an earlier checkpoint was put back.
+    private func checkLog(against history: TrainingHistory, of path: String) throws {
+        guard let logPath, access(logPath, F_OK) == 0 else { return }
+        let there = try Files.contents(logPath).split(separator: UInt8(ascii: "\n")), mine = Array(history.csv.utf8).split(separator: UInt8(ascii: "\n"))
+        guard let row = zip(there, mine).enumerated().first(where: { $1.0 != $1.1 })?.offset else { return }
+        throw CheckpointError(
+            "\(logPath) is the log of another run than \(path): they differ in line \(row + 1); move one of them away")
     }
 }

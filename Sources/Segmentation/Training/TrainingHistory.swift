@@ -46,10 +46,10 @@ public struct TrainingHistory: Equatable, Sendable {
 
     private static func cells(_ row: Row) -> [Double?] { [Double(row.step), row.epoch, row.rate, row.loss, row.meanIoU, row.accuracy] }
 
-    /// Comma-separated values. No times: the file is the same however often a run was interrupted.
+    /// Comma-separated values; a cell is empty where there is no number. No times: the file is the same however often a run was interrupted.
     public var csv: String {
         let lines = rows.map { row in
-            TrainingHistory.cells(row).map { $0.map { Decimals.significant($0, 6) } ?? "" }.joined(separator: ",")
+            TrainingHistory.cells(row).map { $0.flatMap { $0.isFinite ? Decimals.significant($0, 6) : nil } ?? "" }.joined(separator: ",")
         }
         return ([TrainingHistory.columns.joined(separator: ",")] + lines).joined(separator: "\n") + "\n"
     }

@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Tensors
 
@@ -15,9 +16,14 @@ final class TrainingStep {
         self.parts = parts
         let weights = try classWeights.map { try Tensor($0) }
         self.weights = weights
+        var hasRemarked = false
         plan = Compiled { inputs in
             // Training mode for good, whatever the network's own: evaluation in between then leaves the plan as it is.
             let scores = try Module.inMode(training: true) { try network(inputs[0]) }
+            if !hasRemarked, let recording = Recording.current {
+                hasRemarked = true
+                for text in recording.remarks(height: inputs[0].shape[2], width: inputs[0].shape[3]) { Notice.say("training: \(text)") }
+            }
             let loss = try TrainingStep.loss(scores, inputs[1], weights) * inputs[2]
             try loss.backward(with: targets)
             return [loss]
@@ -48,6 +54,9 @@ final class TrainingStep {
         }
         return loss
     }
+
+    /// The tensors that `callAsFunction` computes from, by name, for messages.
+    func given(_ images: Tensor, _ labels: Tensor) -> [Module.Named] { [("the images", images)] + (weights.map { [("the class weights", $0)] } ?? []) }
 
     /// Sum of the class weights of the pixels that count.
     private func weight(_ labels: Tensor) throws -> Double {

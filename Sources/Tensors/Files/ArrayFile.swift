@@ -13,17 +13,23 @@ public enum ArrayFile {
     }
 
     /// The arrays of any of the formats, and the metadata where the format has it. An .npy array has the name "".
-    public static func read(_ path: String) throws(FileError) -> (arrays: [NamedArray], metadata: [String: String]) {
+    /// - Parameter expectsChecksums: of a .safetensors file, see `SafeTensors.read`.
+    public static func read(
+        _ path: String, expectsChecksums: Bool = false
+    ) throws(FileError) -> (arrays: [NamedArray], metadata: [String: String]) {
         switch try format(path) {
         case .npy: ([try NPY.read(path)], [:])
         case .npz: (try NPZ.read(path), [:])
-        case .safetensors: try SafeTensors.read(path)
+        case .safetensors: try SafeTensors.read(path, expectsChecksums: expectsChecksums)
         }
     }
 
     /// Writes `arrays` in the format that the name says; whole or not at all.
+    /// - Parameter checksums: of a .safetensors file, see `SafeTensors.write`.
     /// - Throws: also when an .npy file is to hold other than one array, or a format without metadata is given some.
-    public static func write(_ arrays: [NamedArray], metadata: [String: String] = [:], to path: String) throws(FileError) {
+    public static func write(
+        _ arrays: [NamedArray], metadata: [String: String] = [:], checksums: Bool = false, to path: String
+    ) throws(FileError) {
         let format = try format(path)
         guard format == .safetensors || metadata.isEmpty else {
             throw FileError(path, "a .\(format.rawValue) file cannot hold metadata", remedy: "use a name that ends in .safetensors")
@@ -35,7 +41,7 @@ public enum ArrayFile {
             }
             try NPY.write(arrays[0], to: path)
         case .npz: try NPZ.write(arrays, to: path)
-        case .safetensors: try SafeTensors.write(arrays, metadata: metadata, to: path)
+        case .safetensors: try SafeTensors.write(arrays, metadata: metadata, checksums: checksums, to: path)
         }
     }
 }

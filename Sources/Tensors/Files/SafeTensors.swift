@@ -15,6 +15,8 @@ public enum SafeTensors {
         public var entries: [Entry]
         /// Offset of the first tensor's bytes in the file.
         var dataStart: Int
+        /// CRC-32 of each tensor's bytes, in the order of `entries`; nil in a file without checksums.
+        var checksums: [UInt32]?
     }
 
     /// A tensor of the file.
@@ -28,25 +30,30 @@ public enum SafeTensors {
         var range: Range<Int>
     }
 
-    /// All tensors in the order of the file, and the metadata.
+    /// All tensors in the order of the file, and the metadata. Where the file has checksums they are checked.
+    /// - Parameter expectsChecksums: say a word when it has none: it should be one that was written with them.
     /// - Throws: `FileError` naming the file and what is wrong with it.
-    public static func read(_ path: String) throws(FileError) -> (arrays: [NamedArray], metadata: [String: String]) {
-        try read(path) { _ in true }
+    public static func read(
+        _ path: String, expectsChecksums: Bool = false
+    ) throws(FileError) -> (arrays: [NamedArray], metadata: [String: String]) {
+        try read(path, expectsChecksums: expectsChecksums) { _ in true }
     }
 
     /// The tensors whose name `wanted` accepts; the others' data is not touched.
     public static func read(
-        _ path: String, where wanted: (String) -> Bool
+        _ path: String, expectsChecksums: Bool = false, where wanted: (String) -> Bool
     ) throws(FileError) -> (arrays: [NamedArray], metadata: [String: String]) {
         let file = try InputFile(path)
         let header = try parse(file)
+        if expectsChecksums, header.checksums == nil { SafeTensorsChecksums.missing(path) }
         var arrays: [NamedArray] = []
-        for entry in header.entries where wanted(entry.name) {
+        for (place, entry) in header.entries.enumerated() where wanted(entry.name) {
             let start = header.dataStart + entry.range.lowerBound
             let section = file.section(start..<header.dataStart + entry.range.upperBound)
             let count = entry.range.count / entry.element.size
             do throws(FileError) {
                 let buffer = try ElementConversion.read(entry.element, count: count, from: section)
+                if let sum = header.checksums?[place] { try SafeTensorsChecksums.check(buffer, sum) }
                 arrays.append(NamedArray(name: entry.name, dtype: entry.dtype, shape: entry.shape, buffer: buffer))
             } catch {
                 throw FileError(path, "tensor \"\(entry.name)\": \(error.problem)", remedy: error.remedy)
@@ -62,9 +69,14 @@ public enum SafeTensors {
     ///
     /// Order and padding are those of the reference implementation: float32 before int32, then by name; the header is
     /// padded with spaces to a multiple of 8. The same arrays give the same bytes.
-    public static func write(_ arrays: [NamedArray], metadata: [String: String] = [:], to path: String) throws(FileError) {
+    /// - Parameter checksums: whether the metadata gets them: checkpoints and model files have them, so that reading finds damage.
+    public static func write(
+        _ arrays: [NamedArray], metadata: [String: String] = [:], checksums: Bool = false, to path: String
+    ) throws(FileError) {
         let sorted = arrays.sorted { ($0.dtype == .int32 ? 1 : 0, $0.name) < ($1.dtype == .int32 ? 1 : 0, $1.name) }
-        let header = try encode(sorted, metadata: metadata).at(path)
+        var metadata = metadata
+        if checksums { metadata[SafeTensorsChecksums.key] = SafeTensorsChecksums.text(sorted) }
+        let header = try encode(sorted, metadata: metadata, isSealed: checksums).at(path)
         try AtomicFile.write(path) { file throws(FileError) in
             try file.write(header)
             for array in sorted { try file.write(array.buffer.pointer, count: array.buffer.byteCount) }
@@ -72,7 +84,7 @@ public enum SafeTensors {
     }
 
     /// Length and header.
-    private static func encode(_ arrays: [NamedArray], metadata: [String: String]) -> Result<[UInt8], FileError> {
+    private static func encode(_ arrays: [NamedArray], metadata: [String: String], isSealed: Bool) -> Result<[UInt8], FileError> {
         var members: [JSONValue.Member] = []
         if !metadata.isEmpty {
             let table = metadata.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, .string($0.value)) }
@@ -97,6 +109,7 @@ public enum SafeTensors {
         guard header.count <= maximumHeader else {
             return .failure(FileError("", "the header would have \(header.count) bytes, more than the \(maximumHeader) the format allows"))
         }
+        if isSealed { SafeTensorsChecksums.seal(&header) }
         var out: [UInt8] = []
         out.append(little: UInt64(header.count))
         return .success(out + header)

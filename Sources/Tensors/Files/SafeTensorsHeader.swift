@@ -21,7 +21,9 @@ extension SafeTensors {
             guard text.first == UInt8(ascii: "{") else {
                 throw FileError("", "expected a header that begins with '{'", remedy: "is it a safetensors file?")
             }
-            return try check(try JSONValue.parse(text), dataStart: 8 + Int(length), dataSize: file.size - 8 - Int(length))
+            var header = try check(try JSONValue.parse(text), dataStart: 8 + Int(length), dataSize: file.size - 8 - Int(length))
+            header.checksums = try SafeTensorsChecksums.open(&header.metadata, header: text, tensors: header.entries.count)
+            return header
         } catch {
             throw error.at(file.path)
         }

@@ -10,6 +10,7 @@ extension Operation {
         if let promise = inputs.first(where: \.isSymbolic) { _ = try promise.storage(for: name) }
         if StaleValues.areThere { try StaleValues.check(inputs) }
         let output = try view(of: inputs, shape) ?? timed(inputs, shape, dtype)
+        if let check = NumberCheck.current { try check.look(at: output, of: self, inputs) }
         if GradientMode.isEnabled, dtype == .float32, inputs.contains(where: \.requiresGrad), hasDerivative {
             try refuseWithoutDerivative(inputs)
             Node(self, inputs, scope: PlanProfile.current == nil ? "" : ModulePath.text).computed(output)

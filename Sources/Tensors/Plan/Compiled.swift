@@ -50,19 +50,28 @@ public final class Compiled {
 
     /// The plan for arguments of these shapes, made when there is none yet.
     public func plan(for arguments: [Tensor], context: Int = 0) throws -> Plan {
+        if let check = NumberCheck.current { return try newPlan(arguments, lookedAtBy: check).plan }
         let key = Key(shapes: arguments.map(\.shape), dtypes: arguments.map(\.dtype), optimises: Plan.optimises, recomputation: recomputation, context: context)
         var change: String?
         for entry in plans[key] ?? [] {
             change = entry.dependences.change()
             if change == nil { return entry.plan }
         }
+        let (plan, dependences) = try newPlan(arguments)
+        note(plan, dependences, key, change)
+        return plan
+    }
+
+    private func newPlan(_ arguments: [Tensor], lookedAtBy check: NumberCheck? = nil) throws -> (plan: Plan, dependences: Dependences) {
         let recording = Recording()
         defer { recording.dismantle() }
+        // Operations that a plan alone wants join the modules that are to be told apart.
+        recording.isForReaders = check != nil
         let promises = arguments.map { recording.input($0.shape, $0.dtype) }
         let outputs = try recording.record { try body(promises) }
+        if let check { try recording.look(check, inputs: promises, outputs: outputs, arguments) }
         let plan = try Plan(recording, inputs: promises, outputs: outputs, recomputation: recomputation, ownsGradients: ownsGradients)
-        note(plan, recording.dependences, key, change)
-        return plan
+        return (plan, recording.dependences)
     }
 
     private func note(_ plan: Plan, _ dependences: Dependences, _ key: Key, _ change: String?) {

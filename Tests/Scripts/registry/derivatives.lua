@@ -63,7 +63,7 @@ local cases = {
   ["tensor:item"] = none{function(a) return a:sum():item() end, {3}}, ["tensor:to_table"] = none{method("to_table"), {3}}, ["tensor:is_contiguous"] = none{method("is_contiguous"), {3}},
   ["tensor:backward"] = skip "is the derivative", ["tensor.grad"] = skip "is the derivative", ["tensor:requires_grad_"] = skip "a mark", ["tensor:save"] = skip "a file", ["tensor.save"] = skip "a file",
   ["tensor:free"] = skip "memory", ["tensor.zeros_like"] = none{function(a) return tensor.zeros_like(a) end, {3}}, ["tensor.ones_like"] = none{function(a) return tensor.ones_like(a) end, {3}},
-  -- writes in place: a history is an error, see history.lua
+  -- writes in place: a history is an error, see tensor_history.lua
   ["tensor:add_"] = skip "a write", ["tensor:sub_"] = skip "a write", ["tensor:mul_"] = skip "a write", ["tensor:div_"] = skip "a write", ["tensor:fill_"] = skip "a write",
   ["tensor:fill"] = skip "a write", ["tensor:zero_"] = skip "a write", ["tensor:zero"] = skip "a write", ["tensor:copy_"] = skip "a write", ["tensor:copy"] = skip "a write",
   -- layers and losses
@@ -73,7 +73,8 @@ local cases = {
     return nn.functional.batch_norm(x, {mean = m, variance = v:square() + 0.5, weight = w, bias = b}) + nn.functional.batch_norm(x, {weight = w, bias = b})
   end, {4, 2}, {2}, {2}, {2}, {2}},
   ["nn.functional.max_pool2d"] = {function(x) return nn.functional.max_pool2d(x, {kernel = 2}) end, {1, 1, 4, 4}}, ["nn.functional.avg_pool2d"] = {function(x) return nn.functional.avg_pool2d(x, {kernel = 3, padding = 1, stride = 1}) end, {1, 1, 3, 3}},
-  ["nn.functional.resize"] = {function(x) return nn.functional.resize(x, {size = {4, 3}}) end, {1, 1, 2, 3}}, ["nn.functional.interpolate"] = {function(x) return nn.functional.interpolate(x, {scale = 2, mode = "nearest"}) end, {1, 1, 2, 2}},
+  ["nn.functional.resize"] = {function(x) return nn.functional.resize(x, {size = {4, 3}}) end, {1, 1, 2, 3}}, ["nn.functional.resize, as it is"] = {function(x) return nn.functional.resize(x, {size = {2, 3}}) end, {1, 1, 2, 3}},
+  ["nn.functional.interpolate"] = {function(x) return nn.functional.interpolate(x, {scale = 2, mode = "nearest"}) end, {1, 1, 2, 2}},
   ["nn.functional.dropout"] = {function(x) return nn.functional.dropout(x, 0) end, {3}, view = true}, ["nn.functional.classes"] = none{function(x) return nn.functional.classes(x) end, {2, 3}},
   ["nn.functional.relu"] = {function(x) return nn.functional.relu(x) end, {3}}, ["nn.functional.sigmoid"] = {function(x) return nn.functional.sigmoid(x) end, {3}}, ["nn.functional.tanh"] = {function(x) return nn.functional.tanh(x) end, {3}},
   ["nn.mse_loss"] = {function(x, y) return nn.mse_loss(x, y) end, {3}, {3}}, ["nn.l1_loss"] = {function(x, y) return nn.l1_loss(x, y) end, {3}, {3}},

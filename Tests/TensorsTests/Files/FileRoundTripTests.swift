@@ -82,23 +82,6 @@ final class FileRoundTripTests: XCTestCase {
         XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: directory), [])
     }
 
-    func testAFailedWriteLeavesThePreviousFile() throws {
-        try AtomicFile.write("before".utf8, to: path("state"))
-        XCTAssertThrowsError(try AtomicFile.write(path("state")) { file throws(FileError) in
-            try file.write(Array("half".utf8))
-            throw FileError("", "stopped")
-        })
-        XCTAssertEqual(try Files.contents(path("state")), Array("before".utf8))
-        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: directory), ["state"])
-    }
-
-    func testWhatAKilledWriterLeftIsTakenOver() throws {
-        XCTAssertTrue(FileManager.default.createFile(atPath: path(".state.tmp"), contents: Data(repeating: 1, count: 1000)))
-        try AtomicFile.write("after".utf8, to: path("state"))
-        XCTAssertEqual(try Files.contents(path("state")), Array("after".utf8))
-        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: directory), ["state"])
-    }
-
     func testAFullDiskSaysSo() throws {
         guard FileManager.default.fileExists(atPath: "/dev/full") else { throw XCTSkip("no /dev/full here") }
         XCTAssertThrowsError(try SafeTensors.write(try arrays(), to: "/dev/full")) {

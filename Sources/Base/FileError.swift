@@ -20,7 +20,7 @@ public struct FileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     /// The same error with `path` where none was known.
-    func at(_ path: String) -> FileError {
+    package func at(_ path: String) -> FileError {
         FileError(self.path.isEmpty ? path : self.path, problem, remedy: remedy)
     }
 

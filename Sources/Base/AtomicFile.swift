@@ -1,19 +1,34 @@
 import Glibc
 
-/// A file that appears whole or not at all: written beside its name, synced, renamed.
+/// A file that appears whole or not at all: written beside its name, synced, renamed. The one way in which files are written.
 ///
-/// Whatever happens on the way (full disk, error, SIGKILL) leaves the previous file as it was. The half-written file is
-/// `.NAME.tmp` in the same directory; the next write of the same name takes it over, so killed runs leave no litter.
-/// Writers of the same name, in this process or another, wait for each other.
+/// Whatever happens on the way (full disk, error, SIGKILL) leaves the previous file as it was. A symbolic link stays one: what it points
+/// to is replaced, or made where it is not there yet. An existing file keeps its permissions. A device or pipe is written directly.
+///
+/// Where the file system allows it, the file has no name until it is complete, so a killed program leaves nothing behind. Elsewhere it
+/// is `.NAME.tmp` in the same directory, which the next write of the same name takes over, and writers of the same name wait for each
+/// other. Either way every reader sees a whole file, and the last of several writers wins.
 public final class AtomicFile {
     /// What is written, as the user named it.
     public let path: String
     /// Where it ends up: the target of a symbolic link, not the link.
     private let target: String
+    /// Its directory, with a slash behind it; "" for the current one.
+    private let directory: String
     private let temporary: String
     private var descriptor: Int32 = -1
-    /// A device or pipe cannot be replaced; it is written directly.
-    private var direct = false
+    /// How the bytes get to `target`.
+    private var way = Way.named
+
+    private enum Way {
+        /// Into a file without a name.
+        case anonymous
+        /// Into `temporary`.
+        case named
+        /// A device or pipe cannot be replaced.
+        case direct
+    }
+
     private var pending: [UInt8] = []
     /// Bytes given to `write` so far.
     public private(set) var written = 0
@@ -42,32 +57,63 @@ public final class AtomicFile {
 
     private init(_ path: String, mode: UInt32) throws(FileError) {
         self.path = path
-        var target = path
-        if let resolved = realpath(path, nil) {
-            target = String(cString: resolved)
-            free(resolved)
-        }
+        let target = AtomicFile.resolved(path)
         self.target = target
         let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let directory = slash.map { String(target[...$0]) } ?? ""
+        directory = slash.map { String(target[...$0]) } ?? ""
         let name = slash.map { String(target[target.utf8.index(after: $0)...]) } ?? target
         temporary = directory + "." + name + ".tmp"
         var status = stat()
-        let exists = stat(target, &status) == 0
+        let exists = stat(path, &status) == 0
         guard !name.isEmpty, !(exists && status.st_mode & S_IFMT == S_IFDIR) else {
             throw FileError(path, "expected the name of a file, got a directory", remedy: "add a file name")
         }
         if exists, status.st_mode & S_IFMT != S_IFREG {
-            direct = true
-            descriptor = open(target, O_WRONLY | O_CLOEXEC)
+            way = .direct
+            // By its own name: what /dev/stdout links to need not be one.
+            descriptor = open(path, O_WRONLY | O_CLOEXEC)
             guard descriptor >= 0 else { throw FileError(path, "cannot write", code: errno) }
             return
         }
-        try openTemporary(mode: mode)
+        if !openAnonymous(mode: mode) { try openTemporary(mode: mode) }
         if exists { fchmod(descriptor, status.st_mode & 0o777) }
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// Where a write to `path` goes: through symbolic links, also to a file that is not there yet.
+    private static func resolved(_ path: String) -> String {
+        if let real = realpath(path, nil) {
+            defer { free(real) }
+            return String(cString: real)
+        }
+        var target = path
+        // As many links as Linux follows.
+        for _ in 0..<40 {
+            var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+            let count = readlink(target, &buffer, buffer.count)
+            guard count > 0 else { return target }
+            let link = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
+            target = link.hasPrefix("/") ? link : (slash.map { String(target[...$0]) } ?? "") + link
+        }
+        return target
+    }
+
+    /// `O_TMPFILE`, a macro that Swift does not import.
+    private static let noName: Int32 = 0o20_000_000 | O_DIRECTORY
+
+    /// Whether files without a name are tried at all: tests walk the other way too.
+    nonisolated(unsafe) package static var prefersNoName = true
+
+    /// - Returns: false where the file system, or a missing /proc, does not allow it.
+    private func openAnonymous(mode: UInt32) -> Bool {
+        guard AtomicFile.prefersNoName, access("/proc/self/fd", X_OK) == 0 else { return false }
+        descriptor = open(directory.isEmpty ? "." : directory, AtomicFile.noName | O_RDWR | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { return false }
+        way = .anonymous
+        return true
+    }
 
     /// Opens and locks `temporary`. Between opening and locking another writer may have renamed the file away; then it
     /// is no longer what the name means, and we try again.
@@ -138,28 +184,55 @@ public final class AtomicFile {
 
     private func failure(_ action: String, _ code: Int32) -> FileError {
         let full = code == ENOSPC || code == EDQUOT || code == EFBIG
-        let kept = direct ? "" : access(target, F_OK) == 0 ? "the previous file is unchanged" : "no file was left behind"
+        let kept = way == .direct ? "" : access(target, F_OK) == 0 ? "the previous file is unchanged" : "no file was left behind"
         let remedy = full ? "free some space or choose another directory" : ""
         return FileError(path, action, code: code, remedy: [kept, remedy].filter { !$0.isEmpty }.joined(separator: "; "))
     }
 
     private func commit() throws(FileError) {
         try flush()
-        if direct { return }
+        if way == .direct { return }
         // Data before name: without the sync a crash may leave the new name on an empty file.
         guard fsync(descriptor) == 0 else { throw failure("cannot write", errno) }
-        guard rename(temporary, target) == 0 else { throw failure("cannot give the file its name", errno) }
-        let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let directory = open(slash.map { String(target[...$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if directory >= 0 {
+        if way == .anonymous {
+            try nameAnonymous()
+        } else {
+            guard rename(temporary, target) == 0 else { throw failure("cannot give the file its name", errno) }
+        }
+        let opened = open(directory.isEmpty ? "." : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if opened >= 0 {
             // Some file systems refuse to sync a directory; the file itself is safe by now.
-            fsync(directory)
-            close(directory)
+            fsync(opened)
+            close(opened)
         }
     }
 
+    /// No system call puts a nameless file in the place of another: for a moment it has a name of its own.
+    private func nameAnonymous() throws(FileError) {
+        for number in 0... {
+            let beside = "\(temporary.dropLast(4)).\(getpid())-\(number).tmp"
+            if linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, beside, AT_SYMLINK_FOLLOW) != 0 {
+                // Another thread's, or of a process on another machine.
+                if errno == EEXIST { continue }
+                throw failure("cannot give the file its name", errno)
+            }
+            if rename(beside, target) == 0 { return removeLeftover() }
+            let code = errno
+            unlink(beside)
+            throw failure("cannot give the file its name", code)
+        }
+    }
+
+    /// Takes away what a killed writer left that went through `temporary`.
+    private func removeLeftover() {
+        let left = open(temporary, O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        guard left >= 0 else { return }
+        if flock(left, LOCK_EX | LOCK_NB) == 0 { unlink(temporary) }
+        close(left)
+    }
+
     private func abandon() {
-        guard !direct, descriptor >= 0 else { return }
+        guard way == .named, descriptor >= 0 else { return }
         unlink(temporary)
     }
 }

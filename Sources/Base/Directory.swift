@@ -1,5 +1,4 @@
 import Glibc
-import Tensors
 
 /// Directories for results.
 public enum Directory {
