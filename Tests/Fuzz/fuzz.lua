@@ -229,7 +229,10 @@ local function call()
   if chance(0.3) then return "debug.getmetatable(" .. object .. ")." .. entry.name .. "(" .. pick{object .. ", ", ""} .. odd() .. ", " .. odd() .. ")" end
   local operators = {__add = "+", __sub = "-", __mul = "*", __div = "/", __mod = "%", __pow = "^", __idiv = "//", __concat = "..", __eq = "==", __lt = "<", __le = "<="}
   local other = chance(0.5) and odd() or pick(ways)
-  if operators[entry.name] then return "(" .. pick{object .. operators[entry.name] .. other, other .. operators[entry.name] .. object} .. ")" end
+  if operators[entry.name] then
+    local operator = " " .. operators[entry.name] .. " "
+    return "(" .. pick{object .. operator .. "(" .. other .. ")", "(" .. other .. ")" .. operator .. object} .. ")"
+  end
   if entry.name == "__unm" then return "(-" .. object .. ")" end
   if entry.name == "__len" then return "#" .. object end
   if entry.name == "__call" then return object .. "(" .. arguments(entry) .. ")" end
