@@ -172,8 +172,11 @@ extension Tensor {
     }
 
     /// Numbers drawn from a stream, at once.
-    public static func random(_ distribution: RandomDistribution, _ shape: [Int], from state: RandomState) throws -> Tensor {
-        let tensor = try Tensor(shape: shape)
+    /// - Parameter operation: what wants them, for messages.
+    public static func random(
+        _ distribution: RandomDistribution, _ shape: [Int], from state: RandomState, for operation: @autoclosure () -> String = "tensor"
+    ) throws -> Tensor {
+        let tensor = try Tensor(shape: shape, for: operation())
         try tensor.withFloats { state.fill($0, tensor.count, distribution) }
         return tensor
     }

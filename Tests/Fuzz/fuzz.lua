@@ -67,6 +67,12 @@ local tables = {"{}", "cyclic()", "deep()", "deep(200)", "shared()", "{1, 2, 3}"
 local others = {"nil", "true", "false", "coroutine.create(print)", "io.stdout", "setmetatable({}, {__tostring = raise})"}
 
 local net = "nn.sequential{nn.conv2d(3, 4, {kernel = 3, padding = 1}), nn.batch_norm(4), nn.relu(), nn.conv2d(4, 3, {kernel = 1})}"
+local locks = 0
+function lock()
+  locks = locks + 1
+  files.make_directory("lock" .. locks)
+  return files.lock("lock" .. locks)
+end
 local set = "data.shapes{images = 3, size = {16, 24}, classes = 3}"
 local space = "nas.trellis{layers = 2, filters = 2, cell = nas.cell{blocks = 1, operators = {'skip_connect', 'max_pool_3x3'}}}"
 local supernet = space .. ":supernet{classes = 3}"
@@ -97,6 +103,7 @@ local recipes = {
   progress_bar = {"progress.bar{total = 3}"},
   figure = {"plot.line{1, 2, 3}", "plot.heatmap{{1, 2}, {3, 4}}", "plot.trellis(nas.gallery.auto_deeplab)"},
   compiled = {"trellis.compile(function(x) return x end)", "trellis.compile(raise)", "trellis.compile(function(x) return x:sum() * 2 end)"},
+  lock = {"lock()"},
   profile = {"trellis.profile(function() return tensor.ones(2) + 1 end)"},
 }
 
@@ -229,7 +236,10 @@ local function call()
   if chance(0.3) then return "debug.getmetatable(" .. object .. ")." .. entry.name .. "(" .. pick{object .. ", ", ""} .. odd() .. ", " .. odd() .. ")" end
   local operators = {__add = "+", __sub = "-", __mul = "*", __div = "/", __mod = "%", __pow = "^", __idiv = "//", __concat = "..", __eq = "==", __lt = "<", __le = "<="}
   local other = chance(0.5) and odd() or pick(ways)
-  if operators[entry.name] then return "(" .. pick{object .. operators[entry.name] .. other, other .. operators[entry.name] .. object} .. ")" end
+  if operators[entry.name] then
+    local operator = " " .. operators[entry.name] .. " "
+    return "(" .. pick{object .. operator .. "(" .. other .. ")", "(" .. other .. ")" .. operator .. object} .. ")"
+  end
   if entry.name == "__unm" then return "(-" .. object .. ")" end
   if entry.name == "__len" then return "#" .. object end
   if entry.name == "__call" then return object .. "(" .. arguments(entry) .. ")" end

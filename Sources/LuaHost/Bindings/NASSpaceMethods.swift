@@ -108,7 +108,9 @@ enum SpaceMethods {
         "The size of the nodes of each stride: halved by ceil.", example: "print(nas.trellis{}:sizes(321)[2][1])  --> 41"
     ) { call in
         let crop: [Int] = try call.get(1)
-        guard (1...2).contains(crop.count), crop.allSatisfy({ $0 > 0 }) else { throw call.bad(1, "a side or {height, width} expected, 1 or more") }
+        guard (1...2).contains(crop.count), crop.allSatisfy({ (1...1 << 20).contains($0) }) else {
+            throw call.bad(1, "a side or {height, width} expected, each 1 to \(1 << 20)")
+        }
         return call.push(try call.this(as: SpaceObject.self).space.sizes(height: crop[0], width: crop[crop.count - 1]).map { [$0.height, $0.width] })
     }
 

@@ -188,7 +188,8 @@ enum TensorShape {
 
     /// `total` in pieces of `size`, the last one with what is left.
     private static func pieces(_ total: Int, _ size: Int) -> [Int] {
-        stride(from: 0, to: max(total, 1), by: size).map { min(size, total - $0) }
+        // One that is larger than the whole is the whole, lest a position behind it overflows.
+        stride(from: 0, to: max(total, 1), by: min(size, max(total, 1))).map { min(size, total - $0) }
     }
 
     private static let split = tensorMethod(
@@ -212,7 +213,7 @@ enum TensorShape {
     ) { call in
         let x: Tensor = try call.this(), count: Int = try call.get(1), axis = try call.dimension(2, of: x)
         guard count > 0 else { throw call.bad(1, "1 part or more expected, got \(count)") }
-        return try parts(call, x, axis, pieces(x.shape[axis], max(1, (x.shape[axis] - 1) / count + 1)))
+        return try parts(call, x, axis, pieces(x.shape[axis], (max(x.shape[axis], 1) - 1) / count + 1))
     }
 
     // MARK: Picks

@@ -1,8 +1,11 @@
 /// The candidate nearest to a misspelt name, if one is near enough to be meant.
 func nearest(_ name: String, among candidates: [String]) -> String? {
-    let scored = candidates.map { ($0, editDistance(Array(name.utf8), Array($0.utf8))) }
-    guard let best = scored.min(by: { $0.1 < $1.1 }) else { return nil }
-    return best.1 <= max(1, min(name.utf8.count, best.0.utf8.count) / 3 + (name.utf8.count > 4 ? 1 : 0)) ? best.0 : nil
+    let name = Array(name.utf8)
+    func most(_ other: [UInt8]) -> Int { max(1, min(name.count, other.count) / 3 + (name.count > 4 ? 1 : 0)) }
+    // Texts of very different length are not compared: the work is the product of the lengths.
+    let scored = candidates.map { ($0, Array($0.utf8)) }.filter { abs($1.count - name.count) <= most($1) }.map { ($0, $1, editDistance(name, $1)) }
+    guard let best = scored.min(by: { $0.2 < $1.2 }) else { return nil }
+    return best.2 <= most(best.1) ? best.0 : nil
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn one into the other (Damerau's restricted distance).

@@ -15,6 +15,7 @@ public final class BatchNorm: Module {
 
     public init(_ channels: Int, affine: Bool = true, epsilon: Float = 1e-5, momentum: Float = 0.1) throws {
         guard channels > 0 else { throw TensorError("batch_norm", "channels should be 1 or more, got \(channels)") }
+        try Tensor.checkSize([2, channels], "batch_norm")
         self.channels = channels
         self.epsilon = epsilon
         self.momentum = momentum

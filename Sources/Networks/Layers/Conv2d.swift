@@ -22,9 +22,10 @@ public final class Conv2d: Module {
             throw TensorError("conv2d", "\(groups) groups do not divide \(inChannels) input and \(outChannels) output channels")
         }
         let shape = [outChannels, inChannels / groups, kernel.0, kernel.1]
+        try Tensor.checkSize(shape, "conv2d")
         let bound = 1 / sqrtf(Float(shape[1] * shape[2] * shape[3]))
-        weight = try Tensor.random(.uniform(low: -bound, high: bound), shape, from: random).requireGrad()
-        self.bias = bias ? try Tensor.random(.uniform(low: -bound, high: bound), [outChannels], from: random).requireGrad() : nil
+        weight = try Tensor.random(.uniform(low: -bound, high: bound), shape, from: random, for: "conv2d").requireGrad()
+        self.bias = bias ? try Tensor.random(.uniform(low: -bound, high: bound), [outChannels], from: random, for: "conv2d").requireGrad() : nil
         options = ConvOptions(stride: stride, padding: padding, dilation: dilation, groups: groups)
     }
 
@@ -52,9 +53,10 @@ public final class Linear: Module {
 
     public init(_ inFeatures: Int, _ outFeatures: Int, bias: Bool = true, random: RandomState = .global) throws {
         guard inFeatures > 0, outFeatures > 0 else { throw TensorError("linear", "sizes should be 1 or more, got \(inFeatures) and \(outFeatures)") }
+        try Tensor.checkSize([outFeatures, inFeatures], "linear")
         let bound = 1 / sqrtf(Float(inFeatures))
-        weight = try Tensor.random(.uniform(low: -bound, high: bound), [outFeatures, inFeatures], from: random).requireGrad()
-        self.bias = bias ? try Tensor.random(.uniform(low: -bound, high: bound), [outFeatures], from: random).requireGrad() : nil
+        weight = try Tensor.random(.uniform(low: -bound, high: bound), [outFeatures, inFeatures], from: random, for: "linear").requireGrad()
+        self.bias = bias ? try Tensor.random(.uniform(low: -bound, high: bound), [outFeatures], from: random, for: "linear").requireGrad() : nil
     }
 
     public override var kind: String { "linear" }

@@ -7,6 +7,7 @@ extension ConfusionMatrix {
     public func table(_ names: [String] = [], rule: MeanRule = .present) -> String {
         let titles = (0..<classes).map { $0 < names.count ? names[$0] : "class \($0)" }
         let width = max(titles.map(\.count).max() ?? 0, "pixel accuracy".count)
+        let total = total
         var lines = [row("class", ["IoU", "accuracy", "pixels"], width)]
         for index in 0..<classes {
             let pixels = (0..<classes).reduce(Int64(0)) { $0 + self[index, $1] }

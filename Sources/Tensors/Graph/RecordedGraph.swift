@@ -25,6 +25,7 @@ public struct RecordedGraph {
     /// Writes down what `body` does with float32 arguments of these shapes, without derivatives.
     /// - Throws: what `body` throws; `TensorError` for a function that writes stored tensors or trains.
     public init(_ shapes: [[Int]], _ body: ([Tensor]) throws -> [Tensor]) throws {
+        for shape in shapes { try Shapes.check(shape, "record") }
         let recording = Recording()
         defer { recording.dismantle() }
         recording.isForReaders = true

@@ -13,6 +13,7 @@ public struct Work: Hashable, Sendable {
 extension Recording {
     /// Writes down what `body` does with an input of this shape and counts it; nothing is computed, whatever the size.
     public static func measure(_ shape: [Int], _ body: (Tensor) throws -> Tensor) throws -> Work {
+        try Shapes.check(shape, "count")
         let recording = Recording()
         defer { recording.dismantle() }
         let input = recording.input(shape, .float32)

@@ -132,13 +132,10 @@ struct PlanGraph {
     /// Multiply-adds of all convolutions and their derivatives.
     var multiplyAdds: Int {
         works.reduce(0) { total, work in
-            func count(_ value: Int) -> Int { values[value].layout.count }
-            func taps(_ weight: Int) -> Int { count(weight) / max(values[weight].layout.shape[0], 1) }
             if work.isDead { return total }
             switch work.operation {
-            case .conv2d: return total + count(work.output) * taps(work.inputs[1])
-            case .convInputGradient: return total + count(work.inputs[0]) * taps(work.inputs[1])
-            case .convWeightGradient: return total + count(work.inputs[1]) * taps(work.output)
+            case .conv2d, .convInputGradient, .convWeightGradient:
+                return total + work.operation.multiplyAdds(work.inputs.map { values[$0].layout.shape }, values[work.output].layout.shape)
             default: return total
             }
         }

@@ -1,0 +1,117 @@
+import Foundation
+import XCTest
+
+/// The program under limits of memory and file size, and after a fault of its own.
+final class LimitTests: XCTestCase {
+    /// Runs a script under a limit that bash sets: "ulimit -v 900000".
+    private func run(_ script: String, limit: String = "true", environment: [String: String] = [:]) throws -> Program.Result {
+        let folder = try Program.temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try script.write(toFile: folder + "/script.lua", atomically: false, encoding: .utf8)
+        return try Program.run(
+            ["-c", "\(limit); exec \"$@\"", "test", Program.path, "script.lua"], environment: environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }, folder: folder,
+            program: "/bin/bash")
+    }
+
+    private func expectDone(_ script: String, limit: String, file: StaticString = #filePath, line: UInt = #line) throws {
+        let result = try run(script + "\nprint('done')", limit: limit)
+        XCTAssertTrue(result.status == 0 && result.output.hasSuffix("done\n"), "\(limit): \(result.status) \(result.output) \(result.error)", file: file, line: line)
+    }
+
+    /// What needs more than there is, each in a state of its own; `needs` says that the error is ours and not Lua's.
+    private static let scripts = [
+        ("needs", "tensor.zeros(30000, 30000)"),
+        ("needs", "local t = {} for i = 1, 1000 do t[i] = tensor.ones(1000, 1000) end"),
+        ("needs", "local x = tensor.ones(9000, 9000) return x + 1, x:exp(), x * 2, x - 3, x:t():contiguous()"),
+        ("needs", "nn.conv2d(20000, 20000, {kernel = 1})"),
+        ("needs", "tensor.ones(1, 1, 4, 4):pad({9000, 9000}, {9000, 9000})"),
+        // Scratch of a kernel: the padded planes of a convolution whose result is small.
+        ("needs", "nn.functional.conv2d(tensor.ones(1, 8, 64, 64), tensor.ones(8, 8, 3, 3), nil, {padding = 20000, dilation = 15000, stride = 40000})"),
+        ("needs", "nn.functional.max_pool2d(tensor.ones(1, 1, 4, 4), {kernel = 1000000, padding = 500000})"),
+        ("needs", "local f = trellis.compile(function(x) local y = {} for i = 1, 60 do y[i] = (x * i):softmax(2) end return tensor.stack(y):sum(1) end) f(tensor.ones(1500, 1500))"),
+        ("needs", "local x = tensor.ones(8000, 9000) x:to_table()"),
+        ("memory", "local s = ('x'):rep(100000000) local t = {} for i = 1, 100 do t[i] = s .. i end"),
+        ("memory", "local t = {} for i = 1, 1e9 do t[i] = {i} end"),
+        ("memory", "local t = {} for i = 1, 1e9 do t[i] = tensor.zeros(1) end"),
+        ("needs", "tensor.permutation(300000000)"),
+        ("needs", "data.shapes{images = 8, size = {8000, 8000}}:batches{size = 8}:next()"),
+    ]
+
+    /// Each is an error that can be caught, after which as much can be had as before.
+    func testAddressSpace() throws { try checkAll("ulimit -v 1200000") }
+
+    func testData() throws { try checkAll("ulimit -d 700000") }
+
+    private func checkAll(_ limit: String) throws {
+        for (words, script) in Self.scripts {
+            try expectDone(
+                """
+                local fine, message = pcall(function() \(script) end)
+                assert(not fine and tostring(message):find('\(words)', 1, true), tostring(message))
+                collectgarbage()
+                assert(tensor.ones(5000, 5000):sum():item() == 25e6)
+                """, limit: limit)
+        }
+    }
+
+    /// Tensors that nobody holds any more are no reason to refuse one.
+    func testGarbageMakesRoom() throws {
+        try expectDone("for i = 1, 40 do local x = tensor.ones(9000, 9000) end", limit: "ulimit -v 1200000")
+        try expectDone("for i = 1, 60 do local x = tensor.ones(3000, 3000 + i):exp() end", limit: "ulimit -v 900000")
+    }
+
+    func testMessageNamesTheLimit() throws {
+        let script = "print(pcall(tensor.zeros, 30000, 20000))"
+        let limited = try run(script, limit: "ulimit -v 1200000").output
+        XCTAssertTrue(limited.contains("zeros: needs 2.5 GB") && limited.contains("ulimit -v") && limited.contains("raise the limit"), limited)
+        XCTAssertTrue(try run(script, limit: "ulimit -d 900000").output.contains("ulimit -d"))
+    }
+
+    /// A file that may not grow: the write fails and nothing half-written stays.
+    func testFileSize() throws {
+        let result = try run(
+            """
+            for _, name in ipairs{'a.npy', 'a.npz', 'a.safetensors'} do
+              local fine, message = pcall(function() tensor.randn(100, 100):save(name) end)
+              assert(not fine and message:find(name, 1, true), message)
+            end
+            for _, name in ipairs{'a.svg', 'a.png'} do
+              assert(not pcall(function() plot.heatmap(tensor.rand(60, 60)):save(name) end))
+            end
+            print(#io.popen('ls'):read('a'))
+            """, limit: "ulimit -f 4")
+        XCTAssertEqual(result.output, "11\n", result.error)  // script.lua
+    }
+
+    /// Ended by a signal, the program says which function was at work.
+    func testCrashReport() throws {
+        let signals = [("SEGV", "SIGSEGV"), ("ABRT", "SIGABRT"), ("ILL", "SIGILL"), ("TRAP", "SIGTRAP"), ("BUS", "SIGBUS"), ("FPE", "SIGFPE")]
+        for (signal, name) in signals {
+            let result = try run(
+                "os.execute('(sleep 0.3; kill -\(signal) $PPID) &') tensor.rand(8000000):sort()", limit: "ulimit -c 0", environment: ["TRELLIS_THREADS": "1"])
+            XCTAssertEqual(result.error.split(separator: "\n").first.map(String.init), "trellis: \(name) in tensor.sort", result.error)
+            XCTAssertTrue(result.error.contains("trellis doctor"), result.error)
+            XCTAssertNotEqual(result.status, 0)
+        }
+    }
+
+    /// As deep as Lua's stack allows, and then as deep as the one of C.
+    func testDeepRecursionIsAnError() throws {
+        try expectDone(
+            """
+            local depth = 0
+            local function f() depth = depth + 1 tensor.ones(2) return 1 + f() end
+            local fine, message = pcall(f)
+            assert(not fine and message:find('stack overflow'), message)
+            local function g(x) return tensor.no_grad(g, x) end
+            fine, message = pcall(g, tensor.ones(1))
+            assert(not fine and tostring(message):find('overflow'), message)
+            local m
+            m = nn.lambda(function(x) return m(x) end)
+            assert(not pcall(m, tensor.ones(1)))
+            local deep = nn.relu()
+            fine, message = pcall(function() for i = 1, 1e5 do deep = nn.sequential{deep} end end)
+            assert(not fine and message:find('deep'), message)
+            """, limit: "ulimit -s 8192")
+    }
+}
