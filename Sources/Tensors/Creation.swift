@@ -52,10 +52,11 @@ extension Tensor {
 
     // Reading and writing numbers.
 
-    /// The numbers in row-major order.
+    // The numbers in row-major order, as arrays. Memory is asked for as much again twice: most callers go on to make doubles of them.
+
     public func floats() throws -> [Float] {
         let source = try cast(.float32).detach().contiguous()
-        try Memory.check(count * DType.byteCount, for: "tensor")
+        try Memory.check(3 * count * DType.byteCount, for: "tensor")
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Float.self), count: count))
         }
@@ -63,7 +64,7 @@ extension Tensor {
 
     public func ints() throws -> [Int32] {
         let source = try cast(.int32).contiguous()
-        try Memory.check(count * DType.byteCount, for: "tensor")
+        try Memory.check(3 * count * DType.byteCount, for: "tensor")
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Int32.self), count: count))
         }

@@ -108,8 +108,9 @@ enum ScriptedBindings {
         var parts = Parts()
         for (i, value) in table.list.enumerated() { try parts.add(String(i + 1), value, call) }
         for (name, value) in table.fields.sorted(by: { NamedTensors.natural($0.key, $1.key) }) where name != "forward" { try parts.add(name, value, call) }
-        return call.push(
-            ScriptedModule(name, forward, passesSelf: true, children: parts.children, tensors: parts.tensors, values: parts.values) as Module)
+        let module = ScriptedModule(name, forward, passesSelf: true, children: parts.children, tensors: parts.tensors, values: parts.values)
+        try module.checkExtent()
+        return call.push(module as Module)
     }
 
     private struct Parts {

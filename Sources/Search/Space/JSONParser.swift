@@ -1,8 +1,12 @@
+import Tensors
+
 /// A strict reader of JSON (RFC 8259): no comments, no trailing commas, no member twice, nothing after the value, and no
 /// deeper than a person would write.
 struct JSONParser {
     private let bytes: [UInt8]
     private var at = 0
+    /// Values so far: memory and interrupts are looked at from time to time.
+    private var count = 0
     private let file: String
     private static let deepest = 64
 
@@ -44,6 +48,11 @@ struct JSONParser {
     }
 
     private mutating func value(depth: Int) throws -> JSONValue {
+        count += 1
+        if count & 1023 == 0 {
+            try checkInterrupt()
+            try Memory.check(1 << 18, for: "json")
+        }
         guard depth < Self.deepest else { throw error("at most \(Self.deepest) levels", got: "more") }
         skipSpace()
         switch next {
@@ -79,13 +88,14 @@ struct JSONParser {
     private mutating func object(depth: Int) throws -> JSONValue {
         at += 1
         var members: [JSONValue.Member] = []
+        var keys = Set<String>()
         skipSpace()
         if take("}") { return .object(members) }
         while true {
             skipSpace()
             guard next == UInt8(ascii: "\"") else { throw error("a key in quotes") }
             let key = try string()
-            guard !members.contains(where: { $0.key == key }) else { throw error("every key once", got: "\"\(key)\" again") }
+            guard keys.insert(key).inserted else { throw error("every key once", got: "\"\(key)\" again") }
             skipSpace()
             guard take(":") else { throw error("':'") }
             members.append(.init(key, try value(depth: depth + 1)))

@@ -1,3 +1,5 @@
+import CKernels
+
 /// A JSON document (RFC 8259), read strictly: one value, no duplicate keys, valid UTF-8, no comments, bounded depth.
 ///
 /// Objects keep the order of their keys, so that what is written can be read by people.
@@ -78,7 +80,15 @@ private struct JSONParser {
         return true
     }
 
+    /// Values so far: the tree is many times larger than its text.
+    var count = 0
+
     mutating func value(depth: Int) throws(FileError) -> JSONValue {
+        count += 1
+        if count & 1023 == 0 {
+            try Memory.checkCopy(1 << 18)
+            if trellis_interrupt_pending() { throw failure("interrupted") }
+        }
         guard depth <= JSONValue.maximumDepth else { throw failure("more than \(JSONValue.maximumDepth) levels of nesting") }
         skipSpace()
         guard position < text.count else { throw failure("expected a value, got the end") }
