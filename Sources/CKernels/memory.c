@@ -172,8 +172,14 @@ trellis_available trellis_memory_available(void) {
 
 /// What is left alone: Swift's objects, Lua's strings and the C library take their few bytes without asking, and end the process without them.
 static const int64_t reserve = 24 << 20;
-/// Sums of small blocks: these can also be had from what malloc holds already.
-static const int64_t small = 4 << 20;
+/// Sums of small blocks may also be had from memory that malloc holds: so much in one piece is asked for to see.
+static const int64_t small = 4 << 20, probe = 8 << 20;
+
+trellis_available trellis_memory_room(void) {
+  trellis_available now = trellis_memory_available();
+  now.bytes = now.bytes > reserve ? now.bytes - reserve : 0;
+  return now;
+}
 
 static void (*_Atomic give_back)(void);
 /// What may be taken before the next look. The first megabytes, which every start takes, are not looked at.
@@ -189,25 +195,27 @@ void trellis_memory_look_below(const char *directory) {
   pthread_mutex_unlock(&lock);
 }
 
-/// What `bytes` more would leave of the memory that may be taken: below zero when they cannot be had.
-static int64_t rest_after(int64_t bytes) {
-  pthread_mutex_lock(&lock);
-  trellis_available now = available();
-  pthread_mutex_unlock(&lock);
-  return now.bytes - reserve - bytes;
+/// Whether malloc holds free memory of its own. Where limits are of address space that is memory to be had; elsewhere it has been given back.
+static bool malloc_has_room(int limit) {
+  if (limit != TRELLIS_LIMIT_ADDRESS_SPACE && limit != TRELLIS_LIMIT_DATA) return false;
+  void *volatile block = malloc((size_t)probe);
+  free(block);
+  return block != NULL;
 }
 
 static bool look(int64_t bytes) {
-  int64_t rest = rest_after(bytes);
+  trellis_available now = trellis_memory_available();
+  int64_t rest = now.bytes - reserve - bytes;
   if (rest < 0) {
     void (*function)(void) = atomic_load(&give_back);
     if (function) function();
     malloc_trim(0);
-    rest = rest_after(bytes);
-    if (rest < 0 && bytes <= small) rest += (int64_t)mallinfo2().fordblks;
+    now = trellis_memory_available();
+    rest = now.bytes - reserve - bytes;
+    if (rest < 0 && bytes <= small && malloc_has_room(now.limit)) rest = small;
   }
-  // A quarter: other threads and processes take memory, too, and the nearer the limit the more often it is looked at.
-  atomic_store_explicit(&credit, rest > 0 ? rest / 4 : 0, memory_order_relaxed);
+  // An eighth: what is not asked for (objects, strings) and other processes take memory, too, and the nearer the limit the more often it is looked at.
+  atomic_store_explicit(&credit, rest > 0 ? rest / 8 : 0, memory_order_relaxed);
   return rest >= 0;
 }
 

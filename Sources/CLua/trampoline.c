@@ -186,6 +186,12 @@ static void *allocate(void *data, void *block, size_t old_size, size_t new_size)
   return result;
 }
 
+bool clua_admits(lua_State *L, size_t bytes) {
+  if (trellis_memory_admits(bytes)) return true;
+  clua_host_of(L)->failure = "not enough memory";
+  return false;
+}
+
 bool clua_room(lua_State *L, int n) {
   if (lua_checkstack(L, n)) return true;
   clua_host_of(L)->failure = "stack overflow";

@@ -54,6 +54,32 @@ open class Module {
     /// Whether `module` is this one or inside of it.
     public func contains(_ module: Module) -> Bool { self === module || children.contains { $0.module.contains(module) } }
 
+    private var knownExtent: (depth: Int, modules: Int)?
+
+    /// How deep the tree is, and how many modules a walk through it meets: a shared one in every place.
+    private func extent() -> (depth: Int, modules: Int) {
+        if let knownExtent { return knownExtent }
+        var (depth, modules) = (1, 1)
+        for (_, child) in children {
+            let inner = child.extent()
+            depth = max(depth, inner.depth + 1)
+            modules = min(modules + inner.modules, Module.mostModules + 1)
+        }
+        knownExtent = (depth, modules)
+        return (depth, modules)
+    }
+    private static let deepest = 200, mostModules = 100_000
+
+    /// For trees that a script puts together: everything that walks through one recurses.
+    /// - Throws: for a tree that is nested too deep or holds too many modules.
+    public func checkExtent() throws {
+        let extent = extent()
+        guard extent.depth <= Module.deepest else { throw TensorError(kind, "modules are nested more than \(Module.deepest) deep") }
+        guard extent.modules <= Module.mostModules else {
+            throw TensorError(kind, "holds more than \(Module.mostModules) modules, one that is shared counted in every place")
+        }
+    }
+
     /// The computation. Call the module itself (`module(x)`) so that errors name their place.
     open func forward(_ x: Tensor) throws -> Tensor { throw TensorError(kind, "has no forward computation") }
 

@@ -77,7 +77,8 @@ extension Tensor {
         if !isSymbolic, let recording = Recording.current { try recording.look(at: self, for: operation) }
     }
 
-    /// The numbers in row-major order.
+    // The numbers in row-major order, as arrays. Memory is asked for as much again twice: most callers go on to make doubles of them.
+
     public func floats() throws -> [Float] {
         try look(for: "to_table")
         return try Recording.atOnce { try readFloats() }
@@ -85,7 +86,7 @@ extension Tensor {
 
     private func readFloats() throws -> [Float] {
         let source = try cast(.float32).detach().contiguous()
-        try Memory.check(count * DType.byteCount, for: "tensor")
+        try Memory.check(3 * count * DType.byteCount, for: "tensor")
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Float.self), count: count))
         }
@@ -98,7 +99,7 @@ extension Tensor {
 
     func readInts() throws -> [Int32] {
         let source = try cast(.int32).contiguous()
-        try Memory.check(count * DType.byteCount, for: "tensor")
+        try Memory.check(3 * count * DType.byteCount, for: "tensor")
         return try withExtendedLifetime(source) {
             Array(UnsafeBufferPointer(start: try source.pointer().assumingMemoryBound(to: Int32.self), count: count))
         }

@@ -34,7 +34,7 @@ public enum Memory {
     }
 
     static func shortage(_ bytes: Int) -> (problem: String, remedy: String) {
-        let now = trellis_memory_available()
+        let now = trellis_memory_room()
         let (limit, remedy) =
             switch Int(now.limit) {
             case TRELLIS_LIMIT_ADDRESS_SPACE: ("by the limit of address space, ulimit -v", ", or raise the limit")

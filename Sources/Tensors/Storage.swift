@@ -83,6 +83,8 @@ enum BlockCache {
     /// bytes costs malloc more than all else that a small tensor needs.
     private static let small = 1024
     private static let mostSmall = 4096
+    /// What the objects around a small block take: without them a million small tensors would use up the memory unasked.
+    private static let objects = 512
     nonisolated(unsafe) private static let heads = UnsafeMutablePointer<(first: UnsafeMutableRawPointer?, count: Int)>.filled(small / 64)
 
     private static func takeSmall(_ bytes: Int) -> UnsafeMutableRawPointer? {
@@ -92,7 +94,8 @@ enum BlockCache {
         let block = head.pointee.first
         if let block { head.pointee = (block.load(as: UnsafeMutableRawPointer?.self), head.pointee.count - 1) }
         pthread_mutex_unlock(&lock)
-        return block ?? trellis_memory_take(size * 64)
+        if let block { return block }
+        return trellis_memory_admits(objects) ? trellis_memory_take(size * 64) : nil
     }
 
     private static func giveSmall(_ block: UnsafeMutableRawPointer, _ bytes: Int) {

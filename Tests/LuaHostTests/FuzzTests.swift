@@ -5,7 +5,7 @@ import XCTest
 
 /// Calls everything that is registered with odd arguments, in processes that may die (`Tests/Fuzz/fuzz.lua`): none may end but by itself.
 ///
-/// `TRELLIS_FUZZ_CALLS` (default 2500) and `TRELLIS_FUZZ_SEED` say how many and which calls, `TRELLIS_FUZZ_BINARY` which program runs them.
+/// `TRELLIS_FUZZ_CALLS` (default 2000) and `TRELLIS_FUZZ_SEED` say how many and which calls, `TRELLIS_FUZZ_BINARY` which program runs them.
 final class FuzzTests: XCTestCase {
     private static let driver = String(#filePath.dropLast("LuaHostTests/FuzzTests.swift".count)) + "Fuzz/fuzz.lua"
     /// Seconds after which a call is interrupted, and after which it counts as a hang: Ctrl-C did not end it.
@@ -24,7 +24,7 @@ final class FuzzTests: XCTestCase {
     }
 
     func testOddArguments() throws {
-        let calls = Int(Self.variable("TRELLIS_FUZZ_CALLS") ?? "") ?? 2500
+        let calls = Int(Self.variable("TRELLIS_FUZZ_CALLS") ?? "") ?? 2000
         let seed = Int(Self.variable("TRELLIS_FUZZ_SEED") ?? "") ?? 1
         let folder = try Program.temporaryFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -17,10 +17,10 @@ enum Program {
     }
 
     static func run(
-        _ arguments: [String], input: String = "", environment: [String: String] = [:], folder: String? = nil
+        _ arguments: [String], input: String = "", environment: [String: String] = [:], folder: String? = nil, program: String = path
     ) throws -> Result {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
+        process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }

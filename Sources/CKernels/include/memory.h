@@ -24,7 +24,10 @@ typedef struct {
 /// What can still be had, by the limit that binds. Reads some files: 20 to 60 us.
 trellis_available trellis_memory_available(void);
 
-/// Whether `bytes` more may be taken. Looks at the limits only when more than a part of what was free at the last look has been taken since.
+/// The same less what is always left over: what a script may still take.
+trellis_available trellis_memory_room(void);
+
+/// Whether `bytes` more may be taken. Looks at the limits only when more than an eighth of what was free at the last look has been taken since.
 /// Some megabytes are always left: code that cannot do without its few bytes lives on them.
 bool trellis_memory_admits(size_t bytes);
 

@@ -76,6 +76,8 @@ enum { CLUA_SLACK = 48 };
 bool clua_room(lua_State *L, int n);
 /// Where the room must be there: ends the process without it.
 void clua_need(lua_State *L, int n);
+/// Whether `bytes` more may be taken; if not, "not enough memory" is raised once the Swift frame is gone.
+bool clua_admits(lua_State *L, size_t bytes);
 /// Whether something could not be done (memory, stack): the body had better come to its end.
 static inline bool clua_failed(lua_State *L) { return clua_host_of(L)->failure != NULL; }
 

@@ -18,7 +18,11 @@ enum LayerBindings {
     ) -> Binding {
         Binding(
             module: "nn", name: name, parameters: parameters, options: options, returns: module, summary: summary, detail: detail, example: example,
-            body: { call in call.push(try body(call)) })
+            body: { call in
+                let module = try body(call)
+                try module.checkExtent()
+                return call.push(module)
+            })
     }
 
     // MARK: Containers

@@ -156,10 +156,10 @@ enum ScriptedBindings {
         for (i, value) in table.list.enumerated() { try parts.add(String(i + 1), value, call) }
         for (name, value) in table.fields.sorted(by: { NamedTensors.natural($0.key, $1.key) }) where name != "forward" { try parts.add(name, value, call) }
         let anchor = LuaAnchor(call.thread)
-        return call.push(
-            ScriptedModule(
-                name, forward, on: anchor, passesSelf: true, children: parts.children, tensors: parts.tensors, values: keep(parts.values, on: anchor, call))
-                as Module)
+        let module = ScriptedModule(
+            name, forward, on: anchor, passesSelf: true, children: parts.children, tensors: parts.tensors, values: keep(parts.values, on: anchor, call))
+        try module.checkExtent()
+        return call.push(module as Module)
     }
 
     /// The values themselves, not copies: `self.sizes` is the script's own table.

@@ -27,8 +27,10 @@ enum Stack {
         return UnsafeBufferPointer(start: UnsafeRawPointer(start).assumingMemoryBound(to: UInt8.self), count: count)
     }
 
+    /// nil also for one that there is no memory for, which ends the call from Lua in that error.
     static func string(_ L: LuaThread, _ index: Int32) -> String? {
-        bytes(L, index).map { String(decoding: $0, as: UTF8.self) }
+        guard let bytes = bytes(L, index), bytes.count < 1 << 16 || clua_admits(L, bytes.count) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     static func push(_ L: LuaThread, _ text: String) {

@@ -8,6 +8,8 @@ import Tensors
 final class Canvas {
     /// Points a pixel along each side; odd, so that one is at the centre.
     static let points = 3
+    /// Memory of a canvas.
+    static let bytesPerPixel = points * points * (MemoryLayout<Tone>.stride + 1)
 
     let size: Size
     private let columns: Int

@@ -1,3 +1,5 @@
+import Tensors
+
 /// Street scenes from a seed: the built-in data set, which needs no download.
 ///
 /// A camera looks down a street. Classes cannot be told by colour alone: walls, road and pavement share one concrete;
@@ -45,6 +47,7 @@ public struct Shapes: DataSet {
 
     public func sample(_ index: Int) throws -> Sample {
         precondition((0..<count).contains(index), "no such sample")
+        try Memory.check(size.count * Canvas.bytesPerPixel, for: "shapes")
         let draw = Draw(seed: seed, stream: Draw.Purpose.scene.rawValue, UInt64(index))
         var scene = try Scene(draw, size: size, classes: classes.count)
         return try scene.painted()

@@ -1,7 +1,11 @@
+import CKernels
+
 /// Recursive descent over bytes.
 struct JSONParser {
     private let text: [UInt8]
     private var position = 0
+    /// Values so far: the tree is many times larger than its text.
+    private var count = 0
 
     init(_ text: [UInt8]) { self.text = text }
 
@@ -42,6 +46,8 @@ struct JSONParser {
     }
 
     private mutating func value(depth: Int) throws(JSONError) -> JSONValue {
+        count += 1
+        if count & 1023 == 0 { try breathe() }
         guard depth <= JSONValue.maximumDepth else { throw failure("at most \(JSONValue.maximumDepth) levels of nesting", got: "more") }
         skipSpace()
         switch next {
@@ -53,6 +59,12 @@ struct JSONParser {
         case UInt8(ascii: "n"): return try word("null", .null)
         default: return try number()
         }
+    }
+
+    /// Looks at what there is of memory, and at Ctrl-C.
+    private func breathe() throws(JSONError) {
+        do { try Memory.checkCopy(1 << 18) } catch { throw failure("memory for a larger document", got: error.problem) }
+        if trellis_interrupt_pending() { throw failure("more", got: "an interrupt") }
     }
 
     private mutating func word(_ word: String, _ value: JSONValue) throws(JSONError) -> JSONValue {
