@@ -10,7 +10,7 @@ public final class Prompt {
     private var entry = 0
     /// Lines of an entry that is not complete yet.
     private var pending = ""
-    private var historyPath: String?
+    private let history = PromptHistory()
     private var leaves = false
 
     public init(_ host: ScriptHost) {
@@ -29,8 +29,7 @@ public final class Prompt {
         current = self
         defer { current = nil }
         clua_line_setup("trellis", { line, start, end in completeLine(line, start, end) }, !Terminal.isTerminal(1))
-        historyPath = makeHistoryPath()
-        if let historyPath { clua_history_open(historyPath) }
+        history.open()
         while !leaves, readAndRun() {}
     }
 
@@ -99,8 +98,8 @@ public final class Prompt {
         }
         switch outcome {
         case .done: break
-        case .incomplete:
-            if pending == text { report("unfinished: \(text.split(separator: "\n").last ?? "")", nil) }
+        case .incomplete(let error):
+            if pending == text { report("unfinished: \(error.message)", nil) }
             return false
         case .failed(let error): report(error.message, error.traceback.flatMap(userFrames))
         case .interrupted: report((Terminal.isTerminal(2) ? "\n" : "") + "interrupted", nil)  // the terminal has echoed ^C
@@ -178,22 +177,7 @@ public final class Prompt {
     // MARK: History
 
     private func remember(_ text: String) {
-        guard showsPrompt, !text.hasPrefix(" ") else { return }
-        clua_history_add(text, historyPath)
-    }
-
-    /// $XDG_STATE_HOME/trellis/history; nil when there is no home to keep it in.
-    private func makeHistoryPath() -> String? {
-        var root = Terminal.environment("XDG_STATE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
-        if root == nil, let home = Terminal.environment("HOME"), !home.isEmpty { root = home + "/.local/state" }
-        guard let root else { return nil }
-        let folder = root + "/trellis"
-        var path = ""
-        for part in folder.split(separator: "/") {
-            path += "/" + part
-            mkdir(path, 0o700)  // parents that are there stay as they are
-        }
-        return folder + "/history"
+        if showsPrompt, !text.hasPrefix(" ") { history.add(text) }
     }
 
     fileprivate func complete(_ line: String, _ start: Int32, _ end: Int32) -> Int32 {
