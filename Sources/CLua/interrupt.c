@@ -181,6 +181,10 @@ static int wrapped(lua_State *L) {
       lua_xmove(coroutine, L, 1);
       clua_keep_coroutine_traceback(L, coroutine);
     }
+  } else if (lua_type(L, -1) == LUA_TSTRING) {  // one that cannot run: the message says where it was called, as errors inside say where they are
+    luaL_where(L, 1);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
   }
   return lua_error(L);
 }

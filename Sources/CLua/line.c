@@ -104,7 +104,10 @@ static int end_input(void) {
   return EOF;
 }
 
+enum { MOST_REPEATS = 999 };  ///< of a key behind a count: more is a slip, and makes a line that takes minutes to draw
+
 static int next_key(FILE *input) {
+  if (RL_ISSTATE(RL_STATE_NUMERICARG) && rl_numeric_arg > MOST_REPEATS) rl_numeric_arg = MOST_REPEATS;
   while (!ended) {
     struct pollfd descriptor = {.fd = fileno(input), .events = POLLIN};
     const int ready = ppoll(&descriptor, 1, NULL, &waiting);
@@ -121,7 +124,11 @@ static int next_key(FILE *input) {
       continue;
     }
     unsigned char key;
-    if (ready > 0 && read(descriptor.fd, &key, 1) == 1) return key;
+    if (ready > 0 && read(descriptor.fd, &key, 1) == 1) {
+      // A line is a C string: readline draws one with a 0 in it for ever.
+      if (key == 0 && RL_ISSTATE(RL_STATE_MOREINPUT)) continue;
+      return key;
+    }
     if (ready > 0 && (errno == EINTR || errno == EAGAIN)) continue;
     return end_input();
   }
@@ -139,7 +146,7 @@ static void prepare_terminal(int meta) {
   const int terminal = fileno(rl_instream ? rl_instream : stdin);
   if (tcgetattr(terminal, &settings) == 0) {
     settings.c_iflag &= ~(tcflag_t)IXON;
-    tcsetattr(terminal, TCSADRAIN, &settings);
+    while (tcsetattr(terminal, TCSADRAIN, &settings) != 0 && errno == EINTR) {}
   }
   if (pastes_in_brackets) fputs("\033[?2004h", rl_outstream);
   fflush(rl_outstream);
@@ -207,6 +214,17 @@ void clua_line_setup(const char *name, clua_completer complete_with, bool to_std
 
 // MARK: - Reading
 
+/// Readline's own record of the line that was being typed when the history was entered; not part of its interface.
+extern HIST_ENTRY *_rl_saved_line_for_history __attribute__((weak));
+
+/// Lines of the history that were changed and left point to what undoes that. Readline 8.2 frees it with the line that is entered, and
+/// follows the pointers in the next one. The changes themselves stay.
+static void forget_undo_lists(void) {
+  HIST_ENTRY **entries = history_list();
+  for (int i = 0; entries && entries[i]; i++) entries[i]->data = NULL;
+  if (&_rl_saved_line_for_history && _rl_saved_line_for_history) _rl_saved_line_for_history->data = NULL;
+}
+
 clua_line clua_read_line(const char *prompt, char **text) {
   sigset_t ours, outside;
   sigemptyset(&ours);
@@ -227,6 +245,7 @@ clua_line clua_read_line(const char *prompt, char **text) {
   trellis_interrupt_set(false);
   interrupted = ended = false;
   suspended = continued = 0;
+  forget_undo_lists();
   char *line = readline(prompt);
   if (interrupted) {
     fputs("^C\n", rl_outstream);

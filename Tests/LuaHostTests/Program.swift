@@ -56,6 +56,7 @@ final class TerminalSession {
     private(set) var transcript = ""
     private var unread = ""
     private var ended = false
+    private var known: Int32?
 
     init(_ arguments: [String] = [], program: String = Program.path, environment: [String: String] = [:]) throws {
         // posix_openpt and its kin are hidden from Swift; these are the calls that they make.
@@ -103,13 +104,15 @@ final class TerminalSession {
         _ = ioctl(master, UInt(TIOCSWINSZ), &size)
     }
 
-    /// Forgets what the program has written until now.
-    func discard() {
+    /// Forgets what the program has written until now, and returns it.
+    @discardableResult
+    func discard() -> String {
         while read(0) {}
-        (transcript, unread) = ("", "")
+        defer { (transcript, unread) = ("", "") }
+        return transcript
     }
 
-    var isRunning: Bool { waitpid(child, nil, WNOHANG) == 0 }
+    var isRunning: Bool { exitStatus(seconds: 0) == nil }
 
     /// A key such as "C" with control held.
     func control(_ key: Character) { send(String(UnicodeScalar(key.asciiValue! & 31))) }
@@ -154,12 +157,16 @@ final class TerminalSession {
 
     /// The exit status after the program has ended; nil if it has not after some seconds.
     func exitStatus(seconds: Double = 10) -> Int32? {
+        if let known { return known }
         let deadline = Date().addingTimeInterval(seconds)
         var status: Int32 = 0
-        while Date() < deadline {
-            if !read(50), ended { usleep(20_000) }
-            if waitpid(child, &status, WNOHANG) == child { return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + status & 0x7f }
-        }
+        repeat {
+            if waitpid(child, &status, WNOHANG) == child {
+                known = status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + status & 0x7f
+                return known
+            }
+            if seconds > 0, !read(50), ended { usleep(20_000) }
+        } while Date() < deadline
         return nil
     }
 }

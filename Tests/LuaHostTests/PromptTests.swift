@@ -195,6 +195,7 @@ final class PromptTests: XCTestCase {
         _ = FileManager.default.createFile(atPath: folder + "/weights.npz", contents: nil)
         completes("f = io.open('\(folder)/wei", to: "f = io.open('\(folder)/weights.npz'")
         completes("-- trellis.mem", to: "-- trellis.mem")
+        completes("t[1] = \"no such fi", to: "t[1] = \"no such fi")
     }
 
     func testHistoryKeepsEntriesWhole() throws {
@@ -295,8 +296,8 @@ final class PromptTests: XCTestCase {
             sent += burst.count
             if draw(8) == 0 { s.resize(rows: 1 + draw(60), columns: 1 + draw(200)) }
             if draw(4) == 0 { usleep(UInt32(draw(3000))) }
-            s.discard()
-            guard s.isRunning else { return XCTFail("the session ended after \(sent) keys") }
+            let shown = s.discard()
+            guard s.isRunning else { return XCTFail("the session ended with \(s.exitStatus() ?? 0) after \(sent) keys, \(burst): \(shown)") }
         }
         s.resize(rows: 40, columns: 100)
         for _ in 0..<3 {

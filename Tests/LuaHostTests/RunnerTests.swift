@@ -159,5 +159,15 @@ final class RunnerTests: XCTestCase {
         XCTAssertEqual(try Program.run(["-e", source]).output, "collected\n")
         XCTAssertEqual(try Program.run(["-e", source + " os.exit(0, true)"]).output, "collected\n")
         XCTAssertEqual(try Program.run(["-e", source + " os.exit(0)"]).output, "")
+        // From within calls of the library, whose objects the state still holds.
+        for leave in [
+            "tensor.no_grad(function() os.exit(3, true) end)", "nn.lambda(function(x) os.exit(3, true) end)(tensor.zeros(1))",
+            "coroutine.wrap(function() kept = nn.lambda(print) tensor.no_grad(function() os.exit(3, true) end) end)()",
+            "nn.sequential{nn.lambda(function(x) os.exit(3, true) end)}(tensor.zeros(1))",
+        ] {
+            let result = try Program.run(["-e", source + " self = {} self.m = nn.lambda(function() return self end) " + leave])
+            XCTAssertEqual(result.status, 3, leave + result.error)
+            XCTAssertEqual(result.output, "collected\n", leave)
+        }
     }
 }

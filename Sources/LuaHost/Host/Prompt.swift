@@ -5,7 +5,6 @@ import Glibc
 public final class Prompt {
     private let host: ScriptHost
     private let showsPrompt: Bool
-    private let colourOut: Bool
     private let colourError: Bool
     private var entry = 0
     /// Lines of an entry that is not complete yet.
@@ -16,7 +15,6 @@ public final class Prompt {
     public init(_ host: ScriptHost) {
         self.host = host
         showsPrompt = Terminal.isTerminal(0)
-        colourOut = Terminal.hasColour(1)
         colourError = Terminal.hasColour(2)
     }
 
@@ -63,11 +61,8 @@ public final class Prompt {
         if !pending.isEmpty { finish(pending) }
     }
 
-    private var prompt: String {
-        let text = pending.isEmpty ? "> " : ">> "
-        // Readline must know which characters take no room.
-        return colourOut ? "\u{1}\u{1b}[1;32m\u{2}\(text)\u{1}\u{1b}[0m\u{2}" : text
-    }
+    /// Without colour: with characters in it that take no room readline 8.2 can draw a line for ever.
+    private var prompt: String { pending.isEmpty ? "> " : ">> " }
 
     // MARK: Entries
 
@@ -180,8 +175,13 @@ public final class Prompt {
         if showsPrompt, !text.hasPrefix(" ") { history.add(text) }
     }
 
-    fileprivate func complete(_ line: String, _ start: Int32, _ end: Int32) -> Int32 {
-        let before = (pending.isEmpty ? "" : pending + "\n") + String(decoding: Array(line.utf8.prefix(Int(end))), as: UTF8.self)
+    /// - Parameters:
+    ///   - line: up to `end`, where the cursor is; not always UTF-8.
+    ///   - start: where readline thinks that the word begins, in bytes.
+    fileprivate func complete(_ line: UnsafeBufferPointer<UInt8>, _ start: Int32, _ end: Int32) -> Int32 {
+        // As many bytes as readline counts.
+        let text = String(validating: line, as: UTF8.self) ?? String(decoding: line.map { $0 < 128 ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+        let before = (pending.isEmpty ? "" : pending + "\n") + text
         // A line for help is not Lua, but what follows the mark is.
         let source = before.hasPrefix("?") ? " " + before.dropFirst() : before
         switch Completer(host).complete(source) {
@@ -189,7 +189,7 @@ public final class Prompt {
         case .words(let from, let words):
             guard start >= 0 else { return Int32(CLUA_COMPLETE_NOTHING) }
             // Readline replaces from where it thinks the word begins, which may be earlier or later.
-            let offset = Int(start) + source.utf8.count - Int(end), bytes = Array(source.utf8)
+            let bytes = Array(source.utf8), offset = max(0, Int(start) + bytes.count - line.count)
             let missing = from > offset ? String(decoding: bytes[offset..<from], as: UTF8.self) : ""
             for word in words { clua_add_candidate(missing + String(decoding: word.utf8.dropFirst(max(0, offset - from)), as: UTF8.self)) }
             return Int32(CLUA_COMPLETE_NOTHING)
@@ -202,7 +202,8 @@ private nonisolated(unsafe) weak var current: Prompt?
 
 private func completeLine(_ line: UnsafePointer<CChar>?, _ start: Int32, _ end: Int32) -> Int32 {
     guard let line, let current else { return Int32(CLUA_COMPLETE_NOTHING) }
-    return current.complete(String(cString: line), start, end)
+    let bytes = UnsafeRawPointer(line).assumingMemoryBound(to: UInt8.self)
+    return current.complete(UnsafeBufferPointer(start: bytes, count: min(Int(end), strlen(line))), start, end)
 }
 
 /// "Lua 5.4.4": the macro is put together by the preprocessor, which Swift does not see.
