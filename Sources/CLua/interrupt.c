@@ -10,7 +10,9 @@
 
 static clua_host *volatile active;
 static pthread_t lua_thread;
-static volatile int64_t first_signal;  // milliseconds on the monotonic clock
+/// Presses of Ctrl-C since it was last answered, and when the last one was, in milliseconds on the monotonic clock.
+static volatile int presses;
+static volatile int64_t last_press;
 
 void clua_push_interrupt(lua_State *L) {
   lua_checkstack(L, 3);
@@ -51,6 +53,11 @@ static int64_t milliseconds(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static void say(const char *message) {
+  ssize_t ignored = write(2, message, strlen(message));
+  (void)ignored;
+}
+
 static void on_signal(int signal_number) {
   int saved = errno;
   // The kernel may pick any thread; only the one that runs Lua may touch its states.
@@ -60,19 +67,19 @@ static void on_signal(int signal_number) {
     return;
   }
   clua_host *host = active;
-  int64_t now = milliseconds();
-  if (host && trellis_interrupt_pending()) {
-    // A held key repeats every 30 ms; a second press comes later than that.
-    if (now - first_signal > 200 && now - first_signal < 2000) {
-      static const char message[] = "\ntrellis: forced to stop\n";
-      ssize_t ignored = write(2, message, sizeof message - 1);
-      (void)ignored;
+  const int64_t now = milliseconds();
+  // A held key repeats every 30 ms; another press comes later than that, one that means it within some seconds.
+  if (!host || !trellis_interrupt_pending() || now - last_press > 5000) {
+    presses = 1;
+  } else if (now - last_press > 200) {
+    presses++;
+    if (presses == 2) say("\ntrellis: what runs now cannot be stopped at once; Ctrl-C again ends the program\n");
+    if (presses == 3) {
+      say("\ntrellis: forced to stop\n");
       _exit(130);
     }
-    if (now - first_signal >= 2000) first_signal = now;
-  } else {
-    first_signal = now;
   }
+  if (presses == 1 || now - last_press > 200) last_press = now;
   trellis_interrupt_set(true);
   if (host) {
     clua_arm(host->main);
@@ -174,6 +181,10 @@ static int wrapped(lua_State *L) {
       lua_xmove(coroutine, L, 1);
       clua_keep_coroutine_traceback(L, coroutine);
     }
+  } else if (lua_type(L, -1) == LUA_TSTRING) {  // one that cannot run: the message says where it was called, as errors inside say where they are
+    luaL_where(L, 1);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
   }
   return lua_error(L);
 }

@@ -1,24 +1,20 @@
-// One line from the terminal through readline's callback interface: with plain readline() a Ctrl-C acts only at the next key
-// and swallows it. SIGINT is blocked except while waiting, so it can neither be lost nor interrupt readline halfway.
+// One line from the terminal. readline() reads its keys through a function of ours, which waits with SIGINT and SIGTSTP open; everywhere else they
+// are blocked, so that neither can be lost or interrupt readline halfway. After Ctrl-C it is told that the input has ended, until it
+// returns. (Its callback interface knows many states between two keys, and 8.2 crashes in some of them.)
 #define _GNU_SOURCE
 #include "private.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
+#include <termios.h>
 #include <unistd.h>
 #include <readline/readline.h>
 #include <readline/history.h>
 
 static clua_completer completer;
-static char *read_text;
-static bool read_done;
-static volatile sig_atomic_t continued;
 
 // MARK: - Completion
 
@@ -64,12 +60,16 @@ static char *word_breaks(void) {
   return completer && completer(rl_line_buffer, -1, rl_point) == CLUA_COMPLETE_FILES ? in_string : in_code;
 }
 
-// MARK: - Reading
+// MARK: - Keys
 
-static void line_ready(char *text) {
-  read_text = text;
-  read_done = true;
-  rl_callback_handler_remove();  // lest it print the prompt again before the line has run
+static bool interrupted, ended;
+static volatile sig_atomic_t suspended, continued;
+/// The signals that are blocked while waiting for a key.
+static sigset_t waiting;
+
+static void on_suspend(int number) {
+  (void)number;
+  suspended = 1;
 }
 
 static void on_continue(int number) {
@@ -77,89 +77,198 @@ static void on_continue(int number) {
   continued = 1;
 }
 
+/// Leaves the terminal to the shell, which stops us, and takes it again. Readline has to be told of both: it does neither twice.
+static void hand_over(bool stop) {
+  rl_deprep_term_function();
+  if (stop) {
+    struct sigaction standard = {.sa_handler = SIG_DFL}, ours;
+    sigset_t only_suspend, blocked;
+    sigemptyset(&only_suspend);
+    sigaddset(&only_suspend, SIGTSTP);
+    sigaction(SIGTSTP, &standard, &ours);
+    raise(SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &only_suspend, &blocked);  // here we stop
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
+    sigaction(SIGTSTP, &ours, NULL);
+  }
+  suspended = continued = 0;
+  rl_prep_term_function(1);
+  rl_forced_update_display();
+}
+
+/// The end of input, for good: readline leaves whatever it is in the middle of.
+static int end_input(void) {
+  ended = true;
+  rl_free_line_state();
+  rl_replace_line("", 0);
+  return EOF;
+}
+
+enum { MOST_REPEATS = 999 };  ///< of a key behind a count: more is a slip, and makes a line that takes minutes to draw
+
+static int next_key(FILE *input) {
+  if (RL_ISSTATE(RL_STATE_NUMERICARG) && rl_numeric_arg > MOST_REPEATS) rl_numeric_arg = MOST_REPEATS;
+  while (!ended) {
+    struct pollfd descriptor = {.fd = fileno(input), .events = POLLIN};
+    const int ready = ppoll(&descriptor, 1, NULL, &waiting);
+    if (trellis_interrupt_pending()) {
+      interrupted = true;
+      return end_input();
+    }
+    if (suspended || continued) {
+      hand_over(suspended);
+      continue;
+    }
+    if (ready < 0 && errno == EINTR) {
+      rl_check_signals();  // a new window size
+      continue;
+    }
+    unsigned char key;
+    if (ready > 0 && read(descriptor.fd, &key, 1) == 1) {
+      // A line is a C string: readline draws one with a 0 in it for ever.
+      if (key == 0 && RL_ISSTATE(RL_STATE_MOREINPUT)) continue;
+      return key;
+    }
+    if (ready > 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    return end_input();
+  }
+  return EOF;
+}
+
+// MARK: - The terminal
+
+static bool pastes_in_brackets;
+
+/// Also takes Ctrl-S, which would stop all output until Ctrl-Q: while a line is edited it searches.
+static void prepare_terminal(int meta) {
+  rl_prep_terminal(meta);
+  struct termios settings;
+  const int terminal = fileno(rl_instream ? rl_instream : stdin);
+  if (tcgetattr(terminal, &settings) == 0) {
+    settings.c_iflag &= ~(tcflag_t)IXON;
+    while (tcsetattr(terminal, TCSADRAIN, &settings) != 0 && errno == EINTR) {}
+  }
+  if (pastes_in_brackets) fputs("\033[?2004h", rl_outstream);
+  fflush(rl_outstream);
+}
+
+static void restore_terminal(void) {
+  if (pastes_in_brackets) fputs("\033[?2004l\r", rl_outstream);
+  fflush(rl_outstream);
+  rl_deprep_terminal();
+}
+
+/// Text between ESC [200~, the key that this is bound to, and ESC [201~: inserted as it is. Readline's own version writes beyond its memory when
+/// the input ends in the middle, and reads ahead in a search.
+static int insert_paste(int count, int key) {
+  (void)count; (void)key;
+  static const char end[] = "\033[201~";
+  const size_t tail = sizeof end - 1;
+  size_t length = 0, room = 256;
+  char *text = malloc(room);
+  for (int c; text && (c = rl_read_key()) >= 0;) {
+    if (length + 2 > room) {
+      char *larger = realloc(text, room *= 2);
+      if (!larger) break;
+      text = larger;
+    }
+    text[length++] = c == '\r' ? '\n' : (char)c;
+    if (length < tail || memcmp(text + length - tail, end, tail) != 0) continue;
+    text[length - tail] = '\0';
+    rl_insert_text(text);
+    break;
+  }
+  free(text);
+  return 0;
+}
+
+static void bind_keys(void) {
+  const Keymap maps[] = {emacs_standard_keymap, vi_insertion_keymap, vi_movement_keymap};
+  for (int i = 0; i < 3; i++) rl_bind_keyseq_in_map("\\e[200~", insert_paste, maps[i]);
+  // By accident nobody gets into vi's mode, where readline 8.2 frees what an edited line of the history still needs; in .inputrc it can be chosen.
+  const int keys[] = {'J' & 31, 'M' & 31};
+  for (int i = 0; i < 2; i++) {
+    if (emacs_meta_keymap[keys[i]].function == rl_vi_editing_mode) rl_unbind_key_in_map(keys[i], emacs_meta_keymap);
+  }
+}
+
 void clua_line_setup(const char *name, clua_completer complete_with, bool to_stderr) {
+  static bool done;
   completer = complete_with;
+  if (done) return;
+  done = true;
   rl_readline_name = name;
   rl_catch_signals = 0;
   rl_attempted_completion_function = complete;
   rl_completion_word_break_hook = word_breaks;
+  rl_getc_function = next_key;
+  rl_prep_term_function = prepare_terminal;
+  rl_deprep_term_function = restore_terminal;
   if (to_stderr) rl_outstream = stderr;
+  rl_initialize();  // reads .inputrc, which has the say
+  const char *wish = rl_variable_value("enable-bracketed-paste");
+  pastes_in_brackets = wish && strcmp(wish, "on") == 0;
+  rl_variable_bind("enable-bracketed-paste", "off");
+  bind_keys();
+}
+
+// MARK: - Reading
+
+/// Readline's own record of the line that was being typed when the history was entered; not part of its interface.
+extern HIST_ENTRY *_rl_saved_line_for_history __attribute__((weak));
+
+/// Lines of the history that were changed and left point to what undoes that. Readline 8.2 frees it with the line that is entered, and
+/// follows the pointers in the next one. The changes themselves stay.
+static void forget_undo_lists(void) {
+  HIST_ENTRY **entries = history_list();
+  for (int i = 0; entries && entries[i]; i++) entries[i]->data = NULL;
+  if (&_rl_saved_line_for_history && _rl_saved_line_for_history) _rl_saved_line_for_history->data = NULL;
 }
 
 clua_line clua_read_line(const char *prompt, char **text) {
-  sigset_t only_interrupt, outside, waiting;
-  sigemptyset(&only_interrupt);
-  sigaddset(&only_interrupt, SIGINT);
-  sigprocmask(SIG_BLOCK, &only_interrupt, &outside);
+  sigset_t ours, outside;
+  sigemptyset(&ours);
+  sigaddset(&ours, SIGINT);
+  sigaddset(&ours, SIGTSTP);
+  sigprocmask(SIG_BLOCK, &ours, &outside);
   waiting = outside;
   sigdelset(&waiting, SIGINT);
-  struct sigaction action, before;
+  sigdelset(&waiting, SIGTSTP);
+  struct sigaction action, suspending, continuing;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_continue;
-  sigaction(SIGCONT, &action, &before);
+  sigaction(SIGCONT, &action, &continuing);
+  sigaction(SIGTSTP, NULL, &suspending);
+  action.sa_handler = on_suspend;
+  if (suspending.sa_handler != SIG_IGN) sigaction(SIGTSTP, &action, NULL);
 
   trellis_interrupt_set(false);
-  read_text = NULL;
-  read_done = false;
-  bool interrupted = false;
-  rl_callback_handler_install(prompt, line_ready);
-  while (!read_done) {
-    struct pollfd input = {.fd = fileno(rl_instream ? rl_instream : stdin), .events = POLLIN};
-    int ready = ppoll(&input, 1, NULL, &waiting);
-    if (trellis_interrupt_pending()) {
-      interrupted = true;
-      break;
-    }
-    if (ready < 0 && errno == EINTR) {
-      if (continued) {  // the shell has had the terminal meanwhile
-        continued = 0;
-        rl_prep_terminal(1);
-        rl_forced_update_display();
-      }
-      rl_check_signals();  // a new window size
-      continue;
-    }
-    if (ready < 0) break;
-    rl_callback_read_char();
-  }
-  if (interrupted || !read_done) {
-    rl_callback_sigcleanup();
-    rl_free_line_state();
-    rl_callback_handler_remove();
+  interrupted = ended = false;
+  suspended = continued = 0;
+  forget_undo_lists();
+  char *line = readline(prompt);
+  if (interrupted) {
     fputs("^C\n", rl_outstream);
     fflush(rl_outstream);
     trellis_interrupt_set(false);
+    free(line);
+    line = NULL;
   }
-  sigaction(SIGCONT, &before, NULL);
+  sigaction(SIGTSTP, &suspending, NULL);
+  sigaction(SIGCONT, &continuing, NULL);
   sigprocmask(SIG_SETMASK, &outside, NULL);
-  *text = read_text;
+  *text = line;
   if (interrupted) return CLUA_LINE_INTERRUPTED;
-  return read_text ? CLUA_LINE_READ : CLUA_LINE_END;
+  return line ? CLUA_LINE_READ : CLUA_LINE_END;
 }
 
 // MARK: - History
 
-enum { HISTORY_ENTRIES = 10000 };
-
-void clua_history_open(const char *path) {
-  history_comment_char = '#';
-  history_write_timestamps = 1;  // without them an entry of three lines comes back as three
+void clua_history_setup(int entries) {
   using_history();
-  stifle_history(HISTORY_ENTRIES);
-  int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return;
-  fchmod(file, 0600);
-  close(file);
-  history_truncate_file(path, HISTORY_ENTRIES);
-  read_history(path);
+  stifle_history(entries);
 }
 
-void clua_history_add(const char *text, const char *path) {
-  HIST_ENTRY *last = history_length > 0 ? history_get(history_base + history_length - 1) : NULL;
-  if (last && strcmp(last->line, text) == 0) return;
-  add_history(text);
-  // One entry at a time, so that a crash loses nothing and two sessions can share the file.
-  if (path) append_history(1, path);
-}
+void clua_history_add(const char *text) { add_history(text); }
 
 const char *clua_line_editor_version(void) { return rl_library_version; }

@@ -28,5 +28,12 @@ void clua_open_anchors(lua_State *L);
 void clua_leave_anchors(lua_State *L, int index, void *object);
 /// Forgets what `clua_keep_result` kept, but for the first `count`.
 void clua_drop_results(lua_State *L, int count);
+/// Raises the interrupt. Does not return.
+void clua_raise_interrupt(lua_State *L);
+/// Replace functions of the library that can run for long by versions that an interrupt ends.
+void clua_open_patterns(lua_State *L);
+void clua_open_tables(lua_State *L);
+/// For load: a long text, argument 1, becomes a function that gives it in pieces; argument 2 is there.
+void clua_load_in_pieces(lua_State *L);
 /// Replaces math.random and math.randomseed by versions whose state can be kept.
 void clua_open_random(lua_State *L);

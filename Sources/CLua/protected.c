@@ -2,6 +2,8 @@
 #include "private.h"
 #include <string.h>
 
+static char key_text;
+
 /// Cuts the frames that every chunk has below it ("[C]: in ?"): they are the host's, not the user's.
 static void push_user_traceback(lua_State *L, lua_State *of, int level) {
   luaL_traceback(L, of, NULL, level);
@@ -11,6 +13,19 @@ static void push_user_traceback(lua_State *L, lua_State *of, int level) {
   while (length >= tail && memcmp(text + length - tail, host_frame, tail) == 0) length -= tail;
   lua_pushlstring(L, text, length);
   lua_remove(L, -2);
+}
+
+/// Keeps the text of an error value that is none, as `lua` gives it: asked for while the script's functions are still on the stack.
+static void keep_text(lua_State *L) {
+  lua_pushnil(L);
+  if (lua_type(L, 1) != LUA_TSTRING && !clua_is_interrupt(L, 1) && luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL) {
+    lua_pushvalue(L, 1);
+    const bool failed = lua_pcall(L, 1, 1, 0) != LUA_OK, is_text = lua_type(L, -1) == LUA_TSTRING;
+    if (failed) lua_pushfstring(L, "(__tostring failed: %s)", is_text ? lua_tostring(L, -1) : luaL_typename(L, -1));
+    else if (!is_text) lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &key_text);
+  lua_settop(L, 1);
 }
 
 /// Runs where the error was raised, before the stack unwinds: keeps the traceback beside the value, which stays as it is.
@@ -23,6 +38,7 @@ static int message_handler(lua_State *L) {
     lua_pushnil(L);  // used up: a later error may have the same text
     lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_inner_value);
   } else {
+    keep_text(L);
     push_user_traceback(L, L, 1);
   }
   lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_traceback);
@@ -99,6 +115,11 @@ void clua_push_table(lua_State *L, int list, int fields) {
 void clua_push_traceback(lua_State *L) {
   clua_need(L, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &clua_key_traceback);
+}
+
+void clua_push_error_text(lua_State *L) {
+  lua_checkstack(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &key_text);
 }
 
 void clua_keep_traceback(lua_State *L) {
@@ -217,6 +238,7 @@ static int load_text(lua_State *L) {
   lua_settop(L, has_environment ? 4 : 3);
   lua_pushliteral(L, "t");
   lua_replace(L, 3);
+  clua_load_in_pieces(L);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
   lua_call(L, has_environment ? 4 : 3, LUA_MULTRET);

@@ -221,7 +221,7 @@ static void warn_off(void *data, const char *message, int to_continue) {
 static void warn_on(void *data, const char *message, int to_continue) {
   static bool continues;
   if (!continues && !to_continue && message[0] == '@') { warn_control(data, message); return; }
-  fprintf(stderr, "%s%s%s", continues ? "" : "warning: ", message, to_continue ? "" : "\n");
+  fprintf(stderr, "%s%s%s", continues ? "" : "Lua warning: ", message, to_continue ? "" : "\n");
   continues = to_continue;
 }
 
@@ -242,6 +242,8 @@ static int open_libraries(lua_State *L) {
   clua_open_anchors(L);
   clua_open_random(L);
   clua_trace_setup(L);
+  clua_open_patterns(L);
+  clua_open_tables(L);
   return 0;
 }
 

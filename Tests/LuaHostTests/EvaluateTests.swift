@@ -4,6 +4,29 @@ import XCTest
 
 /// What counts as unfinished, what is returned, what stays.
 final class EvaluateTests: XCTestCase {
+    /// Completion looks at whatever was typed: nothing may trap, and what it replaces lies within the text.
+    func testCompletionOfAnything() throws {
+        let host = try ScriptHost(.standard)
+        defer { host.close() }
+        let pieces = [
+            "nn", ".", ":", "conv2d", "(", ")", "{", "}", "[", "]", "=", "\"", "'", "\\", "[[", "]]", "[=[", "]=]", "--", "--[[", ",", ";", " ", "\n", "x", "7", "é", "help",
+            "padding", "plot", "net", "->", "...", "~", "\t", "local ", "function ", "end", "\0",
+        ]
+        var state: UInt64 = 5
+        for _ in 0..<20_000 {
+            var text = ""
+            for _ in 0..<12 {
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                text += pieces[Int(state >> 33) % pieces.count]
+            }
+            guard case .words(let from, let words) = Completer(host).complete(text) else { continue }
+            XCTAssertTrue((0...text.utf8.count).contains(from), text)
+            XCTAssertFalse(words.contains(""), text)
+        }
+        XCTAssertEqual(Completer(host).complete("t[1] = \"foo"), .files)
+        XCTAssertEqual(Completer(host).complete("f() = 'foo"), .files)
+    }
+
     private func outcome(_ source: String) throws -> String {
         let host = try TestHost()
         var values: [String] = []

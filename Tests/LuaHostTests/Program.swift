@@ -56,8 +56,9 @@ final class TerminalSession {
     private(set) var transcript = ""
     private var unread = ""
     private var ended = false
+    private var known: Int32?
 
-    init(_ arguments: [String] = [], environment: [String: String] = [:]) throws {
+    init(_ arguments: [String] = [], program: String = Program.path, environment: [String: String] = [:]) throws {
         // posix_openpt and its kin are hidden from Swift; these are the calls that they make.
         master = open("/dev/ptmx", O_RDWR | O_NOCTTY)
         var locked: Int32 = 0, number: Int32 = -1
@@ -81,10 +82,10 @@ final class TerminalSession {
         _ = ioctl(master, UInt(TIOCSWINSZ), &size)
         var variables = ["TERM": "xterm", "PATH": "/usr/bin:/bin", "INPUTRC": "/dev/null", "LANG": "C.UTF-8"]
         variables.merge(environment) { $1 }
-        var argv = ([Program.path] + arguments).map { strdup($0) } + [nil]
+        var argv = ([program] + arguments).map { strdup($0) } + [nil]
         var envp = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { (argv + envp).forEach { free($0) } }
-        guard posix_spawn(&child, Program.path, &actions, &attributes, &argv, &envp) == 0 else { throw POSIXError(.ENOENT) }
+        guard posix_spawn(&child, program, &actions, &attributes, &argv, &envp) == 0 else { throw POSIXError(.ENOENT) }
     }
 
     deinit {
@@ -94,10 +95,24 @@ final class TerminalSession {
         close(master)
     }
 
-    func send(_ text: String) {
-        var bytes = Array(text.utf8)
-        _ = write(master, &bytes, bytes.count)
+    func send(_ text: String) { send(bytes: Array(text.utf8)) }
+    func send(bytes: [UInt8]) { _ = write(master, bytes, bytes.count) }
+
+    /// Tells the program of another size of its window.
+    func resize(rows: Int, columns: Int) {
+        var size = winsize(ws_row: UInt16(rows), ws_col: UInt16(columns), ws_xpixel: 0, ws_ypixel: 0)
+        _ = ioctl(master, UInt(TIOCSWINSZ), &size)
     }
+
+    /// Forgets what the program has written until now, and returns it.
+    @discardableResult
+    func discard() -> String {
+        while read(0) {}
+        defer { (transcript, unread) = ("", "") }
+        return transcript
+    }
+
+    var isRunning: Bool { exitStatus(seconds: 0) == nil }
 
     /// A key such as "C" with control held.
     func control(_ key: Character) { send(String(UnicodeScalar(key.asciiValue! & 31))) }
@@ -142,12 +157,16 @@ final class TerminalSession {
 
     /// The exit status after the program has ended; nil if it has not after some seconds.
     func exitStatus(seconds: Double = 10) -> Int32? {
+        if let known { return known }
         let deadline = Date().addingTimeInterval(seconds)
         var status: Int32 = 0
-        while Date() < deadline {
-            if !read(50), ended { usleep(20_000) }
-            if waitpid(child, &status, WNOHANG) == child { return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + status & 0x7f }
-        }
+        repeat {
+            if waitpid(child, &status, WNOHANG) == child {
+                known = status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + status & 0x7f
+                return known
+            }
+            if seconds > 0, !read(50), ended { usleep(20_000) }
+        } while Date() < deadline
         return nil
     }
 }

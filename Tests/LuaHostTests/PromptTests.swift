@@ -26,6 +26,12 @@ final class PromptTests: XCTestCase {
         s.wait(for: "{3, 1, a = \"z\", b = {c = true}}\r\n> ")
         s.send("nil\r")
         s.wait(for: "nil\r\nnil\r\n> ")
+        s.send("#{7, 8, 9}\r")
+        s.wait(for: "3\r\n> ")
+        s.send("#'ab' + 1\r")
+        s.wait(for: "3\r\n> ")
+        s.send("#!/bin/sh\r")
+        s.wait(for: "unexpected symbol near '#'")
         XCTAssertFalse(s.transcript.contains("\r\n7777"))
         s.control("d")
         XCTAssertEqual(s.exitStatus(), 0)
@@ -39,6 +45,17 @@ final class PromptTests: XCTestCase {
         s.send("end\r")
         s.wait(for: "line\t1\r\nline\t2\r\n> ")
         s.send("x = 'abc\r")
+        s.wait(for: "unfinished string")
+        s.send("x = 'ab\\\r")
+        s.wait(for: ">> ")
+        s.send("cd' .. \"ef\\z\r")
+        s.wait(for: ">> ")
+        s.send("   gh\"\r")
+        s.send("x\r")
+        s.wait(for: "ab\r\ncdefgh\r\n> ")
+        s.send("y = 'ab\\\r")
+        s.wait(for: ">> ")
+        s.send("cd\r")
         s.wait(for: "unfinished string")
         s.send("x = = 1\r")
         s.wait(for: "unexpected symbol")
@@ -108,12 +125,38 @@ final class PromptTests: XCTestCase {
         s.wait(for: "41\r\n> ")
     }
 
-    func testSecondInterruptForcesAnEnd() throws {
+    /// Functions of Lua's library that work for long within one C function, where no hook is called.
+    func testInterruptsEndLibraryFunctions() throws {
         let s = try session()
-        s.send("string.find(('a'):rep(1e5), '.-.-.-.-b$')\r")
+        s.send("s, t = ('a'):rep(1e6), {}; for i = 1, 3e6 do t[i] = i * 7919 % 3000017 end;\r")
+        s.wait(for: "> ", seconds: 30)
+        s.settle()
+        let work = [
+            "s:find('.-.-.-.-b$')", "s:match('.*.*.*.*b')", "s:gsub('.-.-.-b', '')", "for a in s:gmatch('.-.-.-b') do end", "s:match('^(a-)(a-)(a-)(a-)b')",
+            "('('):rep(1e6):find('%b()%b()x')", "while true do s:find('b', 1, true) end", "while true do ('x'):rep(1e8) end", "table.move({}, 1, 1 << 50, 2)",
+            "while true do table.concat(t) end", "while true do table.sort(t) t[1], t[2] = t[2], t[1] end", "load(('x = 1 '):rep(1e7))",
+        ]
+        for line in work {
+            s.send("print(pcall(function() \(line) end))\r")
+            s.settle(400)
+            s.control("c")
+            XCTAssertFalse(s.wait(for: "interrupted\r\n> ", seconds: 20).contains("false"), line)
+        }
+        s.send("#t\r")
+        s.wait(for: "3000000\r\n> ")
+    }
+
+    /// Where nothing looks for an interrupt the second one says so, and only the third one ends the session.
+    func testThirdInterruptForcesAnEnd() throws {
+        let s = try session()
+        s.send("table.insert(setmetatable({}, {__len = function() return 1 << 50 end}), 1, 0)\r")
         s.settle(150)
         s.control("c")
-        usleep(500_000)
+        usleep(400_000)
+        s.control("c")
+        s.wait(for: "Ctrl-C again ends the program")
+        XCTAssertTrue(s.isRunning)
+        usleep(400_000)
         s.control("c")
         s.wait(for: "forced to stop")
         XCTAssertEqual(s.exitStatus(), 130)
@@ -152,6 +195,7 @@ final class PromptTests: XCTestCase {
         _ = FileManager.default.createFile(atPath: folder + "/weights.npz", contents: nil)
         completes("f = io.open('\(folder)/wei", to: "f = io.open('\(folder)/weights.npz'")
         completes("-- trellis.mem", to: "-- trellis.mem")
+        completes("t[1] = \"no such fi", to: "t[1] = \"no such fi")
     }
 
     func testHistoryKeepsEntriesWhole() throws {
@@ -175,6 +219,96 @@ final class PromptTests: XCTestCase {
         s.wait(for: "1\r\n2\r\n> ")
     }
 
+    /// Ctrl-Z gives the terminal to the shell and fg takes it back: keys that edit do so again, in a line that was begun and in a search.
+    func testSuspendAndContinue() throws {
+        let folder = try Program.temporaryFolder()
+        let s = try TerminalSession(
+            ["--norc", "--noprofile", "-i"], program: "/bin/bash", environment: ["XDG_STATE_HOME": folder, "HOME": folder, "NO_COLOR": "1", "PS1": "shell: "])
+        s.wait(for: "shell: ")
+        s.send("\(Program.path)\r")
+        s.wait(for: "Ctrl-D to leave.\r\n> ")
+        for _ in 0..<2 {
+            s.send("+ 40")
+            s.settle(100)
+            s.control("z")
+            s.wait(for: "Stopped")
+            s.wait(for: "shell: ")
+            s.send("echo $((20+1))\r")
+            s.wait(for: "21\r\nshell: ")
+            s.send("fg\r")
+            s.wait(for: "> + 40")
+            s.send("\u{1}2 \r")  // Home
+            s.wait(for: "42\r\n> ")
+        }
+        s.control("r")
+        s.settle(100)
+        s.control("z")
+        s.wait(for: "shell: ")
+        s.send("fg\r")
+        s.settle()
+        s.control("c")
+        s.wait(for: "> ")
+        s.send("while true do end\r")
+        s.settle(100)
+        s.control("z")
+        s.wait(for: "shell: ")
+        s.send("fg\r")
+        s.settle()
+        s.control("c")
+        s.wait(for: "interrupted\r\n> ")
+        s.send("x\u{8}6 * 7\r")
+        s.wait(for: "42\r\n> ")
+        s.control("d")
+        s.wait(for: "shell: ")
+    }
+
+    /// Keys in bursts: control characters, sequences, pieces of characters of several bytes, pastes that do not end. The prompt answers afterwards.
+    /// TRELLIS_KEYS: how many.
+    func testRandomKeys() throws {
+        let total = ProcessInfo.processInfo.environment["TRELLIS_KEYS"].flatMap { Int($0) } ?? 6000
+        var state: UInt64 = 20
+        func draw(_ n: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % n
+        }
+        func pick<T>(_ list: [T]) -> T { list[draw(list.count)] }
+        let plain = Array("abx019 =+-*/()[]{}'\"#,.;:\\%<>~^".utf8), wide = Array("äß€漢😀".utf8)
+        // Ctrl-D leaves, Ctrl-\ is for those who mean it.
+        let controls = (0..<32).filter { $0 != 4 && $0 != 28 }.map { UInt8($0) } + [127]
+        let sequences = ["[A", "[B", "[C", "[D", "OA", "[1;5C", "[3~", "[H", "[F", "[200~ab\rcd\u{1b}[201~", "[200~", "[", "O", "[9", "q", "b", ".", "<", "1", "\n", "p", "r", "_"]
+        func key() -> [UInt8] {
+            switch draw(10) {
+            case 0...3: [pick(plain)]
+            case 4...6: [pick(controls)]
+            case 7: [27] + Array(pick(sequences).utf8)
+            case 8:
+                Array(wide[draw(wide.count)...].prefix(1 + draw(5)))
+            default: [UInt8(128 + draw(128))]
+            }
+        }
+        let s = try session()
+        s.send(bytes: Array("\u{12}\u{1b}qqqq\rab".utf8))  // in one piece
+        s.settle(100)
+        var sent = 0
+        while sent < total {
+            let burst = (0..<pick([1, 2, 3, 8, 20])).flatMap { _ in key() }
+            s.send(bytes: burst)
+            sent += burst.count
+            if draw(8) == 0 { s.resize(rows: 1 + draw(60), columns: 1 + draw(200)) }
+            if draw(4) == 0 { usleep(UInt32(draw(3000))) }
+            let shown = s.discard()
+            guard s.isRunning else { return XCTFail("the session ended with \(s.exitStatus() ?? 0) after \(sent) keys, \(burst): \(shown)") }
+        }
+        s.resize(rows: 40, columns: 100)
+        for _ in 0..<3 {
+            s.send("\u{11}\u{1b}[201~\u{7}\u{7}\u{3}")
+            s.settle()
+        }
+        s.discard()
+        s.send("1+1\r")
+        s.wait(for: "2\r\n> ", seconds: 30)
+    }
+
     func testPastedBlockIsOneEntry() throws {
         let s = try session()
         s.send("\u{1b}[200~local a = 20\nlocal b = 22\na + b\u{1b}[201~\r")
@@ -182,6 +316,25 @@ final class PromptTests: XCTestCase {
         s.wait(for: "> ")
         s.send("b\r")
         s.wait(for: "22\r\n> ")
+    }
+
+    /// What cannot be a history is told, and neither stops the start nor changes.
+    func testHistoryThatIsNoFile() throws {
+        for make in [{ mkfifo($0, 0o600) }, { mkdir($0, 0o700) }, { symlink("/dev/full", $0) }, { symlink("/dev/zero", $0) }] as [(String) -> Int32] {
+            let state = try Program.temporaryFolder()
+            mkdir(state + "/trellis", 0o700)
+            XCTAssertEqual(make(state + "/trellis/history"), 0)
+            let s = try TerminalSession(environment: ["XDG_STATE_HOME": state, "NO_COLOR": "1"])
+            XCTAssertTrue(s.wait(for: "> ").contains("the history is not kept: \(state)/trellis/history"))
+            s.send("6 * 7\r")
+            s.wait(for: "42\r\n> ")
+            s.control("p")
+            s.send("\r")
+            s.wait(for: "42\r\n> ")
+        }
+        let s = try TerminalSession(environment: ["XDG_STATE_HOME": "/dev/null", "NO_COLOR": "1"])
+        s.wait(for: "the history is not kept: /dev/null/trellis/history: ")
+        s.wait(for: "> ")
     }
 
     func testHelp() throws {
@@ -201,7 +354,7 @@ final class PromptTests: XCTestCase {
         let state = try Program.temporaryFolder()
         for (environment, coloured) in [
             (["TERM": "xterm"], true), (["TERM": "dumb"], false), (["TERM": "xterm", "NO_COLOR": "1"], false),
-            (["TERM": "xterm", "NO_COLOR": ""], true),
+            (["TERM": "xterm", "NO_COLOR": ""], true), (["TERM": ""], false),
         ] {
             let s = try TerminalSession(environment: environment.merging(["XDG_STATE_HOME": state]) { a, _ in a })
             s.wait(for: "> ")

@@ -36,7 +36,34 @@ final class RunnerTests: XCTestCase {
             """.replacing(script.path, with: shortened(script.path)))
         let broken = try Program.run(["-e", "x = = 1"])
         XCTAssertEqual(broken.error, "trellis: (command line):1: unexpected symbol near '='\n")
-        XCTAssertEqual(try Program.run(["-e", "error({})"]).error.split(separator: "\n").first, "trellis: (error object is a table value)")
+        for (source, message) in [
+            ("x=", "(command line):1: unexpected symbol near <eof>"), ("x = 'abc", "(command line):1: unfinished string near <eof>"),
+            ("for i = 1, 2 do\n", "(command line):2: 'end' expected (to close 'for' at line 1) near <eof>"), ("error({})", "(error object is a table value)"),
+            ("error()", "(error object is a nil value)"), ("error(true)", "(error object is a boolean value)"), ("error(1.5)", "1.5"),
+            ("error(print)", "(error object is a function value)"), ("error(tensor.zeros(1))", "tensor float32 [1]"),
+            ("error(setmetatable({}, {__tostring = function() return 'mine' end}))", "mine"),
+            ("error(setmetatable({}, {__tostring = function() return 5 end}))", "(error object is a table value)"),
+            ("error(setmetatable({}, {__tostring = function() error('in it', 0) end}))", "(__tostring failed: in it)"),
+            ("error(setmetatable({}, {__tostring = function(x) error(x) end}))", "(__tostring failed: table)"),
+            // The functions that led to the error are still there when its text is made.
+            ("local e = setmetatable({}, {__tostring = function() return 'line ' .. debug.getinfo(4).currentline end})\n\nerror(e)", "line 3"),
+            ("nn.lambda(function() error(setmetatable({}, {__tostring = function() return 'far away' end})) end)(1)", "far away"),
+        ] {
+            let result = try Program.run(["-e", source])
+            XCTAssertEqual(result.error.split(separator: "\n").first.map(String.init), "trellis: " + message, source)
+            XCTAssertEqual(result.status, 1)
+        }
+    }
+
+    /// The script gets what `arg` has when it begins: code of -e and -l may have changed it.
+    func testArgumentsMayBeAltered() throws {
+        XCTAssertEqual(try Program.run(["-e", "arg[1] = 100", "-"], input: "print(...)").output, "100\n")
+        XCTAssertEqual(try Program.run(["-e", "arg[#arg + 1] = 'more'", "-", "a"], input: "print(...)").output, "a\tmore\n")
+        XCTAssertEqual(try Program.run(["-e", "arg = {7, 8}", "-", "a"], input: "print(...)").output, "7\t8\n")
+        let result = try Program.run(["-e", "arg = 1", "-"], input: "print(1)")
+        XCTAssertEqual(result.error, "trellis: 'arg' is not a table\n")
+        XCTAssertEqual(result.output, "")
+        XCTAssertEqual(result.status, 1)
     }
 
     /// Lua cuts long paths in messages to 60 characters.
@@ -52,7 +79,7 @@ final class RunnerTests: XCTestCase {
         XCTAssertEqual(try Program.run([], input: "#!shebang\nprint('piped', ...)").output, "piped\n")
         XCTAssertEqual(try Program.run(["-v"]).output, "Trellis \(TrellisModule.version), \(luaRelease)\n")
         XCTAssertEqual(try Program.run(["-e", "warn('w')"]).error, "")
-        XCTAssertEqual(try Program.run(["-W", "-e", "warn('w')"]).error, "warning: w\n")
+        XCTAssertEqual(try Program.run(["-W", "-e", "warn('w')"]).error, "Lua warning: w\n")
         XCTAssertEqual(try Program.run(["-e", "print(1)"], environment: ["LUA_INIT": "print(0)"]).output, "0\n1\n")
         XCTAssertEqual(try Program.run(["-E", "-e", "print(1)"], environment: ["LUA_INIT": "print(0)"]).output, "1\n")
         XCTAssertEqual(try Program.run(["--", script]).output, "0\ttrue\tnil\t--\n")
@@ -132,5 +159,15 @@ final class RunnerTests: XCTestCase {
         XCTAssertEqual(try Program.run(["-e", source]).output, "collected\n")
         XCTAssertEqual(try Program.run(["-e", source + " os.exit(0, true)"]).output, "collected\n")
         XCTAssertEqual(try Program.run(["-e", source + " os.exit(0)"]).output, "")
+        // From within calls of the library, whose objects the state still holds.
+        for leave in [
+            "tensor.no_grad(function() os.exit(3, true) end)", "nn.lambda(function(x) os.exit(3, true) end)(tensor.zeros(1))",
+            "coroutine.wrap(function() kept = nn.lambda(print) tensor.no_grad(function() os.exit(3, true) end) end)()",
+            "nn.sequential{nn.lambda(function(x) os.exit(3, true) end)}(tensor.zeros(1))",
+        ] {
+            let result = try Program.run(["-e", source + " self = {} self.m = nn.lambda(function() return self end) " + leave])
+            XCTAssertEqual(result.status, 3, leave + result.error)
+            XCTAssertEqual(result.output, "collected\n", leave)
+        }
     }
 }

@@ -186,6 +186,8 @@ void clua_write(const char *bytes, size_t count, bool is_error);
 int clua_pcall(lua_State *L, int arguments, int results);
 /// Traceback of the last failed clua_pcall, host frames left out; nil if there is none. +1 value.
 void clua_push_traceback(lua_State *L);
+/// What __tostring gave for the error value of the last failed clua_pcall; nil for a value that is text or has none. +1 value.
+void clua_push_error_text(lua_State *L);
 /// Says that the value on top, about to be raised again, already has a traceback (on top of it). Pops that.
 void clua_keep_traceback(lua_State *L);
 /// t[key] with metamethods, key on top: replaced by the value or the error. Status as lua_pcall.
@@ -238,7 +240,7 @@ void clua_trace_describe(const clua_trace *trace, lua_State *L, int i);
 
 // MARK: - Interrupts
 
-/// SIGINT arms the hook of the running state. `exits`: with no way to stop within two seconds a second one ends the process.
+/// SIGINT arms the hook of the running state. Where nothing looks for it, a second one says so and a third one ends the process.
 void clua_interrupt_install(void);
 /// Top-level code begins or ends: between the two SIGINT raises an error that pcall cannot hold.
 void clua_run_begin(lua_State *L);
@@ -272,10 +274,9 @@ void clua_line_setup(const char *name, clua_completer completer, bool to_stderr)
 typedef enum { CLUA_LINE_READ, CLUA_LINE_END, CLUA_LINE_INTERRUPTED } clua_line;
 /// Reads one line into malloc'ed memory. Ctrl-C gives the line up.
 clua_line clua_read_line(const char *prompt, char **text);
-/// Reads the history file, creating it for this user alone.
-void clua_history_open(const char *path);
-/// Adds an entry of one or more lines, to the file too if there is a path; a repetition of the last entry is left out.
-void clua_history_add(const char *text, const char *path);
+/// What the arrow keys go through: at most so many entries of one or more lines.
+void clua_history_setup(int entries);
+void clua_history_add(const char *text);
 
 /// "Lua 5.4.4".
 const char *clua_release_text(void);

@@ -19,8 +19,7 @@ public final class ProgressBar: LuaObject {
         self.label = label
         self.done = done
         offset = done
-        let dumb = getenv("TERM").map { String(cString: $0) == "dumb" } ?? true
-        isTerminal = isatty(2) == 1 && !dumb
+        isTerminal = isatty(2) == 1 && Terminal.hasControls
     }
 
     private static var now: Double {

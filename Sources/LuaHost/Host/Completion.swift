@@ -48,7 +48,7 @@ struct Completer {
         guard let before = scan.lastBefore(quote) else { return .files }
         if scan.bytes[before] == UInt8(ascii: "="), let nameEnd = scan.lastBefore(before) {
             let start = scan.wordStart(nameEnd + 1)
-            let name = String(decoding: scan.bytes[start...nameEnd], as: UTF8.self)
+            let name = String(decoding: scan.bytes[start..<(nameEnd + 1)], as: UTF8.self)
             if let binding = optionsBinding(L, scan, start)?.binding, let option = binding.options.first(where: { $0.name == name }) {
                 let choices = option.kind.choices.filter { $0.hasPrefix(text) }
                 if !choices.isEmpty { return .words(from: quote + 1, choices) }

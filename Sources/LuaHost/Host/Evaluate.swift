@@ -3,8 +3,8 @@ import CLua
 /// How a piece of source ended.
 public enum Outcome {
     case done
-    /// The text ends before the statement does; nothing ran.
-    case incomplete
+    /// The text ends before the statement does, as the error says; nothing ran.
+    case incomplete(LuaError)
     /// It did not compile, or raised an error.
     case failed(LuaError)
     case interrupted(LuaError?)
@@ -31,7 +31,7 @@ extension ScriptHost {
         defer { lua_settop(L, base) }
         switch compile(L, source, name, options) {
         case .failed(let error): return .failed(error)
-        case .incomplete: return .incomplete
+        case .incomplete(let error): return .incomplete(error)
         case .ready(let keeps):
             if keeps {
                 clua_push_globals(L)
@@ -41,15 +41,21 @@ extension ScriptHost {
         }
     }
 
-    /// Runs a script file, or standard input for a nil path, with `arguments` as `...`.
-    public func runFile(_ path: String?, arguments: [String]) -> Outcome {
+    /// Runs a script file, or standard input for a nil path, with `arguments` as `...`; nil takes those that the global `arg` has.
+    public func runFile(_ path: String?, arguments: [String]?) -> Outcome {
         guard let L = state else { return .done }
         let base = lua_gettop(L)
         defer { lua_settop(L, base) }
         guard clua_load_file(L, path) == LUA_OK else { return .failed(LuaError.take(L, traceback: false)) }
-        guard lua_checkstack(L, Int32(clamping: arguments.count + 8)) != 0 else { return .failed(LuaError(L, "too many arguments")) }
-        for argument in arguments { Stack.push(L, argument) }
-        return run(L, arguments: Int32(arguments.count), base: base) { _, _, _ in }
+        clua_push_globals(L)
+        if let arguments { arguments.push(L) } else { Stack.rawGet(L, -1, "arg") }
+        clua_remove(L, -2)
+        guard lua_type(L, -1) == LUA_TTABLE else { return .failed(LuaError(L, "'arg' is not a table")) }
+        let count = Int32(clamping: lua_rawlen(L, -1))
+        guard count < Int32.max - 8, lua_checkstack(L, count + 8) != 0 else { return .failed(LuaError(L, "too many arguments to script")) }
+        for position in stride(from: 1, through: count, by: 1) { lua_rawgeti(L, base + 2, lua_Integer(position)) }
+        clua_remove(L, base + 2)
+        return run(L, arguments: count, base: base) { _, _, _ in }
     }
 
     /// Calls a global function with one argument and stores the result: what -l does with require.
@@ -93,7 +99,7 @@ extension ScriptHost {
     private enum Compilation {
         /// The function is on the stack. `keepsLocals`: it takes the keeper as its argument.
         case ready(keepsLocals: Bool)
-        case incomplete
+        case incomplete(LuaError)
         case failed(LuaError)
     }
 
@@ -113,12 +119,11 @@ extension ScriptHost {
     }
 
     private func compile(_ L: LuaThread, _ source: String, _ name: String, _ options: EvaluationOptions) -> Compilation {
-        let source = withoutShebang(source)
         // As an expression first: `f` alone is one, and `f()` has results worth showing. Nothing runs to find out.
         var incomplete = false
         if options.returnsExpression {
             if load(L, "return " + source, name) { return .ready(keepsLocals: false) }
-            incomplete = isIncomplete(LuaError.take(L, traceback: false).message)
+            incomplete = isIncomplete(L, "return " + source, LuaError.take(L, traceback: false))
         }
         let plainIndex = lua_gettop(L) + 1
         let failure = load(L, source, name) ? nil : LuaError.take(L, traceback: false)
@@ -131,7 +136,7 @@ extension ScriptHost {
                 return .ready(keepsLocals: !keeper.isEmpty)
             }
         }
-        if let failure { return incomplete || isIncomplete(failure.message) ? .incomplete : .failed(failure) }
+        if let failure { return incomplete || isIncomplete(L, source, failure) ? .incomplete(failure) : .failed(failure) }
         if !keeper.isEmpty, tryLoad(L, source + keeper, name) {
             clua_remove(L, plainIndex)
             return .ready(keepsLocals: true)
@@ -156,13 +161,17 @@ extension ScriptHost {
         return nil
     }
 
-    private func withoutShebang(_ source: String) -> String {
-        guard source.hasPrefix("#") else { return source }
-        return source.firstIndex(of: "\n").map { String(source[$0...]) } ?? ""
+    /// Lua says <eof> where a text ends too soon. A string in quotes goes on in the next line only behind a backslash: then the line's end
+    /// changes nothing.
+    private func isIncomplete(_ L: LuaThread, _ source: String, _ failure: LuaError) -> Bool {
+        guard failure.message.hasSuffix("<eof>") else { return false }
+        guard failure.message.contains("unfinished string") else { return true }
+        guard !load(L, source + "\n", "=") else {
+            clua_pop(L, 1)
+            return false
+        }
+        return LuaError.take(L, traceback: false).message.hasSuffix("<eof>")
     }
-
-    /// Lua says <eof> where the text ends too soon. A string in quotes cannot go on in another line, so that is an error.
-    private func isIncomplete(_ message: String) -> Bool { message.hasSuffix("<eof>") && !message.contains("unfinished string") }
 }
 
 extension LuaError {

@@ -5,18 +5,16 @@ import Glibc
 public final class Prompt {
     private let host: ScriptHost
     private let showsPrompt: Bool
-    private let colourOut: Bool
     private let colourError: Bool
     private var entry = 0
     /// Lines of an entry that is not complete yet.
     private var pending = ""
-    private var historyPath: String?
+    private let history = PromptHistory()
     private var leaves = false
 
     public init(_ host: ScriptHost) {
         self.host = host
         showsPrompt = Terminal.isTerminal(0)
-        colourOut = Terminal.hasColour(1)
         colourError = Terminal.hasColour(2)
     }
 
@@ -29,8 +27,7 @@ public final class Prompt {
         current = self
         defer { current = nil }
         clua_line_setup("trellis", { line, start, end in completeLine(line, start, end) }, !Terminal.isTerminal(1))
-        historyPath = makeHistoryPath()
-        if let historyPath { clua_history_open(historyPath) }
+        history.open()
         while !leaves, readAndRun() {}
     }
 
@@ -64,11 +61,8 @@ public final class Prompt {
         if !pending.isEmpty { finish(pending) }
     }
 
-    private var prompt: String {
-        let text = pending.isEmpty ? "> " : ">> "
-        // Readline must know which characters take no room.
-        return colourOut ? "\u{1}\u{1b}[1;32m\u{2}\(text)\u{1}\u{1b}[0m\u{2}" : text
-    }
+    /// Without colour: with characters in it that take no room readline 8.2 can draw a line for ever.
+    private var prompt: String { pending.isEmpty ? "> " : ">> " }
 
     // MARK: Entries
 
@@ -99,8 +93,8 @@ public final class Prompt {
         }
         switch outcome {
         case .done: break
-        case .incomplete:
-            if pending == text { report("unfinished: \(text.split(separator: "\n").last ?? "")", nil) }
+        case .incomplete(let error):
+            if pending == text { report("unfinished: \(error.message)", nil) }
             return false
         case .failed(let error): report(error.message, error.traceback.flatMap(userFrames))
         case .interrupted: report((Terminal.isTerminal(2) ? "\n" : "") + "interrupted", nil)  // the terminal has echoed ^C
@@ -178,26 +172,16 @@ public final class Prompt {
     // MARK: History
 
     private func remember(_ text: String) {
-        guard showsPrompt, !text.hasPrefix(" ") else { return }
-        clua_history_add(text, historyPath)
+        if showsPrompt, !text.hasPrefix(" ") { history.add(text) }
     }
 
-    /// $XDG_STATE_HOME/trellis/history; nil when there is no home to keep it in.
-    private func makeHistoryPath() -> String? {
-        var root = Terminal.environment("XDG_STATE_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
-        if root == nil, let home = Terminal.environment("HOME"), !home.isEmpty { root = home + "/.local/state" }
-        guard let root else { return nil }
-        let folder = root + "/trellis"
-        var path = ""
-        for part in folder.split(separator: "/") {
-            path += "/" + part
-            mkdir(path, 0o700)  // parents that are there stay as they are
-        }
-        return folder + "/history"
-    }
-
-    fileprivate func complete(_ line: String, _ start: Int32, _ end: Int32) -> Int32 {
-        let before = (pending.isEmpty ? "" : pending + "\n") + String(decoding: Array(line.utf8.prefix(Int(end))), as: UTF8.self)
+    /// - Parameters:
+    ///   - line: up to `end`, where the cursor is; not always UTF-8.
+    ///   - start: where readline thinks that the word begins, in bytes.
+    fileprivate func complete(_ line: UnsafeBufferPointer<UInt8>, _ start: Int32, _ end: Int32) -> Int32 {
+        // As many bytes as readline counts.
+        let text = String(validating: line, as: UTF8.self) ?? String(decoding: line.map { $0 < 128 ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+        let before = (pending.isEmpty ? "" : pending + "\n") + text
         // A line for help is not Lua, but what follows the mark is.
         let source = before.hasPrefix("?") ? " " + before.dropFirst() : before
         switch Completer(host).complete(source) {
@@ -205,7 +189,7 @@ public final class Prompt {
         case .words(let from, let words):
             guard start >= 0 else { return Int32(CLUA_COMPLETE_NOTHING) }
             // Readline replaces from where it thinks the word begins, which may be earlier or later.
-            let offset = Int(start) + source.utf8.count - Int(end), bytes = Array(source.utf8)
+            let bytes = Array(source.utf8), offset = max(0, Int(start) + bytes.count - line.count)
             let missing = from > offset ? String(decoding: bytes[offset..<from], as: UTF8.self) : ""
             for word in words { clua_add_candidate(missing + String(decoding: word.utf8.dropFirst(max(0, offset - from)), as: UTF8.self)) }
             return Int32(CLUA_COMPLETE_NOTHING)
@@ -218,7 +202,8 @@ private nonisolated(unsafe) weak var current: Prompt?
 
 private func completeLine(_ line: UnsafePointer<CChar>?, _ start: Int32, _ end: Int32) -> Int32 {
     guard let line, let current else { return Int32(CLUA_COMPLETE_NOTHING) }
-    return current.complete(String(cString: line), start, end)
+    let bytes = UnsafeRawPointer(line).assumingMemoryBound(to: UInt8.self)
+    return current.complete(UnsafeBufferPointer(start: bytes, count: min(Int(end), strlen(line))), start, end)
 }
 
 /// "Lua 5.4.4": the macro is put together by the preprocessor, which Swift does not see.

@@ -79,7 +79,7 @@ public enum Runner {
         }
         if let script = options.script {
             if let path = script { host.searchModules(besideScript: path) }
-            if let status = failure(host.runFile(script, arguments: options.scriptArguments), host), !options.isInteractive { return status }
+            if let status = failure(host.runFile(script, arguments: nil), host), !options.isInteractive { return status }
         }
         if options.isInteractive {
             Prompt(host).run()
@@ -97,10 +97,7 @@ public enum Runner {
     private static func failure(_ outcome: Outcome, _ host: ScriptHost) -> Int32? {
         switch outcome {
         case .done: return nil
-        case .incomplete:
-            Terminal.error("trellis: the text ends before the statement does\n")
-            return 1
-        case .failed(let error):
+        case .incomplete(let error), .failed(let error):
             Terminal.error("trellis: \(error.message)\n" + (error.traceback.map { $0 + "\n" } ?? ""))
             return 1
         case .interrupted(let error):
@@ -126,7 +123,6 @@ struct Options {
     var warns = false
     /// nil: none. Some(nil): standard input.
     var script: String??
-    var scriptArguments: [String] = []
     /// The whole command line, and where the script stands in it.
     let allArguments: [String]
     var scriptIndex: Int
@@ -155,7 +151,6 @@ struct Options {
         guard i < arguments.count else { return }
         script = .some(arguments[i] == "-" && arguments[i - 1] != "--" ? nil : arguments[i])
         scriptIndex = i
-        scriptArguments = Array(arguments[(i + 1)...])
     }
 
     /// -e and -l, whose value may be joined to them.

@@ -18,8 +18,11 @@ public enum Terminal {
     /// Whether text to `descriptor` may carry colours: a terminal that has them, and no NO_COLOR (https://no-color.org).
     static func hasColour(_ descriptor: Int32) -> Bool {
         guard isTerminal(descriptor), (environment("NO_COLOR") ?? "").isEmpty else { return false }
-        return environment("TERM").map { $0 != "dumb" } ?? false
+        return hasControls
     }
+
+    /// Whether the terminal knows control sequences, by its name.
+    static var hasControls: Bool { environment("TERM").map { !$0.isEmpty && $0 != "dumb" } ?? false }
 
     static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 

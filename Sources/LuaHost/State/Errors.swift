@@ -40,12 +40,10 @@ public struct LuaError: Error, CustomStringConvertible {
     private static func text(_ L: LuaThread) -> String {
         if let text = Stack.string(L, -1) { return text }
         if lua_type(L, -1) == LUA_TNUMBER { return Stack.display(L, -1) }
-        if lua_getmetatable(L, -1) != 0 {
-            Stack.rawGet(L, -1, "__tostring")
-            let printable = !clua_is_none_or_nil(L, -1)
-            clua_pop(L, 2)
-            if printable { return Stack.display(L, -1) }
-        }
+        clua_push_error_text(L)
+        let text = Stack.string(L, -1)
+        clua_pop(L, 1)
+        if let text { return text }
         return "(error object is a \(Stack.typeName(L, -1)) value)"
     }
 }
