@@ -1,7 +1,7 @@
 /// A straight-line program over registers, applied to each element of a broadcast iteration space. Registers 0 ..< `inputs`
 /// are the inputs; then one register per instruction, in order; then one per constant, after all instructions' registers.
 public struct ElementwiseProgram: Hashable, Sendable {
-    /// Comparisons, `step` and `sign` give 0, 1 (or -1); `max` and `min` give NaN where either operand is; `round` rounds
+    /// Comparisons, `step` and `sign` give 0, 1 (or -1); `sign`, `max` and `min` give NaN where an operand is; `round` rounds
     /// halves to even; `step` is x > 0; `select` is a != 0 ? b : c; `fma` is a·b + c.
     public enum Opcode: UInt8, Sendable, CaseIterable {
         // The raw values are known to the kernels.

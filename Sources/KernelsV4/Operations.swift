@@ -29,9 +29,12 @@ enum LessOrEqual: BinaryOperation { @inline(always) static func of(_ x: V, _ y: 
 enum Greater: BinaryOperation { @inline(always) static func of(_ x: V, _ y: V) -> V { one(x .> y) } }
 enum GreaterOrEqual: BinaryOperation { @inline(always) static func of(_ x: V, _ y: V) -> V { one(x .>= y) } }
 
-enum Negative: UnaryOperation { @inline(always) static func of(_ x: V) -> V { -x } }
+/// By the sign's bit: 0 - x would make 0 of 0.
+enum Negative: UnaryOperation { @inline(always) static func of(_ x: V) -> V { fromBits(bits(x) ^ VI(repeating: Int32.min)) } }
 enum Magnitude: UnaryOperation { @inline(always) static func of(_ x: V) -> V { magnitude(x) } }
-enum Sign: UnaryOperation { @inline(always) static func of(_ x: V) -> V { one(x .> V.zero) - one(x .< V.zero) } }
+enum Sign: UnaryOperation {
+    @inline(always) static func of(_ x: V) -> V { (one(x .> V.zero) - one(x .< V.zero)).replacing(with: x, where: x .!= x) }
+}
 enum Exponential: UnaryOperation { @inline(always) static func of(_ x: V) -> V { exponential(x) } }
 enum Logarithm: UnaryOperation { @inline(always) static func of(_ x: V) -> V { logarithm(x) } }
 enum SquareRoot: UnaryOperation { @inline(always) static func of(_ x: V) -> V { squareRoot(x) } }

@@ -7,9 +7,8 @@ final class DirectoryLockTests: TemporaryDirectoryTestCase {
 
     override func setUpWithError() throws {
         try super.setUpWithError()
-        let before = Notice.show
-        addTeardownBlock { Notice.show = before }
-        Notice.show = { [weak self] in self?.said.append($0) }
+        let before = Notice.listen { [weak self] in self?.said.append($0) }
+        addTeardownBlock { Notice.listen(before) }
     }
 
     private var host: String { ProcessInfo.processInfo.hostName }

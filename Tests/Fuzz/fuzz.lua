@@ -46,7 +46,7 @@ local strings = {
   '""', '"x"', '"a.b"', '"\\xff\\xfe"', '"\\0"', "long()", '"../x"', '"/"', '"."', '"x/y"', '"%s%d"', '"1"', '"true"', '"net"', '"sep_conv_3x3"', '"skip_connect"',
   '" "', '"\\n"', '"-x"',
 }
-local files = {
+local names = {
   '"a.npy"', '"a.npz"', '"a.safetensors"', '"a.png"', '"a.svg"', '"a.pdf"', '"a.txt"', '"a.json"', '"a.onnx"', '"dir"', '"missing/a.npy"', '"a.NPY"', '"a.jpg"', '"empty.npy"',
   '"half.safetensors"', '"/dev/null"',
 }
@@ -148,7 +148,7 @@ function value(kind, name)
   end
   if what == "string" then
     local is_file = name and (name:find("path") or name:find("dir") or name == "out" or name == "run" or name == "images" or name == "labels")
-    return is_file and chance(0.8) and pick(files) or pick(strings)
+    return is_file and chance(0.8) and pick(names) or pick(strings)
   end
   if what == "choice" then return ("%q"):format(pick(kind[2])) end
   if what == "table" then return pick(tables) end

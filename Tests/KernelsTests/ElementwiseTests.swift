@@ -24,7 +24,7 @@ final class ElementwiseTests: XCTestCase {
         case .ge: return a >= b ? 1 : 0
         case .neg: return -a
         case .abs: return abs(a)
-        case .sign: return a > 0 ? 1 : a < 0 ? -1 : 0
+        case .sign: return a > 0 ? 1 : a < 0 ? -1 : a
         case .exp: return Foundation.exp(a)
         case .log: return Foundation.log(a)
         case .sqrt: return a.squareRoot()

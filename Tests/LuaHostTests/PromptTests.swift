@@ -33,6 +33,7 @@ final class PromptTests: XCTestCase {
         s.send("#!/bin/sh\r")
         s.wait(for: "unexpected symbol near '#'")
         XCTAssertFalse(s.transcript.contains("\r\n7777"))
+        s.settle()
         s.control("d")
         XCTAssertEqual(s.exitStatus(), 0)
     }

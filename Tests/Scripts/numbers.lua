@@ -64,7 +64,7 @@ end
 tensor.manual_seed(1)
 local growing = nn.sequential{nn.conv2d(3, 8, {kernel = 3, padding = 1}), nn.batch_norm(8), nn.relu(), nn.conv2d(8, 3, {kernel = 1})}
 local kept
-local message = select(2, pcall(fit, growing, {steps = 40, every = 2, lr = 1e-3, lr_end = 1e25, schedule = "cosine", out = "run", each = function(row)
+local message = select(2, pcall(fit, growing, {steps = 40, every = 1, lr = 1e-3, lr_end = 1e25, schedule = "cosine", out = "run", each = function(row)
   kept = {row = row.step, checkpoint = contents("run/checkpoint.safetensors"), log = contents("run/log.csv"), last = contents("run/last.safetensors")}
 end}))
 assert(tostring(message):find("run/checkpoint.safetensors of step " .. kept.row .. " is kept", 1, true), tostring(message))

@@ -1,3 +1,4 @@
+import Base
 import CCairo
 
 /// A font of Cairo's toy interface: family, size in drawing units, weight.
@@ -62,7 +63,7 @@ final class TextRuler: @unchecked Sendable {
     }
 
     func width(_ text: String, _ font: Font) -> Double {
-        lock.locked {
+        lock.held {
             guard let context else { return 0 }
             if current != font {
                 font.select(in: context)

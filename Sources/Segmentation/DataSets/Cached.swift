@@ -1,3 +1,5 @@
+import Base
+
 /// Another data set whose samples are kept in memory once they were made, up to a limit.
 ///
 /// What was kept stays: training passes over everything again and again, and evicting the oldest would then evict each

@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// Image files with their label files: what the data sets on disk have in common.

@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// Image files of the formats there are: PNG and JPEG, told apart by their first bytes.

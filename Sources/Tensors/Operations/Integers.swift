@@ -46,6 +46,28 @@ extension Operation {
         }
     }
 
+    /// A product of matrices, in 64 bits.
+    func integerProduct(batch: Int, m: Int, n: Int, k: Int, transposed: (a: Bool, b: Bool)) -> Launch {
+        let (rowA, stepA) = transposed.a ? (1, m) : (k, 1)
+        let (stepB, columnB) = transposed.b ? (1, k) : (n, 1)
+        return { p in
+            for at in 0..<batch * m {
+                try checkInterrupt()
+                let (b, i) = at.quotientAndRemainder(dividingBy: m)
+                let (row, columns) = (p.ints(0) + b * m * k + i * rowA, p.ints(1) + b * k * n)
+                for j in 0..<n {
+                    var total = 0, overflows = false
+                    for l in 0..<k {
+                        let (sum, overflow) = total.addingReportingOverflow(Int(row[l * stepA]) * Int(columns[l * stepB + j * columnB]))
+                        (total, overflows) = (sum, overflows || overflow)
+                    }
+                    guard !overflows else { throw TensorError("matmul", "the sum of products is more than 64 bits hold; compute with float()") }
+                    p.ints(2)[(b * m + i) * n + j] = try fitting(total, "matmul")
+                }
+            }
+        }
+    }
+
     /// Remainder and floor of the quotient.
     func divisionKernel(_ x: [Operand], _ y: Operand) -> Launch {
         let walk = StridedWalk(y.shape, x.map { $0.layout.broadcastStrides(to: y.shape) } + [y.layout.strides])

@@ -225,6 +225,7 @@ extension Operation {
         let k = tA ? a[a.count - 2] : a[a.count - 1]
         let (lda, ldb) = (a[a.count - 1], b[b.count - 1])
         let batch = c.dropLast(2).reduce(1, *)
+        if y.dtype == .int32 { return integerProduct(batch: batch, m: m, n: n, k: k, transposed: (tA, tB)) }
         if batch == 1 {
             return { p in
                 Matrix.multiply(

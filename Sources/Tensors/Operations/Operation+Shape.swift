@@ -1,6 +1,7 @@
 /// The shape rules: what each operation makes of its inputs, or why it cannot.
 extension Operation {
     func result(of inputs: [Tensor]) throws -> (shape: [Int], dtype: DType) {
+        try checkTypes(inputs)
         let x = inputs.first?.shape ?? []
         switch self {
         case .unary, .scalar:
@@ -47,7 +48,7 @@ extension Operation {
         case .asStrided(let layout, _):
             return (layout.shape, inputs[0].dtype)
         case .matmul(let tA, let tB):
-            return (try matmulShape(inputs[0].shape, inputs[1].shape, tA, tB), .float32)
+            return (try matmulShape(inputs[0].shape, inputs[1].shape, tA, tB), inputs[0].dtype)
         case .conv2d, .convInputGradient, .convWeightGradient, .maxPool, .maxPoolGradient, .maxPoolPick, .averagePool, .averagePoolGradient,
             .resize, .resizeGradient:
             return (try imageShape(inputs), .float32)

@@ -339,6 +339,7 @@ extension Tensor {
 
     /// Matrix product over the last two dimensions, as in NumPy: leading ones broadcast, vectors count as a row or a column.
     public func matmul(_ other: Tensor) throws -> Tensor {
+        guard dtype == other.dtype else { return try cast(.float32).matmul(other.cast(.float32)) }
         guard rank > 0, other.rank > 0 else { throw TensorError("matmul", "expects vectors or matrices, got \(Shapes.text(shape)) and \(Shapes.text(other.shape))") }
         if rank == 1 {
             let product = try reshape([1, shape[0]]).matmul(other)

@@ -141,7 +141,41 @@ local function shares(name, case)
   assert(not changed or case.view, name .. ": a write to the result changes an argument, and it is no view")
 end
 
+-- Whole numbers as int32: what comes out for them as float32, or an error; nothing reads them as what they are not.
+local function close(a, b)
+  if a.count ~= b.count then return false end
+  a, b = a:flatten():to_table(), b:flatten():to_table()
+  for i, x in ipairs(a) do
+    if x ~= b[i] and (x == x or b[i] == b[i]) and not (math.abs(x - b[i]) <= 1e-5 * math.max(1, math.abs(x))) then return false end
+  end
+  return true
+end
+local function takes_integers(name, case)
+  local whole, list = {}, inputs(case, false)
+  for i, x in ipairs(list) do whole[i] = (x * 4):round() end
+  local function numbers(y)
+    if is_tensor(y) then return y:float() end
+    return type(y) == "number" and tensor.from{y} or nil
+  end
+  local fine, expected = pcall(case[1], table.unpack(whole))
+  if not fine then return end
+  expected = numbers(expected)
+  for i = 1, 2 ^ #whole - 1 do
+    local mixed = {}
+    for j, x in ipairs(whole) do mixed[j] = i >> (j - 1) & 1 == 1 and x:int() or x end
+    local fine, got = pcall(case[1], table.unpack(mixed))
+    if fine and expected then
+      got = numbers(got)
+      assert(got and close(got, expected), ("%s of integers: %s, of floats %s"):format(name, got, expected))
+    elseif not fine then
+      got = tostring(got)
+      assert(got:find("int32", 1, true) or got:find("integers", 1, true), name .. " of integers: " .. got)
+    end
+  end
+end
+
 for name, case in pairs(cases) do
+  if not case.skip then takes_integers(name, case) end
   if case.none then
     local y = case[1](table.unpack(inputs(case, true)))
     assert(not is_tensor(y) or not y.requires_grad, name .. ": the result has a history")

@@ -9,12 +9,11 @@ final class SafeTensorsChecksumTests: XCTestCase {
 
     override func setUp() {
         file = NSTemporaryDirectory() + "trellis-\(UUID().uuidString).safetensors"
-        let before = Notice.show
+        let before = Notice.listen { [weak self] in self?.said.append($0) }
         addTeardownBlock { [file] in
-            Notice.show = before
+            Notice.listen(before)
             try? FileManager.default.removeItem(atPath: file)
         }
-        Notice.show = { [weak self] in self?.said.append($0) }
     }
 
     private func write(checksums: Bool) throws {

@@ -1,11 +1,11 @@
 import Glibc
 
 /// A mutex and a condition at a fixed address, which pthreads require.
-final class Lock: @unchecked Sendable {
+public final class Lock: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    init() {
+    public init() {
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
     }
@@ -18,17 +18,17 @@ final class Lock: @unchecked Sendable {
     }
 
     /// Runs `body` while no other thread holds the lock.
-    func held<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+    public func held<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return try body()
     }
 
     /// Inside `held`: sleeps, with the lock released, until `wake` is called.
-    func wait() { pthread_cond_wait(condition, mutex) }
+    public func wait() { pthread_cond_wait(condition, mutex) }
 
     /// Inside `held`: the same, but for `milliseconds` at most.
-    func wait(milliseconds: Int) {
+    public func wait(milliseconds: Int) {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         let end = time.tv_nsec + milliseconds * 1_000_000
@@ -38,5 +38,5 @@ final class Lock: @unchecked Sendable {
     }
 
     /// Inside `held`: wakes whoever waits.
-    func wake() { pthread_cond_broadcast(condition) }
+    public func wake() { pthread_cond_broadcast(condition) }
 }
