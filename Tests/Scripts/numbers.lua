@@ -64,12 +64,13 @@ end
 tensor.manual_seed(1)
 local growing = nn.sequential{nn.conv2d(3, 8, {kernel = 3, padding = 1}), nn.batch_norm(8), nn.relu(), nn.conv2d(8, 3, {kernel = 1})}
 local kept
-local message = select(2, pcall(fit, growing, {steps = 40, every = 1, lr = 1e-3, lr_end = 1e25, schedule = "cosine", out = "run", each = function(row)
-  kept = {row = row.step, checkpoint = contents("run/checkpoint.safetensors"), log = contents("run/log.csv"), last = contents("run/last.safetensors")}
+local message = select(2, pcall(fit, growing, {steps = 40, every = 1, lr = 1e-3, lr_end = 1e25, schedule = "cosine", out = "nan", each = function(row)
+  kept = {row = row.step, checkpoint = contents("nan/checkpoint.safetensors"), log = contents("nan/log.csv"), last = contents("nan/last.safetensors")}
 end}))
-assert(tostring(message):find("run/checkpoint.safetensors of step " .. kept.row .. " is kept", 1, true), tostring(message))
-same(contents("run/checkpoint.safetensors") == kept.checkpoint and contents("run/log.csv") == kept.log and contents("run/last.safetensors") == kept.last, true)
-for name, t in pairs(tensor.load("run/last.safetensors")) do assert(t:sum():item() == t:sum():item(), name) end
+assert(kept, tostring(message))
+assert(tostring(message):find("nan/checkpoint.safetensors of step " .. kept.row .. " is kept", 1, true), tostring(message))
+same(contents("nan/checkpoint.safetensors") == kept.checkpoint and contents("nan/log.csv") == kept.log and contents("nan/last.safetensors") == kept.last, true)
+for name, t in pairs(tensor.load("nan/last.safetensors")) do assert(t:sum():item() == t:sum():item(), name) end
 
 -- A search's step.
 local space = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {"skip_connect", "sep_conv_3x3"}}}
