@@ -9,6 +9,9 @@ func kernels(_ name: String, march: String) -> Target {
         swiftSettings: [.define(name), .unsafeFlags(["-Ounchecked", "-Xcc", "-march=" + march])])
 }
 
+/// Debug builds, and with them all tests, check at run time that accesses do not overlap; in release builds that costs small operations a tenth.
+let host: [SwiftSetting] = [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
 let package = Package(
     name: "trellis",
     products: [.executable(name: "trellis", targets: ["trellis"])],
@@ -27,19 +30,19 @@ let package = Package(
         kernels("KernelsV2", march: "x86-64-v2"),
         kernels("KernelsV3", march: "x86-64-v3"),
         kernels("KernelsV4", march: "x86-64-v4"),
-        .target(name: "Kernels", dependencies: ["CKernels", "KernelsV2", "KernelsV3", "KernelsV4"]),
+        .target(name: "Kernels", dependencies: ["CKernels", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: host),
 
         // What every part may need and that needs none: files, locks, errors of files.
         .target(name: "Base"),
         // Shapes, storage, graph, derivatives, plans; then what is built on them. Imports go down only.
-        .target(name: "Tensors", dependencies: ["Base", "Kernels", "CKernels", "CZlib"]),
-        .target(name: "Networks", dependencies: ["Tensors", "Kernels", "CKernels"]),
+        .target(name: "Tensors", dependencies: ["Base", "Kernels", "CKernels", "CZlib"], swiftSettings: host),
+        .target(name: "Networks", dependencies: ["Tensors", "Kernels", "CKernels"], swiftSettings: host),
         // libpng and libjpeg report errors by longjmp; their calls stay in C.
         .target(
             name: "CImage", dependencies: ["CPNG", "CJPEG", "CKernels"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
-        .target(name: "Segmentation", dependencies: ["Base", "CKernels", "Kernels", "Networks", "Tensors", "CImage"]),
+        .target(name: "Segmentation", dependencies: ["Base", "CKernels", "Kernels", "Networks", "Tensors", "CImage"], swiftSettings: host),
         .target(name: "Figures", dependencies: ["Base", "CCairo"]),
-        .target(name: "Search", dependencies: ["Base", "Networks", "Tensors"]),
+        .target(name: "Search", dependencies: ["Base", "Networks", "Tensors"], swiftSettings: host),
         // The way out: networks as ONNX files. The .proto is what Format/onnx.pb.swift was generated from.
         .target(
             name: "ONNX", dependencies: ["Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
@@ -50,7 +53,7 @@ let package = Package(
             name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"], linkerSettings: [.linkedLibrary("readline")]),
         .target(
             name: "LuaHost",
-            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX"]),
+            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX"], swiftSettings: host),
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
         // Times kernels for scripts/bench.

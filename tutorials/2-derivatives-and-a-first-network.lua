@@ -113,7 +113,8 @@ print(networks["with context"])
 --
 -- A step is: loss, derivatives, update. Written in Lua it is three lines. `trellis.compile` runs those lines once,
 -- writes the operations down and turns them into a plan; from the second call on no Lua runs, and neighbouring
--- operations are fused. That is how a search stays fast while every part of it is a script.
+-- operations are fused. That is how a search stays fast while every part of it is a script. Numbers, fields and globals
+-- that the lines read are looked at again at each call: when one has changed, the lines are recorded anew.
 
 -- %%
 steps = short and 40 or 200

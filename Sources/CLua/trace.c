@@ -582,6 +582,9 @@ static int follows(lua_State *L) {
   return 1;
 }
 
+static bool follows_nothing;
+void clua_trace_follow(bool follow) { follows_nothing = !follow; }
+
 clua_trace *clua_trace_new(lua_State *L) {
   static bool is_known, is_followed;
   if (!is_known) {
@@ -595,7 +598,7 @@ clua_trace *clua_trace_new(lua_State *L) {
     is_known = true;
   }
   clua_trace *t = make(L);
-  if (t && !is_followed) { t->broken = true; t->reason = unlike; }
+  if (t && (!is_followed || follows_nothing)) { t->broken = true; t->reason = unlike; }
   return t;
 }
 

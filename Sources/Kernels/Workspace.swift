@@ -11,11 +11,18 @@ public enum Workspace {
         trellis_workspace(Int32(slot), count * 4)?.assumingMemoryBound(to: Float.self)
     }
 
+    /// The largest size in bytes that Swift puts onto the stack.
+    private static let onStack = 1024
+
     /// Calls `body` with uninitialised memory for `count` values that is given back afterwards; does nothing when it cannot be had.
     /// - Returns: whether it was.
     @inline(__always) @discardableResult
     static func withTemporary<T: BitwiseCopyable>(_ type: T.Type, _ count: Int, _ body: (UnsafeMutablePointer<T>) -> Void) -> Bool {
         let bytes = max(count, 1) * MemoryLayout<T>.stride
+        if bytes <= onStack {
+            withUnsafeTemporaryAllocation(byteCount: bytes, alignment: 64) { body($0.baseAddress.unsafelyUnwrapped.bindMemory(to: T.self, capacity: max(count, 1))) }
+            return true
+        }
         guard let block = trellis_memory_take(bytes) else {
             trellis_memory_miss(bytes)
             return false

@@ -207,6 +207,8 @@ void clua_push_keeper(lua_State *L);
 /// Fields, globals and upvalues of before that Lua code reads, with their values, and those that it writes. Holds nothing that it notes.
 typedef struct clua_trace clua_trace;
 
+/// For tests: false makes every trace one on a Lua whose code cannot be followed.
+void clua_trace_follow(bool follow);
 /// NULL when there is no memory.
 clua_trace *clua_trace_new(lua_State *L);
 /// `L` is NULL when the state is closed.

@@ -237,7 +237,7 @@ func dispatch(_ L: LuaThread, _ context: UnsafeMutableRawPointer) -> Int32 {
     let function = Unmanaged<NativeFunction>.fromOpaque(context)
     do {
         let results = try function._withUnsafeGuaranteedRef { try $0.call(L) }
-        try Memory.checkMissing(function._withUnsafeGuaranteedRef { $0.binding.name })
+        if trellis_memory_missing() != 0 { try Memory.checkMissing(function._withUnsafeGuaranteedRef { $0.binding.name }) }
         return Int32(truncatingIfNeeded: results)
     } catch {
         return prepare(error, L)
