@@ -14,11 +14,13 @@ public enum Memory {
         if bytes > 1 << 16, !trellis_memory_admits(bytes) { throw error(bytes, operation()) }
     }
 
-    /// As `check`, for readers of files.
-    static func checkCopy(_ bytes: Int) throws(FileError) {
+    /// As `check`, for readers of files and makers of data.
+    /// - Parameter what: what is to be held, for the message.
+    /// - Throws: `FileError` without a path.
+    public static func check(_ bytes: Int, toHold what: @autoclosure () -> String) throws(FileError) {
         if bytes <= 1 << 16 || trellis_memory_admits(bytes) { return }
         let (problem, remedy) = shortage(bytes)
-        throw FileError("", problem, remedy: remedy)
+        throw FileError("", "\(what()) \(problem)", remedy: remedy)
     }
 
     /// What code that could not throw had no memory for (kernels, pieces of a parallel run) is thrown here.

@@ -6,6 +6,7 @@ local function measure()
 end
 
 local function flat(name, rounds, round)
+  rounds = math.max(rounds, tonumber(os.getenv('TRELLIS_ROUNDS') or 0))  -- to try more of each
   for i = 1, 30 do round(i) end
   local before = measure()
   for i = 1, rounds do
@@ -47,6 +48,16 @@ end)
 flat('compiled function', 200, function()
   local self = {w = tensor.zeros(100)}
   self.step = trellis.compile(function(x) return x + self.w end)
+  self.step(self.w)
+end)
+flat('compiled function that keeps what it makes', 200, function()
+  local self = {w = tensor.zeros(100), list = {}}
+  self.step = trellis.compile(function(x)
+    self.h, self.made = x + self.w, {self, x * 2}
+    self.list[#self.list + 1] = self.h
+    return self.h
+  end)
+  self.step(self.w)
   self.step(self.w)
 end)
 flat('compiled function that gets and returns modules', 200, function()
@@ -96,6 +107,15 @@ flat('operators', 20, function()
   self.supernet(tensor.zeros(1, 3, 8, 8))
   self.module = self.supernet.module
   self.network = self.space:random{seed = 1}:network{filters = 2, classes = 3}
+  nas.operator('cyclic', function(channels) return nn.relu() end)
+end)
+
+flat('steps with an operator of a script', 10, function()
+  local self = {}
+  nas.operator('cyclic', function(channels) return nn.lambda(function(x) self.seen = x return x * 1 end) end)
+  self.supernet = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {'cyclic', 'skip_connect'}}}:supernet{classes = 3, seed = 1}
+  self.sgd = optim.sgd(self.supernet:weights(), {lr = 0.01})
+  for i = 1, 2 do self.supernet:step(self.sgd, tensor.zeros(2, 3, 16, 16), tensor.zeros(2, 16, 16, {dtype = 'int32'})) end
   nas.operator('cyclic', function(channels) return nn.relu() end)
 end)
 

@@ -207,8 +207,8 @@ final class DataCheckTests: TemporaryDirectoryTestCase {
         var state = loader.state
         state.epoch = .max
         assertThrows("expected the state of a loader") { try loader.restore(state) }
-        assertThrows("what is asked for needs", "MB of memory", "smaller image") { try Room.ask(1 << 60, for: "what is asked for") }
-        XCTAssertNoThrow(try Room.ask(1 << 20, for: "little"))
+        assertThrows("what is asked for needs", "can be had", "smaller batch, image") { try Memory.check(1 << 60, toHold: "what is asked for") }
+        XCTAssertNoThrow(try Memory.check(1 << 20, toHold: "little"))
         var header = RawPNG(colourType: 0, depth: 8, pixels: [[[1]]]).bytes
         header.replaceSubrange(16..<24, with: [0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff])
         try write(header, "x.png")

@@ -68,7 +68,7 @@ struct BatchMaker: Sendable {
             windows.append(window)
         }
         guard let target = windows.first?.size else { throw DataError("batch \(index) of \(data.name) is empty") }
-        try Room.ask(samples.count * target.count * 16, for: "a batch of \(samples.count) images of \(target)")
+        try Memory.check(samples.count * target.count * 16, toHold: "a batch of \(samples.count) images of \(target)")
         let images = try Buffer(byteCount: samples.count * 3 * target.count * 4)
         let labels = try Buffer(byteCount: samples.count * target.count * 4)
         for (slot, sample) in samples.enumerated() {

@@ -37,7 +37,7 @@ enum Codec {
         switch result {
         case TRELLIS_IMAGE_DONE: return
         case TRELLIS_IMAGE_STOPPED: throw Interrupted()
-        case TRELLIS_IMAGE_NO_MEMORY: throw FileError("", "not enough memory for this \(format)", remedy: Room.remedy)
+        case TRELLIS_IMAGE_NO_MEMORY: throw FileError("", "not enough memory for this \(format)", remedy: "use a smaller image, or a machine with more memory")
         case TRELLIS_IMAGE_UNSUPPORTED:
             throw FileError(
                 "", "a kind of \(format) that is not read: \(text())",
@@ -66,7 +66,7 @@ enum Codec {
             }
         }
         defer { free(bytes) }
-        try Room.ask(count, for: "a \(format) file")
+        try Memory.check(count, toHold: "a \(format) file")
         return Array(UnsafeBufferPointer(start: bytes, count: count))
     }
 

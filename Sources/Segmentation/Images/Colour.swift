@@ -1,3 +1,5 @@
+import Tensors
+
 /// An RGB colour of 8 bits a channel.
 public struct Colour: Hashable, Sendable, CustomStringConvertible {
     public var red: UInt8
@@ -73,7 +75,7 @@ extension Image {
     /// - Throws: `FileError` when there is not the memory for another image.
     public func overlaid(_ labels: LabelMap, _ classes: [ClassInfo], opacity: Double) throws -> Image {
         precondition(labels.size == size, "labels and image differ in size")
-        try Room.ask(pixels.count, for: "an image of \(size)")
+        try Memory.check(pixels.count, toHold: "an image of \(size)")
         let tables = classes.map { info in
             [info.colour.red, info.colour.green, info.colour.blue].map { Image.mixed(Double($0), opacity) }
         }

@@ -54,7 +54,7 @@ public struct Image: Equatable, Sendable {
     /// An image whose rows `fill` hands over, all of them.
     /// - Throws: `FileError` when there is not the memory; what `fill` throws.
     init(size: Size, rows fill: (@escaping Codec.Row) throws -> Void) throws {
-        try Room.ask(size.count * 3, for: "an image of \(size)")
+        try Memory.check(size.count * 3, toHold: "an image of \(size)")
         let stride = size.width * 3
         let pixels = try [UInt8](unsafeUninitializedCapacity: size.count * 3) { pixels, count in
             guard let start = pixels.baseAddress else { return }
@@ -90,14 +90,14 @@ public struct LabelMap: Equatable, Sendable {
     /// Labels that say nothing.
     /// - Throws: `FileError` when there is not the memory.
     public init(ignored size: Size) throws {
-        try Room.ask(size.count * 2, for: "labels of \(size)")
+        try Memory.check(size.count * 2, toHold: "labels of \(size)")
         self.init(size: size, values: [UInt16](repeating: LabelMap.ignore, count: size.count))
     }
 
     /// Labels whose rows `fill` writes, all of them.
     /// - Throws: `FileError` when there is not the memory; what `fill` throws.
     init(size: Size, rows fill: (@escaping (_ y: Int) -> UnsafeMutablePointer<UInt16>) throws -> Void) throws {
-        try Room.ask(size.count * 2, for: "labels of \(size)")
+        try Memory.check(size.count * 2, toHold: "labels of \(size)")
         let values = try [UInt16](unsafeUninitializedCapacity: size.count) { values, count in
             guard let start = values.baseAddress else { return }
             try fill { y in start + y * size.width }

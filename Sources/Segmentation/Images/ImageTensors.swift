@@ -14,7 +14,7 @@ extension Image {
     /// - Parameter tables: what stands for each of the 256 values of red, green and blue.
     func planes(_ rows: Range<Int>, _ tables: [[Float]]) throws -> Tensor {
         let plane = rows.count * size.width
-        try Room.ask(3 * plane * 4, for: "an image of \(Size(height: rows.count, width: size.width)) as floats")
+        try Memory.check(3 * plane * 4, toHold: "an image of \(Size(height: rows.count, width: size.width)) as floats")
         let buffer = try Buffer(byteCount: 3 * plane * 4)
         let values = buffer.elements(of: Float.self)
         try pixels.withUnsafeBufferPointer { pixels in
@@ -36,7 +36,7 @@ extension LabelMap {
     /// The labels as int32 [H, W].
     /// - Throws: `FileError` when there is not the memory.
     public func tensor() throws -> Tensor {
-        try Room.ask(size.count * 4, for: "labels of \(size) as int32")
+        try Memory.check(size.count * 4, toHold: "labels of \(size) as int32")
         let buffer = try Buffer(byteCount: size.count * 4)
         let target = buffer.elements(of: Int32.self)
         values.withUnsafeBufferPointer { values in for index in values.indices { target[index] = Int32(values[index]) } }

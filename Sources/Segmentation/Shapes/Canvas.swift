@@ -8,8 +8,6 @@ import Tensors
 final class Canvas {
     /// Points a pixel along each side; odd, so that one is at the centre.
     static let points = 3
-    /// Memory of a canvas.
-    static let bytesPerPixel = points * points * (MemoryLayout<Tone>.stride + 1)
 
     let size: Size
     private let columns: Int
@@ -22,7 +20,7 @@ final class Canvas {
     /// - Throws: `FileError` when there is not the memory.
     init(size: Size) throws {
         let points = size.count * Canvas.points * Canvas.points
-        try Room.ask(points * (MemoryLayout<Tone>.stride + 1), for: "painting a scene of \(size)")
+        try Memory.check(points * (MemoryLayout<Tone>.stride + 1), toHold: "painting a scene of \(size)")
         self.size = size
         columns = size.width * Canvas.points
         rows = size.height * Canvas.points

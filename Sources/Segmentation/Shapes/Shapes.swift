@@ -47,7 +47,6 @@ public struct Shapes: DataSet {
 
     public func sample(_ index: Int) throws -> Sample {
         precondition((0..<count).contains(index), "no such sample")
-        try Memory.check(size.count * Canvas.bytesPerPixel, for: "shapes")
         let draw = Draw(seed: seed, stream: Draw.Purpose.scene.rawValue, UInt64(index))
         var scene = try Scene(draw, size: size, classes: classes.count)
         return try scene.painted()

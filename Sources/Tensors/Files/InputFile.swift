@@ -16,7 +16,7 @@ extension ByteSource {
         }
         let scratch = try Buffer(byteCount: count)
         try read(into: scratch.pointer, count: count)
-        try Memory.checkCopy(count)
+        try Memory.check(count, toHold: "a piece of it")
         return [UInt8](UnsafeRawBufferPointer(start: scratch.pointer, count: count))
     }
 }
@@ -69,7 +69,7 @@ final class InputFile {
         let scratch = try Buffer(byteCount: max(count, 0))
         try read(at: offset, into: scratch.pointer, count: count)
         // The copy is an array, which ends the process where there is no memory.
-        try Memory.checkCopy(count)
+        try Memory.check(count, toHold: "a piece of it")
         return [UInt8](UnsafeRawBufferPointer(start: scratch.pointer, count: count))
     }
 

@@ -63,7 +63,7 @@ struct JSONParser {
 
     /// Looks at what there is of memory, and at Ctrl-C.
     private func breathe() throws(JSONError) {
-        do { try Memory.checkCopy(1 << 18) } catch { throw failure("memory for a larger document", got: error.problem) }
+        do { try Memory.check(1 << 18, toHold: "the document") } catch { throw failure("memory for a larger document", got: error.problem) }
         if trellis_interrupt_pending() { throw failure("more", got: "an interrupt") }
     }
 
