@@ -14,6 +14,8 @@ void clua_arm(lua_State *L);
 void clua_keep_coroutine_traceback(lua_State *L, lua_State *coroutine);
 /// Learns which functions of Lua's library read a clock or change tables. Leaves the stack empty.
 void clua_trace_setup(lua_State *L);
+/// Whether the function at `index` is a Swift closure made at run time (an iterator, say), which may have a state of its own.
+bool clua_is_made_at_run_time(lua_State *L, int index);
 /// Told by the allocator of each table, function, upvalue and coroutine that is made while tracing.
 void clua_trace_note_birth(clua_trace *trace, const void *block);
 

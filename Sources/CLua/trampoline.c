@@ -132,6 +132,8 @@ void clua_push_function(lua_State *L, const clua_function *function) {
   lua_pushcclosure(L, trampoline, 1);
 }
 
+bool clua_is_made_at_run_time(lua_State *L, int index) { return lua_tocfunction(L, index) == owning_trampoline; }
+
 void *clua_function_context(lua_State *L, int index) {
   lua_CFunction function = lua_tocfunction(L, index);
   if (function != trampoline && function != owning_trampoline) return NULL;
@@ -241,9 +243,9 @@ static int open_libraries(lua_State *L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_unique);
   clua_open_anchors(L);
   clua_open_random(L);
-  clua_trace_setup(L);
   clua_open_patterns(L);
   clua_open_tables(L);
+  clua_trace_setup(L);
   return 0;
 }
 
