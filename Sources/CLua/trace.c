@@ -6,6 +6,7 @@
 // it has been the same in every release of Lua 5.4. Names of fields are constants of the function, which lua_dump gives. Both are checked by a
 // small function at the first trace: on a Lua where they are elsewhere every trace says that it cannot be repeated, and all is recorded anew, slowly.
 #include "trace.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,8 +42,8 @@ static int follows(lua_State *L) {
   clua_trace_end(t, L);
   int reads = 0, writes = 0;
   for (int i = 0; i < t->count; i++) t->entries[i].kind < WRITE_FIELD ? reads++ : writes++;
-  // t, a, k, t[k], 1, _ENV, print; b, u
-  lua_pushboolean(L, !failed && !t->broken && !t->reason && reads == 7 && writes == 2);
+  // t, a, its metatable, k, t[k], 1, _ENV, print; b, u
+  lua_pushboolean(L, !failed && !t->broken && !t->reason && reads == 8 && writes == 2);
   clua_trace_free(t, L);
   return 1;
 }
@@ -144,6 +145,8 @@ static bool is_same(const clua_trace *t, lua_State *L, int i) {
     // An object that is gone cannot be what stands there now.
     bool is_there = push_slot(t, L, i, 3) != LUA_TNIL;
     same = is_there && (lua_rawequal(L, -1, -2) || (lua_type(L, -1) == LUA_TNUMBER && !lua_rawequal(L, -1, -1) && !lua_rawequal(L, -2, -2)));
+    // 0.0 and -0.0 are equal.
+    if (same && lua_type(L, -1) == LUA_TNUMBER && lua_tonumber(L, -1) == 0) same = signbit(lua_tonumber(L, -1)) == signbit(lua_tonumber(L, -2));
     // An object that was freed by hand cannot be used again.
     clua_box *box = same ? clua_to_any_box(L, -1) : NULL;
     if (box && !box->object) same = false;
@@ -170,7 +173,7 @@ int clua_trace_first_change(const clua_trace *t, lua_State *L) {
   return -1;
 }
 
-/// Notes a value that a write left, as what later runs are to leave, or drops the entry if the value was there before.
+/// Notes the values that writes left, as what later runs are to leave; entries that nobody can reach any more go.
 void clua_trace_close(clua_trace *t, lua_State *L) {
   clua_need(L, 8);
   int kept = 0;
@@ -178,7 +181,7 @@ void clua_trace_close(clua_trace *t, lua_State *L) {
     entry e = t->entries[i];
     bool drops = false;
     if (e.kind == WRITE_FIELD || e.kind == WRITE_UPVALUE) {
-      drops = is_same(t, L, i) || !push_now(t, L, i);
+      drops = !push_now(t, L, i);
       if (!drops) {
         e.value = trace_value_kind(L, -1);
         lua_rawgeti(L, LUA_REGISTRYINDEX, t->table);
@@ -211,6 +214,14 @@ int clua_trace_add_write(clua_trace *t, lua_State *L) {
   clua_need(L, 8);
   lua_pushnil(L);
   trace_add(t, L, WRITE_FIELD);
+  return t->count - 1;
+}
+
+int clua_trace_add_upvalue_write(clua_trace *t, lua_State *L, int n) {
+  clua_need(L, 8);
+  lua_pushinteger(L, n);
+  lua_pushnil(L);
+  trace_add(t, L, WRITE_UPVALUE);
   return t->count - 1;
 }
 

@@ -54,7 +54,11 @@ bool trace_first_time(clua_trace *t, lua_State *L, int kind);
 unsigned char trace_value_kind(lua_State *L, int index);
 /// Adds an entry of the object, key and value on top. Pops all three.
 void trace_add(clua_trace *t, lua_State *L, int kind);
-/// The table and the key on top are read: the table itself, and where it has nothing those that stand in for it. Pops both.
+/// The metatable of the table on top, which stays, is read.
+void trace_note_metatable(clua_trace *t, lua_State *L);
+/// The value on top, which stays, is an operand of what a metamethod may do: whether it has one is read.
+void trace_note_event(clua_trace *t, lua_State *L, const char *event);
+/// The table and the key on top are read: the table itself, and where it has nothing those that stand in for it. Of a string, what strings have. Pops both.
 void trace_note_field(clua_trace *t, lua_State *L);
 /// The table and the key on top are written. Pops both.
 void trace_note_set_field(clua_trace *t, lua_State *L);

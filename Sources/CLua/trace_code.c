@@ -7,7 +7,13 @@
 
 enum {
   GETUPVAL = 9, SETUPVAL = 10, GETTABUP = 11, GETTABLE = 12, GETI = 13, GETFIELD = 14, SETTABUP = 15, SETTABLE = 16, SETI = 17, SETFIELD = 18,
-  SELF = 20, LEN = 52,
+  SELF = 20, MMBIN = 46, MMBINI = 47, MMBINK = 48, UNM = 49, BNOT = 50, LEN = 52, CONCAT = 53, EQ = 57, LT = 58, LE = 59, LTI = 62, LEI = 63, GTI = 64, GEI = 65,
+  CALL = 68, TAILCALL = 69,
+};
+/// Metamethods in the order in which instructions number them.
+static const char *const events[] = {
+  "__index", "__newindex", "__gc", "__mode", "__len", "__eq", "__add", "__sub", "__mul", "__mod", "__pow", "__div", "__idiv", "__band", "__bor", "__bxor", "__shl", "__shr",
+  "__unm", "__bnot", "__lt", "__le", "__concat", "__call", "__close",
 };
 static int op_of(uint32_t i) { return i & 0x7f; }
 static int a_of(uint32_t i) { return i >> 7 & 0xff; }
@@ -203,7 +209,35 @@ static void on_instruction(clua_trace *t, lua_State *L, lua_Debug *ar) {
     case SETFIELD:
       if (lua_getlocal(L, ar, a_of(i) + 1) && push_constant(f, L, b_of(i))) trace_note_set_field(t, L);
       break;
+    case MMBIN: case MMBINI: case MMBINK: {
+      const char *event = c_of(i) < (int)(sizeof events / sizeof *events) ? events[c_of(i)] : "";
+      if (lua_getlocal(L, ar, a_of(i) + 1)) trace_note_event(t, L, event);
+      if (op_of(i) == MMBIN && lua_getlocal(L, ar, b_of(i) + 1)) trace_note_event(t, L, event);
+      break;
+    }
+    case UNM: case BNOT:
+      if (lua_getlocal(L, ar, b_of(i) + 1)) trace_note_event(t, L, op_of(i) == UNM ? "__unm" : "__bnot");
+      break;
+    case EQ: case LT: case LE: {
+      const char *event = op_of(i) == EQ ? "__eq" : op_of(i) == LT ? "__lt" : "__le";
+      if (lua_getlocal(L, ar, a_of(i) + 1)) trace_note_event(t, L, event);
+      if (lua_getlocal(L, ar, b_of(i) + 1)) trace_note_event(t, L, event);
+      break;
+    }
+    case LTI: case LEI: case GTI: case GEI:
+      if (lua_getlocal(L, ar, a_of(i) + 1)) trace_note_event(t, L, op_of(i) == LTI || op_of(i) == GTI ? "__lt" : "__le");
+      break;
+    case CONCAT:
+      for (int n = 0; n < b_of(i); n++) {
+        if (lua_getlocal(L, ar, a_of(i) + n + 1)) trace_note_event(t, L, "__concat");
+        lua_settop(L, top);
+      }
+      break;
+    case CALL: case TAILCALL:
+      if (lua_getlocal(L, ar, a_of(i) + 1)) trace_note_event(t, L, "__call");
+      break;
     case LEN:
+      if (lua_getlocal(L, ar, b_of(i) + 1)) { trace_note_event(t, L, "__len"); lua_settop(L, top); }
       if (lua_getlocal(L, ar, b_of(i) + 1) && lua_type(L, -1) == LUA_TTABLE && !trace_is_born(t, lua_topointer(L, -1))) {
         lua_pushvalue(L, -1);
         lua_pushlightuserdata(L, &clua_key_unique);  // stands for the length among the table's keys

@@ -4,9 +4,9 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/// What a C function is to a recording: one that is not known, that looks at its arguments and nothing else, that does not even do that, that changes its first
+/// What a C function is to a recording: one that is not known, that looks at its arguments and nothing else, at the metatable of the first only, that does not even do that, that changes its first
 /// argument, that has a state which is nobody's, that resumes its first argument, that goes on with a state of its own.
-enum { UNKNOWN = 0, LOOKS, PLAIN, MUTATES, STATEFUL, RESUMES, GOES_ON };
+enum { UNKNOWN = 0, LOOKS, ASKS, PLAIN, MUTATES, STATEFUL, RESUMES, GOES_ON };
 
 /// Whether a C function is one of this program, which takes care of itself.
 static bool is_of_program(lua_CFunction function) {
@@ -28,7 +28,6 @@ static int kind_of(lua_State *L, int function) {
 
 void trace_on_native_call(clua_trace *t, lua_State *L, lua_Debug *ar, int function) {
   int kind = kind_of(L, function);
-  if (kind == PLAIN) return;
   if (kind == STATEFUL) { if (!t->reason) t->reason = "it reads a clock, a file or math.random"; return; }
   if (kind == UNKNOWN) { if (!t->reason) t->reason = "it calls a function of a C library, of which nothing is known"; return; }
   if (kind == GOES_ON && !trace_is_born(t, lua_topointer(L, function))) { if (!t->reason) t->reason = "it goes on with an iterator or a coroutine of before"; return; }
@@ -36,12 +35,15 @@ void trace_on_native_call(clua_trace *t, lua_State *L, lua_Debug *ar, int functi
   for (int i = 0; i < ar->ntransfer; i++) {
     if (!lua_getlocal(L, ar, ar->ftransfer + i)) break;
     int type = lua_type(L, -1);
+    trace_note_event(t, L, "__tostring");
+    trace_note_event(t, L, "__pairs");
     bool is_old = (type == LUA_TTABLE || type == LUA_TFUNCTION) ? !trace_is_born(t, lua_topointer(L, -1))
       : type == LUA_TTHREAD && !trace_is_born(t, (const char *)lua_topointer(L, -1) - LUA_EXTRASPACE);
     if (kind == RESUMES && i == 0 && type == LUA_TTHREAD && is_old && !t->reason) t->reason = "it resumes a coroutine of before";
-    if (type == LUA_TTABLE) {
+    if (kind == ASKS && i == 0) trace_note_metatable(t, L);
+    if (type == LUA_TTABLE && kind != ASKS && kind != PLAIN) {
       if (kind == MUTATES) {
-        if (i == 0 && is_old) {
+        if (is_old) {  // the first, or table.move's last
           if (!t->reason) t->reason = "it changes a table of before by a function of Lua's library";
           lua_pushvalue(L, -1);
           lua_pushinteger(L, 0);
@@ -99,8 +101,8 @@ static void classify_made(lua_State *L, int kind) {
 
 void clua_trace_setup(lua_State *L) {
   static const struct { const char *library, *names; int kind; } library[] = {
-    {"", "assert error getmetatable pcall xpcall print rawequal select tonumber tostring type pairs ipairs load require warn", PLAIN},
-    {"", "next rawget rawlen", LOOKS}, {"table", "concat pack unpack", LOOKS},
+    {"", "assert error pcall xpcall print rawequal select tonumber tostring type pairs ipairs load require warn", PLAIN},
+    {"", "next rawget rawlen", LOOKS}, {"", "getmetatable", ASKS}, {"debug", "getmetatable", ASKS}, {"table", "concat pack unpack", LOOKS},
     {"math", "abs acos asin atan ceil cos deg exp floor fmod log max min modf rad sin sqrt tan tointeger type ult", PLAIN},
     {"string", "byte char dump find format gmatch gsub len lower match pack packsize rep reverse sub unpack upper", LOOKS},
     {"utf8", "char codepoint codes len offset", PLAIN},
@@ -110,7 +112,7 @@ void clua_trace_setup(lua_State *L) {
     {"os", "clock date difftime execute exit getenv remove rename setlocale time tmpname", STATEFUL},
     {"io", "close flush input lines open output popen read tmpfile", STATEFUL}, {"io", "type write", PLAIN},
     {"coroutine", "create wrap isyieldable running status yield", PLAIN}, {"coroutine", "resume close", RESUMES},
-    {"debug", "gethook getinfo getlocal getmetatable getregistry getupvalue traceback upvalueid", PLAIN},
+    {"debug", "gethook getinfo getlocal getregistry getupvalue traceback upvalueid", PLAIN},
     {"debug", "sethook setlocal setmetatable setupvalue upvaluejoin setuservalue", STATEFUL},
   };
   lua_settop(L, 0);

@@ -100,8 +100,38 @@ static bool is_key(lua_State *L, int index) {
   return lua_type(L, index) != LUA_TNUMBER || lua_rawequal(L, index, index);  // NaN is none
 }
 
-/// The table and the key on top are read: the table itself, and where it has nothing those that stand in for it. Pops both.
+/// The metatable of the table on top, which stays, is read.
+void trace_note_metatable(clua_trace *t, lua_State *L) {
+  if (lua_type(L, -1) != LUA_TTABLE || trace_is_born(t, lua_topointer(L, -1))) return;
+  lua_pushvalue(L, -1);
+  lua_pushlightuserdata(L, &clua_key_boxed);  // stands for the metatable among the table's keys
+  if (!trace_first_time(t, L, READ_METATABLE)) return;
+  lua_pushvalue(L, -1);
+  lua_pushinteger(L, 0);
+  if (!lua_getmetatable(L, -3)) lua_pushnil(L);
+  trace_add(t, L, READ_METATABLE);
+}
+
+/// The value on top, which stays, is an operand of what a metamethod may do: whether it has one is read.
+void trace_note_event(clua_trace *t, lua_State *L, const char *event) {
+  if (lua_type(L, -1) != LUA_TTABLE) return;
+  trace_note_metatable(t, L);
+  if (!lua_getmetatable(L, -1)) return;
+  lua_pushstring(L, event);
+  trace_note_field(t, L);
+}
+
+/// The table and the key on top are read: the table itself, and where it has nothing those that stand in for it. Of a string, what strings have. Pops both.
 void trace_note_field(clua_trace *t, lua_State *L) {
+  if (lua_type(L, -2) == LUA_TSTRING && lua_getmetatable(L, -2)) {
+    lua_pushvalue(L, -1);
+    lua_pushliteral(L, "__index");
+    trace_note_field(t, L);
+    lua_pushliteral(L, "__index");
+    lua_rawget(L, -2);
+    lua_replace(L, -4);
+    lua_pop(L, 1);
+  }
   for (int depth = 0; depth < 64 && lua_type(L, -2) == LUA_TTABLE && is_key(L, -1); depth++) {
     bool is_old = !trace_is_born(t, lua_topointer(L, -2));
     lua_pushvalue(L, -1);
@@ -117,18 +147,12 @@ void trace_note_field(clua_trace *t, lua_State *L) {
       }
     }
     lua_pop(L, 1);
-    if (!is_nil || !lua_getmetatable(L, -2)) break;
+    if (!is_nil) break;
+    lua_pushvalue(L, -2);
+    trace_note_metatable(t, L);
+    lua_pop(L, 1);
+    if (!lua_getmetatable(L, -2)) break;
     // table, key, metatable
-    if (is_old) {
-      lua_pushvalue(L, -3);
-      lua_pushlightuserdata(L, &clua_key_boxed);  // stands for the metatable among the table's keys
-      if (trace_first_time(t, L, READ_METATABLE)) {
-        lua_pushvalue(L, -3);
-        lua_pushinteger(L, 0);
-        lua_pushvalue(L, -3);
-        trace_add(t, L, READ_METATABLE);
-      }
-    }
     lua_pushvalue(L, -1);
     lua_pushliteral(L, "__index");
     trace_note_field(t, L);

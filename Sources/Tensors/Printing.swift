@@ -12,6 +12,7 @@ extension Tensor: CustomStringConvertible {
         if freed { return "tensor (freed)" }
         guard !isSymbolic else { return head + " (computed by \(node?.operation.name ?? "an input of") a compiled function)" }
         guard count > 0 else { return head + " (empty)" }
+        if let recording = Recording.current, (try? recording.knows(self)) != true { return head + " (written by a compiled function)" }
         let source = detach()
         if rank == 0 { return "tensor(" + NumberFormat([source]).one(source, []) + ")" }
         let cut = count > limit

@@ -62,7 +62,7 @@ public final class Tensor: @unchecked Sendable {
     public func storage(for operation: @autoclosure () -> String = "tensor") throws -> Storage {
         if let memory { return memory }
         if isFreed { throw TensorError(operation(), "tensor used after free") }
-        throw TensorError(
+        throw Recording.refused(
             operation(),
             "the value of a tensor is not known while a function is being compiled; return it from the compiled function and read it there")
     }
@@ -117,7 +117,9 @@ public final class Tensor: @unchecked Sendable {
 
     /// Address of the first element.
     func pointer(for operation: @autoclosure () -> String = "tensor") throws -> UnsafeMutableRawPointer {
-        try storage(for: operation()).pointer + offset * DType.byteCount
+        // Operations are recorded; what asks for memory meanwhile looks at numbers.
+        if Recording.isActive, !isSymbolic, let recording = Recording.current { try recording.look(at: self, for: operation()) }
+        return try storage(for: operation()).pointer + offset * DType.byteCount
     }
 
     /// Whether no other tensor views the memory.
@@ -139,7 +141,7 @@ public final class Tensor: @unchecked Sendable {
     public func requireGrad(_ on: Bool = true) throws -> Tensor {
         if on && dtype != .float32 { throw TensorError("requires_grad", "only float32 tensors have derivatives, this one is \(dtype)") }
         if isSymbolic, on != requiresGrad {
-            throw TensorError("requires_grad", "an argument of a compiled function cannot be marked inside of it; mark the tensor before, and let the function capture it")
+            throw Recording.refused("requires_grad", "an argument of a compiled function cannot be marked inside of it; mark the tensor before, and let the function capture it")
         }
         if !isLeaf { throw TensorError("requires_grad", "only a leaf can be marked; this tensor was computed by \(node?.operation.name ?? "an operation"), use detach() first") }
         if requiresGrad != on { Dependences.changed() }

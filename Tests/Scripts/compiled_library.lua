@@ -69,3 +69,64 @@ local function sums(compile)
   return {value(g), value(g), value(g)}
 end
 same(sums(trellis.compile), sums(function(g) return g end))
+
+-- Metamethods, metatables and methods of strings are looked at again.
+local vector = setmetatable({}, {})
+local meta = getmetatable(vector)
+local cases = {
+  __add = function(v) return v + 1 end, __unm = function(v) return -v end, __len = function(v) return #v end, __call = function(v) return v(1) end,
+  __concat = function(v) return v .. "x" end, __lt = function(v) return v < vector and 1 or 0 end, __mul = function(v) return 2 * v end,
+}
+for event, use in pairs(cases) do
+  meta[event] = function() return 3 end
+  local g = trellis.compile(function(a) return a * use(vector) end)
+  local before = value(g)
+  meta[event] = function() return event ~= "__lt" and 5 end
+  assert(value(g) ~= before, event)
+end
+local tagged = setmetatable({}, {tau = 2})
+f = trellis.compile(function(a) return a * getmetatable(tagged).tau end)
+same(value(f), 2.0)
+setmetatable(tagged, {tau = 7})
+same(value(f), 7.0)
+function string.weight() return 3 end
+f = trellis.compile(function(a) return a * ("x"):weight() end)
+same(value(f), 3.0)
+function string.weight() return 4 end
+same(value(f), 4.0)
+string.weight = nil
+
+-- What a function leaves outside: the same value again, new tables and functions each time, the sign of zero.
+local state = {n = 5}
+f = trellis.compile(function(a) state.n = 5 return a end)
+for i = 1, 3 do
+  value(f)
+  same(state.n, 5)
+  state.n = 7
+end
+f = trellis.compile(function(a)
+  local y = a * 2
+  state.new = {n = 1, y = y}
+  state.get = function() return y end
+  table.move({y}, 1, 1, 1, state)
+  return a
+end)
+local earlier
+for i = 1, 3 do
+  f(one * i)
+  same({state.new.n, state.new.y:item(), state.get():item(), state[1]:item()}, {1, 2.0 * i, 2.0 * i, 2.0 * i})
+  assert(state.new ~= earlier)
+  state.new.n, earlier = 51, state.new
+end
+local zero = 0.0
+f = trellis.compile(function(a) return a / zero end)
+same(value(f), math.huge)
+zero = -0.0
+same(value(f), -math.huge)
+
+-- What cannot be known is an error, also behind pcall.
+f = trellis.compile(function(a)
+  local fine, number = pcall(function() return a:item() end)
+  return fine and a * number or a
+end)
+fails("the value of a tensor is not known", function() f(one) end)

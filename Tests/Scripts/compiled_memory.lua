@@ -143,3 +143,80 @@ local k = tensor.from({2}, {requires_grad = true})
 local double = trellis.compile(function(x) return x * 2 end)
 double(k):sum():backward()
 same(k.grad, {2.0})
+
+-- A gradient that is written in place, before and between derivatives.
+local function momentum(compile)
+  local w, u = tensor.from({1, 2}, {requires_grad = true}), tensor.ones(2)
+  local f = compile(function(x)
+    if w.grad then w.grad:mul_(0.5) end
+    (w * u):sum():backward()
+    if x:dim() == 1 then w.grad:mul_(0.5) end
+    (w * w):sum():backward()
+    return x * 1
+  end)
+  for i = 1, 3 do f(tensor.ones(1)) end
+  return w.grad:to_table()
+end
+same(momentum(trellis.compile), momentum(function(f) return f end))
+
+-- An argument that is written may not be a tensor that the function captured.
+do
+  local w = tensor.ones(2)
+  local f = trellis.compile(function(a) a:add_(1) return w * 1 end)
+  same(f(tensor.zeros(2)), {1.0, 1.0})
+  fails("shares memory with a tensor", function() f(w) end)
+  same(w, {1.0, 1.0})
+end
+
+-- Numbers that a run is yet to write cannot be read, saved or printed.
+do
+  local w = tensor.ones(2, {requires_grad = true})
+  local sgd = optim.sgd({w}, {lr = 0.5})
+  local net = nn.linear(2, 2)
+  local adam = optim.adam(net:parameters())
+  local unknown = "has written into a tensor is not known"
+  for _, read in ipairs{
+    function(v) v:save("w.npy") end, function(v) checkpoint.save("w.safetensors", {v = v}) end, function(v) return v:item() end, function(v) return v:to_table() end,
+    function(v) return v[1] end, function(v) plot.line(v) end,
+  } do
+    local v = tensor.ones(1)
+    fails(unknown, function() trellis.compile(function(x) v:add_(x) read(v) return x end)(tensor.ones(1)) end)
+    same(v, {1.0})
+  end
+  local v = tensor.ones(1)
+  local text
+  trellis.compile(function(x) v:add_(x) text = tostring(v) return x end)(tensor.ones(1))
+  assert(text:find("written by a compiled function"), text)
+  for _, read in ipairs{
+    function() net:save("n.safetensors") end, function() adam:save("o.safetensors") end, function() checkpoint.save("c.safetensors", {adam, net}) end, function() return adam:state() end,
+    function() return adam.steps end, function() return adam.gradient_norm end, function() return net:evaluate(1) end, function() return net.weight * 1 end, function() return net.weight:to_table() end,
+  } do
+    fails("", function()
+      trellis.compile(function(x)
+        net(x):sum():backward()
+        adam:step()
+        read()
+        return x
+      end)(tensor.ones(1, 2))
+    end)
+  end
+end
+
+-- Marks that the function sets are set each time.
+do
+  local w = tensor.ones(1, {requires_grad = true})
+  local f = trellis.compile(function(x)
+    local y = (w * x):sum()
+    y:backward()
+    w:requires_grad_(false)
+    return x
+  end)
+  for i = 1, 3 do
+    w:requires_grad_(true)
+    f(tensor.ones(1))
+    same(w.requires_grad, false)
+  end
+  same(w.grad, {3.0})
+  local drop = nn.drop_path(0.5)
+  fails("advance cannot be called in a compiled function", function() trellis.compile(function(x) drop:advance(0) return drop(x) end)(tensor.ones(2, 1)) end)
+end

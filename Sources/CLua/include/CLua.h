@@ -235,6 +235,8 @@ bool clua_trace_write(const clua_trace *trace, lua_State *L, int i);
 bool clua_trace_write_value(const clua_trace *trace, lua_State *L, int i);
 /// Adds an entry for the table and the key on top, which are popped, to write to. Its number.
 int clua_trace_add_write(clua_trace *trace, lua_State *L);
+/// The same for upvalue n of the function on top, which is popped.
+int clua_trace_add_upvalue_write(clua_trace *trace, lua_State *L, int n);
 /// The first entry whose value is another now; -1: none.
 int clua_trace_first_change(const clua_trace *trace, lua_State *L);
 /// "global 'tau'", "field 'tau'", "upvalue 'tau'". +1 value.

@@ -163,6 +163,7 @@ enum ModuleMethods {
         example: "local drop = nn.drop_path(0.4)\ndrop:advance(0)\nprint(drop(tensor.ones(64, 1)):sum():item())  --> 64.0"
     ) { call in
         let share: Double = try call.get(1)
+        if Recording.isActive { throw HostError("advance cannot be called in a compiled function, whose runs read how far the training is; call it before") }
         guard share >= 0, share <= 1 else { throw call.bad(1, "a share from 0 to 1 expected, got \(share)") }
         try call.this(as: Module.self).advance(to: share)
         return 0

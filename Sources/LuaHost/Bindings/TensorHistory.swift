@@ -77,7 +77,9 @@ enum TensorHistory {
         "requires_grad_", [Argument("on", .boolean, default: true)], "Marks a leaf as one that derivatives are wanted for, and returns it.",
         "float32 only; a tensor that was computed from others is no leaf.", example: "print(tensor.zeros(2):requires_grad_().requires_grad)  --> true"
     ) { call in
-        try call.this(as: Tensor.self).requireGrad(call.get(1))
+        let tensor: Tensor = try call.this()
+        if let recording = Recording.current, !tensor.isSymbolic, !recording.isMadeInside(tensor) { recording.mustNotRepeat("it sets 'requires_grad' of a tensor of before") }
+        try tensor.requireGrad(call.get(1))
         return call.pushThis()
     }
 

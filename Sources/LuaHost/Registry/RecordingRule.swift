@@ -8,6 +8,8 @@ enum RecordingRule {
     case once
     /// It reads a property of an object: the recording holds while that is the same.
     case property
+    /// It reads one that an optimiser's step changes.
+    case stepped
     /// It sets one.
     case setting
 
@@ -29,6 +31,7 @@ enum RecordingRule {
     init(_ owner: String, _ name: String, _ role: Role) {
         switch role {
         case .text: self = .written
+        case .getter where owner == "optimiser" && ["steps", "gradient_norm"].contains(name): self = .stepped
         case .getter: self = RecordingRule.constant.contains(owner) ? .written : .property
         case .setter: self = owner == "tensor" ? .written : .setting
         case .function, .key:

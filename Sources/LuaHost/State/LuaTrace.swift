@@ -49,7 +49,7 @@ final class LuaTrace {
                 if !deliver(L, i, recording) { replays.append(i) }
             } else if clua_trace_is_mutation(trace, i) {
                 clua_trace_push_object(trace, L, i)
-                if lua_type(L, -1) == LUA_TTABLE { deliverElements(L, recording, depth: 0) }
+                if lua_type(L, -1) == LUA_TTABLE { deliverParts(L, recording, depth: 0) }
             }
             lua_settop(L, top)
         }
@@ -60,30 +60,53 @@ final class LuaTrace {
     private func deliver(_ L: LuaThread, _ i: Int32, _ recording: Recording) -> Bool {
         if let tensor = Tensor.read(L, -1) {
             if tensor.isSymbolic {
-                recording.deliver(tensor) { [self] in write($0, i) }
+                deliver(tensor, recording, i)
                 return true
             }
             if recording.isMadeInside(tensor) { recording.mustNotRepeat("a tensor that it makes is kept outside") }
-        } else if lua_type(L, -1) == LUA_TTABLE, clua_trace_is_born(trace, L, -1) {
-            deliverElements(L, recording, depth: 0)
+        } else if isBorn(L) {
+            // Each call makes one of its own.
+            recording.mustNotRepeat("a table or function that it makes is kept outside")
+            deliverParts(L, recording, depth: 0)
         }
         return false
     }
 
-    /// The same for what stands in a new table, on top.
-    private func deliverElements(_ L: LuaThread, _ recording: Recording, depth: Int) {
+    /// Whether a table or function that was made meanwhile is on top.
+    private func isBorn(_ L: LuaThread) -> Bool {
+        (lua_type(L, -1) == LUA_TTABLE || lua_type(L, -1) == LUA_TFUNCTION) && clua_trace_is_born(trace, L, -1)
+    }
+
+    /// Delivers what stands in a table or in a new function's upvalues, on top, and in new ones there.
+    private func deliverParts(_ L: LuaThread, _ recording: Recording, depth: Int) {
         guard depth < 16, lua_checkstack(L, 8) != 0 else { return }
+        if lua_type(L, -1) == LUA_TFUNCTION { return deliverUpvalues(L, recording, depth: depth) }
         Stack.forEach(L, -1) {
             if let tensor = Tensor.read(L, -1), tensor.isSymbolic {
                 clua_push_copy(L, -3)
                 clua_push_copy(L, -3)
-                let i = clua_trace_add_write(trace, L)
-                recording.deliver(tensor) { [self] in write($0, i) }
-            } else if lua_type(L, -1) == LUA_TTABLE, clua_trace_is_born(trace, L, -1) {
-                deliverElements(L, recording, depth: depth + 1)
+                deliver(tensor, recording, clua_trace_add_write(trace, L))
+            } else if isBorn(L) {
+                deliverParts(L, recording, depth: depth + 1)
             }
         }
     }
+
+    private func deliverUpvalues(_ L: LuaThread, _ recording: Recording, depth: Int) {
+        var n: Int32 = 1
+        while lua_getupvalue(L, -1, n) != nil {
+            if let tensor = Tensor.read(L, -1), tensor.isSymbolic {
+                clua_push_copy(L, -2)
+                deliver(tensor, recording, clua_trace_add_upvalue_write(trace, L, n))
+            } else if isBorn(L) {
+                deliverParts(L, recording, depth: depth + 1)
+            }
+            clua_pop(L, 1)
+            n += 1
+        }
+    }
+
+    private func deliver(_ tensor: Tensor, _ recording: Recording, _ i: Int32) { recording.deliver(tensor) { [self] in write($0, i) } }
 
     // MARK: At each call
 

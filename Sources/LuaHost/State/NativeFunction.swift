@@ -80,20 +80,25 @@ final class NativeFunction {
         return try body(call)
     }
 
+    private static let afterStep = "cannot be called in a compiled function after an optimiser's step, which is made at the end of a run; call it outside"
+
     /// The same while a function is recorded.
     @inline(never)
     private func record(_ call: Call) throws -> Int {
         guard let recording = Recording.current else { return try body(call) }
         switch rule {
         case .written: break
-        case .once: recording.mustNotRepeat("it calls \(binding.module.isEmpty ? binding.name : binding.module + "." + binding.name)")
-        case .property:
+        case .once:
+            if recording.hasEffects { throw Recording.refused(binding.name, NativeFunction.afterStep) }
+            recording.mustNotRepeat("it calls \(binding.module.isEmpty ? binding.name : binding.module + "." + binding.name)")
+        case .property, .stepped:
+            if rule == .stepped, recording.hasEffects { throw Recording.refused(binding.name, NativeFunction.afterStep) }
             let count = try body(call)
             try noteProperty(call, recording)
             return count
         case .setting:
             if recording.hasEffects {
-                throw HostError("'\(binding.name)' cannot be set in a compiled function after an optimiser's step, which is made at the end of a run; set it outside")
+                throw Recording.refused(binding.name, "cannot be set in a compiled function after an optimiser's step, which is made at the end of a run; set it outside")
             }
             recording.mustNotRepeat("it sets '\(binding.name)'")
         }

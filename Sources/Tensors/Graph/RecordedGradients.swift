@@ -13,19 +13,20 @@ final class RecordedGradients {
     /// Adds to a leaf's gradient.
     func accumulate(_ gradient: Tensor, into leaf: Tensor) throws {
         guard !recording.hasEffects else {
-            throw TensorError("backward", "a compiled function can take no derivatives after an optimiser's step: the step comes last")
+            throw Recording.refused("backward", "a compiled function can take no derivatives after an optimiser's step: the step comes last")
         }
         if !leaf.isSymbolic { recording.dependences.note(leaf) }
         let id = ObjectIdentifier(leaf)
         guard let sum = values[id] else { return set(gradient, of: leaf) }
         // In the order in which they are added at once.
         if !isCleared(leaf) { try takeIn(before(leaf), leaf) }
-        values[id] = (leaf, try recording.differentiating { try (values[id] ?? sum).value + gradient })
+        let before = try recording.value(of: (values[id] ?? sum).value)
+        values[id] = (leaf, try recording.differentiating { try before + gradient })
     }
 
     /// From here on the sum with the gradient of before the run is the graph's.
     private func takeIn(_ before: Tensor?, _ leaf: Tensor) throws {
-        guard let before, let value = values[ObjectIdentifier(leaf)]?.value else { return }
+        guard let before = try before.map(recording.value), let value = try (values[ObjectIdentifier(leaf)]?.value).map(recording.value) else { return }
         forgotten[ObjectIdentifier(leaf)] = leaf
         values[ObjectIdentifier(leaf)] = (leaf, try recording.differentiating { try before + value })
     }
@@ -48,7 +49,7 @@ final class RecordedGradients {
     /// Puts a tensor in place of the gradient.
     func replace(_ leaf: Tensor, by gradient: Tensor) throws {
         guard !recording.hasEffects else {
-            throw TensorError("grad", "a compiled function can set no gradient after an optimiser's step: the step comes last")
+            throw Recording.refused("grad", "a compiled function can set no gradient after an optimiser's step: the step comes last")
         }
         forget(leaf)
         set(try recording.clone(gradient), of: leaf)

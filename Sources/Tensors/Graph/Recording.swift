@@ -23,6 +23,8 @@ public final class Recording {
     var dependences = Dependences()
     /// Things to do after the graph has run, in order: optimiser steps.
     private(set) var effects: [() throws -> Void] = []
+    /// What could not be done while recording: it ends the recording, also where the function caught it, as there would be nothing to catch without one.
+    private var refusal: TensorError?
     /// Tensors that effects change: nothing can be computed with them any more.
     private var changed = Set<ObjectIdentifier>()
     /// What the function sets of the world, done again at the end of each run.
@@ -59,6 +61,7 @@ public final class Recording {
         Recording.current = self
         defer { Recording.current = nil }
         let result = try body()
+        if let refusal { throw refusal }
         for ending in endings { try ending(self) }
         return result
     }
@@ -73,6 +76,13 @@ public final class Recording {
 
     /// A tensor whose numbers are given at each run.
     public func input(_ shape: [Int], _ dtype: DType) -> Tensor { Tensor(shape: shape, dtype: dtype, recording: self) }
+
+    /// The error for what cannot be done while a function is recorded.
+    public static func refused(_ operation: String, _ problem: String) -> TensorError {
+        let error = TensorError(operation, problem)
+        if let current, current.refusal == nil { current.refusal = error }
+        return error
+    }
 
     // MARK: Operations
 
@@ -107,7 +117,7 @@ public final class Recording {
         _ = try tensor.storage(for: operation.name)
         dependences.note(tensor)
         guard changed.contains(ObjectIdentifier(tensor)) else { return }
-        throw TensorError(operation.name, "a compiled function can compute nothing with parameters after an optimiser's step: the step comes last")
+        throw Recording.refused(operation.name, "a compiled function can compute nothing with parameters after an optimiser's step: the step comes last")
     }
 
     /// What stands now in the memory of tensors.
@@ -206,10 +216,13 @@ public final class Recording {
     /// The recorded function does something that is different each time, or that a plan does not do: it is recorded anew at each call.
     public func mustNotRepeat(_ reason: String) { dependences.mustNotRepeat(reason) }
 
+    /// Whether a stored tensor holds the numbers that the function would find: neither it nor an optimiser's step has written them.
+    func knows(_ tensor: Tensor) throws -> Bool { try value(of: tensor) === tensor && !changed.contains(ObjectIdentifier(tensor)) }
+
     /// Numbers of a stored tensor are looked at: the plan is used while nobody writes them.
     func look(at tensor: Tensor, for operation: String) throws {
-        guard try value(of: tensor) === tensor else {
-            throw TensorError(operation, "what the compiled function has written into a tensor is not known while it is compiled; return the tensor and read it outside")
+        guard try knows(tensor) else {
+            throw Recording.refused(operation, "what the compiled function has written into a tensor is not known while it is compiled; return the tensor and read it outside")
         }
         guard !isMadeInside(tensor) else { return }
         let storage = try tensor.storage(for: operation), version = storage.version

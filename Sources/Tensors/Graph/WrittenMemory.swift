@@ -116,7 +116,7 @@ final class WrittenMemory {
         let place = try place(of: target)
         guard !place.layout.hasRepeats else { throw TensorError.repeated("assign", target.shape) }
         if case .value(let root) = place.root, shared.contains(ObjectIdentifier(root)) {
-            throw TensorError(
+            throw Recording.refused(
                 "assign",
                 "this value is computed a second time in the compiled function, and both are one: it cannot be written in place; write x = x + y instead of x:add_(y)")
         }

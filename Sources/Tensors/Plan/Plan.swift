@@ -300,6 +300,7 @@ public final class Plan {
         }
         guard !written.isEmpty || writesInputs else { return }
         var seen = written
+        if writesInputs { seen.formUnion(stored.compactMap(\.storageIdentity)) }
         for argument in arguments {
             guard let id = argument.storageIdentity else { continue }
             guard writesInputs ? seen.insert(id).inserted : !seen.contains(id) else {
