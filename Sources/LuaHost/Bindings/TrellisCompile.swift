@@ -65,7 +65,9 @@ public final class CompiledFunction: LuaObject {
             step at the end happen at each run. What else the function read is compared at each call: upvalues, fields of tables, globals, properties, modes of modules, which \
             tensors require a gradient. Where something differs the function is recorded anew, which takes as long as many runs: give what changes at every step as a tensor. Numbers, strings, \
             booleans and modules among the arguments get a recording for each value. A function that reads a clock, a file or math.random, or makes layers, is recorded at each call. Text that it \
-            prints is printed when it is recorded. The value of a tensor is not known while recording: return it and read it outside. Results have no history: derivatives are taken \
+            prints is printed when it is recorded. The value of a tensor is not known while recording, nor is what the \
+            function has written: return the tensor and read it outside. A call that fails writes nothing; an index that is out of range fails the call, also where the function would catch \
+            it. A gradient that it sets is a copy. Results have no history: derivatives are taken \
             inside. Arguments that require a gradient run the function as it is, without a plan.
             """,
         methods: [plan, describePlan],
