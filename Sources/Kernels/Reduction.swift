@@ -35,7 +35,12 @@ public enum Reduction {
     }
 
     /// Σ x².
-    public static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double { stretches(count, x, x) }
+    public static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
+        let sum = stretches(count, x, x)
+        if sum.isFinite { return sum }
+        // Stretches are added in float32, where squares of numbers from 1e19 on overflow.
+        return UnsafeBufferPointer(start: x, count: count).reduce(0.0) { $0 + Double($1) * Double($1) }
+    }
 
     private static func stretches(_ count: Int, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Double {
         let grain = 16384

@@ -97,17 +97,21 @@ open class Module {
         return try body()
     }
 
-    /// Parameters of the whole tree with their paths.
-    public func parameters(prefix: String = "") -> [Named] {
-        collect(prefix) { $0.ownParameters }
-    }
+    /// Parameters of the whole tree with their paths; one that stands in several places once, by its first path.
+    public func parameters(prefix: String = "") -> [Named] { distinct(prefix) { $0.ownParameters } }
 
-    public func buffers(prefix: String = "") -> [Named] {
-        collect(prefix) { $0.ownBuffers }
-    }
+    /// Stored tensors that no optimiser changes, each once as parameters are.
+    public func buffers(prefix: String = "") -> [Named] { distinct(prefix) { $0.ownBuffers } }
 
-    /// Parameters and buffers: all that a file of this network holds.
+    /// Parameters and buffers: all that a file of this network holds; what is shared by every path that it has, as in PyTorch's files.
     public func state() -> [Named] { collect("") { $0.ownParameters + $0.ownBuffers } }
+
+    private func distinct(_ prefix: String, _ own: (Module) -> [Named]) -> [Named] {
+        var modules = Set<ObjectIdentifier>(), tensors = Set<ObjectIdentifier>()
+        // Buffers may be views that are made anew at each look, so modules are told apart as well.
+        return collect(prefix) { module in modules.insert(ObjectIdentifier(module)).inserted ? own(module) : [] }
+            .filter { tensors.insert(ObjectIdentifier($0.tensor)).inserted }
+    }
 
     private func collect(_ prefix: String, _ own: (Module) -> [Named]) -> [Named] {
         var found = own(self).map { (name: prefix + $0.name, tensor: $0.tensor) }

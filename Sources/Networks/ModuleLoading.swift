@@ -10,6 +10,8 @@ public struct LoadReport: Sendable {
     public var unknown: [String] = []
     /// Names that both have, with other shapes.
     public var misfits: [(name: String, stored: [Int], own: [Int])] = []
+    /// Names that both have with the same shape, with numbers of other types.
+    public var mistypes: [(name: String, stored: DType, own: DType)] = []
 
     /// What differs, in words; nil when everything fits.
     fileprivate var difference: String? {
@@ -17,12 +19,15 @@ public struct LoadReport: Sendable {
             return "the file does not fit the network: \(LoadReport.some(missing)) missing, \(LoadReport.some(unknown)) not known; strict = false loads what fits"
         }
         return misfits.first.map { "\($0.name) has shape \($0.stored) in the file, \($0.own) in the network" }
+            ?? mistypes.first.map { "\($0.name) is \($0.stored) in the file, \($0.own) in the network" }
     }
 
     /// Why nothing at all was taken.
     fileprivate var failure: String {
         let shapes = misfits.isEmpty ? "" : ", and \(LoadReport.some(misfits.map(\.name))) with other shapes"
-        return "nothing fits: the file has \(LoadReport.some(unknown))\(shapes), the network \(LoadReport.some(missing + misfits.map(\.name)))" + (prefix.map { "; " + $0 } ?? "")
+        let types = mistypes.isEmpty ? "" : ", and \(LoadReport.some(mistypes.map(\.name))) of other types"
+        let own = missing + misfits.map(\.name) + mistypes.map(\.name)
+        return "nothing fits: the file has \(LoadReport.some(unknown))\(shapes)\(types), the network \(LoadReport.some(own))" + (prefix.map { "; " + $0 } ?? "")
     }
 
     /// Files of networks that were a part of another, or had one around them, differ by what stands in front of all names.
@@ -53,7 +58,13 @@ extension Module {
         report.unknown = values.keys.filter { !known.contains($0) }.sorted()
         for (name, tensor) in own {
             if let value = values[name] {
-                if value.shape == tensor.shape { report.taken.append(name) } else { report.misfits.append((name, value.shape, tensor.shape)) }
+                if value.shape != tensor.shape {
+                    report.misfits.append((name, value.shape, tensor.shape))
+                } else if value.dtype != tensor.dtype {
+                    report.mistypes.append((name, value.dtype, tensor.dtype))
+                } else {
+                    report.taken.append(name)
+                }
             } else {
                 report.missing.append(name)
             }
@@ -62,7 +73,7 @@ extension Module {
     }
 
     /// Copies stored values in.
-    /// - Parameter strict: all names and shapes must agree; otherwise what fits is taken.
+    /// - Parameter strict: all names, shapes and types must agree; otherwise what fits is taken.
     /// - Throws: `TensorError` when they do not, or when nothing fits; nothing has changed then.
     @discardableResult
     public func load(_ values: [String: Tensor], strict: Bool = true) throws -> LoadReport {
@@ -70,8 +81,15 @@ extension Module {
         if strict, let difference = report.difference { throw TensorError("load", difference) }
         let nothing = report.taken.isEmpty && !(values.isEmpty && report.missing.isEmpty)
         if nothing { throw TensorError("load", report.failure) }
+        let taken = Set(report.taken), own = state()
         try GradientMode.disabled {
-            for (name, tensor) in state() { if let value = values[name], value.shape == tensor.shape { try tensor.assign(value) } }
+            // Values may be this network's own tensors under other names: all are read before the first is written.
+            let written = Set(own.compactMap(\.tensor.storageIdentity))
+            let overlapping = values.filter { $0.value.storageIdentity.map(written.contains) ?? false }
+            let copies = try overlapping.mapValues { try $0.clone() }
+            for (name, tensor) in own where taken.contains(name) {
+                if let value = copies[name] ?? values[name] { try tensor.assign(value) }
+            }
         }
         return report
     }

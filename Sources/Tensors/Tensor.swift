@@ -55,7 +55,7 @@ public final class Tensor: @unchecked Sendable {
     public var isSymbolic: Bool { recording != nil }
     public var isLeaf: Bool { node == nil }
     /// Tells memory from memory; nil for a promise and for a freed tensor.
-    var storageIdentity: ObjectIdentifier? { memory.map(ObjectIdentifier.init) }
+    package var storageIdentity: ObjectIdentifier? { memory.map(ObjectIdentifier.init) }
 
     /// The numbers' memory.
     /// - Throws: for a freed tensor, and for a promise, whose value is not known while a plan is recorded.

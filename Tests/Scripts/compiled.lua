@@ -100,3 +100,8 @@ trellis.threads(2)
 assert(one:equal(f(x, 2)))
 trellis.threads(before)
 fails('1 to 256 threads expected, got 0', function() trellis.threads(0) end)
+
+-- Whatever can be called can be called without history.
+same(trellis.no_grad(trellis.compile(function(x) return x * 2 end), tensor.ones(1)), {2.0})
+same(trellis.no_grad(nn.relu(), tensor.from{-1, 2}), {0.0, 2.0})
+fails('attempt to call a number value', function() tensor.no_grad(3) end)

@@ -63,3 +63,13 @@ files.write("a/run.lock", "process 12\nhost elsewhere-7\nsince 2020-01-02 03:04:
 fails("a: process 12 on elsewhere-7 writes into it since 2020-01-02 03:04:05 UTC; whether it still runs cannot be seen from here; if it does not, remove a/run.lock",
   function() files.lock("a") end)
 fails("nowhere: cannot lock the directory", function() files.lock("nowhere") end)
+
+-- A NUL would end the name.
+for _, f in ipairs{
+  function(path) files.write(path, "x") end, files.make_directory, files.lock, tensor.load, nas.load, nas.network, checkpoint.load,
+  function(path) tensor.save(path, {a = tensor.ones(1)}) end, function(path) nn.linear(1, 1):save(path) end, function(path) nn.linear(1, 1):load(path) end,
+  function(path) optim.adam(nn.linear(1, 1):parameters()):save(path) end, function(path) data.folder{images = path, classes = 2} end,
+} do fails("string without NUL expected, got 'nul", function() f("nul\0.safetensors") end) end
+assert(not io.open("nul"))
+files.write("nul.txt", "any\0bytes")
+same(contents("nul.txt"), "any\0bytes")

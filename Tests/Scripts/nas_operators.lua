@@ -71,3 +71,19 @@ local found = supernet:decode()
 assert(found:fits(space))
 found:save("found.json")
 assert(nas.load("found.json"):same(found))
+
+-- Operators that cannot be searched with are found when they are added.
+fails("operator 'broken': lambda: of normally distributed numbers made", function()
+  nas.operator("broken", function(c) return nn.lambda(function(x) return x / 0 end) end)
+end)
+do
+  local w = tensor.ones(1, {requires_grad = true})
+  fails("is no parameter of the network", function() nas.operator("captures", function(c) return nn.lambda(function(x) return x * w end) end) end)
+  nas.operator("captures", function(c) return nn.module{w = tensor.ones(1, {requires_grad = true}), forward = function(self, x) return x * self.w end} end)
+  -- One that captures later on is an error of the step.
+  local late = 2
+  nas.operator("late", function(c) return nn.lambda(function(x) return x * late end) end)
+  local net = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {"late", "captures"}}}:supernet{classes = 3, seed = 1}
+  late = w
+  fails("is no parameter of the network", function() net:step(optim.sgd(net:weights(), {lr = 0.1}), images, labels) end)
+end

@@ -93,3 +93,24 @@ same(supernet:count().architecture, 20 + 27)
 same(supernet.module:count().parameters, supernet:count().parameters + 47)
 fails("classes should be 2 or more", function() space:supernet{classes = 1} end)
 fails("classes", function() space:supernet{} end)
+
+-- A step that fails leaves parameters and running statistics as they were.
+do
+  local net = space:supernet{classes = 3, seed = 1}
+  local sgd = optim.sgd(net:weights(), {lr = 0.01})
+  local good, targets = tensor.randn(2, 3, 24, 16, {seed = 1}), tensor.randint(0, 2, {2, 24, 16}, {seed = 2})
+  net:step(sgd, good, targets)
+  local before, scores = net:state(), net:scores(good)
+  local bad = good:clone()
+  bad[{1, 1, 1, 1}] = 0 / 0
+  for _, f in ipairs{function() net:step(sgd, bad, targets) end, function() net:gradients(sgd, bad, targets) end} do
+    fails("the loss is nan", f)
+    for name, tensor in pairs(net:state()) do assert(tensor:equal(before[name]), name) end
+    same(net:scores(good), scores)
+  end
+  net:step(sgd, good, targets)
+  tensor.no_grad(function() net:alpha{raw = true}:fill_(0 / 0) end)
+  fails("softmax(alpha) holds", function() plot.alpha(net) end)
+  tensor.no_grad(function() net:beta{raw = true}:fill_(0 / 0) end)
+  fails("softmax(beta) holds", function() plot.trellis(net) end)
+end

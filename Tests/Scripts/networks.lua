@@ -162,3 +162,23 @@ same(F.max_pool2d(tensor.from{{{{1, 2}, {3, 4}}}}, {kernel = 2}):item(), 4.0)
 same(F.relu(tensor.from{-1, 1}), {0.0, 1.0})
 same(F.interpolate(tensor.ones(1, 1, 2, 2), {scale = 2}).shape, {1, 1, 4, 4})
 fails("bad argument #2 to 'functional.conv2d' (tensor expected, got nil)", function() F.conv2d(x, nil) end)
+
+-- Values may be the network's own tensors under other names: all are read before the first is written.
+do
+  local pair = nn.module{a = tensor.ones(2), b = tensor.zeros(2), forward = function(self, x) return x end}
+  pair:load_state{a = pair.b, b = pair.a}
+  same(pair.a, {0.0, 0.0})
+  same(pair.b, {1.0, 1.0})
+end
+
+-- Numbers of another type are another tensor.
+do
+  local layer = nn.linear(2, 1)
+  local ints = {weight = tensor.ones(1, 2, {dtype = 'int32'}), bias = tensor.full({1}, 7)}
+  fails('weight is int32 in the file, float32 in the network', function() layer:load_state(ints) end)
+  local report = layer:load_state(ints, {strict = false})
+  same(report.taken, {'bias'})
+  same(report.types.weight, {'int32', 'float32'})
+  same(layer.bias[1], 7.0)
+  fails('nothing fits', function() layer:load_state({weight = ints.weight}, {strict = false}) end)
+end

@@ -98,3 +98,41 @@ same(c, 'c')
 -- The same module is the same value: a key of tables.
 local marks = {[block] = 'here'}
 same(marks[net[2]], 'here')
+
+-- Tensors in lists and tables are parameters and buffers as well.
+do
+  local a, b, c = tensor.ones(3, {requires_grad = true}), tensor.full({3}, 2, {requires_grad = true}), tensor.zeros(3)
+  local listed = nn.module{ws = {a, b}, deep = {inner = {first = c}}, sizes = {1, 2}, forward = function(self, x) return x * self.ws[1] + self.ws[2] + self.deep.inner.first end}
+  same(listed:parameters():names(), {'ws.1', 'ws.2'})
+  same(listed:buffers():names(), {'deep.inner.first'})
+  same(listed(tensor.ones(3)), {3.0, 3.0, 3.0})
+  same(listed.sizes[2], 2)
+  local copy = nn.module{ws = {tensor.zeros(3, {requires_grad = true}), tensor.zeros(3, {requires_grad = true})}, deep = {inner = {first = c:clone()}}, forward = print}
+  copy:load_state(listed:state())
+  same(copy.ws[2], {2.0, 2.0, 2.0})
+  same(nn.module{ws = {a = a}, forward = print}:parameters():names(), {'ws.a'})
+  fails('names without dots expected', function() nn.module{ws = {['a.b'] = a}, forward = print} end)
+  fails('has no path', function() nn.module{ws = {[true] = a}, forward = print} end)
+end
+
+-- A tensor that stands in several places is one parameter; files have it by every path.
+do
+  local l = nn.linear(3, 3)
+  local tied = nn.sequential{l, nn.relu(), l, nn.batch_norm(3)}
+  same(tied:parameters():names(), {'1.weight', '1.bias', '4.weight', '4.bias'})
+  same(tied:count().parameters, 3 * 3 + 3 + 6)
+  local bn = nn.batch_norm(3)
+  same(nn.sequential{bn, bn}:buffers():names(), {'1.running_mean', '1.running_var'})
+  assert(tied:state()['3.weight']:equal(l.weight))
+  local other = nn.linear(3, 3)
+  local twin = nn.sequential{other, nn.relu(), other, nn.batch_norm(3)}
+  tied:save('tied.safetensors')
+  twin:load('tied.safetensors')
+  assert(other.weight:equal(l.weight))
+  local sgd = optim.sgd(tied:parameters(), {lr = 0.1})
+  local x = tensor.randn(4, 3, {seed = 3})
+  tied(x):square():sum():backward()
+  local before = l.weight:clone():detach()
+  sgd:step()
+  assert(not before:equal(l.weight))
+end

@@ -196,3 +196,50 @@ near(warm(5), cosine(10) / 2)
 near(warm(20), cosine(20))
 same(tostring(warm), 'warm-up of 10 steps, then cosine from 0.025 to 0.001 in 80 steps')
 fails("option 'steps': 1 step or more expected, got 0", function() optim.cosine{from = 1, steps = 0} end)
+
+-- States that no optimiser leaves are refused, and nothing changes.
+do
+  local layer = nn.linear(2, 1)
+  local adam = optim.adam(layer:parameters())
+  local function turn()
+    adam:zero_grad()
+    layer(tensor.ones(3, 2)):sum():backward()
+    adam:step()
+  end
+  turn()
+  for text, spoil in pairs{
+    ['has seen no step'] = function(s) s.counts = {} end,
+    ['weight has seen 9 steps of 1'] = function(s) s.counts.weight = 9 end,
+    ['weight.first is int32, float32 expected'] = function(s) s.tensors['weight.first'] = tensor.ones(1, 2, {dtype = 'int32'}) end,
+    ['weight.first holds 1 NaN'] = function(s) s.tensors['weight.first'][{1, 1}] = 0 / 0 end,
+    ['weight.second holds -1.0, 0 or more expected'] = function(s) s.tensors['weight.second'][{1, 2}] = -1 end,
+  } do
+    local state = adam:state()
+    spoil(state)
+    fails(text, function() adam:load_state(state) end)
+  end
+  adam:load_state(adam:state())
+
+  -- A bit of the file that is another one is an error.
+  adam:save('adam.safetensors')
+  local file = io.open('adam.safetensors', 'rb')
+  local bytes = file:read('a')
+  file:close()
+  for position = 9, #bytes do
+    files.write('flipped.safetensors', bytes:sub(1, position - 1) .. string.char(bytes:byte(position) ~ 1) .. bytes:sub(position + 1))
+    assert(not pcall(function() adam:load('flipped.safetensors') end), position)
+  end
+  adam:load('adam.safetensors')
+end
+
+-- A gradient whose squares overflow float32 is clipped as any other.
+do
+  local w = tensor.zeros(3, {requires_grad = true})
+  local sgd = optim.sgd({w}, {lr = 1, clip = 1})
+  local loss = (w * tensor.from{3e30, 0, -4e30}):sum()
+  loss:backward()
+  sgd:step()
+  near(sgd.gradient_norm / 5e30, 1, 1e-6)
+  near(w[1], -0.6, 1e-5)
+  near(w[3], 0.8, 1e-5)
+end

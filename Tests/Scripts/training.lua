@@ -121,3 +121,39 @@ same(texts(three), untouched)
 
 -- A rate that is far too high is told before it spoils the weights silently.
 fails("lower the learning rate", function() small(4):fit(set, {steps = 60, batch = 4, lr = 1e30, schedule = "constant"}) end)
+
+-- A tensor that a function captures would never be trained.
+do
+  local w = tensor.ones(3, 1, 1, {requires_grad = true})
+  local set = data.shapes{images = 4, size = {16, 16}, classes = 3, seed = 1}
+  for place, part in pairs{
+    ['2: '] = nn.lambda(function(x) return x * w end), ['captured: '] = nn.module({c = nn.conv2d(3, 3, {kernel = 1}), forward = function(self, x) return self.c(x) * w end}, {name = 'captured'}),
+  } do
+    local net = nn.sequential{nn.conv2d(3, 3, {kernel = 1}), part}
+    fails('is no parameter of the network: it would never be trained', function() net:fit(set, {steps = 2, batch = 2}) end)
+    -- An optimiser of the script's own may train it.
+    local sgd = optim.sgd({w}, {lr = 0.1})
+    trellis.compile(function(x)
+      local loss = net(x):sum()
+      sgd:zero_grad(); loss:backward(); sgd:step()
+      return loss
+    end)(tensor.ones(1, 3, 4, 4))
+  end
+  local kept = nn.sequential{nn.conv2d(3, 3, {kernel = 1}), nn.module{w = {w}, forward = function(self, x) return x * self.w[1] end}}
+  local before = w:clone():detach()
+  kept:fit(set, {steps = 2, batch = 2})
+  assert(not w:equal(before))
+  local l = nn.conv2d(3, 3, {kernel = 1})
+  same(#nn.sequential{l, nn.relu(), l}:fit(set, {steps = 2, batch = 2}).rows, 1)
+end
+
+-- A step of fit that fails leaves running statistics as they were.
+do
+  local set = data.shapes{images = 4, size = {16, 16}, classes = 3, seed = 1}
+  for _, parts in ipairs{1, 2} do
+    local net = nn.sequential{nn.conv2d(3, 3, {kernel = 1}), nn.batch_norm(3), nn.lambda(function(x) return x * 3e38 * 3e38 end)}
+    local before = net:state()
+    fails('the loss is', function() net:fit(set, {steps = 2, batch = 2, accumulate = parts}) end)
+    for name, tensor in pairs(net:state()) do assert(tensor:equal(before[name]), name) end
+  end
+end

@@ -50,6 +50,7 @@ enum ScriptOperators {
                 returning: Module.self, expected: .object("module"), from: "the operator '\(name)'")
         }
         try check(name, channels: channels, build)
+        try tryOut(name, channels: channels, build)
         try catalogue.add(name, cost: CustomCost(Costs(build).cost))
         OperatorRegistry.shared.add(name, build)
         defined.insert(name)
@@ -60,6 +61,19 @@ enum ScriptOperators {
         for name in space.cell.operators where defined.contains(name) {
             for level in 0..<space.levels {
                 try check(name, channels: space.blockChannels(level: level)) { try OperatorRegistry.shared.make(name, $0) }
+            }
+        }
+    }
+
+    /// Computes with numbers, once: NaN and tensors that nobody would train show here and not in a search.
+    private static func tryOut(_ name: String, channels: Int, _ build: OperatorRegistry.Factory) throws {
+        try RandomStreams.keeping {
+            let module = try build(OperatorContext(channels: channels))
+            let x = try Tensor.random(.normal(mean: 0, deviation: 1), [2, channels, 4, 4])
+            try located("operator '\(name)'") {
+                let result = try Module.inMode(training: true) { try module(x) }
+                if let numbers = try result.nonFinite() { throw TensorError(module.kind, "of normally distributed numbers made \(numbers)") }
+                try module.requireOwnLeaves(of: result)
             }
         }
     }

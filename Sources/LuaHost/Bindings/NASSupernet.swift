@@ -88,7 +88,7 @@ enum SupernetMethods {
             The computation is written down at the first step with an optimiser and a size of batch and runs as a plan from then on, without Lua. Batch norms use the batch's \
             statistics and move the running ones. The loss is the pixel cross entropy, mean over pixels whose label is not `ignore`. First order: a step of the architecture \
             computes no derivatives of weights, and the other way round. A loss or a gradient that is NaN or infinite is an error that says in which operation of which module it \
-            began, or that the weights hold it; the parameters are as they were.
+            began, or that the weights hold it; parameters and running statistics are as they were.
             """,
             example: """
                 local sgd = optim.sgd(supernet:weights(), {lr = 0.025, momentum = 0.9})
@@ -110,7 +110,7 @@ enum SupernetMethods {
         },
         method(
             "gradients", [Argument("optimiser", .object("optimiser")), images, labels], returns: [Returns(.tensor, "the loss")],
-            "What `step` computes without the update: leaves the gradients at the optimiser's parameters.",
+            "What `step` computes without the update: leaves the gradients at the optimiser's parameters; the same errors.",
             example: """
                 local adam = optim.adam(supernet:architecture())
                 supernet:gradients(adam, tensor.randn(1, 3, 16, 16), tensor.zeros(1, 16, 16, {dtype = 'int32'}))

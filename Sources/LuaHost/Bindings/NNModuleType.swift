@@ -98,7 +98,7 @@ enum ModuleMethods {
 
     private static let parameters = method(
         "parameters", returns: [Returns(.object("parameters"))], "The trainable tensors of the whole tree, in order and by path.",
-        "What optimisers take.", example: "local net = nn.sequential{nn.linear(2, 3), nn.relu()}\nprint(#net:parameters(), net:parameters()['1.weight']:size(1))  --> 2\t3"
+        "What optimisers take. A tensor that stands in several places (a layer used twice) is given once, by its first path; `state` and files have it by every path.", example: "local net = nn.sequential{nn.linear(2, 3), nn.relu()}\nprint(#net:parameters(), net:parameters()['1.weight']:size(1))  --> 2\t3"
     ) { call in call.push(ParameterList(try call.this(as: Module.self).parameters())) }
 
     private static let buffers = method(

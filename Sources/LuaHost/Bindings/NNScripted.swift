@@ -123,7 +123,8 @@ enum ScriptedBindings {
         module: "nn", name: "lambda", parameters: [Argument("f", .function, "of a tensor, returns a tensor")],
         options: [Option("name", .string, default: "lambda", "what it prints as")], returns: [Returns(.object("module"))],
         summary: "A layer without parameters that is a Lua function.",
-        detail: "A compiled step runs it once, when it is recorded. A module with parameters, running statistics or a training mode that the function calls has to be a part of "
+        detail: "A compiled step runs it once, when it is recorded. `fit` and `supernet:step` refuse a function that computes with a tensor of its own that requires a gradient: "
+            + "it would not be trained. A module with parameters, running statistics or a training mode that the function calls has to be a part of "
             + "the module, or of the network around it: use nn.module for that.",
         example: "local net = nn.sequential{nn.lambda(function(x) return x * 2 end)}\nprint(net(tensor.ones(3)):sum():item())  --> 6.0"
     ) { call in
@@ -136,8 +137,8 @@ enum ScriptedBindings {
         options: [Option("name", .string, default: "module", "what it prints as")], returns: [Returns(.object("module"))],
         summary: "A module written in Lua.",
         detail: """
-            `self.conv` is the module under that name, whose parameters are named "conv.weight" and so on; a list of modules becomes "blocks.1", "blocks.2". Tensors that \
-            require a gradient are parameters, others buffers; both are saved. Other values are kept and read as `self.value`. Parts are ordered by name, those in the \
+            `self.conv` is the module under that name, whose parameters are named "conv.weight" and so on; a list of modules becomes "blocks.1", "blocks.2", \
+            tensors in a list or table "scales.1" or "scales.first". Tensors that require a gradient are parameters, others buffers; both are saved. Other values are kept and read as `self.value`. Parts are ordered by name, those in the \
             list part of the table come first. `forward` gets what the module is called with, and may return several values if no sequence contains it. A compiled step runs it once.
             """,
         example: """
@@ -196,15 +197,38 @@ enum ScriptedBindings {
                 tensors.append((name, tensor))
             } else if let table = value.table, let group = Parts.group(table) {
                 children.append((name, group))
+            } else if let table = value.table {
+                try addTensors(in: table, of: name, call)
+                values.append(name)
             } else {
                 values.append(name)
             }
         }
 
+        /// Tensors in a table that stays the script's own, at any depth: "scales.1", "scales.first".
+        private mutating func addTensors(in table: LuaTable, of name: String, _ call: Call) throws {
+            for (key, value) in Parts.entries(table) {
+                let path = name + "." + key
+                if let tensor: Tensor = value.object() {
+                    guard !key.contains("."), !key.isEmpty else { throw call.bad(1, "names without dots expected, got '\(key)' in '\(name)'") }
+                    tensors.append((path, tensor))
+                } else if let inner = value.table {
+                    try addTensors(in: inner, of: path, call)
+                }
+            }
+            for (_, value) in table.others where value.object(as: Tensor.self) != nil {
+                throw call.bad(1, "a tensor in '\(name)' has a key that is neither a name nor a position in a list, so it has no path")
+            }
+        }
+
+        private static func entries(_ table: LuaTable) -> [(String, LuaValue)] {
+            table.list.enumerated().map { (String($0 + 1), $1) }
+                + table.fields.sorted { NamedTensors.natural($0.key, $1.key) }.map { ($0.key, $0.value) }
+        }
+
         /// A table of modules only.
         private static func group(_ table: LuaTable) -> ModuleGroup? {
-            let entries = table.list.enumerated().map { (String($0 + 1), $1) }
-                + table.fields.sorted { NamedTensors.natural($0.key, $1.key) }.map { ($0.key, $0.value) }
+            let entries = entries(table)
             var modules: [(name: String, module: Module)] = []
             for (name, value) in entries {
                 guard let module: Module = value.object() else { return nil }

@@ -46,6 +46,7 @@ enum OptimiserStateBindings {
 
     private static let save = Binding(
         module: "optimiser", name: "save", parameters: [Argument("path", .string, "ends in .safetensors")], summary: "Writes its state to a file.",
+        detail: "With checksums, so that a file that has changed since is an error and not another state.",
         example: "optim.adam(nn.linear(2, 3):parameters()):save('adam.safetensors')"
     ) { call in
         let optimiser: Optimiser = try call.this()
@@ -54,7 +55,7 @@ enum OptimiserStateBindings {
         metadata["steps"] = String(state.steps)
         metadata["rule"] = optimiser.rule.rawValue
         metadata["parameters"] = JSONValue.array(optimiser.parameters.map { .string($0.name) }).text()
-        try Tensor.save(state.tensors, metadata: metadata, to: call.get(1))
+        try Tensor.save(state.tensors, metadata: metadata, checksums: true, to: call.get(1))
         return 0
     }
 
@@ -63,7 +64,7 @@ enum OptimiserStateBindings {
         detail: demands, example: "local adam = optim.adam(nn.linear(2, 3):parameters())\nadam:save('adam.safetensors')\nprint(adam:load('adam.safetensors').steps)  --> 0"
     ) { call in
         let path: String = try call.get(1)
-        let (tensors, metadata) = try Tensor.load(path)
+        let (tensors, metadata) = try Tensor.load(path, expectsChecksums: true)
         guard let steps = metadata["steps"].flatMap({ Int($0) }) else { throw HostError("\(path): not the state of an optimiser") }
         var state = OptimiserState(rule: try rule(metadata["rule"], failure: { HostError("\(path): \($0)") }), parameters: nil, tensors: tensors, steps: steps)
         for (name, text) in metadata where name.hasPrefix("count.") {

@@ -26,6 +26,13 @@ enum PlotSearch {
         return try PlotValues.push(call, TrellisFigure(drawing, title: call.option(ifPresent: "title")))
     }
 
+    /// - Throws: `HostError` for probabilities that are none: a picture would show them as gaps, or not at all.
+    private static func finite(_ probabilities: @autoclosure () throws -> Tensor, _ name: String) throws -> Tensor {
+        let values = try GradientMode.disabled(probabilities)
+        if let numbers = try values.nonFinite() { throw HostError("softmax(\(name)) holds \(numbers), so there is nothing to draw") }
+        return values
+    }
+
     private static func drawing(_ call: Call) throws -> TrellisDrawing {
         var path: [Int]?
         var wantsPath = true
@@ -36,7 +43,7 @@ enum PlotSearch {
         switch try call.plain(1).object(as: AnyObject.self) {
         case let object as SupernetObject:
             let net = object.net
-            let beta = try GradientMode.disabled { try net.arrowProbabilities().floats() }
+            let beta = try finite(net.arrowProbabilities(), "beta").floats()
             if path == nil, wantsPath { path = try net.decode().path }
             return try drawing(net.space, path) { Double(beta[net.space.betaIndex(of: $0)]) }
         case let object as SpaceObject:
@@ -90,7 +97,7 @@ enum PlotSearch {
         example: tiny + "plot.alpha(space:supernet{classes = 3, seed = 1}, {title = 'start'}):save('alpha.svg')"
     ) { call in
         let net = try call.get(1, as: SupernetObject.self).net
-        let rows = try PlotValues.rows(.object(GradientMode.disabled { try net.operatorProbabilities() })) ?? []
+        let rows = try PlotValues.rows(.object(finite(net.operatorProbabilities(), "alpha"))) ?? []
         let map = try HeatMap.alpha(
             rows, edges: CellDrawing.edgeNames(blocks: net.space.cell.blocks), operators: net.space.cell.operators, title: call.option(ifPresent: "title"))
         return try PlotValues.push(call, map)

@@ -64,12 +64,12 @@ enum TensorHistory {
     /// Also a function of module trellis.
     static func noGrad(_ module: String) -> Binding {
         Binding(
-            module: module, name: "no_grad", parameters: [Argument("f", .function), Argument("arguments", .any, variadic: true)],
+            module: module, name: "no_grad", parameters: [Argument("f", .any, "a function, or what can be called as one: a compiled function, a module"), Argument("arguments", .any, variadic: true)],
             returns: [Returns(.any, "what f returns")], summary: "Calls a function without keeping history.",
             detail: "Nothing computed inside can be differentiated, and tensors that require a gradient may be written in place.",
             example: "local w = tensor.ones(2, {requires_grad = true})\n\(module).no_grad(function() w:mul_(3) end)\nprint(w:sum():item())  --> 6.0"
         ) { call in
-            try GradientMode.disabled { try call.forward() }
+            try GradientMode.disabled { try call.pass(to: LuaFunction(call.thread, call.index(1)), skipping: 1) }
         }
     }
 
@@ -228,10 +228,7 @@ enum TensorHistory {
 }
 
 extension Call {
-    /// Calls argument 1 with the arguments after it and leaves all its results: values pass through untouched.
-    func forward() throws -> Int { try pass(to: get(1), skipping: 1) }
-
-    /// Calls a function with the arguments after the first few and leaves all its results.
+    /// Calls a function with the arguments after the first few and leaves all its results: values pass through untouched.
     func pass(to function: LuaFunction, _ leading: (any LuaPushable)? = nil, skipping: Int = 0) throws -> Int {
         let top = lua_gettop(thread)
         guard clua_room(thread, top + Stack.slack) else { return 0 }

@@ -117,7 +117,7 @@ public struct Pretty {
                 numbers.append((Stack.integer(L, -2).map { .integer($0) } ?? .number(lua_tonumberx(L, -2, nil)), lua_tonumberx(L, -2, nil)))
             case LUA_TSTRING:
                 // Bytes that are no text are looked up as they are.
-                if let name = String.read(L, -2) { names.append(name) } else { others.append(.other(Stack.display(L, -2), LuaReference(L, -2))) }
+                if let name = Stack.text(L, -2) { names.append(name) } else { others.append(.other(Stack.display(L, -2), LuaReference(L, -2))) }
             default: others.append(.other(Stack.display(L, -2), LuaReference(L, -2)))
             }
         }

@@ -188,6 +188,9 @@ public struct Call {
         if let box = clua_to_any_box(thread, index), box.pointee.object == nil {
             return "\(Stack.typeName(thread, index)) used after free"
         }
+        if lua_type(thread, index) == LUA_TSTRING, let bytes = Stack.bytes(thread, index), bytes.contains(0) {
+            return "\(expected) without NUL expected, got '\(FileName.escaped(bytes))'; names of files and C's texts end at a NUL"
+        }
         if lua_type(thread, index) == LUA_TSTRING, let bytes = Stack.bytes(thread, index), String(validating: bytes, as: UTF8.self) == nil {
             return "\(expected) expected, got '\(FileName.escaped(bytes))', which is not UTF-8; if it names a file, rename that"
         }

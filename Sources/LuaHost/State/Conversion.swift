@@ -47,9 +47,10 @@ extension Bool: LuaReadable, LuaPushable {
 }
 
 extension String: LuaReadable, LuaPushable {
-    /// nil also for bytes that are not UTF-8: the text would be another one, and as a path name another file.
+    /// nil also for bytes that are not UTF-8 and for a NUL among them: the text would be another one, and as a path name another file.
     public static func read(_ L: LuaThread, _ index: Int32) -> String? {
-        Stack.bytes(L, index).flatMap { String(validating: $0, as: UTF8.self) }
+        guard let bytes = Stack.bytes(L, index), !bytes.contains(0) else { return nil }
+        return String(validating: bytes, as: UTF8.self)
     }
     public func push(_ L: LuaThread) { Stack.push(L, self) }
 }

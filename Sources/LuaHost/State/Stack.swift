@@ -33,6 +33,9 @@ enum Stack {
         return String(decoding: bytes, as: UTF8.self)
     }
 
+    /// A value of Lua as it is: nil for bytes that are not UTF-8; a NUL is a character.
+    static func text(_ L: LuaThread, _ index: Int32) -> String? { bytes(L, index).flatMap { String(validating: $0, as: UTF8.self) } }
+
     static func push(_ L: LuaThread, _ text: String) {
         var text = text
         text.withUTF8 { utf8 in

@@ -20,7 +20,7 @@ extension LuaValue: LuaReadable, LuaPushable {
         case LUA_TNUMBER:
             return clua_is_integer(L, index) ? .integer(Int(lua_tointegerx(L, index, nil))) : .number(lua_tonumberx(L, index, nil))
         case LUA_TSTRING:
-            guard let text = String.read(L, index) else { throw ValueError(notUTF8: L, index) }
+            guard let text = Stack.text(L, index) else { throw ValueError(notUTF8: L, index) }
             return .string(text)
         case LUA_TFUNCTION: return .function(LuaFunction(L, index))
         case LUA_TUSERDATA:
@@ -139,7 +139,7 @@ private struct TableReader {
         }
         try Stack.forEach(L, index) {
             if lua_type(L, -2) == LUA_TSTRING {
-                guard let name = String.read(L, -2) else { throw ValueError(notUTF8: L, -2) }
+                guard let name = Stack.text(L, -2) else { throw ValueError(notUTF8: L, -2) }
                 table.fields[name] = try element(-1, &values) { ".\(name)" }
             } else if let position = Stack.integer(L, -2), position >= 1, position <= count {
                 return  // in the list already

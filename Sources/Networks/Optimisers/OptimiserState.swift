@@ -28,6 +28,7 @@ public struct OptimiserState {
         func fail(_ problem: String) -> TensorError { TensorError("optim.\(optimiser.rule)", "the state does not fit: \(problem)") }
         if let rule, rule != optimiser.rule { throw fail("it is of the rule \(rule), not \(optimiser.rule)") }
         guard steps >= 0, counts.values.allSatisfy({ $0 >= 0 }) else { throw fail("its counts of steps are not 0 or more") }
+        if let more = counts.filter({ $0.value > steps }).keys.min() { throw fail("\(more) has seen \(counts[more, default: 0]) steps of \(steps)") }
         let own = optimiser.parameters.map(\.name)
         let known = Set(own)
         let used = Set(counts.keys).union(tensors.map { OptimiserState.parameter($0.name) })
@@ -41,12 +42,24 @@ public struct OptimiserState {
             let stored = [".first", ".second"].map { (name: name + $0, moment: moments[name + $0]) }
             for (name, moment) in stored {
                 if let moment, moment.shape != tensor.shape { throw fail("\(name) has shape \(moment.shape) in the state, \(tensor.shape) here") }
+                if let moment, let problem = try OptimiserState.problem(moment, isSecond: name.hasSuffix(".second")) { throw fail("\(name) \(problem)") }
+            }
+            if counts[name, default: 0] == 0, let early = stored.first(where: { $0.moment != nil }) {
+                throw fail("\(early.name) is there, but its counts say that \(name) has seen no step")
             }
             // Without a rule the moments tell: Adam has two of each parameter that it has changed, SGD one at most.
             let isAdam = optimiser.rule != .sgd
             if isAdam, counts[name, default: 0] > 0, let lost = stored.first(where: { $0.moment == nil }) { throw fail("\(lost.name) is missing; is it of another rule?") }
             if !isAdam, let extra = stored.last, extra.moment != nil { throw fail("\(extra.name) is a moment that sgd does not have; is it of another rule?") }
         }
+    }
+
+    /// What no optimiser leaves in a moment; nil when all is well. Infinities may come from large gradients.
+    private static func problem(_ moment: Tensor, isSecond: Bool) throws -> String? {
+        guard moment.dtype == .float32 else { return "is \(moment.dtype), float32 expected" }
+        if let numbers = try moment.nonFinite(), numbers.nan > 0 { return "holds \(numbers)" }
+        if isSecond, let least = try moment.floats().min(), least < 0 { return "holds \(least), 0 or more expected of a mean of squares" }
+        return nil
     }
 
     /// The parameter that a moment belongs to.

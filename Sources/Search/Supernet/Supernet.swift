@@ -146,13 +146,12 @@ extension Supernet {
     ///
     /// The gradients can be read until the next computation that runs as a plan; `gradients` gives lasting ones.
     /// - Returns: the loss before the step.
-    /// - Throws: `TensorError` when the loss or its gradient is NaN or infinite, with the place where it began; the parameters are as they were.
+    /// - Throws: `TensorError` when the loss or its gradient is NaN or infinite, with the place where it began; parameters and running statistics are
+    ///   as they were.
     @discardableResult
     public func step(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
         let drawn = RandomState.global.draws
-        let loss = try plan(optimiser)([images, labels])[0]
-        let value = try loss.item()
-        guard value.isFinite else { throw try failure("the loss is \(value.isNaN ? "nan" : "\(value)")", optimiser, images, labels, drawn) }
+        let loss = try finiteLoss(optimiser, images, labels)
         do { try optimiser.step(requiresFinite: true) } catch is NonFiniteGradient {
             throw try failure("the gradient is not finite", optimiser, images, labels, drawn)
         }
@@ -165,15 +164,33 @@ extension Supernet {
         let now = RandomState.global.draws
         RandomState.global.draws = drawn
         defer { RandomState.global.draws = now }
-        let place = try whereNotFinite(given: [("the images", images)]) { _ = try gradients(optimiser, images, labels) }
+        let compiled = try plan(optimiser)
+        try compiled.takeBack()
+        let place = try whereNotFinite(given: [("the images", images)]) { _ = try compiled([images, labels], keepingWritten: true) }
+        try compiled.takeBack()
         optimiser.zeroGrad()
         return TensorError(
             "step", "\(what) at step \(optimiser.steps + 1) of \(optimiser.rule.rawValue): \(place); lower the learning rate, or clip the gradient")
     }
 
     /// Loss and gradients of an optimiser's parameters without the update.
+    /// - Throws: as `step` does.
     public func gradients(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
-        try plan(optimiser)([images, labels])[0]
+        let drawn = RandomState.global.draws
+        let loss = try finiteLoss(optimiser, images, labels)
+        for (_, tensor) in optimiser.parameters where try tensor.grad?.nonFinite() != nil {
+            throw try failure("the gradient is not finite", optimiser, images, labels, drawn)
+        }
+        return loss
+    }
+
+    /// Leaves the gradients at the optimiser's parameters.
+    private func finiteLoss(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
+        let drawn = RandomState.global.draws
+        let loss = try plan(optimiser)([images, labels], keepingWritten: true)[0]
+        let value = try loss.item()
+        guard value.isFinite else { throw try failure("the loss is \(value.isNaN ? "nan" : "\(value)")", optimiser, images, labels, drawn) }
+        return loss
     }
 
     /// The plan of a step, for profiles and counts.
@@ -197,6 +214,7 @@ extension Supernet {
         let compiled = Compiled { [unowned self, unowned optimiser] inputs in
             optimiser.zeroGrad()
             let loss = try Module.inMode(training: true) { try self.loss(inputs[0], inputs[1]) }
+            try self.requireOwnLeaves(of: loss)
             self.remark(on: inputs[0].shape)
             try loss.backward(with: targets)
             return [loss]

@@ -153,6 +153,7 @@ public final class Trainer {
     /// - Parameter drawn: random numbers drawn before the step.
     private func failure(_ what: String, _ images: Tensor, _ labels: Tensor, _ drawn: UInt64) throws -> DataError {
         optimiser.zeroGrad()
+        try step.takeBack()
         let now = RandomState.global.draws
         RandomState.global.draws = drawn
         defer { RandomState.global.draws = now }
@@ -160,6 +161,7 @@ public final class Trainer {
             _ = try step(images, labels)
             optimiser.zeroGrad()
         }
+        try step.takeBack()
         return diverged("\(what) at step \(done + 1): \(place)")
     }
 

@@ -24,6 +24,7 @@ final class TrainingStep {
                 hasRemarked = true
                 for text in recording.remarks(height: inputs[0].shape[2], width: inputs[0].shape[3]) { Notice.say("training: \(text)") }
             }
+            try network.requireOwnLeaves(of: scores)
             let loss = try TrainingStep.loss(scores, inputs[1], weights) * inputs[2]
             try loss.backward(with: targets)
             return [loss]
@@ -39,7 +40,7 @@ final class TrainingStep {
     /// Adds the gradients of a batch to those that the parameters have.
     /// - Returns: the loss: the mean over all pixels of the batch that count, by their class weights.
     func callAsFunction(_ images: Tensor, _ labels: Tensor) throws -> Double {
-        guard parts > 1 else { return try plan([images, labels, Tensor.scalar(1)])[0].item() }
+        guard parts > 1 else { return try plan([images, labels, Tensor.scalar(1)], keepingWritten: true)[0].item() }
         let count = images.shape[0] / parts
         let pieces = try (0..<parts).map { part in
             (try images.narrow(0, part * count, count).contiguous(), try labels.narrow(0, part * count, count).contiguous())
@@ -49,11 +50,14 @@ final class TrainingStep {
         let total = shares.reduce(0, +)
         guard total > 0 else { return 0 }
         var loss = 0.0
-        for (piece, share) in zip(pieces, shares) {
-            loss += try plan([piece.0, piece.1, Tensor.scalar(Float(share / total))])[0].item()
+        for (i, (piece, share)) in zip(pieces, shares).enumerated() {
+            loss += try plan([piece.0, piece.1, Tensor.scalar(Float(share / total))], keepingWritten: i == 0)[0].item()
         }
         return loss
     }
+
+    /// Puts running statistics back to where they stood before the last call.
+    func takeBack() throws { try plan.takeBack() }
 
     /// The tensors that `callAsFunction` computes from, by name, for messages.
     func given(_ images: Tensor, _ labels: Tensor) -> [Module.Named] { [("the images", images)] + (weights.map { [("the class weights", $0)] } ?? []) }

@@ -49,6 +49,19 @@ public enum Gradient {
         }
     }
 
+    /// Leaves that require a gradient and that `value` was computed from, each with the module in which it was first read.
+    public static func leaves(of value: Tensor) throws -> [(leaf: Tensor, module: String)] {
+        var found: [(leaf: Tensor, module: String)] = []
+        var seen = Set<ObjectIdentifier>()
+        for tensor in try history(of: [value], stoppingAt: []) {
+            for version in tensor.node?.inputs ?? [] {
+                let input = version.origin ?? version
+                if input.isLeaf, input.requiresGrad, seen.insert(ObjectIdentifier(input)).inserted { found.append((input, tensor.node?.scope ?? "")) }
+            }
+        }
+        return found
+    }
+
     /// Every tensor that `values` were computed from and that requires a gradient, inputs before what is computed from them.
     /// - Throws: where a history was not kept.
     private static func history(of values: [Tensor], stoppingAt stop: Set<ObjectIdentifier>) throws -> [Tensor] {

@@ -43,10 +43,20 @@ public final class Compiled {
 
     public init(_ body: @escaping ([Tensor]) throws -> [Tensor]) { self.body = body }
 
-    /// - Parameter context: tells plans apart that differ in what the function reads besides tensors.
-    public func callAsFunction(_ arguments: [Tensor], context: Int = 0) throws -> [Tensor] {
-        try plan(for: arguments, context: context).run(arguments)
+    /// The plan of the last call that kept what it wrote over.
+    private var keeper: Plan?
+
+    /// - Parameters:
+    ///   - context: tells plans apart that differ in what the function reads besides tensors.
+    ///   - keepingWritten: so that `takeBack` can undo what the call writes into stored tensors: a few running statistics, not parameters.
+    public func callAsFunction(_ arguments: [Tensor], context: Int = 0, keepingWritten: Bool = false) throws -> [Tensor] {
+        let plan = try plan(for: arguments, context: context)
+        if keepingWritten { keeper = plan }
+        return try plan.run(arguments, keepingWritten: keepingWritten)
     }
+
+    /// Puts stored tensors back to what they held before the last call that kept it.
+    public func takeBack() throws { try keeper?.takeBack() }
 
     /// The plan for arguments of these shapes, made when there is none yet.
     public func plan(for arguments: [Tensor], context: Int = 0) throws -> Plan {

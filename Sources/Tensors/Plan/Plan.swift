@@ -30,6 +30,10 @@ public final class Plan {
     /// How many of the results the caller gets; the others are deliveries.
     private let deliveries: [(Tensor) throws -> Void]
     private let writes: [(target: WriteTarget, copy: Launch, from: Source)]
+    /// How many of the writes are assignments of the function, which come first; the others leave gradients in their buffers.
+    private let assignmentCount: Int
+    /// What stored tensors held before the last run that kept it.
+    private var overwritten: [(target: Tensor, before: Tensor)] = []
     /// Storages that a run writes; an argument may not be one of them.
     private let written: Set<ObjectIdentifier>
     private let gradients: GradientBuffers
@@ -147,6 +151,7 @@ public final class Plan {
             }
         }
         self.deliveries = deliveries.map(\.handler)
+        assignmentCount = assignments.count
         writes = try zip(assignments, zip(assigned, updates)).map { assignment, source in
             let id = graph.find(source.0)
             let launch = try source.1?.launch ?? Plan.copy(graph.values[id].layout, assignment.target)
@@ -220,9 +225,25 @@ public final class Plan {
             .kernel([Operand(source, target.dtype)], Operand(target.layout, target.dtype))
     }
 
+    /// Puts stored tensors back to what they held before the last run that kept it.
+    func takeBack() throws {
+        try GradientMode.disabled { for (target, before) in overwritten { try target.assign(before) } }
+    }
+
+    private func keepWritten() throws {
+        overwritten = try GradientMode.disabled {
+            try writes.prefix(assignmentCount).compactMap { write in
+                guard case .stored(let target) = write.target else { return nil }
+                return (target, try target.clone())
+            }
+        }
+    }
+
     /// Runs the graph on tensors shaped like its inputs and returns its outputs.
-    public func run(_ arguments: [Tensor]) throws -> [Tensor] {
+    /// - Parameter keepingWritten: for `takeBack`.
+    public func run(_ arguments: [Tensor], keepingWritten: Bool = false) throws -> [Tensor] {
         try check(arguments)
+        if keepingWritten { try keepWritten() }
         let given = try arguments + gradientInputs.map { leaf in
             guard let gradient = leaf.grad else { throw TensorError("plan", "was compiled for a leaf with a gradient, which has none") }
             return gradient
