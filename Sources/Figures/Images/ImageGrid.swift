@@ -84,6 +84,16 @@ public struct ImageGrid: Figure {
         return max(120, min(360, 820 / Double(columns)))
     }
 
+    /// Pixels that enlarged pictures have together at most: of many, each gets less of its hard edges.
+    private static let mostEnlarged = 1 << 24
+
+    /// How many times as wide and high a picture is made.
+    private func enlargement(_ tile: ImageTile, zoom: Double, of tiles: Int) -> Int {
+        guard zoom > 1 else { return 1 }
+        let share = Double(ImageGrid.mostEnlarged / max(1, tiles)) / (Double(tile.width) * Double(tile.height))
+        return max(1, min(Int((2 * zoom).rounded(.up)), 1600 / max(tile.width, tile.height), Int(share.squareRoot())))
+    }
+
     private func tileHeight(_ tile: ImageTile) -> Double { columnWidth * Double(tile.height) / Double(tile.width) }
 
     private func rowHeight(_ row: [ImageTile]) -> Double {
@@ -121,6 +131,7 @@ public struct ImageGrid: Figure {
         if let title { canvas.text(title, at: Point(margin, 12), theme.title, theme.ink, .left, .top) }
         if rows.joined().isEmpty { canvas.text("no images", at: Point(margin, top), theme.label, theme.muted, .left, .top) }
         var y = top
+        let tiles = rows.reduce(0) { $0 + $1.count }
         for row in rows {
             for (column, tile) in row.enumerated() {
                 let frame = Rect(margin + Double(column) * (columnWidth + ImageGrid.gap), y, columnWidth, tileHeight(tile))
@@ -129,7 +140,8 @@ public struct ImageGrid: Figure {
                 // Small pictures keep their hard pixels, large ones are averaged; label colours never blend.
                 let zoom = frame.width / Double(tile.width)
                 // SVG viewers blur what they enlarge, whatever Cairo asks of them; so the hard pixels are made here.
-                let factor = zoom > 1 ? min(Int((2 * zoom).rounded(.up)), max(1, 1600 / max(tile.width, tile.height))) : 1
+                if canvas.isInterrupted { return }
+                let factor = enlargement(tile, zoom: zoom, of: tiles)
                 canvas.image(tile.composed(palette).enlarged(factor), in: frame, smooth: zoom < 1 && tile.image != nil)
                 if !tile.caption.isEmpty {
                     let caption = theme.small.fitted(tile.caption, to: columnWidth)
