@@ -103,6 +103,14 @@ final class LimitTests: XCTestCase {
         }
     }
 
+    /// Ctrl-C ends the drawing of a large figure.
+    func testFigureIsInterrupted() throws {
+        let start = Date()
+        let result = try run("local many = plot.images(tensor.zeros(100000, 3, 1, 1)) os.execute('(sleep 0.3; kill -INT $PPID) &') many:svg()")
+        XCTAssertTrue(result.error.contains("interrupted"), result.error)
+        XCTAssertLessThan(Date().timeIntervalSince(start), 30)
+    }
+
     /// As deep as Lua's stack allows, and then as deep as the one of C.
     func testDeepRecursionIsAnError() throws {
         try expectDone(

@@ -164,6 +164,13 @@ assert(tostring(twice):find("note: block 1 reads one state twice: a cell of the 
 
 -- A reach that its network could not have is refused with the space; a seed is told as it was given.
 fails('65536', function() nas.trellis{head_reach = 1 << 62} end)
+do
+  nas.trellis{layers = 4, head_reach = 64}:random{seed = 1}:save('reach.json')
+  local text, changed = io.open('reach.json'):read('a'):gsub('"head_reach": *64', '"head_reach": ' .. (1 << 62))
+  same(changed, 1)
+  io.open('reach.json', 'w'):write(text):close()
+  fails('65536', function() nas.load('reach.json') end)
+end
 local lowest = nas.trellis{layers = 4}:random{seed = math.mininteger}
 same(lowest.provenance.seed, math.mininteger)
 assert(not tostring(lowest):find('seed 9223372036854775808', 1, true), tostring(lowest))

@@ -94,10 +94,11 @@ public struct ImageGrid: Figure {
         return max(1, min(Int((2 * zoom).rounded(.up)), 1600 / max(tile.width, tile.height), Int(share.squareRoot())))
     }
 
-    private func tileHeight(_ tile: ImageTile) -> Double { columnWidth * Double(tile.height) / Double(tile.width) }
+    private func tileHeight(_ tile: ImageTile, in columnWidth: Double) -> Double { columnWidth * Double(tile.height) / Double(tile.width) }
 
-    private func rowHeight(_ row: [ImageTile]) -> Double {
-        (row.map(tileHeight).max() ?? 0) + (row.contains { !$0.caption.isEmpty } ? theme.small.lineHeight + 2 : 0)
+    /// - Parameter columnWidth: all rows are looked at for it, so that who walks through them asks once.
+    private func rowHeight(_ row: [ImageTile], in columnWidth: Double) -> Double {
+        (row.map { tileHeight($0, in: columnWidth) }.max() ?? 0) + (row.contains { !$0.caption.isEmpty } ? theme.small.lineHeight + 2 : 0)
     }
 
     /// Entries of the classes that occur, in the order of their numbers.
@@ -122,7 +123,8 @@ public struct ImageGrid: Figure {
     private var top: Double { ImageGrid.margin + (title == nil ? 0 : theme.title.lineHeight + 6) }
 
     public var size: Size {
-        let heights = rows.map { rowHeight($0) + ImageGrid.gap }.reduce(0, +)
+        let columnWidth = columnWidth
+        let heights = rows.map { rowHeight($0, in: columnWidth) + ImageGrid.gap }.reduce(0, +)
         return Size(width, max(60, top + heights + entries.height(width - 2 * ImageGrid.margin) + ImageGrid.margin))
     }
 
@@ -131,10 +133,11 @@ public struct ImageGrid: Figure {
         if let title { canvas.text(title, at: Point(margin, 12), theme.title, theme.ink, .left, .top) }
         if rows.joined().isEmpty { canvas.text("no images", at: Point(margin, top), theme.label, theme.muted, .left, .top) }
         var y = top
+        let columnWidth = columnWidth
         let tiles = rows.reduce(0) { $0 + $1.count }
         for row in rows {
             for (column, tile) in row.enumerated() {
-                let frame = Rect(margin + Double(column) * (columnWidth + ImageGrid.gap), y, columnWidth, tileHeight(tile))
+                let frame = Rect(margin + Double(column) * (columnWidth + ImageGrid.gap), y, columnWidth, tileHeight(tile, in: columnWidth))
                 // Void of a label map without an image shows as a light ground.
                 canvas.fill(.rectangle(frame), theme.grid)
                 // Small pictures keep their hard pixels, large ones are averaged; label colours never blend.
@@ -148,7 +151,7 @@ public struct ImageGrid: Figure {
                     canvas.text(caption, at: Point(frame.midX, frame.maxY + 4), theme.small, theme.ink, .centre, .top)
                 }
             }
-            y += rowHeight(row) + ImageGrid.gap
+            y += rowHeight(row, in: columnWidth) + ImageGrid.gap
         }
         entries.draw(canvas, at: Point(margin, y), width: width - 2 * margin)
     }
