@@ -41,7 +41,7 @@ let package = Package(
         .target(
             name: "CImage", dependencies: ["CPNG", "CJPEG", "CKernels"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
         .target(name: "Segmentation", dependencies: ["Base", "CKernels", "Kernels", "Networks", "Tensors", "CImage"], swiftSettings: host),
-        .target(name: "Figures", dependencies: ["Base", "CCairo"]),
+        .target(name: "Figures", dependencies: ["Base", "CCairo", "CKernels"]),
         .target(name: "Search", dependencies: ["Base", "Networks", "Tensors"], swiftSettings: host),
         // The way out: networks as ONNX files. The .proto is what Format/onnx.pb.swift was generated from.
         .target(

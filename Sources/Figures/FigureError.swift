@@ -6,6 +6,8 @@ public enum FigureError: Error, Hashable, Sendable, CustomStringConvertible {
     case unknownFormat(path: String)
     /// Cairo refused; the text is Cairo's status message.
     case drawing(String)
+    /// By Ctrl-C.
+    case interrupted
 
     public var description: String {
         switch self {
@@ -15,6 +17,8 @@ public enum FigureError: Error, Hashable, Sendable, CustomStringConvertible {
             return "cannot tell the picture format of '\(path)': expected a name that ends in .svg, .png, .pdf or .txt"
         case .drawing(let text):
             return "cannot draw: \(text)"
+        case .interrupted:
+            return "interrupted"
         }
     }
 }

@@ -14,7 +14,7 @@ public enum Matrix {
     ) {
         guard m > 0, n > 0 else { return }
         // Our tile walks all of k for each of its results: past some hundred rows of b it leaves the caches' reach.
-        if k > 512, m * n * k >= 1 << 24, max(m, n, k, lda, ldb, ldc) <= Int(Int32.max), let product = BLAS.product {
+        if k > 512, m * n * k >= 1 << 24, max(m, n, k, lda, ldb, ldc) <= Int(Int32.max), let product = BLAS.product() {
             split(m, n) { row, rows, column, columns in
                 product(
                     101, transposeA ? 112 : 111, transposeB ? 112 : 111, Int32(rows), Int32(columns), Int32(k), alpha,

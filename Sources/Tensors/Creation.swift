@@ -199,7 +199,7 @@ extension Tensor {
 /// A stream of random numbers; what has been drawn is counted, so its state is two numbers that a checkpoint can keep.
 public final class RandomState: @unchecked Sendable {
     public var seed: UInt64
-    /// Draws so far; each draw has its own Philox stream.
+    /// Draws so far, modulo 2^64 (a file can name any); each draw has its own Philox stream.
     public var draws: UInt64 = 0
 
     public init(seed: UInt64) { self.seed = seed }
@@ -209,8 +209,8 @@ public final class RandomState: @unchecked Sendable {
 
     /// The stream of the next draw. While a function is compiled, draws of the global stream have their places among those that its plan will make.
     private func nextStream() -> UInt64 {
-        if self === RandomState.global, let recording = Recording.current { return draws + UInt64(recording.drawAtOnce()) }
-        draws += 1
+        if self === RandomState.global, let recording = Recording.current { return draws &+ UInt64(recording.drawAtOnce()) }
+        draws &+= 1
         return draws
     }
 
@@ -220,7 +220,7 @@ public final class RandomState: @unchecked Sendable {
     /// A plan takes so many draws of the global stream.
     static func beginRun(draws count: Int) {
         before = global.draws
-        global.draws += UInt64(count)
+        global.draws &+= UInt64(count)
     }
 
     func fill(_ target: UnsafeMutablePointer<Float>, _ count: Int, _ distribution: RandomDistribution) {
@@ -229,7 +229,7 @@ public final class RandomState: @unchecked Sendable {
 
     /// - Parameter drawOfRun: which of a plan's draws it is, from 1.
     func fill(_ target: UnsafeMutablePointer<Float>, _ count: Int, _ distribution: RandomDistribution, drawOfRun: Int) {
-        fill(target, count, distribution, stream: RandomState.before + UInt64(drawOfRun))
+        fill(target, count, distribution, stream: RandomState.before &+ UInt64(drawOfRun))
     }
 
     private func fill(_ target: UnsafeMutablePointer<Float>, _ count: Int, _ distribution: RandomDistribution, stream: UInt64) {
@@ -246,6 +246,6 @@ public final class RandomState: @unchecked Sendable {
     func permutation(_ n: Int) -> [Int32] { Random.permutation(seed: seed, stream: nextStream(), count: n) }
 
     func permutation(_ n: Int, drawOfRun: Int) -> [Int32] {
-        Random.permutation(seed: seed, stream: RandomState.before + UInt64(drawOfRun), count: n)
+        Random.permutation(seed: seed, stream: RandomState.before &+ UInt64(drawOfRun), count: n)
     }
 }

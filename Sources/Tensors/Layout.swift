@@ -82,7 +82,10 @@ public struct TensorLayout: Hashable, Sendable {
 enum Shapes {
     static let memory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
 
-    /// - Throws: for a tensor that this machine's memory cannot hold, or with a size below 0.
+    /// Dimensions that a tensor has at most, as in NumPy: what walks them may call itself once for each.
+    static let maximumRank = 64
+
+    /// - Throws: for a tensor that this machine's memory cannot hold, of more than `maximumRank` dimensions, or with a size below 0.
     static func check(_ shape: [Int], _ operation: String) throws {
         if !fits(shape) { throw tooLarge(shape, operation) }
     }
@@ -103,10 +106,11 @@ enum Shapes {
             sizesFit = sizesFit && !overflow && size >= 0
             (bytes, span) = (bytes &* size, product)
         }
-        return sizesFit && bytes <= memory
+        return sizesFit && bytes <= memory && shape.count <= maximumRank
     }
 
     private static func tooLarge(_ shape: [Int], _ operation: String) -> TensorError {
+        if shape.count > maximumRank { return TensorError(operation, "a tensor has at most \(maximumRank) dimensions, got \(shape.count)") }
         if shape.contains(where: { $0 < 0 }) { return TensorError(operation, "shape \(text(shape)) has a size below 0") }
         if shape.contains(0) { return TensorError(operation, "a tensor \(text(shape)): the sizes beside the 0 are more than can be counted") }
         let bytes = shape.reduce(Double(DType.byteCount)) { $0 * Double($1) }
@@ -114,8 +118,9 @@ enum Shapes {
     }
 
     /// Number of elements of a tensor of this shape.
-    /// - Throws: when they, or the distances between them, cannot be counted in bytes, or a size is below 0.
+    /// - Throws: when they, or the distances between them, cannot be counted in bytes, for more than `maximumRank` dimensions, or when a size is below 0.
     static func count(_ shape: [Int], _ operation: @autoclosure () -> String = "tensor") throws -> Int {
+        if shape.count > maximumRank { throw tooLarge(shape, operation()) }
         var (count, span) = (1, DType.byteCount)
         for size in shape {
             let (next, overflow) = span.multipliedReportingOverflow(by: max(size, 1))

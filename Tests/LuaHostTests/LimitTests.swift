@@ -33,6 +33,8 @@ final class LimitTests: XCTestCase {
         ("memory", "local t = {} for i = 1, 1e9 do t[i] = {i} end"),
         ("needs", "local t = {} for i = 1, 1e9 do t[i] = tensor.zeros(1) end"),
         ("needs", "tensor.permutation(100000000)"),
+        ("needs", "tensor.zeros(30000000):sort()"),
+        ("bytes: ", "checkpoint.save('c.safetensors', {s = ('x'):rep(60000000)})"),
         ("needs", "data.shapes{images = 8, size = {8000, 8000}}:batches{size = 8}:next()"),
     ]
 
@@ -49,6 +51,15 @@ final class LimitTests: XCTestCase {
             collectgarbage()
             assert(tensor.ones(1000, 1000):sum():item() == 1e6)
             """, limit: limit)
+    }
+
+    /// Large products do without the library whose buffers cannot be had.
+    func testProducts() throws {
+        for limit in [200_000, 250_000, 300_000, 350_000, 400_000, 500_000, 800_000] {
+            let result = try run(
+                "print(tensor.ones(600, 600):matmul(tensor.ones(600, 600)):sum():item())", limit: "ulimit -v \(limit); set -- timeout 60 \"$@\"", environment: ["TRELLIS_THREADS": "2"])
+            XCTAssertEqual(result.output, "216000000.0\n", "\(limit): \(result.error)")
+        }
     }
 
     /// Tensors that nobody holds any more are no reason to refuse one.
@@ -90,6 +101,14 @@ final class LimitTests: XCTestCase {
             XCTAssertTrue(result.error.contains("trellis doctor"), result.error)
             XCTAssertNotEqual(result.status, 0)
         }
+    }
+
+    /// Ctrl-C ends the drawing of a large figure.
+    func testFigureIsInterrupted() throws {
+        let start = Date()
+        let result = try run("local many = plot.images(tensor.zeros(100000, 3, 1, 1)) os.execute('(sleep 0.3; kill -INT $PPID) &') many:svg()")
+        XCTAssertTrue(result.error.contains("interrupted"), result.error)
+        XCTAssertLessThan(Date().timeIntervalSince(start), 30)
     }
 
     /// As deep as Lua's stack allows, and then as deep as the one of C.

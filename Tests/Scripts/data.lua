@@ -115,3 +115,13 @@ same(mixed, {'4/10', '8/10', '10/10'})
 local bar = progress.bar{total = 3, label = 'test'}
 for i = 1, 3 do bar:update(i, {loss = 1 / i}) end
 same(bar.done, 3)
+
+-- A bar at the ends of the integers.
+fails("option 'done': 0 or more expected", function() progress.bar{total = 1, done = math.mininteger} end)
+for _, total in ipairs{0, math.maxinteger} do
+  for _, done in ipairs{0, math.maxinteger} do
+    for _, now in ipairs{math.mininteger, 0, math.maxinteger} do
+      progress.bar{total = total, done = done}:update(now, {loss = 0 / 0, rate = math.huge, tiny = -5e-324, steps = math.mininteger})
+    end
+  end
+end

@@ -161,3 +161,16 @@ same(fits, true)
 assert(word:find("block 1 reads one state twice", 1, true))
 same(select(2, legal:fits(masked)), nil)
 assert(tostring(twice):find("note: block 1 reads one state twice: a cell of the paper's count, but none that decoding gives", 1, true))
+
+-- A reach that its network could not have is refused with the space; a seed is told as it was given.
+fails('65536', function() nas.trellis{head_reach = 1 << 62} end)
+do
+  nas.trellis{layers = 4, head_reach = 64}:random{seed = 1}:save('reach.json')
+  local text, changed = io.open('reach.json'):read('a'):gsub('"head_reach": *64', '"head_reach": ' .. (1 << 62))
+  same(changed, 1)
+  io.open('reach.json', 'w'):write(text):close()
+  fails('65536', function() nas.load('reach.json') end)
+end
+local lowest = nas.trellis{layers = 4}:random{seed = math.mininteger}
+same(lowest.provenance.seed, math.mininteger)
+assert(not tostring(lowest):find('seed 9223372036854775808', 1, true), tostring(lowest))

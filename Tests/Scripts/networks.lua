@@ -112,7 +112,7 @@ fails('sequential: one tensor expected, got 2 values', function() net(x, x) end)
 fails('element 2 is a number, expected a module or {name, module}', function() nn.sequential{nn.relu(), 3} end)
 fails('a table has no order of names: write {{"a", module}, ...}', function() nn.sequential{a = nn.relu()} end)
 fails("option 'kernel': integer or list of integers expected, got nothing", function() nn.conv2d(1, 1) end)
-fails('one integer or {height, width} expected, each 1 or more', function() nn.conv2d(1, 1, {kernel = 3, stride = 0}) end)
+fails('one integer or {height, width} expected, each 1 to 1048576', function() nn.conv2d(1, 1, {kernel = 3, stride = 0}) end)
 fails('3 groups do not divide', function() nn.conv2d(4, 4, {kernel = 1, groups = 3}) end)
 fails('does not fit into 2x2', function() nn.conv2d(1, 1, {kernel = 5})(tensor.zeros(1, 1, 2, 2)) end)
 fails('either a size or a scale expected', function() nn.resize{} end)
@@ -182,3 +182,42 @@ do
   same(layer.bias[1], 7.0)
   fails('nothing fits', function() layer:load_state({weight = ints.weight}, {strict = false}) end)
 end
+-- Settings of batch norms.
+for _, options in ipairs{
+  {eps = -1}, {eps = 0 / 0}, {eps = math.huge}, {momentum = -1}, {momentum = 2}, {momentum = 0 / 0}, {momentum = math.huge},
+} do
+  fails('batch_norm: ', function() nn.batch_norm(2, options) end)
+  if options.eps then fails('batch_norm: eps should be 0 or more', function() nn.functional.batch_norm(tensor.ones(2, 2), options) end) end
+end
+nn.batch_norm(2, {eps = 0, momentum = 1})
+
+-- Weights of classes are finite and not negative.
+local two = tensor.from({1, 0}, {dtype = 'int32'})
+for _, weights in ipairs{{0 / 0, 0 / 0}, {-1, -3}, {1, 0 / 0}, {-2, 1}, {-1, 2}, {1, math.huge}} do
+  fails('cross_entropy: the weight of class', function() nn.cross_entropy(tensor.zeros(2, 2), two, {weights = tensor.from(weights)}) end)
+end
+
+-- 255 is a class where there are more, and then not left out without a word.
+local many = tensor.from({255}, {dtype = 'int32'})
+for _, f in ipairs{
+  function() nn.cross_entropy(tensor.zeros(1, 300), many) end, function() many:one_hot(256) end, function() metrics.confusion(256) end,
+  function() nas.trellis{layers = 4, filters = 2}:supernet{classes = 300} end,
+} do fails("option 'ignore': needed with", f) end
+near(nn.cross_entropy(tensor.zeros(1, 300), many, {ignore = -1}), math.log(300))
+near(nn.cross_entropy(tensor.zeros(1, 300), many, {ignore = 255}), 0)
+near(nn.cross_entropy(tensor.zeros(1, 255), tensor.from({254}, {dtype = 'int32'})), math.log(255))
+
+-- Where scores hold NaN no class is picked.
+local broken = nn.conv2d(3, 3, {kernel = 1})
+trellis.no_grad(function() broken.weight:fill_(0 / 0) end)
+local set = data.shapes{images = 2, size = {16, 24}, classes = 3, seed = 1}
+local nets = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {'skip_connect', 'sep_conv_3x3'}}}
+local supernet = nets:supernet{classes = 3, seed = 1}
+trellis.no_grad(function() supernet:architecture()[1]:fill_(0 / 0) end)
+local picture = tensor.rand(1, 3, 32, 32)
+for _, f in ipairs{
+  function() broken:evaluate(set, {progress = false}) end, function() metrics.evaluate(broken, set) end,
+  function() broken:evaluate(set, {progress = false, flip = true}) end, function() broken:evaluate(set, {progress = false, window = {8, 24}}) end,
+  function() supernet:predict(picture) end, function() broken:segment(picture[1]) end,
+  function() metrics.confusion(3):add(tensor.full({3, 2, 2}, 0 / 0), tensor.zeros(2, 2, {dtype = 'int32'})) end,
+} do fails('the scores hold NaN', f) end

@@ -114,7 +114,7 @@ do
   change('2.second is missing', function(s) s.tensors['2.second'] = nil end)
   change('none missing, x not known', function(s) s.tensors['x.first'] = tensor.zeros(2) end)
   change('none missing, x not known', function(s) s.counts.x = 1 end)
-  change('its counts of steps are not 0 or more', function(s) s.steps = -1 end)
+  change('its counts of steps are not 0 to', function(s) s.steps = -1 end)
   change("the rule 'lion', which is not known", function(s) s.rule = 'lion' end)
   change('a table with tensors, counts and steps expected', function(s) s.steps = 0.5 end)
 
@@ -242,4 +242,27 @@ do
   near(sgd.gradient_norm / 5e30, 1, 1e-6)
   near(w[1], -0.6, 1e-5)
   near(w[3], 0.8, 1e-5)
+end
+
+-- Counts of steps that a state cannot have; those that it can are gone on from.
+do
+  local layer = nn.linear(2, 2)
+  for _, rule in ipairs{'sgd', 'adam', 'adamw'} do
+    local optimiser = optim[rule](layer:parameters(), {lr = 0.1})
+    layer(tensor.ones(1, 2)):sum():backward()
+    optimiser:step()
+    for _, count in ipairs{math.maxinteger, math.mininteger, (1 << 53) + 1, -1} do
+      local state = optimiser:state()
+      state.steps = count
+      fails('counts of steps', function() optimiser:load_state(state) end)
+      state = optimiser:state()
+      for name in pairs(state.counts) do state.counts[name] = count end
+      if next(state.counts) then fails('counts of steps', function() optimiser:load_state(state) end) end
+    end
+    local state = optimiser:state()
+    state.steps = 1 << 53
+    optimiser:load_state(state)
+    optimiser:step()
+    same(optimiser.steps, (1 << 53) + 1)
+  end
 end

@@ -33,3 +33,7 @@ fails('an image [3, H, W]', function() plot.images{tensor.zeros(2, 4, 4)} end)
 fails('row 1', function() plot.grid{3} end)
 fails('16 x 24', function() plot.overlay(x, tensor.zeros(4, 4, {dtype = 'int32'})) end)
 fails('cannot write', function() plot.line({1, 2}):save('nowhere/x.svg') end)
+
+-- Many small pictures take no more pixels together than a few.
+local many = plot.images(tensor.zeros(400, 3, 1, 1)):svg()
+assert(#many < 1 << 22, #many)

@@ -65,3 +65,12 @@ z:t():copy_(z)
 same(z, {{5.0, 5.0}, {6.0, 6.0}})
 z:zero()
 same(z:any(), false)
+
+-- Powers of int32 are float32, whatever the exponent.
+local n = tensor.from({65536, 3}, {dtype = 'int32'})
+for _, exponent in ipairs{0, 1, 2, 3, 0.5, -1} do
+  same((n ^ exponent).dtype, 'float32')
+  same(n:pow(exponent).dtype, 'float32')
+end
+same(n ^ 2, {4294967296.0, 9.0})
+same((n ^ tensor.from({1, 2}, {dtype = 'int32'})).dtype, 'float32')

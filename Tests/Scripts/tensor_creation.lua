@@ -64,3 +64,31 @@ same(dice.dtype, 'int32')
 for side = 1, 6 do assert(dice:eq(side):sum():item() > 60, side) end
 same(tensor.permutation(5, {seed = 1}):sort(), {1, 2, 3, 4, 5})
 same(tensor.zeros_like(dice).dtype, 'int32')
+
+-- At most 64 dimensions, whatever makes them.
+local most, more = {}, {}
+for i = 1, 64 do most[i], more[i] = 1, 1 end
+more[65] = 1
+same(#tensor.zeros(most).shape, 64)
+assert(#tostring(tensor.ones(most)) > 0)
+for _, f in ipairs{
+  function() tensor.zeros(more) end, function() tensor.rand(more) end, function() tensor.full(more, 1, {dtype = 'int32'}) end,
+  function() tensor.ones(1):reshape(more) end, function() tensor.ones(1):expand(more) end, function() tensor.ones(most):unsqueeze(1) end,
+  function() tensor.stack({tensor.ones(most), tensor.ones(most)}, 1) end, function() tensor.zeros(most):one_hot(2) end,
+} do assert(not pcall(f)) end
+fails('a tensor has at most 64 dimensions, got 65', function() tensor.zeros(more) end)
+fails('a tensor has at most 64 dimensions, got 65', function() tensor.ones(1):reshape(more) end)
+
+-- Distributions that are none; nothing is cut to the largest float32.
+for _, options in ipairs{
+  {low = -3e38, high = 3e38}, {high = 1e300}, {low = 1, high = 0}, {low = -math.huge}, {high = math.huge}, {low = 0 / 0}, {high = 0 / 0},
+} do fails('expected', function() tensor.rand(2, options) end) end
+for _, options in ipairs{{std = -1}, {std = 0 / 0}, {std = 1e300}, {mean = math.huge}, {mean = 0 / 0}} do
+  fails('expected', function() tensor.randn(2, options) end)
+end
+same(tensor.rand(2, {low = 3, high = 3}), {3.0, 3.0})
+
+-- What is at fault is named.
+fails("bad argument #2 to 'arange' (a finite number expected, got inf)", function() tensor.arange(0, math.huge) end)
+fails("bad argument #1 to 'arange' (a finite number expected, got inf)", function() tensor.arange(math.huge) end)
+fails("bad argument #2 to 'full' (2147483648.0 is no int32", function() tensor.full({1}, 2 ^ 31, {dtype = 'int32'}) end)

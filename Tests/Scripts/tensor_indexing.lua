@@ -82,3 +82,13 @@ tensor.no_grad(function() w[1] = 3 end)
 same(w, {3.0, 2.0})
 w:select(1, 1):pow(2):backward()
 same(w.grad, {6.0, 0.0})
+
+-- A fraction is no int32, on its own or in a tensor.
+do
+  local t = tensor.zeros(3, {dtype = 'int32'})
+  fails('1.5 is no int32', function() t[1] = 1.5 end)
+  fails('assign: 1.5 is no int32', function() t[{{1, 2}}] = tensor.from{1.5, 2.5} end)
+  fails('assign: 2.5 is no int32', function() t[t:eq(0)] = tensor.from{2.5} end)
+  t[{{1, 2}}] = tensor.from{1, 2}
+  same(t, {1, 2, 0})
+end

@@ -71,3 +71,32 @@ same(w.grad, {0.0, 0.0, 1.0})
 w.grad = nil
 w:flip(1):narrow(1, 1, 1):sum():backward()
 same(w.grad, {0.0, 0.0, 1.0})
+
+-- int32 is not rounded on the way to a mean or a variance; as NumPy has them.
+local close = tensor.from({2147483647, 2147483645, 2147483643}, {dtype = 'int32'})
+same(close:var{correction = 1}:item(), 4.0)
+same(close:std():item(), 2.0)
+same(close:mean():item(), 2147483648.0)
+same(tensor.from({2147483647, -2147483646}, {dtype = 'int32'}):mean():item(), 0.5)
+local whole = tensor.randint(-9, 9, {2, 3, 4, 5}, {seed = 1})
+for _, axes in ipairs{{1}, {2}, {4}, {1, 3}, {2, 4}, {1, 2, 3, 4}} do
+  for _, keep in ipairs{true, false} do
+    assert(whole:mean(axes, {keep = keep}):allclose(whole:float():mean(axes, {keep = keep}), {atol = 1e-6}))
+    assert(whole:var(axes, {keep = keep}):allclose(whole:float():var(axes, {keep = keep}), {rtol = 1e-5}))
+  end
+end
+local compiled = trellis.compile(function(t) return t:mean(2) end)
+assert(compiled(whole):equal(whole:mean(2)) and compiled(whole):equal(whole:mean(2)))
+local empty = tensor.zeros(0, 2, {dtype = 'int32'}):mean(1)
+assert(empty[1] ~= empty[1])
+
+-- An infinity is close to itself only.
+local inf = math.huge
+for _, case in ipairs{{inf, -inf, false}, {1, inf, false}, {inf, 1, false}, {inf, inf, true}, {-inf, -inf, true}, {0 / 0, 0 / 0, false}} do
+  same(tensor.from{case[1]}:allclose(tensor.from{case[2]}), case[3])
+end
+
+-- Overflows carry the name of what was called.
+local large = tensor.from({2147483647, 2}, {dtype = 'int32'})
+fails('cumsum: the result 2147483649 is no int32', function() large:cumsum() end)
+fails('prod: the result 4294967294 is no int32', function() large:prod() end)

@@ -76,3 +76,7 @@ fails('gather: index 4 is outside of dimension 1 of size 3', function()
   tensor.ones(3):gather(1, tensor.from({4}, {dtype = 'int32'}))
 end)
 fails('item: expects one element, [2] has 2', function() tensor.ones(2):item() end)
+
+-- Limits are named.
+fails('sizes of 0 to 1099511627776 expected', function() tensor.ones(2):pad(1 << 62, 0) end)
+fails('sizes with a product below 9223372036854775807 expected', function() tensor.ones(2):reshape(1 << 62, 4, 0) end)

@@ -70,6 +70,8 @@ final class EmptyTests: XCTestCase {
         add(.sum(axes: [1], keep: true), x)
         add(.sum(axes: [0, 2], keep: false), x)
         try add(.sum(axes: [3], keep: false), labels.reshape([n, 1, h, w]))
+        try add(.integerMoment(correction: nil), labels.reshape([n * h, w]))
+        try add(.integerMoment(correction: 1), labels.reshape([n * h, w]))
         add(.argmax(axis: 1, largest: true), x)
         add(.argmax(axis: 3, largest: false), x)
         add(.argsort(axis: 3, descending: true), x)
@@ -170,10 +172,11 @@ final class EmptyTests: XCTestCase {
         case .remainder: 52
         case .floorDivide: 53
         case .extreme: 54
-        case .lost: 55
+        case .integerMoment: 55
+        case .lost: 56
         }
     }
-    private static let count = 56
+    private static let count = 57
 
     private enum Outcome: Equatable {
         case values([[Int]], [[Int]])

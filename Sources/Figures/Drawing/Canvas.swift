@@ -1,4 +1,5 @@
 import CCairo
+import CKernels
 
 /// A text that was drawn, with the box that no other text should enter.
 public struct PlacedText: Hashable, Sendable {
@@ -56,11 +57,26 @@ public final class Canvas {
         self.context = context
     }
 
+    // MARK: - Interrupts
+
+    /// Whether Ctrl-C was pressed while the figure was drawn: nothing is drawn from then on, so that what is left of `draw` ends soon.
+    public private(set) var isInterrupted = false
+
+    private func goesOn() -> Bool {
+        if trellis_interrupt_pending() { isInterrupted = true }
+        return !isInterrupted
+    }
+
+    /// - Throws: `FigureError.interrupted` when the figure is not whole.
+    func finish() throws {
+        if isInterrupted { throw FigureError.interrupted }
+    }
+
     // MARK: - Shapes
 
     /// Fills the inside of a path.
     public func fill(_ path: Path, _ colour: Colour) {
-        guard trace(path) else { return }
+        guard goesOn(), trace(path) else { return }
         if let record { return record.add(.fill(path), colour) }
         set(colour)
         cairo_fill(context)
@@ -68,7 +84,7 @@ public final class Canvas {
 
     /// Draws the outline of a path.
     public func stroke(_ path: Path, _ stroke: Stroke) {
-        guard stroke.width > 0, trace(path) else { return }
+        guard goesOn(), stroke.width > 0, trace(path) else { return }
         if let record {
             return record.add(.stroke(path, width: stroke.width, dash: stroke.dash, round: stroke.round), stroke.colour)
         }
@@ -140,7 +156,7 @@ public final class Canvas {
         _ string: String, at point: Point, _ font: Font, _ colour: Colour, _ horizontal: Horizontal = .left,
         _ vertical: Vertical = .baseline, rotation: Double = 0
     ) -> Rect {
-        guard !string.isEmpty, point.x.isFinite, point.y.isFinite else { return Rect(point.x, point.y, 0, 0) }
+        guard goesOn(), !string.isEmpty, point.x.isFinite, point.y.isFinite else { return Rect(point.x, point.y, 0, 0) }
         let width = font.width(string)
         var x = 0.0
         var y = 0.0
@@ -199,7 +215,7 @@ public final class Canvas {
 
     /// Draws an RGBA picture into the rectangle; `smooth` chooses between averaging and hard pixels.
     public func image(_ image: RGBAImage, in rect: Rect, smooth: Bool) {
-        guard image.width > 0, image.height > 0, rect.width > 0, rect.height > 0 else { return }
+        guard goesOn(), image.width > 0, image.height > 0, rect.width > 0, rect.height > 0 else { return }
         if let record { return record.add(.image(image, rect, smooth: smooth)) }
         guard let surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, Int32(image.width), Int32(image.height)),
             cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS, let data = cairo_image_surface_get_data(surface)

@@ -84,10 +84,21 @@ public struct ImageGrid: Figure {
         return max(120, min(360, 820 / Double(columns)))
     }
 
-    private func tileHeight(_ tile: ImageTile) -> Double { columnWidth * Double(tile.height) / Double(tile.width) }
+    /// Pixels that enlarged pictures have together at most: of many, each gets less of its hard edges.
+    private static let mostEnlarged = 1 << 24
 
-    private func rowHeight(_ row: [ImageTile]) -> Double {
-        (row.map(tileHeight).max() ?? 0) + (row.contains { !$0.caption.isEmpty } ? theme.small.lineHeight + 2 : 0)
+    /// How many times as wide and high a picture is made.
+    private func enlargement(_ tile: ImageTile, zoom: Double, of tiles: Int) -> Int {
+        guard zoom > 1 else { return 1 }
+        let share = Double(ImageGrid.mostEnlarged / max(1, tiles)) / (Double(tile.width) * Double(tile.height))
+        return max(1, min(Int((2 * zoom).rounded(.up)), 1600 / max(tile.width, tile.height), Int(share.squareRoot())))
+    }
+
+    private func tileHeight(_ tile: ImageTile, in columnWidth: Double) -> Double { columnWidth * Double(tile.height) / Double(tile.width) }
+
+    /// - Parameter columnWidth: all rows are looked at for it, so that who walks through them asks once.
+    private func rowHeight(_ row: [ImageTile], in columnWidth: Double) -> Double {
+        (row.map { tileHeight($0, in: columnWidth) }.max() ?? 0) + (row.contains { !$0.caption.isEmpty } ? theme.small.lineHeight + 2 : 0)
     }
 
     /// Entries of the classes that occur, in the order of their numbers.
@@ -112,7 +123,8 @@ public struct ImageGrid: Figure {
     private var top: Double { ImageGrid.margin + (title == nil ? 0 : theme.title.lineHeight + 6) }
 
     public var size: Size {
-        let heights = rows.map { rowHeight($0) + ImageGrid.gap }.reduce(0, +)
+        let columnWidth = columnWidth
+        let heights = rows.map { rowHeight($0, in: columnWidth) + ImageGrid.gap }.reduce(0, +)
         return Size(width, max(60, top + heights + entries.height(width - 2 * ImageGrid.margin) + ImageGrid.margin))
     }
 
@@ -121,22 +133,25 @@ public struct ImageGrid: Figure {
         if let title { canvas.text(title, at: Point(margin, 12), theme.title, theme.ink, .left, .top) }
         if rows.joined().isEmpty { canvas.text("no images", at: Point(margin, top), theme.label, theme.muted, .left, .top) }
         var y = top
+        let columnWidth = columnWidth
+        let tiles = rows.reduce(0) { $0 + $1.count }
         for row in rows {
             for (column, tile) in row.enumerated() {
-                let frame = Rect(margin + Double(column) * (columnWidth + ImageGrid.gap), y, columnWidth, tileHeight(tile))
+                let frame = Rect(margin + Double(column) * (columnWidth + ImageGrid.gap), y, columnWidth, tileHeight(tile, in: columnWidth))
                 // Void of a label map without an image shows as a light ground.
                 canvas.fill(.rectangle(frame), theme.grid)
                 // Small pictures keep their hard pixels, large ones are averaged; label colours never blend.
                 let zoom = frame.width / Double(tile.width)
                 // SVG viewers blur what they enlarge, whatever Cairo asks of them; so the hard pixels are made here.
-                let factor = zoom > 1 ? min(Int((2 * zoom).rounded(.up)), max(1, 1600 / max(tile.width, tile.height))) : 1
+                if canvas.isInterrupted { return }
+                let factor = enlargement(tile, zoom: zoom, of: tiles)
                 canvas.image(tile.composed(palette).enlarged(factor), in: frame, smooth: zoom < 1 && tile.image != nil)
                 if !tile.caption.isEmpty {
                     let caption = theme.small.fitted(tile.caption, to: columnWidth)
                     canvas.text(caption, at: Point(frame.midX, frame.maxY + 4), theme.small, theme.ink, .centre, .top)
                 }
             }
-            y += rowHeight(row) + ImageGrid.gap
+            y += rowHeight(row, in: columnWidth) + ImageGrid.gap
         }
         entries.draw(canvas, at: Point(margin, y), width: width - 2 * margin)
     }

@@ -49,6 +49,7 @@ public struct PageDrawings {
         let record = DrawingRecord()
         canvas.record = record
         figure.draw(on: canvas)
+        try canvas.finish()
         return record.marks
     }
 

@@ -72,6 +72,7 @@ enum Surfaces {
         canvas.deviceScale = scale
         canvas.fill(.rectangle(Rect(0, 0, size.width, size.height)), figure.theme.background)
         figure.draw(on: canvas)
+        try canvas.finish()
         try check(cairo_status(context))
         return canvas.texts
     }

@@ -44,7 +44,9 @@ extension LoaderObject: Checkpointable {
         if let names = part.details["names"], names != .string(try loader.data.fingerprint()) {
             throw CheckpointError("the checkpoint is of another loader: its images have other names, or another order")
         }
-        guard epoch >= 0, (0..<loader.batchesPerEpoch).contains(batch) else { throw CheckpointError("the checkpoint is damaged: batch \(batch) of a loader") }
+        guard (0..<BatchLoader.mostEpochs).contains(epoch), (0..<loader.batchesPerEpoch).contains(batch) else {
+            throw CheckpointError("the checkpoint is damaged: epoch \(epoch), batch \(batch) of a loader")
+        }
         return { try loader.restore(BatchLoader.State(epoch: epoch, batch: batch, seed: seed, images: images, size: size)) }
     }
 }

@@ -32,8 +32,7 @@ public final class ConfusionObject: LuaObject {
             guard axis >= 0, given.shape[axis] == matrix.classes else {
                 throw DataError("expected scores of \(matrix.classes) classes, got \(given.shape)", remedy: "count with the number of classes of the scores")
             }
-            let shape = Array(given.shape[..<axis] + given.shape[(axis + 1)...])
-            predictions = try GradientMode.disabled { try given.detach().argmax(axis).reshape(shape) }
+            predictions = try given.dtype == .float32 ? ClassScores.classes(of: given, axis: axis) : ClassScores.pick(given, axis: axis)[0]
         }
         guard predictions.dtype == .int32 else {
             throw DataError("expected scores [N, \(matrix.classes), H, W] or int32 predictions, got \(given.dtype) \(Shape.text(given.shape))", remedy: "predictions:int()")
@@ -127,27 +126,20 @@ enum MetricsModule {
     private static let confusion = Binding(
         module: "metrics", name: "confusion", parameters: [Argument("classes", .union([.integer, .list(.string)]), "their number, or their names")],
         options: [
-            Option("ignore", .integer, default: 255, "label that does not count"),
+            Option("ignore", .integer, default: 255, "label that does not count; to be said with more than 255 classes"),
             Option("rule", .choice(["present", "all"]), default: "present", "classes of the mean IoU"),
         ],
         returns: [Returns(.object("confusion"))], summary: "An empty confusion matrix.",
         detail: "The rule 'present' averages over classes that are labelled or predicted somewhere, as Cityscapes' scripts do; 'all' counts absent ones as 0, as "
             + "those of VOC and ADE20K do.", example: "print(metrics.confusion{'sky', 'road'}.classes)  --> 2"
     ) { call in
-        let ignore = try ignoreLabel(call)
         let rule = MeanRule(rawValue: try call.option("rule")) ?? .present
         if let names: [String] = try call.value(1).table?.list.compactMap(\.string), !names.isEmpty {
-            return call.push(ConfusionObject(classes: names.count, names: names, ignore: ignore, rule: rule))
+            return call.push(ConfusionObject(classes: names.count, names: names, ignore: try call.ignoredLabel(of: names.count), rule: rule))
         }
         let classes: Int = try call.get(1)
         guard (1...4096).contains(classes) else { throw call.bad(1, "1 to 4096 classes expected, got \(classes)") }
-        return call.push(ConfusionObject(classes: classes, ignore: ignore, rule: rule))
-    }
-
-    static func ignoreLabel(_ call: Call) throws -> Int32 {
-        let value: Int = try call.option("ignore")
-        guard let label = Int32(exactly: value) else { throw call.badOption("ignore", "a label expected, got \(value)") }
-        return label
+        return call.push(ConfusionObject(classes: classes, ignore: try call.ignoredLabel(of: classes), rule: rule))
     }
 
     private static let evaluate = Binding(
@@ -169,7 +161,8 @@ enum MetricsModule {
         let model: Module
         if let supernet = SupernetObject.read(call.thread, call.index(1)) { model = supernet.net } else { model = try call.get(1) }
         let each: LuaFunction? = try call.option(ifPresent: "each")
-        let ignore = try ignoreLabel(call)
+        // Data sets have at most 255 classes.
+        let ignore = try call.ignoredLabel(of: 0)
         let size: Int = try call.option("batch")
         guard size > 0 else { throw call.badOption("batch", "1 image or more expected, got \(size)") }
         if let set = DataSetObject.read(call.thread, call.index(2)) {

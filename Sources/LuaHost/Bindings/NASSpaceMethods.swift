@@ -134,7 +134,7 @@ enum SpaceMethods {
         "supernet",
         options: [
             Option("classes", .integer, required: true, "number of classes, 2 or more"), Option("seed", .integer, default: 0, "decides every initial weight"),
-            Option("ignore", .integer, default: 255, "label of pixels that do not count"),
+            Option("ignore", .integer, default: 255, "label of pixels that do not count; to be said with more than 255 classes"),
             Option(
                 "recompute", .choice(Recomputation.allCases.map(\.rawValue)), default: "cheap",
                 """
@@ -149,8 +149,9 @@ enum SpaceMethods {
             print(#supernet:architecture(), table.concat(supernet:alpha().shape, ' '))  --> 2	2 2
             """
     ) { call in
-        let net = try Supernet(call.this(as: SpaceObject.self).space, classes: call.option("classes"), seed: call.option("seed"))
-        net.ignore = try call.option("ignore")
+        let classes: Int = try call.option("classes"), ignore = try call.ignoredLabel(of: classes)
+        let net = try Supernet(call.this(as: SpaceObject.self).space, classes: classes, seed: call.option("seed"))
+        net.ignore = ignore
         net.recompute = Recomputation(rawValue: try call.option("recompute")) ?? .cheap
         return call.push(SupernetObject(net))
     }

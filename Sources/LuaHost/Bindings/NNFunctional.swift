@@ -10,13 +10,15 @@ enum FunctionalBindings {
     private static let crossEntropy = Binding(
         module: "nn", name: "cross_entropy", parameters: [Argument("logits", .tensor, "[N, classes, ...]"), Argument("labels", .tensor, "int32 [N, ...], class ids from 0")],
         options: [
-            Option("ignore", .integer, default: 255, "label of what does not count"), Option("weights", .tensor, "one for each class"),
+            Option("ignore", .integer, default: 255, "label of what does not count"), Option("weights", .tensor, "one for each class, finite and 0 or more"),
         ], returns: Returns.tensor, summary: "Mean over the pixels of -log softmax(logits)[label].",
-        detail: "With weights w: Σ w[label]·loss / Σ w[label]. Pixels with the label `ignore` do not count; 0 when none does (PyTorch has NaN, which would destroy the weights). Another label outside of the classes is an error.",
+        detail: "With weights w: Σ w[label]·loss / Σ w[label]. Pixels with the label `ignore` do not count; 0 when none does (PyTorch has NaN, which would destroy the weights). Another label outside of the classes is an error. "
+            + "With more than 255 classes say `ignore`: 255 is one of them.",
         example: "local labels = tensor.full({4, 8, 8}, 1, {dtype = 'int32'})\nprint(string.format('%.4f', nn.cross_entropy(tensor.zeros(4, 2, 8, 8), labels):item()))  --> 0.6931"
     ) { call in
         let logits: Tensor = try call.get(1)
-        return call.push(try logits.crossEntropy(call.get(2), ignore: call.option("ignore"), weights: call.option(ifPresent: "weights")))
+        let ignore = try call.ignoredLabel(of: logits.rank > 1 ? logits.shape[1] : 0)
+        return call.push(try logits.crossEntropy(call.get(2), ignore: ignore, weights: call.option(ifPresent: "weights")))
     }
 
     private static let mse = loss("mse_loss", "Mean of the squared differences.", "print(nn.mse_loss(tensor.ones(2), tensor.zeros(2)):item())  --> 1.0") {
@@ -86,7 +88,7 @@ enum FunctionalBindings {
         "batch_norm", [Argument("input", .tensor, "[N, C, ...]")],
         options: [
             Option("mean", .tensor, "[C], with variance: used instead of the batch's"), Option("variance", .tensor, "[C]"), Option("weight", .tensor, "[C]"),
-            Option("bias", .tensor, "[C]"), Option("eps", .number, default: 1e-5, "added to the variance"),
+            Option("bias", .tensor, "[C]"), Option("eps", .number, default: 1e-5, "added to the variance, 0 or more"),
         ], "(x - mean) / sqrt(variance + eps) · weight + bias per channel.", "By the batch's own statistics, or given ones. weight and bias come together.",
         example: "print(nn.functional.batch_norm(tensor.randn(2, 3, 4, 4)):mean():abs():item() < 1e-5)  --> true"
     ) { call in
@@ -95,8 +97,10 @@ enum FunctionalBindings {
         guard (mean == nil) == (variance == nil) else { throw call.badOption("mean", "mean and variance come together") }
         let gamma: Tensor? = try call.option(ifPresent: "weight"), beta: Tensor? = try call.option(ifPresent: "bias")
         guard (gamma == nil) == (beta == nil) else { throw call.badOption("weight", "weight and bias come together") }
+        let epsilon: Float = try call.option("eps")
+        try BatchNorm.check(epsilon)
         let statistics = try mean.flatMap { m in try variance.map { try Tensor.stack([m, $0], 0) } }
-        return try x.batchNorm(statistics: statistics, gamma: gamma, beta: beta, epsilon: call.option("eps"))
+        return try x.batchNorm(statistics: statistics, gamma: gamma, beta: beta, epsilon: epsilon)
     }
 
     private static let maxPool = function(
@@ -131,7 +135,7 @@ enum FunctionalBindings {
 
     private static let classes = function(
         "classes", [Argument("logits", .tensor, "[N, classes, ...]")], "The class of the largest score at each place, counted from 0 as labels are.",
-        "int32 [N, ...]. The same as logits:argmax(2) - 1.", example: "print(nn.functional.classes(tensor.from{{0, 9}, {9, 0}}):sum():item())  --> 1"
+        "int32 [N, ...]. The same as logits:argmax(2) - 1, so that NaN counts as the largest; evaluation and segmentation refuse it.", example: "print(nn.functional.classes(tensor.from{{0, 9}, {9, 0}}):sum():item())  --> 1"
     ) { call in
         let x: Tensor = try call.get(1)
         guard x.rank >= 2 else { throw call.bad(1, "[N, classes, ...] expected, got \(Shape.text(x.shape))") }

@@ -119,8 +119,8 @@ enum LayerBindings {
     private static let batchNorm = layer(
         "batch_norm", [Argument("channels", .integer)],
         options: [
-            Option("affine", .boolean, default: true, "has a weight and a bias per channel"), Option("eps", .number, default: 1e-5, "added to the variance"),
-            Option("momentum", .number, default: 0.1, "share of the batch in the running statistics"),
+            Option("affine", .boolean, default: true, "has a weight and a bias per channel"), Option("eps", .number, default: 1e-5, "added to the variance, 0 or more"),
+            Option("momentum", .number, default: 0.1, "share of the batch in the running statistics, 0 to 1"),
         ], "Batch normalisation of [N, C, ...] per channel (Ioffe and Szegedy, 2015).",
         "(x - mean) / sqrt(variance + eps) · weight + bias. In training by the batch's statistics, which move the running ones (the variance unbiased); in evaluation, and where "
             + "a channel has one value only, by the running ones. Buffers running_mean and running_var [C].",
@@ -194,7 +194,7 @@ enum LayerBindings {
         let size = try call.pair(ifPresent: "size")
         let scale: Double? = try call.option(ifPresent: "scale")
         guard (size == nil) != (scale == nil) else { throw call.badOption("size", "either a size or a scale expected") }
-        if let scale, !(scale > 0 && scale <= 1024) { throw call.badOption("scale", "a factor above 0 expected, got \(scale)") }
+        if let scale, !(scale > 0 && scale <= 1024) { throw call.badOption("scale", "a factor above 0 and up to 1024 expected, got \(scale)") }
         return (size, scale ?? 1)
     }
 

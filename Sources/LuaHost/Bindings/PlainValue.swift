@@ -72,7 +72,7 @@ struct PlainValue: LuaReadable, LuaPushable {
                 let number = lua_tonumberx(L, index, nil)
                 // Swift prints the shortest digits that read as the same Double.
                 return number.isFinite ? .number(number) : Reader.marked(number.isNaN ? "nan" : number > 0 ? "inf" : "-inf")
-            case LUA_TSTRING: return string(index)
+            case LUA_TSTRING: return try string(index)
             case LUA_TTABLE: return try table(lua_absindex(L, index))
             case LUA_TUSERDATA where clua_to_any_box(L, index) != nil: throw Refusal(problem: "is a \(Stack.typeName(L, index)) inside a table; give it a name of its own")
             default: throw Refusal(problem: "is a \(Stack.typeName(L, index)), which a checkpoint cannot keep")
@@ -81,8 +81,10 @@ struct PlainValue: LuaReadable, LuaPushable {
 
         private static func marked(_ kind: String, _ members: [JSONValue.Member] = []) -> JSONValue { .object([.init(mark, .string(kind))] + members) }
 
-        private func string(_ index: Int32) -> JSONValue {
+        private func string(_ index: Int32) throws(Refusal) -> JSONValue {
             guard let bytes = Stack.bytes(L, index) else { return .string("") }
+            // The string, the text that it becomes a part of, and both as the header of the file.
+            do { try Memory.check(8 * bytes.count, for: "checkpoint") } catch { throw Refusal(problem: "is a string of \(bytes.count) bytes: \(error)") }
             if let text = String(validating: bytes, as: UTF8.self) { return .string(text) }
             let digits = Array("0123456789abcdef".utf8)
             let hex = bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }

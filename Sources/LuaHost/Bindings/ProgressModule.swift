@@ -14,6 +14,7 @@ public final class ProgressBar: LuaObject {
     private var nextShare = 0.1
     private var finished = false
 
+    /// - Parameters: total, done: 0 or more.
     init(total: Int, label: String, done: Int) {
         self.total = total
         self.label = label
@@ -179,7 +180,9 @@ enum ProgressModule {
             ) { call in
                 let total: Int = try call.option("total")
                 guard total >= 0 else { throw call.badOption("total", "0 or more expected, got \(total)") }
-                return call.push(ProgressBar(total: total, label: try call.option("label"), done: try call.option("done")))
+                let done: Int = try call.option("done")
+                guard done >= 0 else { throw call.badOption("done", "0 or more expected, got \(done)") }
+                return call.push(ProgressBar(total: total, label: try call.option("label"), done: done))
             },
         ])
 }

@@ -21,7 +21,7 @@ enum TensorCreation {
     private static func constant(_ shape: [Int], _ value: Double, _ dtype: String, _ call: Call) throws -> Tensor {
         try checkSize(shape, call)
         if dtype == "float32" { return try Tensor.full(shape, Tensor.float(value, for: call.function.binding.name)) }
-        guard let whole = Int32(exactly: value) else { throw call.badOption("dtype", "\(value) is no int32") }
+        guard let whole = Int32(exactly: value) else { throw call.bad(2, "\(value) is no int32 (whole numbers from \(Int32.min) to \(Int32.max))") }
         return try Tensor.full(shape, int: whole)
     }
 
@@ -31,7 +31,7 @@ enum TensorCreation {
     private static func filled(_ name: String, _ value: Int) -> Binding {
         Binding(
             module: "tensor", name: name, parameters: [sizes], options: [dtype, requiresGrad], returns: Returns.tensor, summary: "A tensor of \(name).",
-            detail: "Sizes are 0 or more. int32 is for labels and indices and has no derivatives.",
+            detail: "Sizes are 0 or more, of at most 64 dimensions. int32 is for labels and indices and has no derivatives.",
             example: "local x = tensor.\(name)(2, 3)\nprint(x.shape[2], x:sum():item())  --> 3\t\(value * 6).0"
         ) { call in
             try finish(call, constant(call.sizes(from: 1), Double(value), call.option("dtype"), call))
@@ -93,7 +93,9 @@ enum TensorCreation {
 
     /// Number of terms of a sequence, `inclusive` of its end.
     private static func terms(_ call: Call, _ first: Double, _ last: Double, _ step: Double, inclusive: Bool) throws -> Int {
-        guard step != 0, step.isFinite, first.isFinite, last.isFinite else { throw call.bad(3, "a finite step other than 0 expected, got \(step)") }
+        guard step != 0, step.isFinite else { throw call.bad(3, "a finite step other than 0 expected, got \(step)") }
+        guard first.isFinite else { throw call.bad(1, "a finite number expected, got \(first)") }
+        guard last.isFinite else { throw call.bad(call.has(2) ? 2 : 1, "a finite number expected, got \(last)") }
         let exact = (last - first) / step
         let count = inclusive ? (exact + 1e-9).rounded(.down) + 1 : (exact - 1e-9).rounded(.up)
         return count < 1 ? 0 : Int(exactly: Swift.min(count, 1e15)) ?? 0
@@ -155,6 +157,14 @@ enum TensorCreation {
         return try Tensor.random(distribution, shape)
     }
 
+    /// A number that describes a distribution.
+    /// - Throws: unless it is finite as a float32.
+    private static func bound(_ call: Call, _ name: String) throws -> Float {
+        let value: Double = try call.option(name)
+        guard Float(value).isFinite else { throw call.badOption(name, "a finite float32 expected, got \(value)") }
+        return Float(value)
+    }
+
     private static let streams = "The numbers are the same on every machine and for any number of threads (Philox 4x32-10). Without `seed` they come from "
         + "the global stream that `manual_seed` sets."
 
@@ -166,7 +176,11 @@ enum TensorCreation {
         returns: Returns.tensor, summary: "Uniform random numbers in [low, high).", detail: streams,
         example: "local x = tensor.rand(1000, {seed = 1})\nprint(x:min():item() >= 0, x:max():item() < 1)  --> true\ttrue"
     ) { call in
-        try finish(call, random(call, .uniform(low: call.option("low"), high: call.option("high")), call.sizes(from: 1)))
+        let low = try bound(call, "low"), high = try bound(call, "high")
+        guard low <= high, (high - low).isFinite else {
+            throw call.badOption("high", "\(low) or more expected, and less than \(Float.greatestFiniteMagnitude) above it, got \(high)")
+        }
+        return try finish(call, random(call, .uniform(low: low, high: high), call.sizes(from: 1)))
     }
 
     private static let randn = Binding(
@@ -178,7 +192,9 @@ enum TensorCreation {
         returns: Returns.tensor, summary: "Normally distributed random numbers.", detail: streams,
         example: "local x, y = tensor.randn(2, 3, {seed = 1}), tensor.randn({2, 3}, {seed = 1})\nprint(x:equal(y))  --> true"
     ) { call in
-        try finish(call, random(call, .normal(mean: call.option("mean"), deviation: call.option("std")), call.sizes(from: 1)))
+        let deviation = try bound(call, "std")
+        guard deviation >= 0 else { throw call.badOption("std", "0 or more expected, got \(deviation)") }
+        return try finish(call, random(call, .normal(mean: bound(call, "mean"), deviation: deviation), call.sizes(from: 1)))
     }
 
     private static let randint = Binding(

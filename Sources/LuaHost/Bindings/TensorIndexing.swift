@@ -186,9 +186,19 @@ enum TensorIndexing {
         try tensor.assign(Tensor(values, shape: tensor.shape))
     }
 
+    /// An assignment does not cut off what a number on its own may not have. In a compiled function the numbers are not known: there it does.
+    private static func refuseFractions(_ value: Tensor) throws {
+        guard value.dtype == .float32, !value.isSymbolic else { return }
+        guard let fraction = try value.detach().floats().first(where: { $0 != $0.rounded(.towardZero) }) else { return }
+        throw HostError("assign: \(fraction) is no int32; int() cuts fractions off, round() rounds")
+    }
+
     /// The assigned value: a number, a tensor or a nested table.
     private static func value(_ call: Call, for target: Tensor) throws -> Tensor {
-        if let tensor = Tensor.read(call.thread, 3) { return tensor }
+        if let tensor = Tensor.read(call.thread, 3) {
+            if target.dtype == .int32 { try refuseFractions(tensor) }
+            return tensor
+        }
         if let number = Stack.number(call.thread, 3) { return try Tensor.number(number, target.dtype, for: "assign") }
         guard lua_type(call.thread, 3) == LUA_TTABLE else { throw call.bad(2, "number, tensor or table expected, got \(call.typeName(2))") }
         var reader = NestedTable(isInt: target.dtype == .int32)

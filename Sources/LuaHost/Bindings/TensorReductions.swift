@@ -24,7 +24,7 @@ enum TensorReductions {
     }
 
     private static let mean = tensorMethod(
-        "mean", [axes], options: [keep], "Mean of the elements.", "float32, also of int32 elements. NaN when there are none.",
+        "mean", [axes], options: [keep], "Mean of the elements.", "float32, also of int32 elements, which are added exactly. NaN when there are none.",
         example: "print(tensor.from{{1, 2}, {3, 4}}:mean():item())  --> 2.5"
     ) { call in
         let x: Tensor = try call.this()
@@ -35,7 +35,7 @@ enum TensorReductions {
 
     private static func spread(_ call: Call) throws -> Tensor {
         let x: Tensor = try call.this()
-        return try x.cast(.float32).variance(call.dimensions(ifPresent: 1, of: x), keep: call.option("keep"), correction: call.option("correction"))
+        return try x.variance(call.dimensions(ifPresent: 1, of: x), keep: call.option("keep"), correction: call.option("correction"))
     }
 
     private static let variance = tensorMethod(
@@ -66,7 +66,7 @@ enum TensorReductions {
         if x.shape[axis] == 0 { return try x.dtype == .int32 ? Tensor.full(shape, int: 1) : Tensor.ones(shape) }
         while x.shape[axis] > 1 {
             let (n, half) = (x.shape[axis], x.shape[axis] / 2)
-            let both = try x.narrow(axis, 0, half) * x.narrow(axis, half, half)
+            let both = try named("prod") { try x.narrow(axis, 0, half) * x.narrow(axis, half, half) }
             x = n % 2 == 0 ? both : try Tensor.concat([both, x.narrow(axis, n - 1, 1)], axis)
         }
         return x
@@ -96,6 +96,11 @@ enum TensorReductions {
         return call.push(try p == 1 ? sum : sum.powerOfSum(1 / p))
     }
 
+    /// Runs `body`; what its steps refuse is said of the whole.
+    private static func named<T>(_ operation: String, _ body: () throws -> T) throws -> T {
+        do { return try body() } catch let error as TensorError { throw TensorError(operation, error.problem, path: error.path) }
+    }
+
     private static let cumsum = tensorMethod(
         "cumsum", [Argument("dimension", .integer, default: 1)], "Running sums along a dimension: y[i] = x[1] + ... + x[i].",
         example: "print(tensor.from{1, 2, 3}:cumsum()[3])  --> 6.0"
@@ -107,7 +112,7 @@ enum TensorReductions {
         while shift < n {
             var before = y.shape.map { _ in 0 }
             before[axis] = shift
-            y = try y + y.narrow(axis, 0, n - shift).pad(before: before, after: y.shape.map { _ in 0 })
+            y = try named("cumsum") { try y + y.narrow(axis, 0, n - shift).pad(before: before, after: y.shape.map { _ in 0 }) }
             shift *= 2
         }
         return call.push(y)
@@ -200,14 +205,14 @@ enum TensorReductions {
     private static let allclose = tensorMethod(
         "allclose", [Argument("other", .tensor)],
         options: [Option("rtol", .number, default: 1e-5, "relative tolerance"), Option("atol", .number, default: 1e-8, "absolute tolerance")],
-        returns: [Returns(.boolean)], "Whether |x - other| <= atol + rtol·|other| everywhere.", "The shapes must be equal. NaN is close to nothing.",
+        returns: [Returns(.boolean)], "Whether |x - other| <= atol + rtol·|other| everywhere.", "The shapes must be equal. An infinity is close to itself only, NaN to nothing.",
         example: "print(tensor.ones(2):allclose(tensor.ones(2) + 1e-7))  --> true"
     ) { call in
         let a: Tensor = try call.this(), b: Tensor = try call.get(1)
         let rtol: Double = try call.option("rtol"), atol: Double = try call.option("atol")
         guard a.shape == b.shape else { throw call.bad(1, "shape \(Shape.text(a.shape)) expected, got \(Shape.text(b.shape))") }
         return call.push(try zip(a.floats(), b.floats()).allSatisfy { x, y in
-            x == y || abs(Double(x) - Double(y)) <= atol + rtol * abs(Double(y))
+            x == y || x.isFinite && y.isFinite && abs(Double(x) - Double(y)) <= atol + rtol * abs(Double(y))
         })
     }
 

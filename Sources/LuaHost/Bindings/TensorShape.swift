@@ -41,7 +41,8 @@ enum TensorShape {
             let (value, over) = total.0.multipliedReportingOverflow(by: size)
             return (value, total.1 || over)
         }
-        guard known.allSatisfy({ $0 >= 0 }), !overflow, sizes.count - known.count <= 1 else {
+        guard !overflow else { throw call.bad(1, "sizes with a product below \(Int.max) expected, got \(Shape.text(sizes))") }
+        guard known.allSatisfy({ $0 >= 0 }), sizes.count - known.count <= 1 else {
             throw call.bad(1, "sizes of 0 or more expected, one of them may be -1, got \(Shape.text(sizes))")
         }
         if let open = sizes.firstIndex(of: -1) {
@@ -274,7 +275,7 @@ enum TensorShape {
         "one_hot", [Argument("classes", .integer)],
         options: [
             Option("dimension", .integer, default: -1, "place of the new dimension"),
-            Option("ignore", .integer, default: 255, "this label and all that are outside of the classes give zeros"),
+            Option("ignore", .integer, default: 255, "this label and all that are outside of the classes give zeros; to be said with more than 255 classes"),
         ], "Labels as rows of one 1 and zeros else.", "int32 labels, class ids from 0 as in label images. float32 result with one more dimension of size `classes`.",
         example: "local y = tensor.from({0, 2}, {dtype = 'int32'}):one_hot(3)\nprint(y[1][1], y[2][3])  --> 1.0\t1.0"
     ) { call in
@@ -284,7 +285,7 @@ enum TensorShape {
         let place: Int = try call.option("dimension")
         let axis = place < 0 ? x.rank + 1 + place : place - 1
         guard place != 0, axis >= 0, axis <= x.rank else { throw call.badOption("dimension", "1 to \(x.rank + 1) expected, got \(place)") }
-        return call.push(try x.oneHot(classes: classes, axis: axis, ignore: call.option("ignore")))
+        return call.push(try x.oneHot(classes: classes, axis: axis, ignore: call.ignoredLabel(of: classes)))
     }
 
     private static let pad = tensorMethod(
@@ -296,8 +297,8 @@ enum TensorShape {
         let x: Tensor = try call.this()
         func border(_ i: Int) throws -> [Int] {
             let sizes: [Int] = try call.get(i)
-            guard sizes.count <= x.rank, sizes.allSatisfy({ $0 >= 0 && $0 < 1 << 40 }) else {
-                throw call.bad(i, "at most \(x.rank) sizes of 0 or more expected, got \(Shape.text(sizes))")
+            guard sizes.count <= x.rank, sizes.allSatisfy({ (0...1 << 40).contains($0) }) else {
+                throw call.bad(i, "at most \(x.rank) sizes of 0 to \(1 << 40) expected, got \(Shape.text(sizes))")
             }
             return [Int](repeating: 0, count: x.rank - sizes.count) + sizes
         }

@@ -74,9 +74,20 @@ extension Call {
 
     private func pair(_ values: [Int], _ name: String, _ least: Int) throws -> (Int, Int) {
         guard values.count == 1 || values.count == 2, values.allSatisfy({ $0 >= least && $0 <= 1 << 20 }) else {
-            throw badOption(name, "one integer or {height, width} expected, each \(least) or more, got \(Shape.text(values))")
+            throw badOption(name, "one integer or {height, width} expected, each \(least) to \(1 << 20), got \(Shape.text(values))")
         }
         return (values[0], values[values.count - 1])
+    }
+
+    /// Option 'ignore': the label of what does not count.
+    /// - Throws: where its default is one of so many classes, which would be left out without a word.
+    func ignoredLabel(of classes: Int) throws -> Int32 {
+        let value: Int = try option("ignore")
+        guard let label = Int32(exactly: value) else { throw badOption("ignore", "an int32 label expected, got \(value)") }
+        if !hasOption("ignore"), (0..<classes).contains(value) {
+            throw badOption("ignore", "needed with \(classes) classes, because \(value) is one of them: say which label does not count, -1 for none")
+        }
+        return label
     }
 
     /// A list of tensors.

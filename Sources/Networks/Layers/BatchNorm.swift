@@ -15,6 +15,8 @@ public final class BatchNorm: Module {
 
     public init(_ channels: Int, affine: Bool = true, epsilon: Float = 1e-5, momentum: Float = 0.1) throws {
         guard channels > 0 else { throw TensorError("batch_norm", "channels should be 1 or more, got \(channels)") }
+        try BatchNorm.check(epsilon)
+        guard (0...1).contains(momentum) else { throw TensorError("batch_norm", "momentum should be 0 to 1, got \(momentum)") }
         try Tensor.checkSize([2, channels], "batch_norm")
         self.channels = channels
         self.epsilon = epsilon
@@ -23,6 +25,11 @@ public final class BatchNorm: Module {
         beta = affine ? try Tensor.zeros([channels]).requireGrad() : nil
         super.init()
         _ = try running("")
+    }
+
+    /// - Throws: for what, added to a variance, may leave no root or no number.
+    public static func check(_ epsilon: Float) throws {
+        guard epsilon >= 0, epsilon.isFinite else { throw TensorError("batch_norm", "eps should be 0 or more and finite, got \(epsilon)") }
     }
 
     /// The branch of the network that is being computed. A layer whose weights serve several branches (the arrows into a node of a trellis)

@@ -21,13 +21,19 @@ public struct OptimiserState {
         self.steps = steps
     }
 
+    /// Steps that a state can tell of: all whole numbers up to here are doubles too, and counting goes on without overflow.
+    private static let mostSteps = 1 << 53
+
     var named: [String: Tensor] { Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first }) }
 
     /// - Throws: `TensorError` unless this is a state of such an optimiser: the same rule, the same names, moments of the parameters' shapes.
     func check(_ optimiser: Optimiser) throws {
         func fail(_ problem: String) -> TensorError { TensorError("optim.\(optimiser.rule)", "the state does not fit: \(problem)") }
         if let rule, rule != optimiser.rule { throw fail("it is of the rule \(rule), not \(optimiser.rule)") }
-        guard steps >= 0, counts.values.allSatisfy({ $0 >= 0 }) else { throw fail("its counts of steps are not 0 or more") }
+        let possible = 0...OptimiserState.mostSteps
+        guard possible.contains(steps), counts.values.allSatisfy(possible.contains) else {
+            throw fail("its counts of steps are not 0 to \(OptimiserState.mostSteps)")
+        }
         if let more = counts.filter({ $0.value > steps }).keys.min() { throw fail("\(more) has seen \(counts[more, default: 0]) steps of \(steps)") }
         let own = optimiser.parameters.map(\.name)
         let known = Set(own)

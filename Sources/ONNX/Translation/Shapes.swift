@@ -95,6 +95,9 @@ extension Translator {
             return try node("ReduceSum", step, [.int("keepdims", keep ? 1 : 0)], more: [builder.integers(axes)])
         case .extreme(let largest):
             return try node(largest ? "ReduceMax" : "ReduceMin", step, [.int("keepdims", 0)])
+        case .integerMoment(correction: nil):
+            let x = builder.add("Cast", [try name(step.inputs[0])], name: "\(step.name)/float", [.to(.float)])
+            return builder.add("ReduceMean", [x], name: step.name, [.ints("axes", [1]), .int("keepdims", 0)])
         case .argmax(let axis, let largest):
             let x = try name(step.inputs[0])
             let index = builder.add(largest ? "ArgMax" : "ArgMin", [x], name: "\(step.name)/index", [.int("axis", axis), .int("keepdims", 1)])

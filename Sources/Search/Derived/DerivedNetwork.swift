@@ -31,7 +31,7 @@ public struct DerivedOptions: Hashable, Sendable {
         try check((1...65_536).contains(filters), "filters", "1 to 65536", filters, "the paper has 20, 32 and 48")
         try check((2...65_536).contains(classes), "classes", "2 or more", classes, "give the data set's number of classes")
         try widths.validate()
-        try check(headReach.map { (1...65_536).contains($0) } ?? true, "head_reach", "1 to 65536", headReach ?? 0)
+        try check(headReach.map(SpaceOptions.headReaches.contains) ?? true, "head_reach", "1 to 65536", headReach ?? 0)
         try check((0...1).contains(batchNormMomentum), "momentum", "0 to 1", batchNormMomentum)
         try check(batchNormEpsilon > 0 && batchNormEpsilon.isFinite, "eps", "above 0", batchNormEpsilon)
         try check(dropPath >= 0 && dropPath < 1, "drop_path", "a probability in [0, 1)", dropPath)

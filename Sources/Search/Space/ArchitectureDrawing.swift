@@ -15,7 +15,7 @@ extension Architecture: CustomStringConvertible {
         let strides = space.strides.map(String.init).joined(separator: " ")
         let kind = "\(plural(space.layers, "layer")), \(plural(space.blocks, "block")), strides \(strides)" + (space.arrows == nil ? "" : ", masked")
         let origin = [
-            provenance.source, provenance.data.map { "found on \($0)" }, provenance.seed.map { "seed \($0)" }, provenance.date,
+            provenance.source, provenance.data.map { "found on \($0)" }, provenance.seed.map { "seed \(Int64(bitPattern: $0))" }, provenance.date,
         ].compactMap { $0 }
         return "architecture" + (name.map { " \($0)" } ?? "") + ": " + ([kind] + origin).joined(separator: ", ")
     }

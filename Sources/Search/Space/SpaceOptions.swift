@@ -45,6 +45,9 @@ public struct SpaceOptions: Hashable, Sendable {
 
     public init() {}
 
+    /// How far heads may look, in pixels.
+    static let headReaches = 1...65_536
+
     func validate() throws {
         func check(_ good: Bool, _ name: String, _ expected: String, _ got: Any) throws {
             guard good else {
@@ -57,7 +60,7 @@ public struct SpaceOptions: Hashable, Sendable {
         try check(batchNormEpsilon > 0 && batchNormEpsilon.isFinite, "batchNormEpsilon", "above 0", batchNormEpsilon)
         try check((0...1).contains(batchNormMomentum), "batchNormMomentum", "0 to 1", batchNormMomentum)
         try check(initialDeviation >= 0 && initialDeviation.isFinite, "initialDeviation", "at least 0", initialDeviation)
-        try check(headReach >= 1, "headReach", "at least 1", headReach)
+        try check(SpaceOptions.headReaches.contains(headReach), "headReach", "1 to 65536", headReach)
         try check(headWidth.map { $0 >= 1 } ?? true, "headWidth", "at least 1", headWidth ?? 0)
     }
 }

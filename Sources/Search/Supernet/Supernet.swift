@@ -249,8 +249,9 @@ extension Supernet {
     }
 
     /// The class with the highest score of each pixel, int32 [N, H, W] from 0, through a plan.
+    /// - Throws: `TensorError` where the scores hold NaN.
     public func predict(_ images: Tensor, training: Bool = false) throws -> Tensor {
-        try inference(training, classify: true)([images])[0]
+        try ClassScores.classes(inference(training, classify: true)([images]))
     }
 
     private func inference(_ training: Bool, classify: Bool) -> Compiled {
@@ -259,7 +260,7 @@ extension Supernet {
         let compiled = Compiled { [unowned self] inputs in
             try GradientMode.disabled {
                 let scores = try Module.inMode(training: training) { try self(inputs[0]) }
-                return [classify ? try scores.argmax(1).reshape([scores.shape[0], scores.shape[2], scores.shape[3]]) : scores]
+                return classify ? try ClassScores.pick(scores) : [scores]
             }
         }
         inferences[key] = compiled

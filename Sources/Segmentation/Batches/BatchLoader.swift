@@ -27,7 +27,7 @@ public final class BatchLoader: @unchecked Sendable {
     private let maker: BatchMaker
     private let producer: Producer
     /// No run has more, and they can be counted on.
-    private static let mostEpochs = 1 << 48
+    public static let mostEpochs = 1 << 48
     /// Each of the batches that are kept ready takes memory.
     public static let mostAhead = 256
     /// Where `next` stands, which the producer is ahead of.

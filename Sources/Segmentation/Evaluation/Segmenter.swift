@@ -49,14 +49,14 @@ public final class Segmenter {
 
     /// The class with the highest probability of each pixel, int32 [N, H, W] from 0.
     /// - Parameter images: normalised, [N, 3, H, W].
+    /// - Throws: `TensorError` where the scores hold NaN.
     public func classify(_ images: Tensor) throws -> Tensor {
         let images = try checked(images)
-        if options.isPlain { return try plan(images.shape, classify: true)([images])[0] }
+        if options.isPlain { return try ClassScores.classes(plan(images.shape, classify: true)([images])) }
         if goesByStrips(Size(height: images.shape[2], width: images.shape[3])), let window = options.window {
             return try classifyByStrips(images, window)
         }
-        let scores = try probabilities(images)
-        return try GradientMode.disabled { try scores.argmax(1).reshape([scores.shape[0], scores.shape[2], scores.shape[3]]) }
+        return try ClassScores.classes(of: probabilities(images))
     }
 
     /// Softmax over the classes, averaged over scales and mirror images; [N, classes, H, W].
@@ -135,7 +135,7 @@ public final class Segmenter {
                 let (height, width) = (inputs[0].shape[2], inputs[0].shape[3])
                 let scores = try Module.inMode(training: false) { try network(inputs[0]) }
                 let full = try scores.resize(.bilinearAlignCorners, height: height, width: width)
-                return [classify ? try full.argmax(1).reshape([full.shape[0], height, width]) : full]
+                return classify ? try ClassScores.pick(full, checked: scores) : [full]
             }
         }
         plans.append((shape, classify, plan))

@@ -1,3 +1,4 @@
+import Networks
 import Tensors
 
 // Labels of images whose scores do not fit into memory: windows come row by row, and scores are kept for as many rows of pixels as a window has. What
@@ -73,7 +74,7 @@ extension Segmenter {
                 }
                 guard let total else { continue }
                 let mean = looks.count == 1 ? total : try total / Float(looks.count)
-                try take(top, try mean.argmax(1).reshape([source.images, end - top, source.size.width]))
+                try take(top, ClassScores.classes(of: mean))
             }
         }
     }

@@ -54,6 +54,9 @@ extension Trainer {
         guard let stored = value("settings"), case .integer(let done)? = value("done"), case .integer(let epoch)? = value("epoch"),
             case .integer(let position)? = value("position"), let history = TrainingHistory(value("history"))
         else { throw CheckpointError("\(path): this is no checkpoint of a training run") }
+        guard (0...options.steps).contains(done), (0..<BatchLoader.mostEpochs).contains(epoch) else {
+            throw CheckpointError("\(path): the checkpoint is damaged: it stands at step \(done) of \(options.steps), epoch \(epoch)")
+        }
         for (name, now) in settings where stored[name] != .string(now) {
             if stored[name] == nil, Trainer.later.contains(name) { continue }
             guard case .string(let before)? = stored[name] else { throw CheckpointError("\(path): the run says nothing of its \(name)") }

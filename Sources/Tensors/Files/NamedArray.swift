@@ -53,14 +53,11 @@ public struct NamedArray: Sendable {
 
 /// Sizes that come from a file are not to be trusted: every product is checked for overflow.
 enum FileShape {
-    /// More dimensions than any format's writer produces (NumPy stops at 64).
-    static let maximumRank = 64
-
     /// Elements of `shape`.
     /// - Throws: when the rank is too high or the product overflows, a dimension of 0 elsewhere notwithstanding.
     static func count(_ shape: [Int], itemSize: Int) throws(FileError) -> Int {
-        guard shape.count <= maximumRank else {
-            throw FileError("", "expected at most \(maximumRank) dimensions, got \(shape.count)")
+        guard shape.count <= Shapes.maximumRank else {
+            throw FileError("", "expected at most \(Shapes.maximumRank) dimensions, got \(shape.count)")
         }
         var product = itemSize
         for dimension in shape where dimension != 0 {

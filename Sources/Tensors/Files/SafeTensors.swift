@@ -76,6 +76,8 @@ public enum SafeTensors {
         let sorted = arrays.sorted { ($0.dtype == .int32 ? 1 : 0, $0.name) < ($1.dtype == .int32 ? 1 : 0, $1.name) }
         var metadata = metadata
         if checksums { metadata[SafeTensorsChecksums.key] = SafeTensorsChecksums.text(sorted) }
+        // Its text, as it is put together, and the bytes of the header that it becomes.
+        try Memory.check(6 * metadata.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }, toHold: "the header")
         let header = try encode(sorted, metadata: metadata, isSealed: checksums).at(path)
         try AtomicFile.write(path) { file throws(FileError) in
             try file.write(header)

@@ -52,7 +52,7 @@ extension Operation {
         case .sum(let axes, let keep):
             let shape = x[0].shape.indices.map { axes.contains($0) ? 1 : x[0].shape[$0] }
             return [try (keep ? g : g.reshape(shape)).expand(x[0].shape)]
-        case .argmax, .argsort: return [nil]
+        case .integerMoment, .argmax, .argsort: return [nil]
         case .matmul(let tA, let tB):
             let (a, b) = (x[0], x[1])
             return [

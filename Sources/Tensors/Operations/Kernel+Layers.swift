@@ -167,10 +167,11 @@ extension Operation {
         case .crossEntropy(let ignore, let weights):
             let (batch, classes, pixels) = (x[0].shape[0], x[0].shape[1], x[0].shape.dropFirst(2).reduce(1, *))
             return { p in
+                let classWeights = weights ? UnsafePointer(p.floats(2)) : nil
                 try Self.checkLabels(p.ints(1), batch, pixels, classes, ignore)
+                if let classWeights { try Self.checkWeights(classWeights, classes) }
                 let (loss, weight) = CrossEntropy.forward(
-                    batch: batch, classes: classes, pixels: pixels, logits: p.floats(0), labels: p.ints(1),
-                    weights: weights ? UnsafePointer(p.floats(2)) : nil, ignore: ignore)
+                    batch: batch, classes: classes, pixels: pixels, logits: p.floats(0), labels: p.ints(1), weights: classWeights, ignore: ignore)
                 // A batch without a pixel that counts has nothing to teach; NaN, PyTorch's answer, would destroy the weights.
                 p.floats(weights ? 3 : 2)[0] = weight > 0 ? Float(loss / weight) : 0
             }
@@ -194,6 +195,11 @@ extension Operation {
         var total = 0.0
         for i in 0..<count where labels[i] != ignore { total += weights.map { Double($0[Int(labels[i])]) } ?? 1 }
         return total
+    }
+
+    private static func checkWeights(_ weights: UnsafePointer<Float>, _ classes: Int) throws {
+        guard let wrong = (0..<classes).first(where: { !(weights[$0] >= 0 && weights[$0].isFinite) }) else { return }
+        throw TensorError("cross_entropy", "the weight of class \(wrong) is \(weights[wrong]); weights are finite and 0 or more")
     }
 
     private static func checkLabels(_ labels: UnsafePointer<Int32>, _ batch: Int, _ size: Int, _ classes: Int, _ ignore: Int32) throws {

@@ -91,6 +91,8 @@ extension Operation {
             return indexKernel(x, y)
         case .sum(let axes, _):
             return sumKernel(x[0], axes)
+        case .integerMoment(let correction):
+            return Self.integerMomentKernel(x[0], correction: correction)
         case .matmul(let tA, let tB):
             return matmulKernel(x, y, tA, tB)
         case .conv2d, .convInputGradient, .convWeightGradient:
@@ -312,6 +314,8 @@ extension Operation {
         let (outer, n, inner) = Collapse.around(x.shape, axis)
         let isInt = x.dtype == .int32
         return { p in
+            // Sorting takes as much again.
+            try Memory.check(2 * n * DType.byteCount, for: "sort")
             var order = [Int32](repeating: 0, count: n)
             for o in 0..<outer {
                 for i in 0..<inner {

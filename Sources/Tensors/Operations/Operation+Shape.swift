@@ -43,6 +43,8 @@ extension Operation {
             return (try concatShape(inputs, axis), inputs[0].dtype)
         case .gather, .scatterAdd, .argmax, .argsort, .sum:
             return try indexedShape(inputs)
+        case .integerMoment:
+            return ([x[0]], .float32)
         case .detach, .alias, .copy, .overwrite:
             return (x, inputs[0].dtype)
         case .asStrided(let layout, _):

@@ -15,7 +15,7 @@ extension Operation {
     private var types: Types {
         switch self {
         case .unary, .binary, .scalar, .remainder, .floorDivide, .cast, .broadcast, .reshape, .permute, .slice, .unslice, .pad, .concat, .detach, .alias, .copy,
-            .asStrided, .overwrite, .sum, .extreme, .argmax, .argsort, .matmul, .random, .lost, .permutation:
+            .asStrided, .overwrite, .sum, .integerMoment, .extreme, .argmax, .argsort, .matmul, .random, .lost, .permutation:
             .alike
         case .select: .choice
         case .gather: .indexed

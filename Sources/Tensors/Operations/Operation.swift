@@ -113,6 +113,8 @@ public indirect enum Operation: Hashable, Sendable {
     case sum(axes: [Int], keep: Bool)
     /// The largest or smallest of all elements.
     case extreme(largest: Bool)
+    /// Of each row of int32 [rows, n]: the mean (nil), or the variance with this correction; float32 [rows].
+    case integerMoment(correction: Int?)
     case argmax(axis: Int, largest: Bool)
     case argsort(axis: Int, descending: Bool)
     case matmul(transposeA: Bool, transposeB: Bool)
@@ -203,6 +205,7 @@ public indirect enum Operation: Hashable, Sendable {
         case .asStrided: "as_strided"
         case .overwrite: "assign"
         case .sum: "sum"
+        case .integerMoment(let correction): correction == nil ? "mean" : "var"
         case .argmax(_, let largest): largest ? "argmax" : "argmin"
         case .argsort: "sort"
         case .matmul: "matmul"
@@ -252,7 +255,7 @@ public indirect enum Operation: Hashable, Sendable {
     /// Whether there is anything to differentiate: comparisons and positions are steps without a slope, statistics that run along are not of the function.
     var hasDerivative: Bool {
         switch self {
-        case .detach, .argmax, .argsort, .random, .permutation, .runningStatistics, .stackedRunning: false
+        case .detach, .integerMoment, .argmax, .argsort, .random, .permutation, .runningStatistics, .stackedRunning: false
         case .binary(let f), .scalar(let f, _, _): !f.isComparison
         default: true
         }

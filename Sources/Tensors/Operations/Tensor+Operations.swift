@@ -125,8 +125,11 @@ extension Tensor {
     public static func select(_ condition: Tensor, _ a: Tensor, _ b: Tensor) throws -> Tensor { try Operation.select(condition, a, b) }
 
     public func cast(_ dtype: DType) throws -> Tensor { dtype == self.dtype ? self : try Operation.cast(dtype)(self) }
+
+    /// float32, also of int32.
     public func pow(_ exponent: Double) throws -> Tensor {
-        exponent == 1 ? try clone() : exponent == 2 ? try unary(.square) : try scalar(.pow, exponent)
+        if dtype == .int32 { return try cast(.float32).pow(exponent) }
+        return exponent == 1 ? try clone() : exponent == 2 ? try unary(.square) : try scalar(.pow, exponent)
     }
 
     public static func + (a: Tensor, b: Tensor) throws -> Tensor { try a.binary(.add, b) }
@@ -295,11 +298,13 @@ extension Tensor {
     }
 
     public func mean(_ axes: [Int]? = nil, keep: Bool = false) throws -> Tensor {
-        return try cast(.float32).sum(axes, keep: keep) / Float(elements(axes, "mean"))
+        if dtype == .int32 { return try integerMoment(axes, keep: keep, correction: nil) }
+        return try sum(axes, keep: keep) / Float(elements(axes, "mean"))
     }
 
     /// Biased (`correction` 0) or unbiased (1) variance; NaN where there are no more values than the correction takes off.
     public func variance(_ axes: [Int]? = nil, keep: Bool = false, correction: Int = 0) throws -> Tensor {
+        if dtype == .int32 { return try integerMoment(axes, keep: keep, correction: correction) }
         let centred = try self - mean(axes, keep: true).expand(shape)
         let freedom = try Double(elements(axes, "var")) - Double(correction)
         return try centred.unary(.square).sum(axes, keep: keep).scalar(.div, freedom > 0 ? freedom : .nan)
