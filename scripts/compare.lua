@@ -47,7 +47,9 @@ local out, o = comparison.out, comparison.settings
 
 local train, validation = datasets.load(o)
 comparison:images(train, validation)
-local space = nas.trellis{layers = o.layers, strides = o.strides, filters = o.search_filters, cell = nas.cell{blocks = o.blocks, operators = o.operators}}
+local space = ask(nas.trellis, {
+  layers = o.layers, strides = o.strides, filters = o.search_filters, cell = ask(nas.cell, {blocks = o.blocks, operators = o.operators}),
+})
 files.make_directory(out .. "/runs")
 local identity = comparison:identify{settings = o, images = o.contents}
 if not comparison.before then checkpoint.save(out .. "/settings.safetensors", {settings = o, run = identity}) end

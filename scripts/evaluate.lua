@@ -88,7 +88,7 @@ end
 local warning = seen()
 if warning then print("warning: " .. warning) end
 
-local result = network:evaluate(set, {
+local result = ask(network.evaluate, network, set, {
   scales = scales, flip = options.flip, window = options.window, stride = options.stride, batch = options.batch, save = options.save, progress = true,
 })
 print(result)

@@ -44,7 +44,7 @@ else
     if not known then fail("'" .. source .. "' is no directory, no .json file and none of nas.gallery: " .. table.concat(names, ", ")) end
     out = source
   end
-  network = architecture:network{filters = options.filters, classes = options.classes, seed = options.seed}
+  network = ask(architecture.network, architecture, {filters = options.filters, classes = options.classes, seed = options.seed})
 end
 local isModel = not known and out == source
 out = options.out or out

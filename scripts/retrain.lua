@@ -70,11 +70,11 @@ if #scale ~= 2 then stop("--random-scale is two numbers: the smallest and the la
 
 local train, validation = datasets.load(o)
 run:images(train, validation)
-local network = architecture:network{
+local network = ask(architecture.network, architecture, {
   filters = o.filters, classes = train.classes, seed = o.seed, stem = o.widths[1], stem_output = o.widths[2], aspp = o.widths[3],
   low_level = o.widths[4], decoder = o.widths[5],
   head_reach = o.head_reach,
-}
+})
 if not before then
   print(architecture)
   print(network:count{height = o.crop[1], width = o.crop[2]})

@@ -7,7 +7,7 @@
 -- Leaves in its directory: checkpoint.safetensors, log.csv and history.safetensors (after every epoch), architecture.json, pictures of the
 -- trellis with its beta, the cell, alpha, the curves and some segmented images, each as SVG and PNG, and all of it on one page, report.html
 -- (scripts/report.lua makes the page of a run that is not done).
-local parse, stop, datasets, runs = require("options").parse, require("options").stop, require("datasets"), require("runs")
+local parse, stop, ask, datasets, runs = require("options").parse, require("options").stop, require("options").ask, require("datasets"), require("runs")
 
 local options = parse(arg, "Searches an architecture for segmentation.", datasets.options{
   {"layers", 6, "L", least = 1},
@@ -45,15 +45,15 @@ local checkpointPath = out .. "/checkpoint.safetensors"
 -- Images: two disjoint halves for training, others for validation.
 local train, validation = datasets.load(o)
 run:images(train, validation)
-local A, B = train:split(0.5, {seed = o.seed})
-local a = A:batches{size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true, pad = datasets.padded(o)}
-local b = B:batches{size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true, pad = datasets.padded(o)}
+local A, B = ask(train.split, train, 0.5, {seed = o.seed})
+local a = ask(A.batches, A, {size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true, pad = datasets.padded(o)})
+local b = ask(B.batches, B, {size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true, pad = datasets.padded(o)})
 
 -- The space, and the network that holds all of it.
-local space = nas.trellis{
-  layers = o.layers, strides = o.strides, filters = o.filters, cell = nas.cell{blocks = o.blocks, operators = o.operators},
+local space = ask(nas.trellis, {
+  layers = o.layers, strides = o.strides, filters = o.filters, cell = ask(nas.cell, {blocks = o.blocks, operators = o.operators}),
   head_reach = o.head_reach,
-}
+})
 local supernet = space:supernet{classes = train.classes, seed = o.seed}
 tensor.manual_seed(o.seed)
 local sgd = optim.sgd(supernet:weights(), {lr = o.lr, momentum = 0.9, weight_decay = o.weight_decay, clip = o.clip})

@@ -56,6 +56,9 @@ refused "--dir names the directory of the images" search --data folder
 refused "nowhere/images: cannot read the directory" search --data folder --dir nowhere
 refused "one of 'train', 'val', 'test' expected, got 'foo'" search --data camvid --dir nowhere --train-split foo
 refused "there is no run to resume in search" search --resume
+refused "the crop 200x200 is larger than" search --crop 200 --images 8 --out crop
+refused "operator" search --operators none,nonsense --images 8 --crop 32 --out operators
+refused "--strides\|stride" search --strides 4,5 --images 8 --crop 32 --out strides
 
 # A folder of images, a search and a training on it.
 "$trellis" - <<'LUA' || fail "making the folder"
