@@ -4,7 +4,8 @@
 --   scripts/trellis scripts/compare.lua --data camvid --dir DIR --scale 0.5
 --   scripts/trellis scripts/compare.lua --out compare --resume      goes on after a kill: finished runs are kept, a running one continues
 --
--- Leaves in its directory: search/ (what scripts/search.lua leaves), runs/NAME/ for each training (its network as it is after the last step, `last`: nothing is picked by the images that it is measured on), results.csv, results.json, and
+-- Leaves in its directory: search/ (what scripts/search.lua leaves), runs/NAME/ for each training (its network is `last`, after the last step:
+-- none is picked by the images that it is measured on), results.csv, results.json, and
 -- comparison.svg and .png with every run as a dot.
 local parse, stop, ask, datasets, runs = require("options").parse, require("options").stop, require("options").ask, require("datasets"), require("runs")
 

@@ -75,7 +75,7 @@ local function seen()
   if isOwn and trained.data == options.data then
     local count = common()
     if count == nil then
-      return ("these are not the images that were held out in its training (another folder, share or seed, or other contents): it may have seen some of these %d"):format(#set)
+      return ("the images of its training are not there as they were (moved, or changed since): it may have seen some of these %d"):format(#set)
     elseif count > 0 then
       return ("%s has images that it was trained on: %d of %d"):format(what, count, #set)
     end
