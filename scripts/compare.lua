@@ -4,35 +4,36 @@
 --   scripts/trellis scripts/compare.lua --data camvid --dir DIR --scale 0.5
 --   scripts/trellis scripts/compare.lua --out compare --resume      goes on after a kill: finished runs are kept, a running one continues
 --
--- Leaves in its directory: search/ (what scripts/search.lua leaves), runs/NAME/ for each training, results.csv, results.json, and
+-- Leaves in its directory: search/ (what scripts/search.lua leaves), runs/NAME/ for each training (its network is `last`, after the last step:
+-- none is picked by the images that it is measured on), results.csv, results.json, and
 -- comparison.svg and .png with every run as a dot.
-local parse, datasets, runs = require("options").parse, require("datasets"), require("runs")
+local parse, stop, ask, datasets, runs = require("options").parse, require("options").stop, require("options").ask, require("datasets"), require("runs")
 
 local options = parse(arg, "Compares a found architecture with random ones and known designs.", datasets.options{
-  {"layers", 6, "L"},
+  {"layers", 6, "L", least = 1},
   {"strides", "4,8,16,32", "from the finest to the coarsest", "integers"},
-  {"blocks", 3, "B, blocks of a cell"},
+  {"blocks", 3, "B, blocks of a cell", least = 1},
   {"operators", "none,max_pool_3x3,skip_connect,sep_conv_3x3,atrous_conv_3x3", "candidates of the cell", "list"},
   {"architecture", nil, "a JSON file with an architecture of this space to compare, instead of a search", "string"},
-  {"search-filters", 4, "F in the search"},
-  {"search-epochs", 20, "passes over half of the training images; alpha and beta move in the second half of them"},
+  {"search-filters", 4, "F in the search", least = 1},
+  {"search-epochs", 20, "passes over half of the training images; alpha and beta move in the second half of them", least = 1},
   {"search-crop", "96x128", "height x width of the search's crops", "size"},
-  {"search-batch", 4, "images in a batch of the search"},
-  {"search-head-reach", 0, "how far the heads' atrous taps look in the search, in pixels; 0: 0.3 of its crop's shorter side, at most the paper's 96"},
-  {"filters", 8, "F of the found architecture's network; the others get the F that comes closest to its parameters"},
-  {"stem", 16, "channels of the stem, twice as many in its last layer: small, so that cells matter"},
-  {"aspp", 32, "channels of the ASPP"},
-  {"low-level", 16, "channels of the decoder's low-level features"},
-  {"decoder", 32, "channels of the decoder"},
-  {"steps", 600, "steps of every training"},
-  {"batch", 4, "images in a batch of the trainings"},
+  {"search-batch", 4, "images in a batch of the search", least = 1},
+  {"search-head-reach", 0, "how far the heads' atrous taps look in the search, in pixels; 0: 0.3 of its crop's shorter side, at most the paper's 96", least = 0},
+  {"filters", 8, "F of the found architecture's network; the others get the F that comes closest to its parameters", least = 1},
+  {"stem", 16, "channels of the stem, twice as many in its last layer: small, so that cells matter", least = 1},
+  {"aspp", 32, "channels of the ASPP", least = 1},
+  {"low-level", 16, "channels of the decoder's low-level features", least = 1},
+  {"decoder", 32, "channels of the decoder", least = 1},
+  {"steps", 600, "steps of every training", least = 1},
+  {"batch", 4, "images in a batch of the trainings", least = 1},
   {"crop", "96x128", "height x width of the trainings' crops", "size"},
-  {"lr", 0.05, "learning rate of the trainings at the start; poly from there"},
-  {"random", 6, "random architectures"},
-  {"repeats", 3, "trainings of the found architecture, each with a seed of its own"},
-  {"head-reach", 0, "how far the ASPP's first atrous taps look in the trainings, in pixels; 0: 0.3 of the crop's shorter side, at most the published 96"},
+  {"lr", 0.05, "learning rate of the trainings at the start; poly from there", above = 0},
+  {"random", 6, "random architectures", least = 1},
+  {"repeats", 3, "trainings of the found architecture, each with a seed of its own", least = 1},
+  {"head-reach", 0, "how far the ASPP's first atrous taps look in the trainings, in pixels; 0: 0.3 of the crop's shorter side, at most the published 96", least = 0},
   {"seed", 1, "decides everything that is random, but for the images: see --data-seed"},
-  {"threads", 0, "0: as many as the machine has; results do not depend on it"},
+  {"threads", 0, "0: as many as the machine has; results do not depend on it", least = 0},
   {"out", "compare", "directory for results", "string"},
   {"resume", false, "continues the comparison in --out"},
 })
@@ -40,14 +41,18 @@ if options.threads > 0 then trellis.threads(options.threads) end
 
 options.head_reach = runs.reach(options.head_reach, options.crop)
 options.search_head_reach = runs.reach(options.search_head_reach, options.search_crop)
-local comparison = runs.open(options, {name = "compare", file = "settings.safetensors", settings = function(loaded) return loaded.settings end})
+local comparison = runs.open(options, {name = "compare", file = "settings.safetensors", settings = function(loaded)
+  return type(loaded.settings) == "table" and loaded.settings.search_filters and loaded.settings or nil
+end})
 local out, o = comparison.out, comparison.settings
-if o.repeats < 1 or o.random < 1 or o.steps < 1 then error("--repeats, --random and --steps should be 1 or more", 0) end
 
 local train, validation = datasets.load(o)
-local space = nas.trellis{layers = o.layers, strides = o.strides, filters = o.search_filters, cell = nas.cell{blocks = o.blocks, operators = o.operators}}
+comparison:images(train, validation)
+local space = ask(nas.trellis, {
+  layers = o.layers, strides = o.strides, filters = o.search_filters, cell = ask(nas.cell, {blocks = o.blocks, operators = o.operators}),
+})
 files.make_directory(out .. "/runs")
-local identity = comparison:identify{settings = o, images = datasets.identity(train), validation = datasets.identity(validation)}
+local identity = comparison:identify{settings = o, images = o.contents}
 if not comparison.before then checkpoint.save(out .. "/settings.safetensors", {settings = o, run = identity}) end
 comparison:kept("what is done is kept")
 
@@ -57,16 +62,14 @@ local function search()
   if not runs.exists(path) then
     local script = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
     local words = {
-      [0] = script .. "search.lua", "--out", out .. "/search", "--resume", "--data", o.data, "--train-split", o.train_split, "--images", o.images,
-      "--size", o.size[1] .. "x" .. o.size[2], "--classes", o.classes, "--scale", o.scale, "--validation", o.validation, "--layers", o.layers,
+      [0] = script .. "search.lua", "--out", out .. "/search", "--resume", "--layers", o.layers,
       "--strides", table.concat(o.strides, ","), "--blocks", o.blocks, "--filters", o.search_filters, "--operators", table.concat(o.operators, ","),
       "--crop", o.search_crop[1] .. "x" .. o.search_crop[2], "--batch", o.search_batch, "--epochs", o.search_epochs,
-      "--arch-from", math.max(1, o.search_epochs // 2), "--validate-every", math.max(1, o.search_epochs // 4), "--seed", o.seed, "--data-seed", o.data_seed,
+      "--arch-from", o.search_epochs // 2, "--validate-every", math.max(1, o.search_epochs // 4), "--seed", o.seed,
       "--head-reach", o.search_head_reach,
     }
     for i, word in ipairs(words) do words[i] = tostring(word) end
-    if o.dir then table.move({"--dir", o.dir}, 1, 2, #words + 1, words) end
-    for _, flag in ipairs{"coarse", "pad"} do if o[flag] then words[#words + 1] = "--" .. flag end end
+    table.move(datasets.words(o), 1, #datasets.words(o), #words + 1, words)
     local own = arg
     arg = words
     dofile(words[0])
@@ -118,9 +121,9 @@ end
 
 local found
 if o.architecture then
-  found = nas.load(o.architecture)
+  found = ask(nas.load, o.architecture)
   local fits, why = found:fits(space)
-  if not fits then error(o.architecture .. " does not fit the space: " .. why, 0) end
+  if not fits then stop(o.architecture .. " does not fit the space: " .. why) end
 else
   found = search()
 end

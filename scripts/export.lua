@@ -7,57 +7,61 @@
 --
 -- The ONNX file takes any number of images, normalised as the card says, all of one height and width: those of the images that the network was trained
 -- on as a whole, or --size.
+local paths, stop, ask = require("paths"), require("options").stop, require("options").ask
 local options = require("options").parse(arg, "Writes a network as ONNX, with its weights and card.", {
   {"size", nil, "height x width of the images, which the file fixes; those of the training's images when left out", "size"},
   {"out", nil, "directory for the files; the model directory itself, else the architecture's name", "string"},
-  {"filters", 20, "F of a network that is built from an architecture"},
-  {"classes", 19, "its classes"},
+  {"filters", 20, "F of a network that is built from an architecture", least = 1},
+  {"classes", 19, "its classes", least = 1},
   {"seed", 0, "decides its weights"},
 }, "MODEL|ARCHITECTURE")
 
-local function fail(message) error(message .. " (--help lists the options)", 0) end
+local function fail(message) stop(message .. " (--help lists the options)") end
 
 local source = options.words[1]
 if #options.words ~= 1 then fail("name one model directory, architecture file or architecture of nas.gallery") end
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
+local known
+for name, architecture in pairs(nas.gallery) do if name == source then known = architecture end end
 
+-- A directory that is called like an architecture of the gallery is ./NAME: an export of that architecture leaves one.
 local network, out
-if exists(source .. "/card.json") then
+if not known and paths.exists(source .. "/card.json") then
   for _, name in ipairs{"filters", "classes", "seed"} do
     if options.given[name] then fail("--" .. name .. " is for an architecture; the network in " .. source .. " has its own") end
   end
-  network, out = nas.network(source), source
-elseif exists(source .. "/.") then
+  network, out = ask(nas.network, source), source
+elseif not known and paths.exists(source .. "/.") then
   fail(source .. " is no model directory: it has no card.json")
 else
-  local architecture
+  local architecture = known
   if source:find("%.json$") then
-    architecture, out = nas.load(source), source:gsub("%.json$", "")
+    architecture, out = ask(nas.load, source), source:gsub("%.json$", "")
   else
     local names = {}
-    for name, known in pairs(nas.gallery) do
-      names[#names + 1] = name
-      if name == source then architecture = known end
-    end
+    for name in pairs(nas.gallery) do names[#names + 1] = name end
     table.sort(names)
-    if not architecture then fail("'" .. source .. "' is no directory, no .json file and none of nas.gallery: " .. table.concat(names, ", ")) end
+    if not known then fail("'" .. source .. "' is no directory, no .json file and none of nas.gallery: " .. table.concat(names, ", ")) end
     out = source
   end
-  network = architecture:network{filters = options.filters, classes = options.classes, seed = options.seed}
+  network = ask(architecture.network, architecture, {filters = options.filters, classes = options.classes, seed = options.seed})
 end
+local isModel = not known and out == source
 out = options.out or out
+
+-- Weights that were trained are not overwritten by others.
+local isOwn = isModel and paths.absolute(out) == paths.absolute(source)
+if not isOwn and paths.exists(out .. "/card.json") then
+  local fine, other = pcall(nas.network, out)
+  if not fine or other:card().training then fail(out .. " holds a network that was trained; name another --out") end
+end
 
 -- The export itself tells whether the network can be said in ONNX; then the rest.
 local card = network:card()
 local size = options.size or {card.data.height or card.counts.height, card.data.width or card.counts.width}
 files.make_directory(out)
 local file = network:export(out .. "/network.onnx", {height = size[1], width = size[2]})
-if out ~= source then network:save(out) end
+if not isOwn then network:save(out) end
 
 print(("%s/network.onnx: images [batch, 3, %d, %d] to output [%s], %d nodes, %.1f MB"):format(
   out, size[1], size[2], file.output:gsub(" x ", ", "), file.nodes, file.bytes / 1e6))

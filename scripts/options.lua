@@ -6,15 +6,29 @@
 --     {"crop", "64x96", "height x width", "size"},          -- {64, 96}; one number stands for both
 --     {"resume", false, "continues"},                       -- a flag
 --     {"dir", nil, "directory", "string"},                  -- no default
+--     {"batch", 4, "images", least = 1},                    -- a range: least, most, above, below
 --   }, "FILE...")
 --
 -- `options.given` says which ones were on the command line; `--help` prints them all and exits. With a fourth argument, which names them in
 -- the help, words that are no options are allowed; `options.words` lists them.
 local M = {}
 
-local function fail(message)
-  io.stderr:write("error: ", message, " (--help lists the options)\n")
+--- Ends the program with a word to its user, who sees no trace of scripts: a wrong name, place or value.
+function M.stop(message)
+  io.stderr:write("error: ", message, "\n")
   os.exit(2)
+end
+
+local function fail(message) M.stop(message .. " (--help lists the options)") end
+
+--- What a function returns that reads what the user named; its error is a word to the user.
+function M.ask(f, ...)
+  local results = table.pack(pcall(f, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  -- Ctrl-C is no text.
+  if type(results[2]) ~= "string" then error(results[2], 0) end
+  -- Nor does the line of a script help who uses it.
+  M.stop((results[2]:gsub("^[^\n]-%.lua:%d+: ", "")))
 end
 
 local function distance(a, b)
@@ -46,6 +60,32 @@ local function kind(row)
   return math.type(row[2]) or type(row[2])
 end
 
+-- Sides of images above this are slips of the keyboard.
+local longest = 1 << 20
+
+local function size(row, text)
+  local h, w = text:match("^(%d+)x(%d+)$")
+  h = h or text:match("^%d+$")
+  local height, width = math.tointeger(tonumber(h or "")), math.tointeger(tonumber(w or h or ""))
+  if not (height and width and height > 0 and width > 0 and height <= longest and width <= longest) then
+    fail(("--%s is a size such as 64x96, of 1 to %d each, got '%s'"):format(row[1], longest, text))
+  end
+  return {height, width}
+end
+
+-- A number inside the row's range.
+local function within(row, x, text)
+  local bounds = {}
+  if row.least then bounds[#bounds + 1] = ("at least %s"):format(row.least) end
+  if row.above then bounds[#bounds + 1] = ("above %s"):format(row.above) end
+  if row.most then bounds[#bounds + 1] = ("at most %s"):format(row.most) end
+  if row.below then bounds[#bounds + 1] = ("below %s"):format(row.below) end
+  if row.least and x < row.least or row.above and x <= row.above or row.most and x > row.most or row.below and x >= row.below then
+    fail(("--%s is %s, got '%s'"):format(row[1], table.concat(bounds, " and "), text))
+  end
+  return x
+end
+
 --- The value of an option from its text.
 function M.read(row, text)
   local wanted = kind(row)
@@ -53,15 +93,13 @@ function M.read(row, text)
     for _, word in ipairs(wanted) do if word == text then return text end end
     fail(("--%s is one of %s, got '%s'"):format(row[1], table.concat(wanted, ", "), text))
   elseif wanted == "integer" then
-    return math.tointeger(tonumber(text)) or fail(("--%s is an integer, got '%s'"):format(row[1], text))
+    return within(row, math.tointeger(tonumber(text)) or fail(("--%s is an integer, got '%s'"):format(row[1], text)), text)
   elseif wanted == "float" then
     local x = tonumber(text)
-    return x and x + 0.0 or fail(("--%s is a number, got '%s'"):format(row[1], text))
+    if not x or x ~= x or math.abs(x) == math.huge then fail(("--%s is a number, got '%s'"):format(row[1], text)) end
+    return within(row, x + 0.0, text)
   elseif wanted == "size" then
-    local h, w = text:match("^(%d+)x(%d+)$")
-    h = h or text:match("^%d+$")
-    if not h then fail(("--%s is a size such as 64x96, got '%s'"):format(row[1], text)) end
-    return {math.tointeger(h), math.tointeger(w or h)}
+    return size(row, text)
   elseif wanted == "integers" or wanted == "list" then
     local list = {}
     for item in text:gmatch("[^, ]+") do

@@ -8,67 +8,73 @@
 -- The architecture is a file of a search, or one of nas.gallery. Leaves in its directory: the model directories best (by validation) and last,
 -- each with weights.safetensors and card.json; checkpoint.safetensors and log.csv (after every validation); and pictures of the curves, the
 -- confusion matrix and some segmented images, each as SVG and PNG.
-local datasets, runs = require("datasets"), require("runs")
+local datasets, runs, paths, stop, ask = require("datasets"), require("runs"), require("paths"), require("options").stop, require("options").ask
 
 local options = require("options").parse(arg, "Trains the network of an architecture from scratch: a file of a search, or a name of nas.gallery.", datasets.options{
-  {"filters", 8, "F, channels of a block at the finest stride; published 20, 32, 48"},
+  {"filters", 8, "F, channels of a block at the finest stride; published 20, 32, 48", least = 1},
   {"widths", "16,32,64,16,64", "channels of the stem, its last layer, ASPP, low-level features, decoder; published 64,128,256,48,256", "integers"},
   {"crop", "64x96", "height x width of training crops", "size"},
-  {"head-reach", 0, "how far the ASPP's first atrous taps look, in pixels; 0: 0.3 of the crop's shorter side, at most the published 96"},
+  {"head-reach", 0, "how far the ASPP's first atrous taps look, in pixels; 0: 0.3 of the crop's shorter side, at most the published 96", least = 0},
   {"random-scale", "0.5,2", "images are resized by a random factor of this range", "list"},
   {"no-flip", false, "do not mirror at random"},
-  {"jitter", 0.0, "random brightness, contrast and saturation by 1 ± so much"},
-  {"focus", 0.0, "share of crops laid over a pixel of a class picked evenly"},
-  {"batch", 8, "images of a step"},
-  {"accumulate", 1, "parts that a step's images go through one after another, to save memory"},
-  {"epochs", 60, "passes over the training images"},
-  {"steps", 0, "steps instead of epochs"},
-  {"lr", 0.05, "learning rate at the start"},
+  {"jitter", 0.0, "random brightness, contrast and saturation by 1 ± so much", least = 0, most = 1},
+  {"focus", 0.0, "share of crops laid over a pixel of a class picked evenly", least = 0, most = 1},
+  {"batch", 8, "images of a step", least = 1},
+  {"accumulate", 1, "parts that a step's images go through one after another, to save memory", least = 1},
+  {"epochs", 60, "passes over the training images", least = 1},
+  {"steps", 0, "steps instead of epochs", least = 0},
+  {"lr", 0.05, "learning rate at the start", above = 0},
   {"schedule", "poly", "how it falls", {"poly", "cosine", "constant"}},
-  {"power", 0.9, "of poly"},
-  {"warm-up", 0, "steps in which it rises from 0"},
-  {"weight-decay", 4e-5, "of kernels"},
-  {"clip", 0.0, "largest norm of the gradient; 0: any"},
+  {"power", 0.9, "of poly", least = 0},
+  {"warm-up", 0, "steps in which it rises from 0", least = 0},
+  {"weight-decay", 4e-5, "of kernels", least = 0},
+  {"clip", 0.0, "largest norm of the gradient; 0: any", least = 0},
   {"class-weights", "none", "of the loss", {"none", "balanced"}},
-  {"drop-path", 0.0, "probability with which paths are dropped in the end"},
-  {"every", 0, "steps from validation to validation; 0: one after each epoch"},
-  {"patience", 0, "ends the run after so many validations without a better mIoU; 0: never"},
+  {"drop-path", 0.0, "probability with which paths are dropped in the end", least = 0, below = 1},
+  {"every", 0, "steps from validation to validation; 0: one after each epoch", least = 0},
+  {"patience", 0, "ends the run after so many validations without a better mIoU; 0: never", least = 0},
   {"seed", 1, "decides everything that is random, but for the images: see --data-seed"},
-  {"threads", 0, "0: as many as the machine has; results do not depend on it"},
+  {"threads", 0, "0: as many as the machine has; results do not depend on it", least = 0},
   {"out", nil, "directory for results; the first free of model, model-2, ...", "string"},
   {"resume", false, "continues the run in --out (or the last one) from its last validation"},
 }, "ARCHITECTURE")
 if options.threads > 0 then trellis.threads(options.threads) end
 
 options.head_reach = runs.reach(options.head_reach, options.crop)
-local run = runs.open(options, {name = "model", file = "checkpoint.safetensors", settings = function(loaded) return loaded.note end})
+local run = runs.open(options, {name = "model", file = "checkpoint.safetensors", settings = function(loaded)
+  return type(loaded.note) == "table" and loaded.note.widths and loaded.note or nil
+end})
 local out, o, before = run.out, run.settings, run.before
 
 local architecture
 if before then
-  architecture = nas.load(out .. "/architecture.json")
+  architecture = ask(nas.load, out .. "/architecture.json")
 else
-  local name = options.words[1] or error("name an architecture: a file that a search left, or one of nas.gallery (--help lists the options)", 0)
-  if #options.words > 1 then error("one architecture expected, got '" .. table.concat(options.words, "', '") .. "'", 0) end
-  architecture = runs.exists(name) and nas.load(name) or nas.gallery[name]
+  local name = options.words[1] or stop("name an architecture: a file that a search left, or one of nas.gallery (--help lists the options)")
+  if #options.words > 1 then stop("one architecture expected, got '" .. table.concat(options.words, "', '") .. "'") end
+  local isKnown = false
+  for each in pairs(nas.gallery) do isKnown = isKnown or each == name end
+  -- A directory of that name is no architecture.
+  architecture = paths.is_file(name) and ask(nas.load, name) or isKnown and nas.gallery[name]
   if not architecture then
     local known = {}
     for each in pairs(nas.gallery) do known[#known + 1] = each end
     table.sort(known)
-    error(("there is no file '%s', and no architecture of that name; nas.gallery has %s"):format(name, table.concat(known, ", ")), 0)
+    stop(("there is no file '%s', and no architecture of that name; nas.gallery has %s"):format(name, table.concat(known, ", ")))
   end
 end
-if #o.widths ~= 5 then error("--widths are five numbers: stem, its last layer, ASPP, low-level features, decoder", 0) end
+if #o.widths ~= 5 then stop("--widths are five numbers: stem, its last layer, ASPP, low-level features, decoder") end
 local scale = {}
-for i, word in ipairs(o.random_scale) do scale[i] = tonumber(word) or error("--random-scale is two numbers, got '" .. word .. "'", 0) end
-if #scale ~= 2 then error("--random-scale is two numbers: the smallest and the largest factor", 0) end
+for i, word in ipairs(o.random_scale) do scale[i] = tonumber(word) or stop("--random-scale is two numbers, got '" .. word .. "'") end
+if #scale ~= 2 then stop("--random-scale is two numbers: the smallest and the largest factor") end
 
 local train, validation = datasets.load(o)
-local network = architecture:network{
+run:images(train, validation)
+local network = ask(architecture.network, architecture, {
   filters = o.filters, classes = train.classes, seed = o.seed, stem = o.widths[1], stem_output = o.widths[2], aspp = o.widths[3],
   low_level = o.widths[4], decoder = o.widths[5],
   head_reach = o.head_reach,
-}
+})
 if not before then
   print(architecture)
   print(network:count{height = o.crop[1], width = o.crop[2]})

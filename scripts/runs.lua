@@ -6,14 +6,11 @@
 --   run.before         what checkpoint.load read there; nil for a new run
 --   run:identify{...}  what tells the run from others, made when it begins
 --   run:kept(text)     what Ctrl-C would leave, from now on
+local paths, datasets, stop, ask = require("paths"), require("datasets"), require("options").stop, require("options").ask
 local M, Run = {}, {}
 Run.__index = Run
 
-function M.exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
+M.exists = paths.exists
 
 -- How a setting is compared and shown.
 function M.text(x) return type(x) == "table" and table.concat(x, ",") or tostring(x) end
@@ -35,6 +32,7 @@ end
 
 -- Settings that runs of before did not have, as they were then.
 local function completed(before)
+  before.dir = before.dir and paths.absolute(before.dir)
   before.data_seed = before.data_seed or before.seed
   before.head_reach = before.head_reach or 96
   if before.search_crop then before.search_head_reach = before.search_head_reach or 96 end
@@ -45,6 +43,13 @@ local function lock(out)
   files.make_directory(out)
   local fine, result = pcall(files.lock, out)
   return fine and result, result
+end
+
+-- The files by which runs are known, of all kinds.
+local marks = {"checkpoint.safetensors", "settings.safetensors"}
+local function holds_run(out)
+  for _, mark in ipairs(marks) do if M.exists(out .. "/" .. mark) then return true end end
+  return false
 end
 
 -- The directory and the lock on it: --out, or the first of `name`, `name-2`, ... without a run and without a process that begins one; with --resume
@@ -58,9 +63,9 @@ local function directory(options, kind)
       if M.exists(out .. "/" .. kind.file) then
         last = out
       elseif options.resume then
-        out = last or error(("there is no run to resume in %s, %s-2, ...; name its directory with --out"):format(kind.name, kind.name), 0)
+        out = last or stop(("there is no run to resume in %s, %s-2, ...; name its directory with --out"):format(kind.name, kind.name))
         break
-      else
+      elseif not holds_run(out) then
         local held = lock(out)
         if held then return out, held end
       end
@@ -68,10 +73,12 @@ local function directory(options, kind)
       out = kind.name .. "-" .. n
     end
   elseif M.exists(out .. "/" .. kind.file) and not options.resume then
-    error(out .. " holds a run already: --resume continues it, another --out starts a new one", 0)
+    stop(out .. " holds a run already: --resume continues it, another --out starts a new one")
+  elseif not M.exists(out .. "/" .. kind.file) and holds_run(out) then
+    stop(out .. " holds another kind of run; name another --out")
   end
   local held, why = lock(out)
-  return out, held or error(why, 0)
+  return out, held or stop(why)
 end
 
 -- The run that speaks when Ctrl-C comes: the one that was opened first, when a script runs another.
@@ -81,22 +88,27 @@ local speaker
 -- settings from what `checkpoint.load` reads in it (nil: another kind of run). A run that is resumed has the settings of its first start; an option
 -- that is given and differs is an error, and so is a run where none is to be resumed.
 function M.open(options, kind)
+  if options.dir then options.dir = paths.absolute(options.dir) end
+  -- A run that goes on has the data that it began with, and what is given is compared with that.
+  if options.given.data or not options.resume then datasets.check(options) end
+  datasets.keep_out(options, options.out or kind.name, "out")
   local run = setmetatable({settings = settings(options)}, Run)
   run.out, run.lock = directory(options, kind)
   speaker = speaker or run
   local words = speaker == run and {[0] = arg[0], table.unpack(arg)} or {}
-  run.command = "trellis " .. (words[0] or "")
+  run.command = "trellis " .. paths.quoted(words[0] or "")
   run:kept(nil)
   local path = run.out .. "/" .. kind.file
   if not M.exists(path) then
+    if not options.given.data then datasets.check(options) end
     if options.resume then print("no checkpoint in " .. run.out .. " yet: from the beginning") end
     return run
   end
-  run.before = checkpoint.load(path)
-  local before = completed(kind.settings(run.before) or error(run.out .. " holds another kind of run", 0))
+  run.before = ask(checkpoint.load, path)
+  local before = completed(kind.settings(run.before) or stop(run.out .. " holds another kind of run; name another --out"))
   for option, value in pairs(run.settings) do
     if options.given[option] and M.text(value) ~= M.text(before[option]) then
-      error(("--%s is %s, the run in %s has %s; leave it out to resume"):format(option:gsub("_", "-"), M.text(value), run.out, M.text(before[option])), 0)
+      stop(("--%s is %s, the run in %s has %s; leave it out to resume"):format((option:gsub("_", "-")), M.text(value), run.out, M.text(before[option])))
     end
   end
   run.settings = before
@@ -106,8 +118,19 @@ end
 -- Says what Ctrl-C would leave; nil: nothing yet.
 function Run:kept(text)
   if speaker ~= self then return end
-  trellis.on_interrupt(text and ("%s in %s; go on with: %s --out %s --resume"):format(text, self.out, self.command, self.out)
+  trellis.on_interrupt(text and ("%s in %s; go on with: %s --out %s --resume"):format(text, self.out, self.command, paths.quoted(self.out))
     or "nothing is kept yet; start it again")
+end
+
+-- Keeps in the settings what the images are, so that a run that goes on with others is refused, and a measurement knows them again.
+function Run:images(train, validation)
+  local o = self.settings
+  local contents = datasets.contents(train, validation, o)
+  -- Runs of before did not keep it.
+  if not self.before then o.contents = contents end
+  if o.contents and o.contents ~= contents then
+    stop(("%s was begun with other images or labels than %s has now; put them back, or start a new run in another --out"):format(self.out, datasets.name(o)))
+  end
 end
 
 -- The identity of the run, by what it begins with: made now, or that of its first start (nil when runs had none yet).

@@ -7,49 +7,53 @@
 -- Leaves in its directory: checkpoint.safetensors, log.csv and history.safetensors (after every epoch), architecture.json, pictures of the
 -- trellis with its beta, the cell, alpha, the curves and some segmented images, each as SVG and PNG, and all of it on one page, report.html
 -- (scripts/report.lua makes the page of a run that is not done).
-local parse, datasets, runs = require("options").parse, require("datasets"), require("runs")
+local parse, stop, ask, datasets, runs = require("options").parse, require("options").stop, require("options").ask, require("datasets"), require("runs")
 
 local options = parse(arg, "Searches an architecture for segmentation.", datasets.options{
-  {"layers", 6, "L"},
+  {"layers", 6, "L", least = 1},
   {"strides", "4,8,16,32", "from the finest to the coarsest", "integers"},
-  {"blocks", 3, "B, blocks of a cell"},
-  {"filters", 4, "F, channels of a block at the finest stride"},
+  {"blocks", 3, "B, blocks of a cell", least = 1},
+  {"filters", 4, "F, channels of a block at the finest stride", least = 1},
   {"operators", "none,max_pool_3x3,skip_connect,sep_conv_3x3,atrous_conv_3x3", "candidates of the cell", "list"},
   {"crop", "64x96", "height x width of training crops", "size"},
-  {"head-reach", 0, "how far the heads' atrous taps look, in pixels; 0: 0.3 of the crop's shorter side, at most the paper's 96 (of crops of 321)"},
-  {"batch", 4, "images in a batch"},
-  {"epochs", 30, "passes over half of the training images"},
-  {"arch-from", 0, "alpha and beta are trained after this many epochs; 0: after a quarter of them"},
-  {"lr", 0.05, "learning rate of the weights at the start"},
-  {"lr-end", 0.001, "and at the end, along a cosine"},
-  {"weight-decay", 3e-4, "of the weights"},
-  {"clip", 5.0, "largest norm of the weights' gradient"},
-  {"arch-lr", 0.02, "learning rate of alpha and beta"},
-  {"arch-weight-decay", 1e-3, "of alpha and beta"},
-  {"validate-every", 1, "epochs from one measurement on the validation images to the next; the last epoch is always measured"},
+  {"head-reach", 0, "how far the heads' atrous taps look, in pixels; 0: 0.3 of the crop's shorter side, at most the paper's 96 (of crops of 321)", least = 0},
+  {"batch", 4, "images in a batch", least = 1},
+  {"epochs", 30, "passes over half of the training images", least = 1},
+  {"arch-from", 0, "alpha and beta are trained after this many epochs; 0: after a quarter of them", least = 0},
+  {"lr", 0.05, "learning rate of the weights at the start", above = 0},
+  {"lr-end", 0.001, "and at the end, along a cosine", least = 0},
+  {"weight-decay", 3e-4, "of the weights", least = 0},
+  {"clip", 5.0, "largest norm of the weights' gradient", above = 0},
+  {"arch-lr", 0.02, "learning rate of alpha and beta", above = 0},
+  {"arch-weight-decay", 1e-3, "of alpha and beta", least = 0},
+  {"validate-every", 1, "epochs from one measurement on the validation images to the next; the last epoch is always measured", least = 1},
   {"seed", 1, "decides everything that is random, but for the images: see --data-seed"},
-  {"threads", 0, "0: as many as the machine has; results do not depend on it"},
+  {"threads", 0, "0: as many as the machine has; results do not depend on it", least = 0},
   {"out", nil, "directory for results; the first free of search, search-2, ...", "string"},
   {"resume", false, "continues the run in --out (or the last one) from its last epoch"},
 })
 if options.threads > 0 then trellis.threads(options.threads) end
 
 options.head_reach = runs.reach(options.head_reach, options.crop)
-local run = runs.open(options, {name = "search", file = "checkpoint.safetensors", settings = function(loaded) return loaded.settings end})
+local run = runs.open(options, {name = "search", file = "checkpoint.safetensors", settings = function(loaded)
+  -- A training has settings too, of another kind.
+  return type(loaded.settings) == "table" and loaded.settings.layers and loaded.settings or nil
+end})
 local out, o, before = run.out, run.settings, run.before
 local checkpointPath = out .. "/checkpoint.safetensors"
 
 -- Images: two disjoint halves for training, others for validation.
 local train, validation = datasets.load(o)
-local A, B = train:split(0.5, {seed = o.seed})
-local a = A:batches{size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true, pad = datasets.padded(o)}
-local b = B:batches{size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true, pad = datasets.padded(o)}
+run:images(train, validation)
+local A, B = ask(train.split, train, 0.5, {seed = o.seed})
+local a = ask(A.batches, A, {size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true, pad = datasets.padded(o)})
+local b = ask(B.batches, B, {size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true, pad = datasets.padded(o)})
 
 -- The space, and the network that holds all of it.
-local space = nas.trellis{
-  layers = o.layers, strides = o.strides, filters = o.filters, cell = nas.cell{blocks = o.blocks, operators = o.operators},
+local space = ask(nas.trellis, {
+  layers = o.layers, strides = o.strides, filters = o.filters, cell = ask(nas.cell, {blocks = o.blocks, operators = o.operators}),
   head_reach = o.head_reach,
-}
+})
 local supernet = space:supernet{classes = train.classes, seed = o.seed}
 tensor.manual_seed(o.seed)
 local sgd = optim.sgd(supernet:weights(), {lr = o.lr, momentum = 0.9, weight_decay = o.weight_decay, clip = o.clip})
@@ -58,7 +62,7 @@ local archFrom = o.arch_from > 0 and o.arch_from or o.epochs // 4
 local steps = a.per_epoch
 local rate = optim.cosine{from = o.lr, to = o.lr_end, steps = o.epochs * steps}
 
-run:identify{settings = o, images = datasets.identity(train), validation = datasets.identity(validation)}
+run:identify{settings = o, images = o.contents}
 local metadata = {
   run = run.identity, data = datasets.name(o), train = tostring(train), validation = tostring(validation), classes = table.concat(train.names, "\n"),
   halves = #A .. " " .. #B, steps = tostring(steps), arch_from = tostring(archFrom), version = trellis.version,
@@ -69,7 +73,7 @@ metadata.colours = table.concat(colours, "\n")
 for name, value in pairs(o) do metadata["settings." .. name] = runs.text(value) end
 local history = require("history").open(before, {supernet = supernet, validation = validation, epochs = o.epochs, metadata = metadata})
 
-local done, log = 0, before and before.log or {}
+local done, log = before and before.epoch or 0, before and before.log or {}
 
 if not before then
   print(space)
@@ -78,6 +82,10 @@ if not before then
     #A, #B, steps, o.epochs, archFrom + 1, out))
 else
   print(("%s: %d of %d epochs are done"):format(out, done, o.epochs))
+end
+if archFrom >= o.epochs then
+  print(("warning: alpha and beta are trained after %d epochs, and the search has %d: never; the architecture will be one of the noise that they begin with; "
+    .. "a smaller --arch-from trains them"):format(archFrom, o.epochs))
 end
 
 -- The log has no times in it: it is the same however often the run was interrupted.
@@ -100,11 +108,21 @@ local function writeLog() files.write(out .. "/log.csv", logText()) end
 if before then
   run:own_log("log.csv", logText())
   local path = out .. "/history.safetensors"
-  if runs.exists(path) then run:own("history.safetensors", select(2, tensor.load(path)).run) end
+  if runs.exists(path) then
+    local fine, result, metadata = pcall(tensor.load, path)
+    if fine then
+      run:own("history.safetensors", metadata.run)
+    elseif type(result) == "string" then
+      -- The checkpoint holds all of it.
+      print(("%s; written anew from the checkpoint"):format(result))
+      history:save(out)
+    else
+      error(result, 0)
+    end
+  end
   checkpoint.load(checkpointPath, {supernet = supernet, sgd = sgd, adam = adam, a = a, b = b})
-  done = before.epoch
 elseif runs.exists(out .. "/log.csv") then
-  error(out .. " holds the log of another run, log.csv, and no checkpoint: move it away, or use another --out", 0)
+  stop(out .. " holds the log of another run, log.csv, and no checkpoint: move it away, or use another --out")
 end
 local function kept(epochs) if epochs > 0 then run:kept(("%d of %d epochs are kept"):format(epochs, o.epochs)) end end
 kept(done)

@@ -5,6 +5,7 @@
 --
 -- Writes NAME-overlay.png, the image with the classes' colours over it, and NAME-labels.png, a PNG whose values are class numbers, with the colours
 -- as palette. Both have the size of the image. They do not go beside the images: a data set would take them for images of its own.
+local paths, stop, ask = require("paths"), require("options").stop, require("options").ask
 local options = require("options").parse(arg, "Segments images, PNG or JPEG, with a trained network.", {
   {"model", nil, "model directory that retraining left", "string"},
   {"out", "segmented", "directory for the pictures", "string"},
@@ -12,33 +13,48 @@ local options = require("options").parse(arg, "Segments images, PNG or JPEG, wit
   {"flip", false, "look at the mirror image too"},
   {"window", nil, "height x width of pieces that larger images are taken apart into", "size"},
   {"stride", nil, "from one window to the next; two thirds of the window when left out", "size"},
-  {"opacity", 0.6, "of the colours over the image"},
-  {"threads", 0, "0: as many as the machine has; results do not depend on it"},
+  {"opacity", 0.6, "of the colours over the image", least = 0, most = 1},
+  {"threads", 0, "0: as many as the machine has; results do not depend on it", least = 0},
 }, "IMAGE...")
 if options.threads > 0 then trellis.threads(options.threads) end
-if not options.model then error("--model names the directory of the network (--help lists the options)", 0) end
-if #options.words == 0 then error("name at least one image (--help lists the options)", 0) end
+if not options.model then stop("--model names the directory of the network (--help lists the options)") end
+if #options.words == 0 then stop("name at least one image (--help lists the options)") end
 
 local scales = {}
-for i, word in ipairs(options.scales) do scales[i] = tonumber(word) or error("--scales are numbers, got '" .. word .. "'", 0) end
+for i, word in ipairs(options.scales) do scales[i] = tonumber(word) or stop("--scales are numbers, got '" .. word .. "'") end
 
 -- Where each image's pictures go; two of one name would overwrite each other.
-local targets, taken = {}, {}
+local targets, taken, out = {}, {}, paths.absolute(options.out)
+
+-- Whether `out` is where images lie: their own directory, or one of a set of images/ and labels/ that they are in.
+local known = {}
+local function belongs(directory)
+  if known[directory] == nil then
+    local here = paths.absolute(directory)
+    local set = (here .. "/"):match("^(.*)/images/")
+    known[directory] = here == out or set ~= nil and (paths.within(out, set .. "/images") or paths.within(out, set .. "/labels"))
+  end
+  return known[directory]
+end
+
 for i, path in ipairs(options.words) do
-  local name = path:match("[^/]+$"):gsub("%.[^.]+$", "")
+  local name = (path:match("[^/]+$") or stop("'" .. path .. "' is no image")):gsub("(.)%.[^.]+$", "%1")
+  if belongs(paths.parent(path)) then
+    stop(("--out %s belongs to the data of %s, which would take the pictures for images or labels of its own; name another"):format(options.out, path))
+  end
   targets[i] = options.out .. "/" .. name
   if taken[targets[i]] then
-    error(("%s and %s would both be written to %s-labels.png; segment them one by one, each with an --out of its own"):format(taken[targets[i]], path, targets[i]), 0)
+    stop(("%s and %s would both be written to %s-labels.png; segment them one by one, each with an --out of its own"):format(taken[targets[i]], path, targets[i]))
   end
   taken[targets[i]] = path
 end
 
-local network = nas.network(options.model)
+local network = ask(nas.network, options.model)
 local names = {}
 for i, class in ipairs(network:card().data.classes) do names[i] = class.name end
 files.make_directory(options.out)
 for i, path in ipairs(options.words) do
-  local labels = network:segment(path, {
+  local labels = ask(network.segment, network, path, {
     scales = scales, flip = options.flip, window = options.window, stride = options.stride, opacity = options.opacity,
     labels = targets[i] .. "-labels.png", overlay = targets[i] .. "-overlay.png",
   })

@@ -80,7 +80,11 @@ public final class DirectoryLock {
             let before = Holder(text(opened))
             if !isLocked {
                 close(opened)
-                throw taken(directory, before ?? Holder.unknown)
+                guard let before else {
+                    // It has the lock and is about to write its name.
+                    throw FileError(directory, "another process has just begun to write into it", remedy: "wait for it or end it, or choose another directory")
+                }
+                throw taken(directory, before)
             }
             // The holder may have removed the file between opening and locking.
             var mine = stat()
@@ -94,10 +98,23 @@ public final class DirectoryLock {
                     close(opened)
                     throw taken(directory, before)
                 }
+                removeTemporaries(in: directory, of: before.process)
                 Notice.say("\(directory): taken over from process \(before.process), which wrote into it since \(before.since) and ended without a word")
             }
             write(Holder.me.text, to: opened)
             return opened
+        }
+    }
+
+    /// Takes away what a dead process left of files that it was about to give their names (`.NAME.PROCESS-NUMBER.tmp`, see `AtomicFile`).
+    private static func removeTemporaries(in directory: String, of process: String) {
+        guard let list = opendir(directory) else { return }
+        defer { closedir(list) }
+        while let entry = readdir(list) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } }
+            guard name.hasPrefix("."), name.hasSuffix(".tmp") else { continue }
+            let parts = name.dropLast(4).split(separator: ".").last?.split(separator: "-", omittingEmptySubsequences: false) ?? []
+            if parts.count == 2, parts[0] == process, Int(parts[1]) != nil { unlink(directory + "/" + name) }
         }
     }
 
@@ -138,8 +155,6 @@ private struct Holder {
     let process: String
     let host: String
     let since: String
-
-    static let unknown = Holder(process: "?", host: me.host, since: "now")
 
     static var me: Holder {
         var name = [CChar](repeating: 0, count: 256)

@@ -50,7 +50,10 @@ final class DirectoryLockTests: TemporaryDirectoryTestCase {
         for _ in 0..<1000 where contents("held") == nil { usleep(10_000) }
         assertThrows("process 1 on this machine writes into it since 20", "wait for it or end it") { try DirectoryLock(directory) }
         XCTAssertEqual(contents("run.lock"), text)
-        // When it is dead its lock is taken over, with a word.
+        // When it is dead its lock is taken over, with a word, and its files without names go; those of others stay.
+        for name in [".checkpoint.safetensors.1-0.tmp", ".checkpoint.safetensors.12-0.tmp", ".a.1-x.tmp"] {
+            XCTAssertTrue(FileManager.default.createFile(atPath: path(name), contents: nil))
+        }
         kill(other.processIdentifier, SIGKILL)
         other.waitUntilExit()
         try? FileManager.default.removeItem(atPath: path("held"))
@@ -58,7 +61,18 @@ final class DirectoryLockTests: TemporaryDirectoryTestCase {
         XCTAssertEqual(said.count, 1)
         XCTAssertTrue(said[0].contains("taken over from process 1"), said[0])
         mine.release()
-        XCTAssertEqual(names, [])
+        XCTAssertEqual(names.sorted(), [".a.1-x.tmp", ".checkpoint.safetensors.12-0.tmp"])
+    }
+
+    /// Between locking the file and writing into it.
+    func testAProcessThatHasJustBegun() throws {
+        let other = Process()
+        other.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
+        other.arguments = ["-F", path("run.lock"), "sh", "-c", "touch \(path("held")); exec sleep 60"]
+        try other.run()
+        defer { other.terminate() }
+        for _ in 0..<1000 where contents("held") == nil { usleep(10_000) }
+        assertThrows("another process has just begun to write into it") { try DirectoryLock(directory) }
     }
 
     func testAProcessOfAnotherMachineMayBeAlive() throws {

@@ -167,7 +167,7 @@ pixels() { awk '/^class [0-9]/ { print $2, $NF }' "$1"; }
 measure model2/best >b.txt || fail "measuring" b.txt
 [ "$(pixels a.txt)" = "$(pixels b.txt)" ] || fail "--seed moves the images that are measured" b.txt
 measure model/best --split all >all.txt && says all.txt "warning: folder all has images that it was trained on"
-measure model/best --data-seed 9 >other.txt && says other.txt "warning: these are not the images that were held out"
+measure model/best --data-seed 9 >other.txt && says other.txt "warning: folder val has images that it was trained on: [1-4] of 4"
 measure model/best --split nonsense && fail "a split that is not there"
 measure model/best --data shapes --classes 4 --split nonsense && fail "a split of shapes that is not there"
 # What segmenting writes is not beside the images, so the folder is a data set still.
