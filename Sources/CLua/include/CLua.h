@@ -36,6 +36,8 @@ typedef struct clua_host {
   const clua_function *function;  ///< whose Swift body runs now, for the report of a crash; NULL outside of all
   const char *failure;  ///< what could not be done where nothing can be raised: raised once the Swift frame is gone
   size_t unasked;       ///< bytes that Lua's heap has grown by since memory was last asked for
+  lua_Hook hook;        ///< what the script's debug.sethook had put on `main` when an interrupt took its place
+  int hook_mask, hook_count;
   int depth;            ///< nesting of top-level runs
   int results;          ///< values that clua_keep_result has kept
   bool closed;          ///< lua_close has begun: registry references must no longer be dropped
