@@ -296,6 +296,8 @@ clua_line clua_read_line(const char *prompt, char **text) {
   return line ? CLUA_LINE_READ : CLUA_LINE_END;
 }
 
+ssize_t clua_piped_line(char **text, size_t *room) { return getline(text, room, stdin); }
+
 // MARK: - History
 
 void clua_history_setup(int entries) {

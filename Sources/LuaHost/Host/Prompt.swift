@@ -62,7 +62,7 @@ public final class Prompt {
         var room = 0
         defer { free(line) }
         while !leaves {
-            let count = getline(&line, &room, stdin)
+            let count = clua_piped_line(&line, &room)
             guard count >= 0, let line else { break }
             let bytes = UnsafeRawBufferPointer(start: line, count: count)
             take(String(keeping: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]))
