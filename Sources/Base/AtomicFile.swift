@@ -11,11 +11,14 @@ import Glibc
 public final class AtomicFile {
     /// What is written, as the user named it.
     public let path: String
-    /// Where it ends up: the target of a symbolic link, not the link.
-    private let target: String
-    /// Its directory, with a slash behind it; "" for the current one.
-    private let directory: String
-    private let temporary: String
+    /// Where it ends up: the target of a symbolic link, not the link. A C string, as the other names: above a file, and behind a link, there may
+    /// be names that are not UTF-8.
+    private let target: [CChar]
+    /// Its directory.
+    private let directory: [CChar]
+    /// `target` with a dot in front of its last name: how the names of unfinished files begin. Not terminated.
+    private let hidden: [CChar]
+    private let temporary: [CChar]
     private var descriptor: Int32 = -1
     /// How the bytes get to `target`.
     private var way = Way.named
@@ -59,13 +62,15 @@ public final class AtomicFile {
         self.path = path
         let target = AtomicFile.resolved(path)
         self.target = target
-        let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
-        directory = slash.map { String(target[...$0]) } ?? ""
-        let name = slash.map { String(target[target.utf8.index(after: $0)...]) } ?? target
-        temporary = directory + "." + name + ".tmp"
+        let name = target.dropLast()
+        let start = AtomicFile.nameStart(target)
+        let parent: [CChar] = Array(name[..<start])
+        directory = start == 0 ? AtomicFile.terminated(".") : parent + [0]
+        hidden = parent + AtomicFile.terminated(".").dropLast() + Array(name[start...])
+        temporary = hidden + AtomicFile.terminated(".tmp")
         var status = stat()
         let exists = stat(path, &status) == 0
-        guard !name.isEmpty, !(exists && status.st_mode & S_IFMT == S_IFDIR) else {
+        guard start < name.count, !(exists && status.st_mode & S_IFMT == S_IFDIR) else {
             throw FileError(path, "expected the name of a file, got a directory", remedy: "add a file name")
         }
         if exists, status.st_mode & S_IFMT != S_IFREG {
@@ -82,23 +87,29 @@ public final class AtomicFile {
     deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Where a write to `path` goes: through symbolic links, also to a file that is not there yet.
-    private static func resolved(_ path: String) -> String {
+    private static func resolved(_ path: String) -> [CChar] {
         if let real = realpath(path, nil) {
             defer { free(real) }
-            return String(cString: real)
+            return Array(UnsafeBufferPointer(start: real, count: strlen(real) + 1))
         }
-        var target = path
+        var target = terminated(path)
         // As many links as Linux follows.
         for _ in 0..<40 {
             var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
             let count = readlink(target, &buffer, buffer.count)
             guard count > 0 else { return target }
-            let link = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
-            target = link.hasPrefix("/") ? link : (slash.map { String(target[...$0]) } ?? "") + link
+            let parent = buffer[0] == slash ? 0 : nameStart(target)
+            target = Array(target[..<parent])
+            target += buffer[..<count]
+            target.append(0)
         }
         return target
     }
+
+    private static let slash = CChar(bitPattern: UInt8(ascii: "/"))
+    /// Where the last name of a path begins.
+    private static func nameStart(_ path: [CChar]) -> Int { path.lastIndex(of: slash).map { $0 + 1 } ?? 0 }
+    private static func terminated(_ text: String) -> [CChar] { Array(text.utf8CString) }
 
     /// `O_TMPFILE`, a macro that Swift does not import.
     private static let noName: Int32 = 0o20_000_000 | O_DIRECTORY
@@ -109,7 +120,7 @@ public final class AtomicFile {
     /// - Returns: false where the file system, or a missing /proc, does not allow it.
     private func openAnonymous(mode: UInt32) -> Bool {
         guard AtomicFile.prefersNoName, access("/proc/self/fd", X_OK) == 0 else { return false }
-        descriptor = open(directory.isEmpty ? "." : directory, AtomicFile.noName | O_RDWR | O_CLOEXEC, mode)
+        descriptor = open(directory, AtomicFile.noName | O_RDWR | O_CLOEXEC, mode)
         guard descriptor >= 0 else { return false }
         way = .anonymous
         return true
@@ -199,7 +210,7 @@ public final class AtomicFile {
         } else {
             guard rename(temporary, target) == 0 else { throw failure("cannot give the file its name", errno) }
         }
-        let opened = open(directory.isEmpty ? "." : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let opened = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if opened >= 0 {
             // Some file systems refuse to sync a directory; the file itself is safe by now.
             fsync(opened)
@@ -210,7 +221,7 @@ public final class AtomicFile {
     /// No system call puts a nameless file in the place of another: for a moment it has a name of its own.
     private func nameAnonymous() throws(FileError) {
         for number in 0... {
-            let beside = "\(temporary.dropLast(4)).\(getpid())-\(number).tmp"
+            let beside = hidden + AtomicFile.terminated(".\(getpid())-\(number).tmp")
             if linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, beside, AT_SYMLINK_FOLLOW) != 0 {
                 // Another thread's, or of a process on another machine.
                 if errno == EEXIST { continue }

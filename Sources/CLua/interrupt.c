@@ -82,6 +82,11 @@ static void on_signal(int signal_number) {
   if (presses == 1 || now - last_press > 200) last_press = now;
   trellis_interrupt_set(true);
   if (host) {
+    if (lua_gethook(host->main) != hook) {
+      host->hook = lua_gethook(host->main);
+      host->hook_mask = lua_gethookmask(host->main);
+      host->hook_count = lua_gethookcount(host->main);
+    }
     clua_arm(host->main);
     for (int i = 0; i < host->thread_count; i++) clua_arm(host->threads[i]);
   }
@@ -113,7 +118,7 @@ bool clua_run_end(lua_State *L) {
   active = NULL;
   bool interrupted = trellis_interrupt_pending();
   trellis_interrupt_set(false);
-  if (lua_gethook(host->main) == hook) lua_sethook(host->main, NULL, 0, 0);
+  if (lua_gethook(host->main) == hook) lua_sethook(host->main, host->hook, host->hook_mask, host->hook_count);
   return interrupted;
 }
 

@@ -1,5 +1,5 @@
-// One line from the terminal. readline() reads its keys through a function of ours, which waits with SIGINT and SIGTSTP open; everywhere else they
-// are blocked, so that neither can be lost or interrupt readline halfway. After Ctrl-C it is told that the input has ended, until it
+// One line from the terminal. readline() reads its keys through a function of ours, which waits with SIGINT, SIGTSTP and SIGWINCH open; everywhere
+// else they are blocked, so that neither can be lost or interrupt readline halfway. After Ctrl-C it is told that the input has ended, until it
 // returns. (Its callback interface knows many states between two keys, and 8.2 crashes in some of them.)
 #define _GNU_SOURCE
 #include "private.h"
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 #include <readline/readline.h>
@@ -63,7 +64,7 @@ static char *word_breaks(void) {
 // MARK: - Keys
 
 static bool interrupted, ended;
-static volatile sig_atomic_t suspended, continued;
+static volatile sig_atomic_t suspended, continued, resized;
 /// The signals that are blocked while waiting for a key.
 static sigset_t waiting;
 
@@ -75,6 +76,35 @@ static void on_suspend(int number) {
 static void on_continue(int number) {
   (void)number;
   continued = 1;
+}
+
+static void on_resize(int number) {
+  (void)number;
+  resized = 1;
+}
+
+enum { LEAST_COLUMNS = 20 };  ///< that readline is told of: it divides by what is left of them
+
+/// Tells readline the size of the terminal, where that knows it.
+static void take_size(void) {
+  struct winsize size;
+  resized = 0;
+  if (ioctl(fileno(rl_instream ? rl_instream : stdin), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0) {
+    rl_set_screen_size(size.ws_row, size.ws_col < LEAST_COLUMNS ? LEAST_COLUMNS : size.ws_col);
+    return;
+  }
+  int rows, columns;
+  rl_get_screen_size(&rows, &columns);
+  if (columns < LEAST_COLUMNS) rl_set_screen_size(rows, LEAST_COLUMNS);
+}
+
+/// What readline does after a change of size; not part of its interface.
+extern void _rl_redisplay_after_sigwinch(void) __attribute__((weak));
+
+static void redraw_resized(void) {
+  take_size();
+  if (&_rl_redisplay_after_sigwinch) _rl_redisplay_after_sigwinch();
+  else rl_forced_update_display();
 }
 
 /// Leaves the terminal to the shell, which stops us, and takes it again. Readline has to be told of both: it does neither twice.
@@ -109,6 +139,7 @@ enum { MOST_REPEATS = 999 };  ///< of a key behind a count: more is a slip, and 
 static int next_key(FILE *input) {
   if (RL_ISSTATE(RL_STATE_NUMERICARG) && rl_numeric_arg > MOST_REPEATS) rl_numeric_arg = MOST_REPEATS;
   while (!ended) {
+    if (resized) redraw_resized();
     struct pollfd descriptor = {.fd = fileno(input), .events = POLLIN};
     const int ready = ppoll(&descriptor, 1, NULL, &waiting);
     if (trellis_interrupt_pending()) {
@@ -119,10 +150,7 @@ static int next_key(FILE *input) {
       hand_over(suspended);
       continue;
     }
-    if (ready < 0 && errno == EINTR) {
-      rl_check_signals();  // a new window size
-      continue;
-    }
+    if (ready < 0 && errno == EINTR) continue;
     unsigned char key;
     if (ready > 0 && read(descriptor.fd, &key, 1) == 1) {
       // A line is a C string: readline draws one with a 0 in it for ever.
@@ -198,7 +226,7 @@ void clua_line_setup(const char *name, clua_completer complete_with, bool to_std
   if (done) return;
   done = true;
   rl_readline_name = name;
-  rl_catch_signals = 0;
+  rl_catch_signals = rl_catch_sigwinch = 0;
   rl_attempted_completion_function = complete;
   rl_completion_word_break_hook = word_breaks;
   rl_getc_function = next_key;
@@ -230,14 +258,18 @@ clua_line clua_read_line(const char *prompt, char **text) {
   sigemptyset(&ours);
   sigaddset(&ours, SIGINT);
   sigaddset(&ours, SIGTSTP);
+  sigaddset(&ours, SIGWINCH);
   sigprocmask(SIG_BLOCK, &ours, &outside);
   waiting = outside;
   sigdelset(&waiting, SIGINT);
   sigdelset(&waiting, SIGTSTP);
-  struct sigaction action, suspending, continuing;
+  sigdelset(&waiting, SIGWINCH);
+  struct sigaction action, suspending, continuing, resizing;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_continue;
   sigaction(SIGCONT, &action, &continuing);
+  action.sa_handler = on_resize;
+  sigaction(SIGWINCH, &action, &resizing);
   sigaction(SIGTSTP, NULL, &suspending);
   action.sa_handler = on_suspend;
   if (suspending.sa_handler != SIG_IGN) sigaction(SIGTSTP, &action, NULL);
@@ -246,6 +278,7 @@ clua_line clua_read_line(const char *prompt, char **text) {
   interrupted = ended = false;
   suspended = continued = 0;
   forget_undo_lists();
+  take_size();
   char *line = readline(prompt);
   if (interrupted) {
     fputs("^C\n", rl_outstream);
@@ -256,11 +289,14 @@ clua_line clua_read_line(const char *prompt, char **text) {
   }
   sigaction(SIGTSTP, &suspending, NULL);
   sigaction(SIGCONT, &continuing, NULL);
+  sigaction(SIGWINCH, &resizing, NULL);
   sigprocmask(SIG_SETMASK, &outside, NULL);
   *text = line;
   if (interrupted) return CLUA_LINE_INTERRUPTED;
   return line ? CLUA_LINE_READ : CLUA_LINE_END;
 }
+
+ssize_t clua_piped_line(char **text, size_t *room) { return getline(text, room, stdin); }
 
 // MARK: - History
 

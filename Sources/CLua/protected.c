@@ -170,7 +170,8 @@ void clua_push_tostring(lua_State *L, int index) {
   lua_pushvalue(L, index);
   if (clua_pcall(L, 1, 1) == LUA_OK) return;
   bool text = lua_type(L, -1) == LUA_TSTRING;
-  lua_pushfstring(L, "(__tostring failed: %s)", text ? lua_tostring(L, -1) : luaL_typename(L, -1));
+  if (clua_is_interrupt(L, -1)) lua_pushliteral(L, "(interrupted)");
+  else lua_pushfstring(L, "(__tostring failed: %s)", text ? lua_tostring(L, -1) : luaL_typename(L, -1));
   lua_remove(L, -2);
 }
 

@@ -1,4 +1,4 @@
 import Glibc
 import LuaHost
 
-exit(Runner.main(CommandLine.arguments))
+exit(Runner.main(Runner.commandLine))

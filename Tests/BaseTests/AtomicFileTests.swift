@@ -75,6 +75,30 @@ final class AtomicFileTests: TemporaryDirectoryTestCase {
         XCTAssertEqual(try FileManager.default.destinationOfSymbolicLink(atPath: path("first")), "below/second")
     }
 
+    /// Names above the file, and those behind a link, need not be UTF-8: each way again, over a file that is there.
+    func testNamesThatAreNotUTF8() throws { try bothWays { try namesThatAreNotUTF8() } }
+
+    private func namesThatAreNotUTF8() throws {
+        let odd = Array(path("d").utf8CString.dropLast()) + [CChar(bitPattern: 0xe9), 0]
+        let before = FileManager.default.currentDirectoryPath
+        XCTAssertEqual(mkdir(odd, 0o777), 0)
+        XCTAssertEqual(chdir(odd), 0)
+        defer {
+            for name in ["f", "link"] { unlink(name) }
+            unlink([CChar(bitPattern: 0xff), 0])
+            chdir(before)
+            rmdir(odd)
+        }
+        XCTAssertEqual(symlink([CChar(bitPattern: 0xff), 0], "link"), 0)
+        for text in ["first", "second"] {
+            for name in ["f", "link"] {
+                try AtomicFile.write(text.utf8, to: name)
+                XCTAssertEqual(try String(contentsOfFile: name, encoding: .utf8), text)
+            }
+        }
+        XCTAssertEqual(access([CChar(bitPattern: 0xff), 0], F_OK), 0)
+    }
+
     func testPermissions() throws { try bothWays { try permissions() } }
 
     private func permissions() throws {

@@ -106,6 +106,20 @@ final class PromptTests: XCTestCase {
             s.send("kept + 1\r")
             s.wait(for: "42\r\n> ")
         }
+        s.send("do local t = setmetatable({}, {__tostring = function() while true do end end}) return t end\r")
+        s.settle(150)
+        s.control("c")
+        XCTAssertFalse(s.wait(for: "interrupted\r\n> ").contains("__tostring failed"))
+        s.send("debug.sethook(function() end, 'c', 7)\r")
+        s.wait(for: "> ")
+        s.send("while true do end\r")
+        s.settle(150)
+        s.control("c")
+        s.wait(for: "interrupted\r\n> ")
+        s.send("print(select(2, debug.gethook()))\r")
+        s.wait(for: "c\t7\r\n> ")
+        s.send("debug.sethook()\r")
+        s.wait(for: "> ")
         s.send("half a li")
         s.settle(100)
         s.control("c")
@@ -191,12 +205,47 @@ final class PromptTests: XCTestCase {
         completes("point.fi", to: "point.first")
         completes("point:me", to: "point:method(")
         completes("longname:rep", to: "longname:rep(")
+        s.send("w = {['a key'] = 1, other = 2}\r")
+        s.wait(for: "> ")
+        completes("w['a", to: "w['a key'")
+        completes("w[\"oth", to: "w[\"other\"")
         completes("help \"trellis.mem", to: "help \"trellis.memory")
         let folder = try Program.temporaryFolder()
         _ = FileManager.default.createFile(atPath: folder + "/weights.npz", contents: nil)
         completes("f = io.open('\(folder)/wei", to: "f = io.open('\(folder)/weights.npz'")
         completes("-- trellis.mem", to: "-- trellis.mem")
         completes("t[1] = \"no such fi", to: "t[1] = \"no such fi")
+    }
+
+    /// Narrower than readline can draw: from the start, and while a line is typed.
+    func testNarrowTerminals() throws {
+        for terminal in ["dumb", "xterm"] {
+            let s = try TerminalSession(environment: ["TERM": terminal, "XDG_STATE_HOME": try Program.temporaryFolder()])
+            s.wait(for: "> ")
+            for columns in [2, 1, 9, 3, 30] {
+                s.resize(rows: 24, columns: columns)
+                s.settle(50)
+                s.send("abcdefgh")
+                s.control("a")
+                s.control("e")
+                s.settle(50)
+                s.control("u")
+                s.send("6 * 7\r")
+                s.wait(for: "42\r\n")
+                s.settle(50)
+            }
+        }
+    }
+
+    /// What is typed is kept byte by byte, in the value and in the history.
+    func testBytesThatAreNotUTF8() throws {
+        let state = try Program.temporaryFolder()
+        let s = try TerminalSession(environment: ["TERM": "xterm", "XDG_STATE_HOME": state])
+        s.wait(for: "> ")
+        s.send(bytes: Array("#'".utf8) + [0xff, 0xfe] + Array("'\r".utf8))
+        s.wait(for: "\r\n2\r\n> ")
+        let kept = try Data(contentsOf: URL(fileURLWithPath: state + "/trellis/history"))
+        XCTAssertNotNil(kept.range(of: Data([0x27, 0xff, 0xfe, 0x27])))
     }
 
     func testHistoryKeepsEntriesWhole() throws {

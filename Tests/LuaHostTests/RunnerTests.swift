@@ -85,6 +85,43 @@ final class RunnerTests: XCTestCase {
         XCTAssertEqual(try Program.run(["--", script]).output, "0\ttrue\tnil\t--\n")
     }
 
+    /// Bytes that are not UTF-8 reach Lua as they are, whichever way they come.
+    func testBytesAreKept() throws {
+        let folder = try Program.temporaryFolder()
+        func shell(_ command: String) throws -> String {
+            let result = try Program.run(["-c", command, "sh", Program.path], folder: folder, program: "/bin/bash")
+            return result.output + result.error
+        }
+        let shows = "print((...):byte(1, -1))"
+        XCTAssertEqual(try shell("echo '\(shows)' > a.lua; $1 a.lua $'a\\xe9b'"), "97\t233\t98\n")
+        XCTAssertEqual(try shell("$1 a.lua $'\\xf4\\x8f\\xbb\\xbf\\xc3\\xa9\\xff'"), "244\t143\t187\t191\t195\t169\t255\n")
+        XCTAssertEqual(try shell("$1 -e $'print(#\"\\xff\\xfe\")'"), "2\n")
+        XCTAssertEqual(try shell("LUA_INIT=$'print(#\"\\xff\\xfe\")' $1 -e ''"), "2\n")
+        XCTAssertEqual(try shell("printf 'x = \"\\xff\\xfe\"\\n#x' | $1 -i"), "2\n")
+        XCTAssertEqual(try shell("mkdir $'d\\xe9'; cp a.lua $'d\\xe9/'; echo 'return {7}' > $'d\\xe9/mod.lua'; $1 $'d\\xe9/a.lua' x"), "120\n")
+        XCTAssertEqual(try shell("echo 'print(require(\"mod\")[1])' > $'d\\xe9/b.lua'; $1 $'d\\xe9/b.lua'"), "7\n")
+        XCTAssertEqual(try shell("cd $'d\\xe9'; for i in 1 2; do $1 -e 'print(pcall(files.write, \"f.txt\", \"x\"))'; done"), "true\ntrue\n")
+        XCTAssertTrue(try shell("$1 stubs $'d\\xe9'").contains("d\\xe9"))
+        XCTAssertTrue(try shell("$1 profile --save $'\\xe9.svg' a.lua x").contains("'\\xe9.svg' is not UTF-8"))
+    }
+
+    /// Every byte and every pair of the bytes that begin and continue characters comes back.
+    func testKeptBytesComeBack() {
+        let edges: [UInt8] = [0, 0x41, 0x7f, 0x80, 0x8f, 0xba, 0xbb, 0xbf, 0xc2, 0xc3, 0xed, 0xa0, 0xf4, 0xff]
+        var state: UInt64 = 1
+        var samples = (0...255).map { [UInt8($0)] } + edges.flatMap { a in edges.map { [a, $0] } }
+        samples += [Array("é𝄞".utf8), [0xf4, 0x8f, 0xba, 0x80], [0xf4, 0x8f, 0xbb, 0xbf], [0x41, 0xf4, 0x8f, 0xbb]]
+        for _ in 0..<5000 {
+            samples.append(
+                (0..<6).map { _ in
+                    state = state &* 6_364_136_223_846_793_005 &+ 1
+                    return edges[Int(state >> 33) % edges.count]
+                })
+        }
+        for bytes in samples { XCTAssertEqual(String(keeping: bytes).keptBytes, bytes) }
+        XCTAssertEqual(String(keeping: "é𝄞".utf8), "é𝄞")
+    }
+
     func testPipedPromptHasNoPrompt() throws {
         let result = try Program.run(["-i"], input: "1 + 1\nfor i = 1, 2 do\nprint(i)\nend\nerror('x', 0)\n'done'\n")
         XCTAssertEqual(result.output, "2\n1\n2\ndone\n")

@@ -2,6 +2,7 @@
 // return a count or a code below zero, and the functions here raise once the Swift frame is gone. What Swift calls
 // directly either cannot raise or runs in protected mode; each comment says which, and what is left on the stack.
 #pragma once
+#include <sys/types.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <lua.h>
@@ -36,6 +37,8 @@ typedef struct clua_host {
   const clua_function *function;  ///< whose Swift body runs now, for the report of a crash; NULL outside of all
   const char *failure;  ///< what could not be done where nothing can be raised: raised once the Swift frame is gone
   size_t unasked;       ///< bytes that Lua's heap has grown by since memory was last asked for
+  lua_Hook hook;        ///< what the script's debug.sethook had put on `main` when an interrupt took its place
+  int hook_mask, hook_count;
   int depth;            ///< nesting of top-level runs
   int results;          ///< values that clua_keep_result has kept
   bool closed;          ///< lua_close has begun: registry references must no longer be dropped
@@ -278,6 +281,8 @@ void clua_line_setup(const char *name, clua_completer completer, bool to_stderr)
 typedef enum { CLUA_LINE_READ, CLUA_LINE_END, CLUA_LINE_INTERRUPTED } clua_line;
 /// Reads one line into malloc'ed memory. Ctrl-C gives the line up.
 clua_line clua_read_line(const char *prompt, char **text);
+/// getline(3) on standard input.
+ssize_t clua_piped_line(char **text, size_t *room);
 /// What the arrow keys go through: at most so many entries of one or more lines.
 void clua_history_setup(int entries);
 void clua_history_add(const char *text);

@@ -54,6 +54,11 @@ struct Completer {
                 if !choices.isEmpty { return .words(from: quote + 1, choices) }
             }
         }
+        if scan.bytes[before] == UInt8(ascii: "["), let holder = scan.lastBefore(before), let chain = scan.chain(endingAt: holder + 1), !chain.isEmpty,
+            let target = resolve(L, chain), case .value(let index) = target, let table = tableIndex(L, index)
+        {
+            return .words(from: quote + 1, keys(L, table).filter { $0.hasPrefix(text) }.sorted())
+        }
         let callee = scan.bytes[before] == UInt8(ascii: "(") ? scan.lastBefore(before).map { $0 + 1 } : before + 1
         if let callee, let chain = scan.chain(endingAt: callee), chain.count == 1, chain[0].name == "help" {
             let names = host.registry.modules.flatMap { module in [module.name] + module.bindings.map { module.name + "." + $0.name } }
@@ -188,6 +193,17 @@ struct Completer {
             if let parent = inherited(L, table) { found += members(L, .value(parent), methodsOnly: methodsOnly) }
             return methodsOnly ? found.filter(\.isFunction) : found
         }
+    }
+
+    /// Keys that can stand between quotes as they are.
+    private func keys(_ L: LuaThread, _ table: Int32) -> [String] {
+        var found: [String] = []
+        Stack.forEach(L, table) {
+            guard lua_type(L, -2) == LUA_TSTRING, let bytes = Stack.bytes(L, -2), bytes.count < 200 else { return }
+            guard let key = String(validating: bytes, as: UTF8.self), bytes.allSatisfy({ $0 >= 32 && $0 != 127 && !"\"'\\".utf8.contains($0) }) else { return }
+            found.append(key)
+        }
+        return found
     }
 
     private func names(_ L: LuaThread, _ index: Int32) -> [(name: String, isFunction: Bool)] {

@@ -21,7 +21,10 @@ public struct EvaluationOptions: Sendable {
 
 extension ScriptHost {
     /// Compiles and runs text, then hands the results to `results` while they lie on the stack (first index, count).
-    /// Both run under interrupt protection. - Parameter name: "=[3]" shows as "[3]:1:", "@file.lua" as "file.lua:1:".
+    /// Both run under interrupt protection.
+    /// - Parameters:
+    ///   - source: what its `keptBytes` are is compiled.
+    ///   - name: "=[3]" shows as "[3]:1:", "@file.lua" as "file.lua:1:".
     public func evaluate(
         _ source: String, name: String, options: EvaluationOptions = EvaluationOptions(),
         results: (LuaThread, Int32, Int32) throws -> Void = { _, _, _ in }
@@ -46,7 +49,8 @@ extension ScriptHost {
         guard let L = state else { return .done }
         let base = lua_gettop(L)
         defer { lua_settop(L, base) }
-        guard clua_load_file(L, path) == LUA_OK else { return .failed(LuaError.take(L, traceback: false)) }
+        let file = path.map { $0.keptBytes.map { CChar(bitPattern: $0) } + [0] }
+        guard clua_load_file(L, file) == LUA_OK else { return .failed(LuaError.take(L, traceback: false)) }
         clua_push_globals(L)
         if let arguments { arguments.push(L) } else { Stack.rawGet(L, -1, "arg") }
         clua_remove(L, -2)
@@ -66,11 +70,12 @@ extension ScriptHost {
         clua_push_globals(L)
         Stack.rawGet(L, -1, "require")
         clua_remove(L, -2)
-        Stack.push(L, module)
+        Stack.push(L, bytes: module.keptBytes)
         return run(L, arguments: 1, base: base) { L, first, count in
             clua_push_globals(L)
+            Stack.push(L, bytes: global.keptBytes)
             if count > 0 { clua_push_copy(L, first) } else { clua_push_nil(L) }
-            Stack.rawSet(L, -2, global)
+            lua_rawset(L, -3)
         }
     }
 
@@ -90,8 +95,9 @@ extension ScriptHost {
             failure = LuaError.take(L)
         }
         let interrupted = clua_run_end(L)
-        if let failure { return interrupted || failure.isInterrupt ? .interrupted(failure) : .failed(failure) }
-        return .done
+        // Also without an error: what shows a value goes on where its __tostring was interrupted.
+        if interrupted || failure?.isInterrupt == true { return .interrupted(failure) }
+        return failure.map(Outcome.failed) ?? .done
     }
 
     // MARK: Compiling
@@ -104,10 +110,7 @@ extension ScriptHost {
     }
 
     private func load(_ L: LuaThread, _ source: String, _ name: String) -> Bool {
-        var source = source
-        let status = source.withUTF8 { utf8 in
-            utf8.withMemoryRebound(to: CChar.self) { clua_load(L, $0.baseAddress, $0.count, name) }
-        }
+        let status = source.keptBytes.withUnsafeBytes { clua_load(L, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count, name) }
         return status == LUA_OK
     }
 

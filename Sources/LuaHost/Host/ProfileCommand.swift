@@ -1,5 +1,6 @@
 import Figures
 import Glibc
+import Segmentation
 import Tensors
 
 /// `trellis profile [--save FILE] [--depth N] [options] script [args]`: runs a script and reports where the time of its tensor operations went.
@@ -29,6 +30,7 @@ struct ProfileCommand {
             switch first {
             case "--save":
                 let path = try value(first)
+                guard !path.standsForBytes else { throw HostError("--save: '\(FileName.escaped(path.keptBytes))' is not UTF-8") }
                 do { _ = try FigureFormat(path: path) } catch { throw HostError("--save: \(error)") }
                 found.append(path)
             case "--depth":
@@ -66,7 +68,7 @@ struct ProfileCommand {
         let status = try profile.measure { try Runner.start(options, registry) }
         let report = ProfileReport(profile: profile, depth: depth)
         Terminal.out("\n" + report.text() + "\n")
-        let figure = report.figure(title: options.script.flatMap { $0 })
+        let figure = report.figure(title: options.script.flatMap { $0 }.map { String(decoding: $0.keptBytes, as: UTF8.self) })
         for path in paths {
             try figure.save(path, scale: 2)
             Terminal.out("\(path)\n")

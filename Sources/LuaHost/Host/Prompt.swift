@@ -1,3 +1,4 @@
+import CKernels
 import CLua
 import Glibc
 
@@ -38,7 +39,7 @@ public final class Prompt {
         switch status {
         case CLUA_LINE_READ:
             guard let text else { return true }
-            take(String(decoding: UnsafeRawBufferPointer(start: text, count: strlen(text)), as: UTF8.self))
+            take(String(keeping: UnsafePointer(text)))
             return true
         case CLUA_LINE_INTERRUPTED:
             pending = ""
@@ -57,7 +58,15 @@ public final class Prompt {
 
     /// Input that is no terminal but -i was given: the same entries without prompts.
     private func runPiped() {
-        while !leaves, let line = readLine(strippingNewline: true) { take(line) }
+        var line: UnsafeMutablePointer<CChar>?
+        var room = 0
+        defer { free(line) }
+        while !leaves {
+            let count = clua_piped_line(&line, &room)
+            guard count >= 0, let line else { break }
+            let bytes = UnsafeRawBufferPointer(start: line, count: count)
+            take(String(keeping: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]))
+        }
         if !pending.isEmpty { finish(pending) }
     }
 
@@ -143,6 +152,7 @@ public final class Prompt {
         var pretty = Pretty()
         pretty.width = Terminal.width
         let texts = (0..<count).map { pretty.describe(L, first + $0) }
+        guard !trellis_interrupt_pending() else { return }
         Terminal.out(texts.joined(separator: texts.contains { $0.contains("\n") } ? "\n" : "\t") + "\n")
     }
 

@@ -44,9 +44,9 @@ final class PromptHistory {
     private func tell(_ error: any Error) { Terminal.error("trellis: the history is not kept: \(error)\n") }
     private func failure(_ path: String) -> HostError { HostError("\(path): \(String(cString: strerror(errno)))") }
 
-    /// Adds an entry of one or more lines; a repetition of the last one is left out.
+    /// Adds an entry of one or more lines, its `keptBytes`; a repetition of the last one is left out.
     func add(_ text: String) {
-        let entry = Array(text.utf8)
+        let entry = text.keptBytes
         guard entry != last else { return }
         remember(entry)
         // One entry at a time, in one piece: a crash loses nothing, and two sessions can share the file.

@@ -22,7 +22,12 @@ public enum Runner {
 
         """
 
-    /// Runs a command line and returns the exit status: 0, 1 after an error, 2 for wrong usage, 130 after Ctrl-C.
+    /// This process's command line. Its bytes are kept for scripts, also where they are not UTF-8.
+    public static var commandLine: [String] {
+        (0..<Int(CommandLine.argc)).compactMap { i in CommandLine.unsafeArgv[i].map { String(keeping: UnsafePointer($0)) } }
+    }
+
+    /// Runs a command line, as `commandLine` gives it, and returns the exit status: 0, 1 after an error, 2 for wrong usage, 130 after Ctrl-C.
     public static func main(_ arguments: [String], registry: Registry = .standard) -> Int32 {
         if let status = Subcommand.run(arguments, registry) { return status }
         let options: Options
@@ -156,7 +161,7 @@ struct Options {
     /// -e and -l, whose value may be joined to them.
     private mutating func takeValue(_ arguments: [String], _ i: inout Int) throws {
         let argument = arguments[i], flag = argument.prefix(2)
-        guard flag == "-e" || flag == "-l" else { throw HostError("unrecognized option '\(argument)'") }
+        guard flag == "-e" || flag == "-l" else { throw HostError("unrecognized option '\(String(decoding: argument.keptBytes, as: UTF8.self))'") }
         var value = String(argument.dropFirst(2))
         if value.isEmpty {
             i += 1
@@ -190,7 +195,7 @@ extension ScriptHost {
         let origin = script < arguments.count ? script : 0
         clua_push_table(L, Int32(clamping: arguments.count), 2)
         for (position, argument) in arguments.enumerated() {
-            Stack.push(L, argument)
+            Stack.push(L, bytes: argument.keptBytes)
             lua_rawseti(L, -2, lua_Integer(position - origin))
         }
         clua_push_globals(L)
@@ -206,9 +211,9 @@ extension ScriptHost {
         clua_push_globals(L)
         Stack.rawGet(L, -1, "package")
         Stack.rawGet(L, -1, "path")
-        let old = Stack.string(L, -1) ?? ""
+        let old = Stack.bytes(L, -1).map(Array.init) ?? []
         clua_pop(L, 1)
-        Stack.push(L, "\(folder)?.lua;\(folder)?/init.lua;\(old)")
+        Stack.push(L, bytes: "\(folder)?.lua;\(folder)?/init.lua;".keptBytes + old)
         Stack.rawSet(L, -2, "path")
         clua_pop(L, 2)
     }
@@ -220,7 +225,7 @@ extension ScriptHost {
     /// LUA_INIT: a text, or @ and the path of a file.
     func runInitialisation() -> Outcome {
         for name in ["LUA_INIT_5_4", "LUA_INIT"] {
-            guard let text = Terminal.environment(name) else { continue }
+            guard let text = getenv(name).map({ String(keeping: UnsafePointer($0)) }) else { continue }
             if text.hasPrefix("@") { return runFile(String(text.dropFirst()), arguments: []) }
             return evaluate(text, name: "=" + name, options: .script)
         }

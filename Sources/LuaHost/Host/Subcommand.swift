@@ -1,3 +1,5 @@
+import Segmentation
+
 /// What `trellis WORD` does when WORD is no script.
 enum Subcommand {
     /// The exit status, or nil when the command line is none of these. A file of that name beside us is a script all the same
@@ -28,6 +30,10 @@ enum Subcommand {
     private static func stubs(_ rest: [String], _ registry: Registry) -> Int32 {
         guard rest.count == 1, !rest[0].hasPrefix("-") else {
             Terminal.error("trellis: usage: trellis stubs DIR\n")
+            return 2
+        }
+        guard !rest[0].standsForBytes else {
+            Terminal.error("trellis: expected a directory whose name is UTF-8, got '\(FileName.escaped(rest[0].keptBytes))'\n")
             return 2
         }
         do {

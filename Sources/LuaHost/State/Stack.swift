@@ -43,6 +43,10 @@ enum Stack {
         }
     }
 
+    static func push(_ L: LuaThread, bytes: [UInt8]) {
+        (bytes + [0]).withUnsafeBytes { clua_push_string(L, $0.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count) }
+    }
+
     /// Pushes the value of `name` in the table at `index`, without metamethods.
     static func rawGet(_ L: LuaThread, _ index: Int32, _ name: String) {
         let index = lua_absindex(L, index)
