@@ -91,8 +91,8 @@ static int raise_failure(lua_State *L, const clua_function *function) {
 }
 
 /// Runs a Swift body, and raises what it says once its frame is gone.
-static inline int call(lua_State *L, clua_host *host, const clua_function *function, void *object) {
-  if (!lua_checkstack(L, CLUA_SLACK)) return luaL_error(L, "stack overflow");
+__attribute__((always_inline)) static inline int call(lua_State *L, clua_host *host, const clua_function *function, void *object) {
+  if (__builtin_expect(!lua_checkstack(L, CLUA_SLACK), 0)) return luaL_error(L, "stack overflow");
   lua_State *caller = host->current;
   const clua_function *outer = host->function;
   int results = host->results;
@@ -103,7 +103,7 @@ static inline int call(lua_State *L, clua_host *host, const clua_function *funct
   host->in_swift--;
   host->function = outer;
   host->current = caller;
-  if (host->results > results) clua_drop_results(L, results);
+  if (__builtin_expect(host->results > results, 0)) clua_drop_results(L, results);
   if (__builtin_expect(host->failure != NULL, 0)) return raise_failure(L, function);
   return count >= 0 ? count : raise_result(L, function, count);
 }
@@ -200,9 +200,7 @@ bool clua_room(lua_State *L, int n) {
   return false;
 }
 
-void clua_need(lua_State *L, int n) {
-  if (!lua_checkstack(L, n)) clua_die("stack overflow");
-}
+void clua_die_without_room(void) { clua_die("stack overflow"); }
 
 static int panic(lua_State *L) {
   const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "error value is not a string";

@@ -77,8 +77,11 @@ enum { CLUA_SLACK = 48 };
 
 /// Whether there is room for `n` more values; if not, "stack overflow" is raised once the Swift frame is gone.
 bool clua_room(lua_State *L, int n);
+void clua_die_without_room(void);
 /// Where the room must be there: ends the process without it.
-void clua_need(lua_State *L, int n);
+static inline void clua_need(lua_State *L, int n) {
+  if (__builtin_expect(!lua_checkstack(L, n), 0)) clua_die_without_room();
+}
 /// Whether `bytes` more may be taken; if not, "not enough memory" is raised once the Swift frame is gone.
 bool clua_admits(lua_State *L, size_t bytes);
 /// Whether something could not be done (memory, stack): the body had better come to its end.
