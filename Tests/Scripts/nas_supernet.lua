@@ -114,3 +114,8 @@ do
   tensor.no_grad(function() net:beta{raw = true}:fill_(0 / 0) end)
   fails("softmax(beta) holds", function() plot.trellis(net) end)
 end
+
+-- Counts of classes that are none.
+for _, classes in ipairs{-1, 0, 1, math.mininteger, math.maxinteger} do
+  fails("classes", function() nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {"skip_connect"}}}:supernet{classes = classes} end)
+end

@@ -84,7 +84,7 @@ extension Call {
     func ignoredLabel(of classes: Int) throws -> Int32 {
         let value: Int = try option("ignore")
         guard let label = Int32(exactly: value) else { throw badOption("ignore", "an int32 label expected, got \(value)") }
-        if !hasOption("ignore"), (0..<classes).contains(value) {
+        if !hasOption("ignore"), value >= 0, value < classes {
             throw badOption("ignore", "needed with \(classes) classes, because \(value) is one of them: say which label does not count, -1 for none")
         }
         return label
