@@ -221,3 +221,7 @@ for _, f in ipairs{
   function() supernet:predict(picture) end, function() broken:segment(picture[1]) end,
   function() metrics.confusion(3):add(tensor.full({3, 2, 2}, 0 / 0), tensor.zeros(2, 2, {dtype = 'int32'})) end,
 } do fails('the scores hold NaN', f) end
+
+-- Kernels without pixels, groups that no channels make.
+fails("kernel without pixels", function() nn.functional.conv2d(tensor.ones(2, 3, 16, 16), tensor.zeros(2, 3, 0, 8)) end)
+for _, groups in ipairs{0, -1, 3, 1 << 62} do fails("conv2d", function() nn.functional.conv2d(tensor.ones(1, 4, 4, 4), tensor.ones(2, 2, 1, 1), {groups = groups}) end) end

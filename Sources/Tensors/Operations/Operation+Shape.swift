@@ -226,7 +226,9 @@ extension Operation {
 
     private func convShape(_ inputs: [Tensor], _ o: ConvOptions) throws -> [Int] {
         let (x, w) = (inputs[0].shape, inputs[1].shape)
-        guard o.groups > 0, w[0] % o.groups == 0, x[1] * o.repeats == w[1] * o.groups else {
+        guard (1...max(w[0], 1)).contains(o.groups) else { throw TensorError("conv2d", "groups should be 1 to the \(w[0]) channels of the result, got \(o.groups)") }
+        guard w[2] > 0, w[3] > 0 else { throw TensorError("conv2d", "weight \(Shapes.text(w)) has a kernel without pixels, [out, in / groups, 1 or more, 1 or more] expected") }
+        guard w[0] % o.groups == 0, x[1] * o.repeats == w[1] * o.groups else {
             throw TensorError(
                 "conv2d",
                 "input \(Shapes.text(x)) has \(x[1]) channels, weight \(Shapes.text(w)) with \(o.groups) group\(o.groups == 1 ? "" : "s") expects \(w[1] * o.groups)")
