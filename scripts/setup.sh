@@ -72,3 +72,10 @@ trellis_python() {
     echo "$wanted" >"$directory/packages"
     echo "$directory/bin/python"
 }
+
+# trellis_skip WHY: ends a test that lacks a tool of the outside. A machine of its own has no excuse; a laptop on a train has.
+trellis_skip() {
+    [ -z "${CI:-}" ] || exit 1
+    echo "skipped: $1"
+    exit 0
+}

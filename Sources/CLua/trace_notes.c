@@ -121,16 +121,21 @@ void trace_note_event(clua_trace *t, lua_State *L, const char *event) {
   trace_note_field(t, L);
 }
 
+/// Puts what a metatable, on top, has as __index in its place, and notes that it was read.
+static void read_index(clua_trace *t, lua_State *L) {
+  lua_pushvalue(L, -1);
+  lua_pushliteral(L, "__index");
+  trace_note_field(t, L);
+  lua_pushliteral(L, "__index");
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+}
+
 /// The table and the key on top are read: the table itself, and where it has nothing those that stand in for it. Of a string, what strings have. Pops both.
 void trace_note_field(clua_trace *t, lua_State *L) {
   if (lua_type(L, -2) == LUA_TSTRING && lua_getmetatable(L, -2)) {
-    lua_pushvalue(L, -1);
-    lua_pushliteral(L, "__index");
-    trace_note_field(t, L);
-    lua_pushliteral(L, "__index");
-    lua_rawget(L, -2);
-    lua_replace(L, -4);
-    lua_pop(L, 1);
+    read_index(t, L);
+    lua_replace(L, -3);
   }
   for (int depth = 0; depth < 64 && lua_type(L, -2) == LUA_TTABLE && is_key(L, -1); depth++) {
     bool is_old = !trace_is_born(t, lua_topointer(L, -2));
@@ -153,12 +158,7 @@ void trace_note_field(clua_trace *t, lua_State *L) {
     lua_pop(L, 1);
     if (!lua_getmetatable(L, -2)) break;
     // table, key, metatable
-    lua_pushvalue(L, -1);
-    lua_pushliteral(L, "__index");
-    trace_note_field(t, L);
-    lua_pushliteral(L, "__index");
-    lua_rawget(L, -2);
-    lua_remove(L, -2);
+    read_index(t, L);
     lua_replace(L, -3);  // go on with what stands in
   }
   lua_pop(L, 2);

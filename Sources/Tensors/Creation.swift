@@ -73,8 +73,8 @@ extension Tensor {
     // Reading and writing numbers.
 
     /// Numbers are looked at: a recording depends on them from then on.
-    private func look(for operation: String) throws {
-        if !isSymbolic, let recording = Recording.current { try recording.look(at: self, for: operation) }
+    func look(for operation: @autoclosure () -> String) throws {
+        if Recording.isActive, !isSymbolic, let recording = Recording.current { try recording.look(at: self, for: operation()) }
     }
 
     // The numbers in row-major order, as arrays. Memory is asked for as much again twice: most callers go on to make doubles of them.
@@ -111,7 +111,6 @@ extension Tensor {
     /// The one number of a tensor with one element.
     public func item() throws -> Double {
         guard count == 1 else { throw TensorError("item", "expects one element, \(Shapes.text(shape)) has \(count)") }
-        try look(for: "item")
         let pointer = try pointer(for: "item")
         return dtype == .float32 ? Double(pointer.load(as: Float.self)) : Double(pointer.load(as: Int32.self))
     }

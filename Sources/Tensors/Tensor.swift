@@ -118,7 +118,7 @@ public final class Tensor: @unchecked Sendable {
     /// Address of the first element.
     func pointer(for operation: @autoclosure () -> String = "tensor") throws -> UnsafeMutableRawPointer {
         // Operations are recorded; what asks for memory meanwhile looks at numbers.
-        if Recording.isActive, !isSymbolic, let recording = Recording.current { try recording.look(at: self, for: operation()) }
+        try look(for: operation())
         return try storage(for: operation()).pointer + offset * DType.byteCount
     }
 

@@ -3,11 +3,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/setup.sh
-python=$(trellis_python onnx numpy onnx==1.23.2 onnxruntime==1.32.0 protobuf ml_dtypes typing_extensions flatbuffers packaging) || {
-    [ -z "${CI:-}" ] || exit 1
-    echo "skipped: needs the Python packages onnx and onnxruntime"
-    exit 0
-}
+python=$(trellis_python onnx numpy onnx==1.23.2 onnxruntime==1.32.0 protobuf ml_dtypes typing_extensions flatbuffers packaging) ||
+    trellis_skip "needs the Python packages onnx and onnxruntime"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 trellis=${TRELLIS:-.build/release/trellis}

@@ -98,7 +98,7 @@ extension Operation {
                 throw TensorError("concat", "input \(i + 1) has \(other.rank) dimensions, the first has \(shape.count)")
             }
             expected[axis] = other.shape[axis]
-            guard other.shape == expected, other.dtype == inputs[0].dtype else {
+            guard other.shape == expected else {
                 throw TensorError(
                     "concat",
                     "input \(i + 1) is \(other.dtype) \(Shapes.text(other.shape)), expected \(inputs[0].dtype) \(Shapes.text(expected)): all sizes but that of dimension \(axis + 1) must be equal"
@@ -119,7 +119,7 @@ extension Operation {
                 throw TensorError("gather", "indices have \(expected.count) dimensions, the tensor has \(shape.count)")
             }
             expected[axis] = shape[axis]
-            guard expected == shape, inputs[1].dtype == .int32 else {
+            guard expected == shape else {
                 throw TensorError("gather", "indices \(inputs[1].dtype) \(Shapes.text(inputs[1].shape)) do not fit \(Shapes.text(shape)) along dimension \(axis + 1)")
             }
             return (inputs[1].shape, inputs[0].dtype)
