@@ -48,7 +48,7 @@ public struct Call {
     /// The object whose method this is.
     @inline(__always)
     public func this<T: LuaObject>(as type: T.Type = T.self) throws -> T {
-        if let value = try T.read(thread, 1) { return value }
+        if let value = function.hasCheckedSelf(of: T.objectType) ? T.checked(thread, 1) : try T.read(thread, 1) { return value }
         throw mismatch(1, expected: T.objectType.name)
     }
 

@@ -5,7 +5,7 @@ struct FastCheck {
     /// Bit `type + 1` for each Lua type that needs no further look.
     fileprivate let types: UInt32
     /// The first userdata type that is accepted.
-    fileprivate let tag: UnsafeRawPointer?
+    let tag: UnsafeRawPointer?
 
     /// True when the argument is right; false when only the whole check can tell.
     @inline(__always)

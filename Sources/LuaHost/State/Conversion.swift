@@ -107,7 +107,18 @@ extension Optional: LuaPushable where Wrapped: LuaPushable {
 
 extension LuaObject {
     public static func read(_ L: LuaThread, _ index: Int32) -> Self? {
-        guard let box = clua_to_box(L, index, objectType.tag), let object = box.pointee.object else { return nil }
+        clua_to_box(L, index, objectType.tag).flatMap(instance)
+    }
+
+    /// The same where a box of this type is known to stand; nil once it is freed.
+    @inline(__always)
+    static func checked(_ L: LuaThread, _ index: Int32) -> Self? {
+        lua_touserdata(L, index).flatMap { instance($0.assumingMemoryBound(to: clua_box.self)) }
+    }
+
+    @inline(__always)
+    private static func instance(_ box: UnsafeMutablePointer<clua_box>) -> Self? {
+        guard let object = box.pointee.object else { return nil }
         let instance = Unmanaged<AnyObject>.fromOpaque(object).takeUnretainedValue()
         // The tag says that it is an instance of the registered class, which may be a superclass of Self.
         return objectType.swiftType == ObjectIdentifier(Self.self) ? unsafeDowncast(instance, to: Self.self) : instance as? Self

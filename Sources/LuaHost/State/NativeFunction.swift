@@ -173,6 +173,10 @@ final class NativeFunction {
         if takesOptions { try checkOptions(call) }
     }
 
+    /// Whether what stands at 1 is known to be a box of `type`, freed perhaps.
+    @inline(__always)
+    func hasCheckedSelf(of type: ObjectType) -> Bool { fastSelf?.tag == type.tag }
+
     @inline(never)
     private func checkSelf(_ call: Call) throws {
         if let selfCheck, !selfCheck.accepts(call.thread, 1) { throw selfCheck.failure(call, 1) }
