@@ -180,13 +180,19 @@ final class Node {
     private var outputVersion = 0
     /// The module in which a recorded operation was written (`ModulePath.text`); empty for one that ran at once.
     let scope: String
+    /// Where a recorded operation is computed.
+    private(set) var regions: Regions
 
-    init(_ operation: Operation, _ inputs: [Tensor], scope: String = "") {
+    init(_ operation: Operation, _ inputs: [Tensor], scope: String = "", regions: Regions = .everywhere) {
         self.operation = operation
         self.inputs = inputs
         self.scope = scope
+        self.regions = regions
         versions = inputs.map(\.version)
     }
+
+    /// It is read at another place, too.
+    func widen(_ place: Regions) { if !regions.isEverywhere { regions = regions.union(place) } }
 
     /// Inputs and output that were written since.
     func stale(_ output: Tensor) -> [Tensor] {

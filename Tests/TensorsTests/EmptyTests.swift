@@ -63,6 +63,8 @@ final class EmptyTests: XCTestCase {
         let every = TensorLayout(contiguous: [n * c * h * w]), block = try x.reshape([n * c * h * w])
         add(.asStrided(TensorLayout(contiguous: [n * c, h * w]), offset: 0), block)
         add(.overwrite(every, offset: 0), block, try y.reshape([n * c * h * w]))
+        try add(.emerge([[0], [1, 2]], otherwise: false), x, Tensor.ones([]), Tensor.ones([]), Tensor.zeros([]))
+        try add(.emerge([[0]], otherwise: true), x, y, Tensor.zeros([1]))
         add(.remainder, x, column)
         add(.floorDivide, x, column)
         add(.extreme(largest: true), x)
@@ -174,9 +176,10 @@ final class EmptyTests: XCTestCase {
         case .extreme: 54
         case .integerMoment: 55
         case .lost: 56
+        case .emerge: 57
         }
     }
-    private static let count = 57
+    private static let count = 58
 
     private enum Outcome: Equatable {
         case values([[Int]], [[Int]])

@@ -11,7 +11,32 @@ public enum Gradient {
     ) throws -> [Tensor?] {
         let wanted = Set(targets.map(ObjectIdentifier.init))
         let found = try walk(values, seeds, createGraph: createGraph, wanted: wanted, stop: stopAtTargets)
-        return targets.map { found[ObjectIdentifier($0)] }
+        return try targets.map { target in
+            guard let flow = found[ObjectIdentifier(target)], let recording = Recording.current else { return found[ObjectIdentifier(target)]?.gradient }
+            return try GradientMode.with(createGraph) { try recording.emerge(flow.gradient, from: flow.place, to: recording.place) }
+        }
+    }
+
+    /// The derivative by a tensor as far as it is known, and where in a recording it is computed.
+    private struct Flow {
+        var gradient: Tensor
+        var place = Regions.everywhere
+
+        /// Adds a part that was computed at a place.
+        /// - Parameter own: where the tensor itself is computed: a place that covers those of all its readers.
+        mutating func add(_ part: Tensor, from place: Regions, own: Regions) throws {
+            guard let recording = Recording.current else { return gradient = try gradient + part }
+            // Of what leaves its region, the derivative comes from a place that is wider than its own.
+            let place = place.covers(own) ? own : place
+            if !self.place.covers(place) {
+                // More of it is read than when the first part came.
+                let wider = self.place.union(own)
+                gradient = try recording.emerge(gradient, from: self.place, to: wider)
+                self.place = wider
+            }
+            let part = try recording.emerge(part, from: place, to: self.place)
+            gradient = try recording.at(self.place) { try gradient + part }
+        }
     }
 
     /// Adds the derivatives of the scalar `value` to the `grad` of every leaf that requires one.
@@ -90,7 +115,7 @@ public enum Gradient {
 
     private static func walk(
         _ values: [Tensor], _ seeds: [Tensor]?, createGraph: Bool, wanted: Set<ObjectIdentifier>, stop: Bool
-    ) throws -> [ObjectIdentifier: Tensor] {
+    ) throws -> [ObjectIdentifier: Flow] {
         let order = try history(of: values, stoppingAt: stop ? wanted : [])
         // Which tensors lead to a target.
         var useful = wanted
@@ -99,20 +124,21 @@ public enum Gradient {
                 useful.insert(ObjectIdentifier(tensor))
             }
         }
-        var gradients: [ObjectIdentifier: Tensor] = [:]
+        var flows: [ObjectIdentifier: Flow] = [:]
         try differentiating(createGraph) {
             for (i, value) in values.enumerated() where useful.contains(value.identity) {
                 let seed = try seeds?[i] ?? Tensor.full([], 1).expand(value.shape)
-                gradients[value.identity] = try gradients[value.identity].map { try $0 + seed } ?? seed
+                let before = flows[value.identity]?.gradient
+                flows[value.identity] = Flow(gradient: try before.map { try $0 + seed } ?? seed, place: Recording.current?.place ?? .everywhere)
             }
             for tensor in order.reversed() {
                 let id = ObjectIdentifier(tensor)
-                guard useful.contains(id), let node = tensor.node, let gradient = gradients[id], !(stop && wanted.contains(id)) else { continue }
-                if !wanted.contains(id) { gradients[id] = nil }
-                try propagate(gradient, through: node, to: tensor, useful, &gradients)
+                guard useful.contains(id), let node = tensor.node, let flow = flows[id], !(stop && wanted.contains(id)) else { continue }
+                if !wanted.contains(id) { flows[id] = nil }
+                try propagate(flow, through: node, to: tensor, useful, &flows)
             }
         }
-        return gradients
+        return flows
     }
 
     private static func differentiating(_ createGraph: Bool, _ body: () throws -> Void) throws {
@@ -122,7 +148,7 @@ public enum Gradient {
     }
 
     private static func propagate(
-        _ gradient: Tensor, through node: Node, to output: Tensor, _ useful: Set<ObjectIdentifier>, _ gradients: inout [ObjectIdentifier: Tensor]
+        _ flow: Flow, through node: Node, to output: Tensor, _ useful: Set<ObjectIdentifier>, _ flows: inout [ObjectIdentifier: Flow]
     ) throws {
         // A rule computes what its inputs ask for; inputs that lead nowhere are not asked. When the derivatives are to be differentiated they are: what
         // is computed from an input that seems to require nothing would have no history towards it.
@@ -130,13 +156,26 @@ public enum Gradient {
         for input in unasked { input.requiresGrad = false }
         defer { for input in unasked { input.requiresGrad = true } }
         let parts = try ModulePath.at(node.scope) {
-            try StaleValues.refusing(node.stale(output), of: node.operation) { try node.operation.derivative(node.inputs, output, gradient) }
+            try StaleValues.refusing(node.stale(output), of: node.operation) {
+                try at(flow.place) { try node.operation.derivative(node.inputs, output, flow.gradient) }
+            }
         }
         for (input, part) in zip(node.inputs, parts) {
             let id = input.identity
             guard let part, useful.contains(id), input.requiresGrad else { continue }
-            gradients[id] = try gradients[id].map { try $0 + part } ?? part
+            let own = (input.origin ?? input).node?.regions ?? .everywhere
+            if flows[id] == nil {
+                let gradient = try Recording.current.map { try $0.emerge(part, from: flow.place, to: own) } ?? part
+                flows[id] = Flow(gradient: gradient, place: own)
+            } else {
+                try flows[id]?.add(part, from: flow.place, own: own)
+            }
         }
+    }
+
+    /// Runs `body` at a place of the recording, if there is one.
+    private static func at<T>(_ place: Regions, _ body: () throws -> T) rethrows -> T {
+        try Recording.current.map { try $0.at(place, body) } ?? body()
     }
 }
 

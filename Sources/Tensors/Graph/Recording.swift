@@ -39,6 +39,9 @@ public final class Recording {
     /// Called when the function has returned, before a plan is made.
     private var endings: [(Recording) throws -> Void] = []
     private var known: [Key: Tensor] = [:]
+    /// Where what is written down now is computed.
+    var place = Regions.everywhere
+    private var regions: [RegionKey: Region] = [:]
     /// Storages that were made while recording: at each run they are as they were made.
     private var born = Set<ObjectIdentifier>()
     /// Draws of random numbers so far, of the graph and at once.
@@ -53,7 +56,22 @@ public final class Recording {
         let gradient: Bool
     }
 
+    private struct RegionKey: Hashable {
+        let guardian: ObjectIdentifier
+        let parent: ObjectIdentifier?
+    }
+
     public init() {}
+
+    /// The region of a guard at the present place: there is one for each.
+    func region(guardedBy guardian: Tensor) throws -> Region {
+        guard place.isEverywhere || place.single != nil else { throw Recording.refused("when", "a region cannot be begun in derivatives") }
+        let key = RegionKey(guardian: ObjectIdentifier(guardian), parent: place.single.map(ObjectIdentifier.init))
+        if let known = regions[key] { return known }
+        let region = Region(guardian, in: place.single)
+        regions[key] = region
+        return region
+    }
 
     /// Runs `body` with this recording current.
     public func record<T>(_ body: () throws -> T) throws -> T {
@@ -89,6 +107,7 @@ public final class Recording {
     func record(_ operation: Operation, _ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
         for input in inputs where !input.isSymbolic { try meet(input, operation) }
         let inputs = try values(of: inputs)
+        for input in inputs { try checkVisible(input, operation) }
         if let simpler = try rewrite(operation, inputs) { return simpler }
         return try append(operation, inputs, shape, dtype)
     }
@@ -99,13 +118,14 @@ public final class Recording {
         if requiresGrad { try operation.refuseWithoutDerivative(inputs) }
         let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
         if let same = known[key] {
+            same.node?.widen(place)
             // The value as it was computed, where that memory was written since.
             if memory.isWritten(same) { return try alias(of: same) }
             try memory.noteShared(same)
             return same
         }
         let tensor = Tensor(shape: shape, dtype: dtype, recording: self)
-        tensor.node = Node(operation, inputs, scope: ModulePath.text)
+        tensor.node = Node(operation, inputs, scope: ModulePath.text, regions: place)
         tensor.requiresGrad = requiresGrad
         tensors.append(tensor)
         known[key] = tensor
@@ -153,7 +173,14 @@ public final class Recording {
     func assign(_ value: Tensor, to target: Tensor) throws {
         for tensor in [value, target] where !tensor.isSymbolic { try meet(tensor, .detach) }
         let value = try self.value(of: value.cast(target.dtype).expand(target.shape))
-        try memory.write(value, to: target)
+        try memory.write(ofEveryRun(value, for: target), to: target)
+    }
+
+    /// What is written in a region stands in runs where it is open; in others what stood before.
+    private func ofEveryRun(_ value: Tensor, for target: Tensor) throws -> Tensor {
+        guard !place.isEverywhere, !isMadeInside(target) else { return value }
+        let before = try self.value(of: target)
+        return try emerge(value, otherwise: before, from: place, to: before.node?.regions ?? .everywhere)
     }
 
     /// Whether a stored tensor was made by the function.
@@ -179,7 +206,9 @@ public final class Recording {
             if !base.isSymbolic { try meet(base, .detach) }
             return .view(of: base, operations)
         }
-        return .computed(try value(of: output))
+        let result = try value(of: output)
+        try checkVisible(result, .detach)
+        return .computed(result)
     }
 
     /// Told by storages when they are made, on any thread.
@@ -268,6 +297,7 @@ public final class Recording {
         deliveries = []
         endings = []
         known = [:]
+        regions = [:]
         attachment = nil
     }
 }

@@ -41,6 +41,11 @@ extension Operation {
         case .gather(let axis): return [try Operation.scatterAdd(axis: axis, size: x[0].shape[axis])(x[1], g), nil]
         case .scatterAdd(let axis, _): return [nil, try Operation.gather(axis: axis)(g, x[0])]
         case .detach: return [nil]
+        // In the runs that compute x, which alone read it, the derivative is g.
+        case .emerge(_, let otherwise):
+            guard otherwise else { return [g] + x.dropFirst().map { _ in nil } }
+            let rest = x[1].requiresGrad ? try self.apply([Tensor.zeros(x[1].shape), g] + x.dropFirst(2)) : nil
+            return [g, rest] + x.dropFirst(2).map { _ in nil }
         case .alias, .copy: return [g]
         case .asStrided(let layout, let offset): return [try Operation.overwrite(layout, offset: offset)(Tensor.zeros(x[0].shape), g)]
         case .overwrite(let layout, let offset):

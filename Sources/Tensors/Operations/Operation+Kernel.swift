@@ -31,6 +31,8 @@ extension Operation {
             return true
         case .overwrite:
             return layout.isContiguous || index == 1
+        case .emerge(_, let otherwise):
+            return layout.isContiguous || index == 0 || otherwise && index == 1
         case .conv2d:
             return layout.isContiguous || index == 0 && layout.isBatchContiguous
         case .convInputGradient:
@@ -79,6 +81,8 @@ extension Operation {
                 try withUnsafeMutablePointer(to: &pair) { try $0.withMemoryRebound(to: UnsafeMutableRawPointer.self, capacity: 2) { try whole($0) } }
                 try write(p + 1)
             }
+        case .emerge(let alternatives, let otherwise):
+            return emergeKernel(x, y, alternatives, otherwise)
         case .unslice(_, let starts, let steps):
             return writeInto(y, x[0], starts, steps, fill: 0)
         case .pad(let before, _, let value):
@@ -130,7 +134,7 @@ extension Operation {
 
 // Copies.
 extension Operation {
-    private func copyKernel(_ source: TensorLayout, _ target: TensorLayout) -> Launch {
+    func copyKernel(_ source: TensorLayout, _ target: TensorLayout) -> Launch {
         let (shape, strides) = Collapse.dimensions(source.shape, [source.strides, target.strides])
         return { p in Layout.copyStrided(shape: shape, src: p.floats(0), srcStrides: strides[0], dst: p.floats(1), dstStrides: strides[1]) }
     }

@@ -45,7 +45,7 @@ extension Operation {
             return try indexedShape(inputs)
         case .integerMoment:
             return ([x[0]], .float32)
-        case .detach, .alias, .copy, .overwrite:
+        case .detach, .alias, .copy, .overwrite, .emerge:
             return (x, inputs[0].dtype)
         case .asStrided(let layout, _):
             return (layout.shape, inputs[0].dtype)

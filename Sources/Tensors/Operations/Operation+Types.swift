@@ -10,6 +10,8 @@ extension Operation {
         case indexed
         /// (any, two of one type).
         case choice
+        /// (any, perhaps another of its type, float32 numbers).
+        case guarded(Int)
     }
 
     private var types: Types {
@@ -18,6 +20,7 @@ extension Operation {
             .asStrided, .overwrite, .sum, .integerMoment, .extreme, .argmax, .argsort, .matmul, .random, .lost, .permutation:
             .alike
         case .select: .choice
+        case .emerge(_, let otherwise): .guarded(otherwise ? 2 : 1)
         case .gather: .indexed
         case .scatterAdd: .labelled(0)
         case .crossEntropy, .crossEntropyGradient: .labelled(1)
@@ -37,6 +40,9 @@ extension Operation {
             for (i, input) in inputs.enumerated() where i != place && input.dtype != .float32 { throw wrongType(inputs, i, .float32) }
         case .indexed: try expect(inputs, from: 1, .int32)
         case .choice: try expect(inputs, from: 2, inputs[1].dtype)
+        case .guarded(let first):
+            try expect(Array(inputs.prefix(first)), from: 1, inputs[0].dtype)
+            try expect(inputs, from: first, .float32)
         }
     }
 

@@ -109,6 +109,9 @@ public indirect enum Operation: Hashable, Sendable {
     case asStrided(TensorLayout, offset: Int)
     /// (memory [n], x): the memory with x written where a layout reaches from an offset on.
     case overwrite(TensorLayout, offset: Int)
+    /// (x, otherwise?, guards...): a value that is computed only in some runs: x where, of one of the lists of guards, none is 0; else zeros, or `otherwise`.
+    /// What leaves a region of a recording, see `Regions`.
+    case emerge([[Int]], otherwise: Bool)
     // Reductions.
     case sum(axes: [Int], keep: Bool)
     /// The largest or smallest of all elements.
@@ -204,6 +207,7 @@ public indirect enum Operation: Hashable, Sendable {
         case .alias, .copy: "clone"
         case .asStrided: "as_strided"
         case .overwrite: "assign"
+        case .emerge: "when"
         case .sum: "sum"
         case .integerMoment(let correction): correction == nil ? "mean" : "var"
         case .argmax(_, let largest): largest ? "argmax" : "argmin"

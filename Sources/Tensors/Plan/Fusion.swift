@@ -8,6 +8,7 @@ enum Fusion {
         ConcatFusion.run(&graph)
         NormFusion.run(&graph)
         chainElementwise(&graph)
+        EmergeFusion.run(&graph)
     }
 
     /// A convolution takes the ReLU of its input as it loads it; the ReLU itself is then often read by nobody.
@@ -56,6 +57,7 @@ enum Fusion {
         let work = graph.works[producer]
         switch work.operation {
         case .convInputGradient: return work.mask || work.accumulate ? nil : [producer]
+        case .emerge(_, otherwise: false): return maskable(work.inputs[0], graph)
         case .binary(.add):
             guard work.inputs[0] != work.inputs[1], let a = maskable(work.inputs[0], graph), let b = maskable(work.inputs[1], graph) else { return nil }
             return a + b
@@ -75,7 +77,7 @@ enum Fusion {
             while next < inputs.count {
                 let input = inputs[next]
                 guard chain.length < ElementwiseChain.longest, let producer = graph.soleProducer(input), graph.works[producer].operation.isElementwise,
-                    graph.works[producer].chain == nil, !graph.works[producer].accumulate, graph.values[input].layout.shape == shape,
+                    graph.works[producer].chain == nil, !graph.works[producer].accumulate, graph.works[producer].regions == work.regions, graph.values[input].layout.shape == shape,
                     inputs.count + graph.works[producer].inputs.count <= ElementwiseChain.mostInputs
                 else {
                     next += 1
@@ -101,7 +103,7 @@ extension PlanGraph.Work {
         if rectify { return false }
         return switch operation {
         case .conv2d, .convInputGradient, .convWeightGradient, .maxPoolGradient, .averagePoolGradient, .resizeGradient, .batchNorm, .batchNormInputGradient,
-            .stackedNorm, .stackedNormInputGradient, .spreadGroups:
+            .stackedNorm, .stackedNormInputGradient, .spreadGroups, .emerge(_, otherwise: false):
             true
         default: false
         }
@@ -111,7 +113,7 @@ extension PlanGraph.Work {
     func canWrite(_ layout: TensorLayout) -> Bool {
         if layout.isContiguous { return true }
         switch operation {
-        case .unary, .binary, .scalar, .select: return true
+        case .unary, .binary, .scalar, .select, .emerge: return true
         case .conv2d, .convInputGradient, .maxPool, .averagePool, .maxPoolGradient, .averagePoolGradient, .resize, .resizeGradient, .batchNorm,
             .batchNormInputGradient, .stackedNorm, .stackedNormInputGradient:
             return layout.isBatchContiguous && layout.shape.count == 4
@@ -121,10 +123,12 @@ extension PlanGraph.Work {
 
     func kernel(_ x: [Operand], _ y: Operand) throws -> Launch {
         if let chain { return chain.kernel(x, y) }
+        if clears { return operation.clearingKernel(x, y) }
         if infers { return try operation.inferenceKernel(x, y, folded: folded, relu: relu, accumulate: accumulate, rectify: rectify) }
         guard relu || mask || accumulate || computesStatistics else { return try operation.kernel(x, y) }
         switch operation {
         case .conv2d, .convInputGradient, .convWeightGradient: return operation.convKernel(x, y, relu: relu, mask: mask, accumulate: accumulate)
+        case .emerge: return try operation.emergeOntoKernel(x, y)
         case .batchNorm, .batchNormInputGradient: return operation.normKernel(x, y, accumulate: accumulate)
         case .stackedNorm, .stackedNormInputGradient, .spreadGroups:
             return operation.stackedKernel(x, y, accumulate: accumulate, computesStatistics: computesStatistics)

@@ -21,6 +21,7 @@ enum NormFolding {
         for i in graph.works.indices where !graph.works[i].isDead {
             guard case .batchNorm(let epsilon, batchStatistics: false, let gamma, let beta) = graph.works[i].operation,
                 let producer = graph.soleProducer(graph.works[i].inputs[0]), graph.works[producer].infers, graph.works[producer].folded == nil,
+                graph.works[producer].regions == graph.works[i].regions,
                 graph.works[i].inputs.dropFirst().allSatisfy({ graph.isKnown($0, before: producer) })
             else { continue }
             graph.works[producer].folded = FoldedNorm(epsilon: epsilon, gamma: gamma, beta: beta)
@@ -33,7 +34,7 @@ enum NormFolding {
     static func rectifyStores(_ graph: inout PlanGraph) {
         for i in graph.works.indices where !graph.works[i].isDead {
             guard case .unary(.relu) = graph.works[i].operation, let producer = graph.soleProducer(graph.works[i].inputs[0]),
-                graph.works[producer].infers, !graph.works[producer].rectify
+                graph.works[producer].infers, !graph.works[producer].rectify, graph.works[producer].regions == graph.works[i].regions
             else { continue }
             graph.works[producer].rectify = true
             graph.replace(i, by: producer)

@@ -24,9 +24,9 @@ enum NormFusion {
     private static func isSource(_ source: PlanGraph.Work, of work: PlanGraph.Work) -> Bool {
         switch (source.operation, work.operation) {
         case (.stackedMoments(let groups), .stackedNorm(let options)):
-            groups == options.groups && source.inputs[0] == work.inputs[0]
+            groups == options.groups && source.inputs[0] == work.inputs[0] && source.regions == work.regions
         case (.stackedNormSums, .stackedNormInputGradient):
-            source.inputs == Array(work.inputs.prefix(3))
+            source.inputs == Array(work.inputs.prefix(3)) && source.regions == work.regions
         default: false
         }
     }

@@ -35,6 +35,7 @@ enum NormSplitting {
         else { return nil }
         var statistics = PlanGraph.Work(operation: operation, inputs: Array(norm.inputs.prefix(place)), output: norm.inputs[place])
         statistics.module = norm.module
+        statistics.regions = norm.regions
         guard let source = operation.statisticsSource(statistics.inputs), let producer = graph.values[source].producer,
             isConvolution(producer, of: own.images, graph),
             statistics.inputs.allSatisfy({ graph.values[$0].producer.map { keys[$0] } ?? -1 <= keys[producer] }),

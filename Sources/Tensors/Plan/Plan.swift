@@ -14,9 +14,21 @@ public final class Plan {
         /// Module in which it was written.
         let module: String
         let multiplyAdds: Int
+        /// In which runs it is done: a position in `conditions`.
+        let condition: Int
     }
 
+    /// Holds where, of one of the lists, no guard is 0; guards are numbered.
+    typealias Condition = [[Int]]
+
     private let steps: [Step]
+    /// Steps that follow one another under one condition.
+    private let stretches: [(steps: Range<Int>, condition: Int)]
+    private let conditions: [Condition]
+    /// Where the guards' numbers start in the table.
+    private let firstGuard: Int
+    /// Which conditions hold in the run that is under way, or was last.
+    private var holds: [Bool]
     private let arena: SharedArena.Lease
     /// Places in the table that hold an address within the arena.
     private let arenaPlaces: [(place: Int, offset: Int)]
@@ -29,7 +41,7 @@ public final class Plan {
     private let results: [Result]
     /// How many of the results the caller gets; the others are deliveries.
     private let deliveries: [(Tensor) throws -> Void]
-    private let writes: [(target: WriteTarget, copy: Launch, from: Source)]
+    private let writes: [(target: WriteTarget, copy: Launch, from: Source, condition: Int)]
     /// How many of the writes are assignments of the function, which come first; the others leave gradients in their buffers.
     private let assignmentCount: Int
     /// What stored tensors held before the last run that kept it.
@@ -96,7 +108,8 @@ public final class Plan {
         let inputs = inputs + recording.gradients.inputs.map(\.promise)
         let updates = assignments.map { Plan.optimises ? RunningUpdate($0.target, $0.value) : nil }
         let assigned = zip(assignments, updates).map { $1?.moments ?? $0.value }
-        let roots = sources.compactMap(\.computed) + assigned + leafGradients.map(\.value)
+        let always = sources.compactMap(\.computed) + leafGradients.map(\.value)
+        let roots = always.map { ($0, Regions.everywhere) } + zip(assigned, updates).map { ($0, $1?.regions ?? .everywhere) }
         var graph = try PlanGraph(recording, roots: roots, inputs: inputs, optimise: Plan.optimises)
         if Plan.optimises { Fusion.run(&graph) }
         multiplyAdds = graph.multiplyAdds
@@ -110,12 +123,14 @@ public final class Plan {
         }
         let outside = leafGradients.indices.filter { inArena[$0] == nil }
         let (buffers, external) = try Plan.gradientBuffers(outside.map { leafGradients[$0] }, &graph)
-        let builder = try PlanBuilder(graph, external: external, optimise: Plan.optimises)
+        var builder = try PlanBuilder(graph, external: external, optimise: Plan.optimises)
+        let writeConditions = updates.map { builder.condition($0?.regions ?? .everywhere) }
         graph = builder.graph
 
         arena = SharedArena.Lease(bytes: builder.arenaBytes)
-        table = try Block(builder.placeCount, for: "plan")
-        table.start.initialize(repeating: SharedArena.nowhere, count: builder.placeCount)
+        let allPlaces = builder.places + builder.guardValues
+        table = try Block(allPlaces.count, for: "plan")
+        table.start.initialize(repeating: SharedArena.nowhere, count: allPlaces.count)
         var arenaPlaces: [(Int, Int)] = []
         var inputPlaces: [(Int, Int, Int)] = []
         func locate(_ value: Int) throws -> Source {
@@ -128,7 +143,7 @@ public final class Plan {
             case .computed, .view: return .arena(builder.offset(of: owner) + bytes)
             }
         }
-        for (place, value) in builder.places.enumerated() {
+        for (place, value) in allPlaces.enumerated() {
             switch try locate(value) {
             case .input(let i, let bytes): inputPlaces.append((place, i, bytes))
             case .stored(let tensor, let bytes): table.start[place] = try tensor.pointer(for: "plan") + bytes
@@ -138,6 +153,10 @@ public final class Plan {
         self.inputPlaces = inputPlaces
         self.arenaPlaces = arenaPlaces
         steps = builder.steps
+        conditions = builder.conditions
+        firstGuard = builder.placeCount
+        holds = conditions.map { _ in true }
+        stretches = Plan.stretches(steps, deciding: builder.decidingCount)
         trafficBytes = builder.trafficBytes
         self.inputs = inputs.map { ($0.shape, $0.dtype) }
         func position(_ promise: Tensor) -> Int? { inputs.firstIndex { $0 === promise } }
@@ -152,15 +171,15 @@ public final class Plan {
         }
         self.deliveries = deliveries.map(\.handler)
         assignmentCount = assignments.count
-        writes = try zip(assignments, zip(assigned, updates)).map { assignment, source in
-            let id = graph.find(source.0)
-            let launch = try source.1?.launch ?? Plan.copy(graph.values[id].layout, assignment.target)
-            return (position(assignment.target).map { .input($0) } ?? .stored(assignment.target), launch, try locate(id))
+        writes = try assignments.indices.map { i in
+            let (id, target) = (graph.find(assigned[i]), assignments[i].target)
+            let launch = try updates[i]?.launch ?? Plan.copy(graph.values[id].layout, target)
+            return (position(target).map { .input($0) } ?? .stored(target), launch, try locate(id), writeConditions[i])
         } + zip(outside.map { leafGradients[$0] }, buffers).compactMap { gradient, buffer in
             let id = graph.find(gradient.value)
             let (owner, offset) = graph.home(id)
             if let memory = external[owner], try memory.pointer() + offset * DType.byteCount == buffer.pointer() { return nil }
-            return (.stored(buffer), try Plan.copy(graph.values[id].layout, buffer), try locate(id))
+            return (.stored(buffer), try Plan.copy(graph.values[id].layout, buffer), try locate(id), 0)
         }
         written = Set(recording.memory.storages.map(ObjectIdentifier.init))
         let own = Dictionary(uniqueKeysWithValues: zip(outside, buffers))
@@ -231,8 +250,13 @@ public final class Plan {
     }
 
     private func keepWritten() throws {
-        overwritten = try GradientMode.disabled {
-            try writes.prefix(assignmentCount).compactMap { write in
+        try GradientMode.disabled {
+            for (target, before) in overwritten {
+                guard target.layout.isContiguous else { try before.assign(target); continue }
+                memcpy(try before.pointer(), try target.pointer(), target.count * DType.byteCount)
+            }
+            guard overwritten.isEmpty else { return }
+            overwritten = try writes.prefix(assignmentCount).compactMap { write in
                 guard case .stored(let target) = write.target else { return nil }
                 return (target, try target.clone())
             }
@@ -259,15 +283,12 @@ public final class Plan {
         let base = table.start
         PlanProfile.current?.countRun()
         RandomState.beginRun(draws: draws)
-        for step in steps {
-            try checkInterrupt()
-            guard let profile = PlanProfile.current else {
-                try step.launch(base + step.first)
-                try Memory.checkMissing(step.label)
-                continue
+        for stretch in stretches {
+            if stretch.condition == Plan.deciding {
+                decide()
+            } else if holds[stretch.condition] {
+                for step in steps[stretch.steps] { try run(step, base) }
             }
-            try profile.time(step.label, in: step.module, multiplyAdds: step.multiplyAdds, isPlanned: true) { try step.launch(base + step.first) }
-            try Memory.checkMissing(step.label)
         }
         let computed = try results.map { result -> Tensor? in
             guard case .computed(let layout, let dtype, let source) = result else { return nil }
@@ -285,6 +306,40 @@ public final class Plan {
         return Array(outputs.dropLast(deliveries.count))
     }
 
+    @inline(__always)
+    private func run(_ step: Step, _ table: UnsafeMutablePointer<UnsafeMutableRawPointer>) throws {
+        try checkInterrupt()
+        guard let profile = PlanProfile.current else {
+            try step.launch(table + step.first)
+            return try Memory.checkMissing(step.label)
+        }
+        try profile.time(step.label, in: step.module, multiplyAdds: step.multiplyAdds, isPlanned: true) { try step.launch(table + step.first) }
+        try Memory.checkMissing(step.label)
+    }
+
+    /// In place of a condition: here the guards are known.
+    private static let deciding = -1
+
+    /// - Parameter count: steps that the guards need, which are done in every run.
+    private static func stretches(_ steps: [Step], deciding count: Int) -> [(steps: Range<Int>, condition: Int)] {
+        var result: [(steps: Range<Int>, condition: Int)] = [(0..<count, 0), (count..<count, deciding)]
+        for i in steps.indices.dropFirst(count) {
+            if let last = result.last, last.condition == steps[i].condition {
+                result[result.count - 1].steps = last.steps.lowerBound..<i + 1
+            } else {
+                result.append((i..<i + 1, steps[i].condition))
+            }
+        }
+        return result
+    }
+
+    /// Looks at the guards.
+    private func decide() {
+        guard conditions.count > 1 else { return }
+        let guards = table.start + firstGuard
+        for (i, condition) in conditions.enumerated() { holds[i] = Operation.isOpen(condition, guards) }
+    }
+
     /// A result that is no tensor of its own.
     private func view(_ result: Result, _ given: [Tensor]) throws -> Tensor {
         switch result {
@@ -296,7 +351,7 @@ public final class Plan {
 
     /// What follows the kernels: stored tensors are written, gradients left at their leaves, optimisers step.
     private func finish(_ given: [Tensor], _ bound: [Tensor], _ kept: [Tensor?]) throws {
-        for write in writes {
+        for write in writes where holds[write.condition] {
             switch write.target {
             case .stored(let target):
                 try copy(write.copy, write.from, bound, to: target)

@@ -44,11 +44,15 @@ struct PlanGraph {
         var output: Int
         /// Path of the module in which it was written.
         var module = ""
+        /// Runs that compute it.
+        var regions = Regions.everywhere
         /// Fused forms, see `Fusion`.
         var relu = false
         var mask = false
         /// The buffer holds an earlier value that the result is added to.
         var accumulate = false
+        /// Of what leaves a region: it is computed where it is to stand, and only has to be cleared where it is not.
+        var clears = false
         /// The statistics among its inputs are computed by it.
         var computesStatistics = false
         var chain: ElementwiseChain?
@@ -64,21 +68,27 @@ struct PlanGraph {
     private(set) var values: [Value] = []
     var works: [Work] = []
     private var index: [ObjectIdentifier: Int] = [:]
+    /// Numbers that decide which works of regions are done.
+    private(set) var guards: [Int] = []
     /// What is read instead of tensors that the recorded function made and wrote: at each run they are as they were made.
     private let constants: [ObjectIdentifier: Storage]
 
     /// - Parameters:
-    ///   - roots: what the plan has to deliver.
+    ///   - roots: what the plan has to deliver, and in which runs.
     ///   - inputs: promises that each run binds.
     ///   - optimise: take parameters that lie side by side for their concatenation.
-    init(_ recording: Recording, roots: [Tensor], inputs: [Tensor], optimise: Bool) throws {
+    init(_ recording: Recording, roots: [(tensor: Tensor, regions: Regions)], inputs: [Tensor], optimise: Bool) throws {
         constants = try recording.constants()
         for (i, input) in inputs.enumerated() { add(input, .input(i)) }
         var needed = Set<ObjectIdentifier>()
-        var stack = roots
+        var guardians: [Tensor] = []
+        var stack = roots.map(\.tensor)
         while let tensor = stack.popLast() {
             guard needed.insert(ObjectIdentifier(tensor)).inserted, tensor.isSymbolic, let node = tensor.node else { continue }
             stack.append(contentsOf: node.inputs)
+            let guards = node.regions.alternatives.flatMap(\.guardians)
+            guardians += guards
+            stack += guards
         }
         for tensor in recording.tensors where needed.contains(ObjectIdentifier(tensor)) {
             guard let node = tensor.node else { continue }
@@ -99,14 +109,43 @@ struct PlanGraph {
                 let value = add(tensor, .computed)
                 values[value].producer = works.count
                 for source in sources { values[source].uses += 1 }
-                works.append(Work(operation: node.operation, inputs: sources, output: value, module: node.scope))
+                works.append(Work(operation: node.operation, inputs: sources, output: value, module: node.scope, regions: node.regions))
             }
         }
-        for root in roots {
-            let value = find(root)
+        guards = Set(guardians.map { find($0) }).sorted()
+        for value in guards + roots.map({ find($0.tensor) }) {
             values[value].uses += 1
             values[value].isRoot = true
         }
+        if !guards.isEmpty { decideFirst(roots.map { (find($0.tensor), $0.regions) }) }
+    }
+
+    /// What the guards are computed from comes first, in every run; all else only in runs that read it.
+    private mutating func decideFirst(_ roots: [(value: Int, regions: Regions)]) {
+        var first = Set<Int>()
+        var stack = guards
+        while let value = stack.popLast() {
+            guard let producer = values[home(value).owner].producer, first.insert(producer).inserted else { continue }
+            works[producer].regions = .everywhere
+            stack += works[producer].inputs
+        }
+        var readers: [Int: Regions] = [:]
+        func note(_ value: Int, _ regions: Regions) {
+            let owner = home(value).owner
+            readers[owner] = readers[owner].map { $0.union(regions) } ?? regions
+        }
+        for (value, regions) in roots { note(value, regions) }
+        for i in works.indices.reversed() {
+            if !first.contains(i), let needed = readers[works[i].output], works[i].regions.covers(needed) { works[i].regions = needed }
+            for (place, input) in works[i].inputs.enumerated() {
+                if case .emerge = works[i].operation, place == 0, let producer = values[home(input).owner].producer {
+                    note(input, works[producer].regions)
+                } else {
+                    note(input, works[i].regions)
+                }
+            }
+        }
+        reorder(by: works.indices.map { first.contains($0) ? -1 : 0 })
     }
 
     @discardableResult

@@ -4,12 +4,18 @@ import Kernels
 struct RunningUpdate {
     /// The batch's statistics.
     let moments: Tensor
+    /// Runs in which they move.
+    let regions: Regions
     /// Called with the addresses of the moments and of the running statistics.
     let launch: Launch
 
     /// nil where the value assigned to `target` is something else.
     init?(_ target: Tensor, _ value: Tensor) {
+        var value = value
+        // In a region, they stay in runs where that is closed.
+        if let exit = value.node, case .emerge(_, otherwise: true) = exit.operation, exit.inputs[1] === target { value = exit.inputs[0] }
         guard let node = value.node, node.inputs.count == 2, node.inputs[0] === target, target.isContiguous else { return nil }
+        regions = node.regions
         let (rows, momentum, count): (Int, Float, Int)
         switch node.operation {
         case .runningStatistics(let m, let n): (rows, momentum, count) = (2, m, n)

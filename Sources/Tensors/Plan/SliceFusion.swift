@@ -52,7 +52,7 @@ struct SliceFusion {
         let chains = Set(works.map { chain[$0] })
         guard let first = chains.first, chains.count > 1 else { return true }
         let all = chains.flatMap { members[$0] }.sorted()
-        guard canMove(all) else { return false }
+        guard all.allSatisfy({ graph.works[$0].regions == graph.works[all[0]].regions }), canMove(all) else { return false }
         for other in chains { members[other] = [] }
         members[first] = all
         for work in all { chain[work] = first }

@@ -27,7 +27,7 @@ enum SumFusion {
         /// The additions below the root.
         private(set) var inner: [Int] = []
         /// Terms that can add themselves, in the order they are computed.
-        private(set) var adders: [Int] = []
+        private(set) var adders: [Adder] = []
         /// All others.
         private(set) var plain: [Int] = []
 
@@ -35,19 +35,47 @@ enum SumFusion {
             self.root = root
             for input in graph.works[root].inputs { collect(input, graph) }
             if Set(plain).count != plain.count { adders = [] }
-            adders.sort { (graph.values[$0].producer ?? 0) < (graph.values[$1].producer ?? 0) }
+            adders.sort { (graph.values[$0.value].producer ?? 0) < (graph.values[$1.value].producer ?? 0) }
         }
 
         private mutating func collect(_ value: Int, _ graph: PlanGraph) {
             if let producer = graph.soleProducer(value), SumFusion.isSum(producer, graph) {
                 for input in graph.works[producer].inputs { collect(input, graph) }
                 inner.append(producer)
-            } else if let producer = graph.soleProducer(value), graph.works[producer].canAccumulate, !graph.works[producer].accumulate,
-                graph.values[value].base == value {
-                adders.append(value)
+            } else if let adder = Adder(value, graph) {
+                adders.append(adder)
             } else {
                 plain.append(value)
             }
+        }
+    }
+
+    /// A term that can add itself.
+    private struct Adder {
+        /// What is added.
+        let value: Int
+        /// The term of the sum.
+        let term: Int
+        /// The work that brings a value out of its region: in runs where it is not computed, nothing is added, and there is nothing to bring.
+        let exit: Int?
+
+        init?(_ term: Int, _ graph: PlanGraph) {
+            guard let producer = graph.soleProducer(term), graph.values[term].base == term, !graph.works[producer].accumulate else { return nil }
+            self.term = term
+            if case .emerge(_, otherwise: false) = graph.works[producer].operation, let inner = Adder.own(graph.works[producer].inputs[0], graph) {
+                (value, exit) = (inner, producer)
+            } else if graph.works[producer].canAccumulate {
+                (value, exit) = (term, nil)
+            } else {
+                return nil
+            }
+        }
+
+        private static func own(_ value: Int, _ graph: PlanGraph) -> Int? {
+            guard let producer = graph.soleProducer(value), graph.values[value].base == value, graph.works[producer].canAccumulate,
+                !graph.works[producer].accumulate
+            else { return nil }
+            return value
         }
     }
 
@@ -55,14 +83,14 @@ enum SumFusion {
         guard let first = terms.adders.first else { return }
         let output = graph.works[terms.root].output
         if terms.plain.isEmpty {
-            guard accumulate(Array(terms.adders.dropFirst()), onto: first, sum: output, &graph, &keys) else { return }
+            guard accumulate(Array(terms.adders.dropFirst()), onto: first.term, sum: output, &graph, &keys) else { return }
             finish(terms, &graph)
         } else if terms.plain.count == 1, let base = terms.plain.first, graph.canOverwrite(base) {
             if accumulate(terms.adders, onto: base, sum: output, &graph, &keys) { finish(terms, &graph) }
         } else if terms.plain.count == 1, let base = terms.plain.first, terms.adders.count > 1, let last = terms.inner.last {
             // The one that somebody else reads too is added at the end.
             let sum = graph.works[last].output
-            guard accumulate(Array(terms.adders.dropFirst()), onto: first, sum: sum, &graph, &keys) else { return }
+            guard accumulate(Array(terms.adders.dropFirst()), onto: first.term, sum: sum, &graph, &keys) else { return }
             for i in terms.inner { graph.works[i].isDead = true }
             graph.works[terms.root].inputs = [base, sum]
         } else if terms.plain.count > 1, terms.inner.count >= terms.plain.count - 1 {
@@ -76,7 +104,7 @@ enum SumFusion {
         var sum = terms.plain[0]
         guard let last = used.last else { return }
         let base = graph.works[last].output
-        guard terms.adders.allSatisfy({ graph.canLie($0, graph.values[base].layout) }), graph.canLie(graph.works[terms.root].output, graph.values[base].layout)
+        guard terms.adders.allSatisfy({ graph.canLie($0.value, graph.values[base].layout) }), graph.canLie(graph.works[terms.root].output, graph.values[base].layout)
         else { return }
         for (i, term) in zip(used, terms.plain.dropFirst()) {
             graph.works[i].inputs = [sum, term]
@@ -94,18 +122,19 @@ enum SumFusion {
     }
 
     /// Lets each adder add to the buffer of `base`, which then holds `sum`. Returns false, having done nothing, where the layouts do not allow it.
-    private static func accumulate(_ adders: [Int], onto base: Int, sum: Int, _ graph: inout PlanGraph, _ keys: inout [Double]) -> Bool {
+    private static func accumulate(_ adders: [Adder], onto base: Int, sum: Int, _ graph: inout PlanGraph, _ keys: inout [Double]) -> Bool {
         let layout = graph.values[base].layout
         let isPart = graph.values[base].base != base
         guard layout.isContiguous || layout.isBatchContiguous, !(isPart && graph.values[sum].isRoot), graph.canLie(sum, layout) else { return false }
         for adder in adders {
-            guard let producer = graph.values[adder].producer, graph.works[producer].canWrite(layout), graph.canLie(adder, layout) else { return false }
+            guard let producer = graph.values[adder.value].producer, graph.works[producer].canWrite(layout), graph.canLie(adder.value, layout) else { return false }
         }
         var ready = readiness(base, graph, keys)
         for adder in adders {
-            guard let producer = graph.values[adder].producer else { continue }
+            guard let producer = graph.values[adder.value].producer else { continue }
             graph.works[producer].accumulate = true
-            graph.share(adder, with: base)
+            graph.share(adder.value, with: base)
+            if let exit = adder.exit { graph.works[exit].isDead = true }
             // Behind what it adds to, but before the work that follows that.
             if keys[producer] <= ready { keys[producer] = ready + 1.0 / 4096 }
             ready = max(ready, keys[producer])

@@ -1,0 +1,134 @@
+/// A part of a recording that is computed only in runs where a number, its guard, is not 0; within a region that is open, if it stands in one.
+final class Region {
+    /// One float32 number, a value outside of the region.
+    let guardian: Tensor
+    let parent: Region?
+    private let depth: Int
+
+    init(_ guardian: Tensor, in parent: Region?) {
+        self.guardian = guardian
+        self.parent = parent
+        depth = (parent?.depth ?? 0) + 1
+    }
+
+    /// The guards that are to be open, the outermost first.
+    var guardians: [Tensor] { (parent?.guardians ?? []) + [guardian] }
+
+    func isInside(_ other: Region) -> Bool {
+        var region: Region? = self
+        while let now = region, now.depth >= other.depth {
+            if now === other { return true }
+            region = now.parent
+        }
+        return false
+    }
+}
+
+/// Where a value is computed: in runs in which one of these regions is open, or in every run.
+///
+/// A value may be read where it is computed for certain (`covers`). Out of its regions it comes by `Operation.emerge`, which takes it for zeros in runs that
+/// did not compute it.
+struct Regions: Hashable {
+    /// None of which is inside of another; empty: everywhere.
+    private(set) var alternatives: [Region]
+
+    static var everywhere: Regions { Regions([Region]()) }
+
+    private init(_ alternatives: [Region]) { self.alternatives = alternatives }
+    init(_ region: Region?) { alternatives = region.map { [$0] } ?? [] }
+
+    var isEverywhere: Bool { alternatives.isEmpty }
+    /// The one region, where it is one.
+    var single: Region? { alternatives.count == 1 ? alternatives[0] : nil }
+
+    /// Whether what is computed here is there in every run that computes something at `other`.
+    func covers(_ other: Regions) -> Bool {
+        if isEverywhere { return true }
+        return !other.isEverywhere && other.alternatives.allSatisfy { inner in alternatives.contains { inner.isInside($0) } }
+    }
+
+    func union(_ other: Regions) -> Regions {
+        if covers(other) { return self }
+        if other.covers(self) { return other }
+        var all = alternatives
+        for region in other.alternatives where !all.contains(where: { region.isInside($0) }) { all = all.filter { !$0.isInside(region) } + [region] }
+        return Regions(all)
+    }
+
+    static func == (a: Regions, b: Regions) -> Bool { Set(a.alternatives.map(ObjectIdentifier.init)) == Set(b.alternatives.map(ObjectIdentifier.init)) }
+    func hash(into hasher: inout Hasher) { hasher.combine(Set(alternatives.map(ObjectIdentifier.init))) }
+}
+
+extension Recording {
+    /// Writes down what `body` does as a region.
+    /// - Parameter weight: one number, the region's guard; not read where it is 0.
+    /// - Returns: what `body` gives, where the region is open, else zeros.
+    func region(_ weight: Tensor, _ body: () throws -> Tensor) throws -> Tensor {
+        let region = try self.region(guardedBy: weight)
+        let outside = place
+        let inner = try at(Regions(region), body)
+        return try emerge(inner, from: Regions(region), to: outside)
+    }
+
+    /// Runs `body` at a place: what it writes down is computed there.
+    func at<T>(_ place: Regions, _ body: () throws -> T) rethrows -> T {
+        let before = self.place
+        self.place = place
+        defer { self.place = before }
+        return try body()
+    }
+
+    /// A value that was computed at one place, for a wider one; zeros, or another value, where it was not computed.
+    func emerge(_ value: Tensor, otherwise: Tensor? = nil, from inner: Regions, to outer: Regions) throws -> Tensor {
+        if inner.covers(outer) { return value }
+        var guardians: [Tensor] = []
+        func position(_ tensor: Tensor) -> Int {
+            if let known = guardians.firstIndex(where: { $0 === tensor }) { return known }
+            guardians.append(tensor)
+            return guardians.count - 1
+        }
+        let alternatives = inner.alternatives.map { $0.guardians.map(position) }
+        let operation = Operation.emerge(alternatives, otherwise: otherwise != nil)
+        try at(inner) { try checkVisible(value, .detach) }
+        return try at(outer) { try record(operation, [value] + (otherwise.map { [$0] } ?? []) + guardians, value.shape, value.dtype) }
+    }
+
+    /// - Throws: where a value is read at a place where it may not have been computed.
+    func checkVisible(_ input: Tensor, _ operation: Operation) throws {
+        // Its guards are looked at from the outermost on, and the value where all are open.
+        if case .emerge = operation { return }
+        guard let regions = input.node?.regions, !regions.covers(place) else { return }
+        throw Recording.refused(
+            operation.name,
+            "reads a value that is computed inside of a region (`when`), and not in every run; outside of it only the result of `when` may be read: return the value from its function")
+    }
+}
+
+extension Tensor {
+    /// weight · body(), as a region: in runs where the number `weight` is exactly 0 nothing of `body` is computed. The result counts as zeros then, derivatives
+    /// of everything inside are 0, and running statistics inside stay. Regions nest.
+    ///
+    /// While a function is recorded, values of the region are read outside of it only through the result.
+    /// - Parameter weight: float32, one element.
+    public static func when(_ weight: Tensor, _ body: () throws -> Tensor) throws -> Tensor {
+        guard weight.count == 1, weight.dtype == .float32 else {
+            throw TensorError("when", "the weight of a region is one float32 number, got \(weight.dtype) \(Shapes.text(weight.shape))")
+        }
+        guard let recording = Recording.current else {
+            if try weight.item() != 0 { return try body() * weight.reshape([]) }
+            return try Tensor.zeros(Recording.shape(body))
+        }
+        if recording.isForReaders { return try body() * weight.reshape([]) }
+        let weight = try weight.reshape([])
+        return try recording.region(weight) { try body() * weight }
+    }
+}
+
+extension Recording {
+    /// The shape of what `body` gives; nothing is computed or written.
+    static func shape(_ body: () throws -> Tensor) throws -> [Int] {
+        let recording = Recording()
+        defer { recording.dismantle() }
+        return try recording.record { try body().shape }
+    }
+}
