@@ -122,7 +122,7 @@ open class Module {
     public var parameterCount: Int { parameters().reduce(0) { $0 + $1.tensor.count } }
 
     /// Training mode: batch norms use the batch's statistics, dropout drops. Evaluation mode: neither.
-    public func train(_ on: Bool = true) {
+    open func train(_ on: Bool = true) {
         Recording.current?.sets(self) { [weak self] in self?.setMode(on) }
         setMode(on)
         for (_, child) in children { child.train(on) }

@@ -175,7 +175,8 @@ public enum Gradient {
 
     /// Runs `body` at a place of the recording, if there is one.
     private static func at<T>(_ place: Regions, _ body: () throws -> T) rethrows -> T {
-        try Recording.current.map { try $0.at(place, body) } ?? body()
+        guard let recording = Recording.current else { return try body() }
+        return try recording.at(place, body)
     }
 }
 

@@ -36,6 +36,7 @@ public final class Recording {
     public internal(set) var isForReaders = false
     /// What a host keeps with the recording.
     public var attachment: AnyObject?
+    private var keptFor: [ObjectIdentifier: AnyObject] = [:]
     /// Called when the function has returned, before a plan is made.
     private var endings: [(Recording) throws -> Void] = []
     private var known: [Key: Tensor] = [:]
@@ -90,6 +91,14 @@ public final class Recording {
         current = nil
         defer { current = recording }
         return try body()
+    }
+
+    /// What `owner` keeps for as long as this is recorded: made when it is asked for first.
+    public func kept<T: AnyObject>(for owner: AnyObject, _ make: () throws -> T) rethrows -> T {
+        if let known = keptFor[ObjectIdentifier(owner)] as? T { return known }
+        let made = try make()
+        keptFor[ObjectIdentifier(owner)] = made
+        return made
     }
 
     /// A tensor whose numbers are given at each run.
@@ -299,6 +308,7 @@ public final class Recording {
         known = [:]
         regions = [:]
         attachment = nil
+        keptFor = [:]
     }
 }
 

@@ -125,6 +125,31 @@ extension Tensor {
 }
 
 extension Recording {
+    /// Runs `body`, which may record something else, as if nothing were being recorded.
+    public static func aside<T>(_ body: () throws -> T) rethrows -> T { try atOnce(body) }
+
+    /// Goes through what `roots` need, in the order in which it was written: each operation with its inputs, its result, and the lists of guards of its regions (none:
+    /// it is computed in every run). What leaves a region counts as an operation.
+    public func eachNeeded(
+        for roots: [Tensor], _ visit: (_ operation: Operation, _ inputs: [Tensor], _ result: Tensor, _ regions: [[Tensor]]) throws -> Void
+    ) rethrows {
+        var needed = Set<ObjectIdentifier>()
+        var stack = roots
+        while let tensor = stack.popLast() {
+            if needed.insert(ObjectIdentifier(tensor)).inserted, tensor.isSymbolic, let node = tensor.node { stack += node.inputs }
+        }
+        for tensor in tensors where needed.contains(ObjectIdentifier(tensor)) {
+            guard let node = tensor.node else { continue }
+            try visit(node.operation, node.inputs, tensor, node.regions.alternatives.map(\.guardians))
+        }
+    }
+
+    /// Runs `body` outside of all regions: what it computes is there in every run.
+    public static func everywhere<T>(_ body: () throws -> T) rethrows -> T {
+        guard let current else { return try body() }
+        return try current.at(.everywhere, body)
+    }
+
     /// The shape of what `body` gives; nothing is computed or written.
     static func shape(_ body: () throws -> Tensor) throws -> [Int] {
         let recording = Recording()

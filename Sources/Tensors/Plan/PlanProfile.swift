@@ -149,7 +149,7 @@ public enum ModulePattern {
 
 extension Operation {
     /// Multiply-adds by the direct count, from the shapes of inputs and result; 0 for all but convolutions and matrix products.
-    func multiplyAdds(_ x: [[Int]], _ y: [Int]) -> Int {
+    public func multiplyAdds(_ x: [[Int]], _ y: [Int]) -> Int {
         func count(_ shape: [Int]) -> Int { shape.reduce(1, *) }
         func taps(_ weight: [Int]) -> Int { count(weight) / max(weight[0], 1) }
         // A thousand years' work at most, so that sums over many operations fit.
