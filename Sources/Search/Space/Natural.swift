@@ -115,6 +115,26 @@ public struct Natural: Hashable, Comparable, Sendable, CustomStringConvertible, 
         return (Natural(limbs: quotient), UInt32(remainder))
     }
 
+    /// Quotient and remainder, bit by bit: the numbers of architectures have some hundreds.
+    /// - Precondition: `divisor` is not zero.
+    public func quotientAndRemainder(dividingBy divisor: Natural) -> (quotient: Natural, remainder: Natural) {
+        precondition(!divisor.isZero, "division by zero")
+        if divisor.limbs.count == 1 {
+            let (quotient, remainder) = dividedBy(divisor.limbs[0])
+            return (quotient, Natural(UInt64(remainder)))
+        }
+        guard self >= divisor else { return (0, self) }
+        var quotient = [UInt32](repeating: 0, count: limbs.count)
+        var remainder = self
+        for bit in (0...(bitWidth - divisor.bitWidth)).reversed() {
+            let part = divisor << bit
+            guard part <= remainder else { continue }
+            remainder -= part
+            quotient[bit / 32] |= 1 << UInt32(bit % 32)
+        }
+        return (Natural(limbs: quotient), remainder)
+    }
+
     public static func < (a: Natural, b: Natural) -> Bool {
         if a.limbs.count != b.limbs.count { return a.limbs.count < b.limbs.count }
         for i in a.limbs.indices.reversed() where a.limbs[i] != b.limbs[i] { return a.limbs[i] < b.limbs[i] }

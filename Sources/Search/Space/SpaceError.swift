@@ -18,6 +18,10 @@ public struct SpaceError: Error, Equatable, Sendable, CustomStringConvertible {
         case noPath
         /// An architecture that does not fit its space.
         case misfit
+        /// A budget that nothing meets.
+        case budget
+        /// A filter that lets nothing through.
+        case filter
         /// A file that is no architecture, or one of another version.
         case format
     }
