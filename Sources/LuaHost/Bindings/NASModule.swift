@@ -16,7 +16,7 @@ enum NASModule {
         bindings: [
             ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ModelFileBindings.network,
             ViterbiBinding.binding, ReportBinding.binding,
-        ],
+        ] + NASNumbers.all + PartBindings.all,
         constants: Gallery.all.compactMap { architecture in
             architecture.name.map { name in
                 Constant("gallery." + name, .object("architecture"), architecture.provenance.source ?? "A published architecture.") { call in
