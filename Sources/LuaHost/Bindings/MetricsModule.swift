@@ -1,5 +1,4 @@
 import Networks
-import Search
 import Segmentation
 import Tensors
 
@@ -177,6 +176,15 @@ enum MetricsModule {
     }
 }
 
+/// An object of Lua that computes scores in a way of its own: in evaluation mode, without history, and with its parts' modes as they were.
+protocol EvaluatedNetwork: AnyObject {
+    func evaluationScores(_ images: Tensor) throws -> Tensor
+}
+
+extension SupernetObject: EvaluatedNetwork {
+    func evaluationScores(_ images: Tensor) throws -> Tensor { try net.scores(images, training: false) }
+}
+
 /// Inference over a data set.
 enum Evaluation {
     /// Whole images in order; one at a time when their sizes differ.
@@ -189,14 +197,14 @@ enum Evaluation {
 
     /// What computes scores of images.
     enum Model {
-        case supernet(Supernet)
+        case network(any EvaluatedNetwork)
         case module(Module)
         case function(LuaFunction)
 
         init(_ call: Call, _ i: Int) throws {
             let (L, index) = (call.thread, call.index(i))
-            if let supernet = SupernetObject.read(L, index) {
-                self = .supernet(supernet.net)
+            if let network = try call.plain(i).object(as: AnyObject.self) as? any EvaluatedNetwork {
+                self = .network(network)
             } else if let module = Module.read(L, index) {
                 self = .module(module)
             } else {
@@ -208,7 +216,7 @@ enum Evaluation {
         /// Runs `body` with a function from images to scores.
         func run<T>(_ body: ((Tensor) throws -> Tensor) throws -> T) throws -> T {
             switch self {
-            case .supernet(let net): try body { try net.scores($0, training: false) }
+            case .network(let network): try body(network.evaluationScores)
             case .module(let module): try Inference.run(module, body)
             case .function(let function):
                 try body { images in

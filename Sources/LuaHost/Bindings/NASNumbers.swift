@@ -12,7 +12,7 @@ enum NASNumbers {
         detail: "Added from the smallest position on, so the order of the table's making does not matter; positions may have gaps. Numbers only give a number. "
             + "A key that is no whole number is an error: such a table has no order.",
         example: """
-            print(nas.sum{tensor.ones(2), nil, tensor.ones(2)})  --> {2, 2}
+            print(nas.sum{[4] = tensor.ones(2), [16] = tensor.ones(2)}:sum():item())  --> 4.0
             print(nas.sum{}, nas.sum{1, false, 2})  --> nil\t3.0
             """
     ) { call in

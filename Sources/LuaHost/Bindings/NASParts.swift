@@ -5,7 +5,7 @@ import Tensors
 
 /// `nas.parts`: what the stock supernet and its derived networks are made of, for networks that are written in Lua.
 enum PartBindings {
-    static let all = [stem, operation, input, head, aspp, decoder]
+    static let all = [stem, operation, input, cell, head, aspp, decoder]
 
     private static let sizes = 1...65_536
     private static let epsilon = Option("eps", .number, default: 1e-5, "of batch norms")
@@ -98,9 +98,38 @@ enum PartBindings {
         guard (1...255).contains(options.downKernel), options.downKernel % 2 == 1 else {
             throw call.badOption("down_kernel", "an odd number up to 255 expected, got \(options.downKernel)")
         }
-        let moves: [String: Move] = ["up": .finer, "same": .same, "down": .coarser]
         return try InputProjection(size(call, "from"), size(call, "to"), move: call.option(ifPresent: "move", as: String.self).flatMap { moves[$0] }, options)
     }
+
+    private static let cell = part(
+        "cell",
+        options: [
+            Option("cell", .list(.table), required: true, "blocks, each two branches {operator, state} or {operator =, state =}, as architecture.cell"),
+            Option("channels", .integer, required: true, "of a block"), Option("previous", .integer, required: true, "channels of the previous output"),
+            Option("back", .integer, "channels of the output before that; as many as `previous` when left out"),
+            Option("move", .choice(["up", "same", "down"]), default: "same", "how the arrow goes: to a finer stride, the same, a coarser one"),
+            Option("drop_path", .number, default: 0, "probability with which a branch is dropped in training"), derivedEpsilon, momentum,
+        ],
+        "A decided cell of a derived network: part(back, previous [, {height, width}]) gives [N, blocks · channels, height, width].",
+        "States: 1 = back, 2 = previous, 2 + b = block b. `back` may have any size, and is resized to that of `previous`. The size is needed where the arrow goes up; it "
+            + "follows from the input elsewhere (half of it, rounded up, on the way down).",
+        example: """
+            local cell = nas.parts.cell{cell = {{{"sep_conv_3x3", 1}, {"skip_connect", 2}}}, channels = 4, previous = 8, move = "down"}
+            print(table.concat(cell(tensor.zeros(1, 8, 9, 9), tensor.zeros(1, 8, 5, 5)).shape, ' '))  --> 1 4 3 3
+            """
+    ) { call in
+        let genotype = try call.genotype()
+        guard !genotype.blocks.isEmpty else { throw call.badOption("cell", "one block or more expected") }
+        try genotype.validate(blocks: genotype.blocks.count, operators: ScriptOperators.catalogue.names)
+        let previous = try size(call, "previous"), dropPath: Double = try call.option("drop_path")
+        guard (0..<1).contains(dropPath) else { throw call.badOption("drop_path", "a probability from 0 up to but not 1 expected, got \(dropPath)") }
+        let (epsilon, momentum) = try norm(call)
+        return try DerivedCell(
+            genotype, channels: size(call, "channels"), previous: previous, back: size(ifPresent: "back", call) ?? previous,
+            move: moves[call.option("move")] ?? .same, dropPath: dropPath, epsilon: epsilon, momentum: momentum)
+    }
+
+    private static let moves: [String: Move] = ["up": .finer, "same": .same, "down": .coarser]
 
     private static let head = part(
         "head",
@@ -170,6 +199,17 @@ extension InputProjection: SizedModule {
         let (height, width) = try call.imageSize(2)
         guard x.rank == 4 else { throw call.bad(1, "[N, C, H, W] expected, got \(Shape.text(x.shape))") }
         return try computing { try self(x, height: height, width: width) }
+    }
+}
+
+extension DerivedCell: SizedModule {
+    func output(_ call: Call) throws -> Tensor {
+        for i in 1...2 where !call.has(i) { throw call.bad(i, "tensor expected: a cell is called with the output of two layers before and the previous one") }
+        let back: Tensor = try call.get(1), previous: Tensor = try call.get(2)
+        for (i, tensor) in [back, previous].enumerated() where tensor.rank != 4 { throw call.bad(i + 1, "[N, C, H, W] expected, got \(Shape.text(tensor.shape))") }
+        guard call.has(3) || !needsSize else { throw call.bad(3, "the size {height, width} expected: this cell resizes") }
+        let size = call.has(3) ? try call.imageSize(3) : outputSize(of: previous)
+        return try computing { try self(previous, twoBack: back, size: size) }
     }
 }
 
