@@ -77,6 +77,9 @@ extension Module {
     /// - Throws: `TensorError` when they do not, or when nothing fits; nothing has changed then.
     @discardableResult
     public func load(_ values: [String: Tensor], strict: Bool = true) throws -> LoadReport {
+        let forget = try meetBranches(of: values.keys.sorted())
+        var isTaken = false
+        defer { if !isTaken { forget() } }
         let report = fit(of: values)
         if strict, let difference = report.difference { throw TensorError("load", difference) }
         let nothing = report.taken.isEmpty && !(values.isEmpty && report.missing.isEmpty)
@@ -91,6 +94,33 @@ extension Module {
                 if let value = copies[name] ?? values[name] { try tensor.assign(value) }
             }
         }
+        isTaken = true
         return report
+    }
+
+    /// Running statistics are kept for every branch that a batch norm has run in; a network that has not run yet gets those that stored values have.
+    /// - Returns: a function that takes them away again.
+    public func meetBranches(of names: [String]) throws -> () -> Void {
+        var branches: [String: [String]] = [:]
+        for name in names {
+            let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+            guard parts.count > 1, parts[parts.count - 2] == "running_mean", let branch = parts.last, !branch.isEmpty else { continue }
+            branches[parts.dropLast(2).joined(separator: "."), default: []].append(String(branch))
+        }
+        var met: [(norm: BatchNorm, branches: [String])] = []
+        if !branches.isEmpty { try meet(branches, at: "", &met) }
+        return { for (norm, branches) in met { norm.forget(branches) } }
+    }
+
+    private func meet(_ branches: [String: [String]], at path: String, _ met: inout [(norm: BatchNorm, branches: [String])]) throws {
+        if let norm = self as? BatchNorm, let own = branches[path] { met.append((norm, try norm.meet(own))) }
+        for (name, child) in children { try child.meet(branches, at: path.isEmpty ? name : path + "." + name, &met) }
+    }
+
+    /// - Throws: `CheckpointError` for stored values that are not this network's.
+    public func requireFits(_ part: CheckpointPart) throws {
+        let forget = try meetBranches(of: part.tensors.map(\.name))
+        defer { forget() }
+        try part.requireTensors(state(), of: "network")
     }
 }

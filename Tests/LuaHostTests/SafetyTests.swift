@@ -120,7 +120,7 @@ final class SafetyTests: XCTestCase {
         for module in scripting.host.registry.modules {
             for binding in module.bindings {
                 guard let first = binding.parameters.first, case .string = first.kind else { continue }
-                let others = binding.parameters.dropFirst().prefix { !$0.optional }.map { switch $0.kind { case .function: ", print"; case .string: ", 'x'"; default: ", {}" } }.joined()
+                let others = binding.parameters.dropFirst().prefix { !$0.optional }.map { switch $0.kind { case .function: ", print"; case .string: ", 'x'"; case .integer: ", 1"; default: ", {}" } }.joined()
                 let source = """
                     local fine, message = pcall(\(module.name).\(binding.name), '\\xe9.png'\(others))
                     assert(not fine and tostring(message):find([[\\xe9.png', which is not UTF-8]], 1, true), tostring(message))

@@ -157,3 +157,35 @@ do
     for name, tensor in pairs(net:state()) do assert(tensor:equal(before[name]), name) end
   end
 end
+
+-- A loss of the script's own.
+do
+  local set = data.shapes{images = 4, size = {16, 16}, classes = 3, seed = 1}
+  local function network() return nn.sequential{nn.conv2d(3, 8, {kernel = 3, padding = 1, seed = 1}), nn.batch_norm(8), nn.relu(), nn.conv2d(8, 3, {kernel = 1, seed = 2})} end
+  local options = {steps = 8, batch = 2, seed = 3, progress = false}
+  local wanted = network()
+  wanted:fit(set, options)
+  local own = network()
+  local seen
+  options.loss = function(net, images, labels)
+    seen = net
+    return nn.cross_entropy(net(images), labels)
+  end
+  own:fit(set, options)
+  assert(seen == own)
+  for name, t in pairs(own:parameters()) do assert(t:allclose(wanted:parameters()[name], {atol = 1e-5}), name) end
+  -- In parts: the mean of the parts' means.
+  options.accumulate, options.steps = 2, 2
+  local parts = network()
+  same(#parts:fit(set, options).rows, 1)
+  options.class_weights = 'balanced'
+  fails("option 'class_weights'", function() parts:fit(set, options) end)
+  options.class_weights, options.accumulate = nil, nil
+  options.loss = function(net, images) return net(images) end
+  fails('expected a loss that is one number', function() parts:fit(set, options) end)
+  options.loss = function() return 3 end
+  fails('the loss must return tensor, got number', function() parts:fit(set, options) end)
+  local stray = tensor.ones(1, {requires_grad = true})
+  options.loss = function(net, images, labels) return nn.cross_entropy(net(images), labels) * stray end
+  fails('', function() parts:fit(set, options) end)
+end

@@ -145,7 +145,7 @@ enum MetricsModule {
     private static let evaluate = Binding(
         module: "metrics", name: "evaluate",
         parameters: [
-            Argument("model", .union([.object("module"), .object("supernet")]), "computes scores [N, classes, H, W] from images"),
+            Argument("model", .any, "a module, a supernet, or a function of images: computes scores [N, classes, H, W], or class numbers int32 [N, H, W]"),
             Argument("data", .union([.object("data_set"), .object("loader")]), "a loader gives what is left of its epoch"),
         ],
         options: [
@@ -153,13 +153,13 @@ enum MetricsModule {
             Option("each", .function, "called after each batch with the images done and their number in all"), DataSetMethods.checkOption,
         ] + DataNormalisation.options,
         returns: [Returns(.object("confusion"))], summary: "Counts what a model predicts on whole images.",
-        detail: "In evaluation mode, without history, as a plan; afterwards every part of the model is in the mode it was in. Images may differ in size. "
-            + "A model that returns several tensors is an error.",
+        detail: "In evaluation mode, without history, as a plan (a supernet's is kept from call to call); afterwards every part of the model is in the mode it was in. A function, or "
+            + "another value that can be called, runs as it is, without history: whose mode it depends on is its own affair. Images may differ in size; scores of another size "
+            + "than the labels are resized to them (bilinear, corners aligned). A model that returns several tensors is an error.",
         example: "local set = data.shapes{images = 4, size = {16, 24}, classes = 3, seed = 1}\n"
             + "print(metrics.evaluate(nn.conv2d(3, 3, {kernel = 1}), set, {batch = 2}).total)  --> 1536"
     ) { call in
-        let model: Module
-        if let supernet = SupernetObject.read(call.thread, call.index(1)) { model = supernet.net } else { model = try call.get(1) }
+        let model = try Evaluation.Model(call, 1)
         let each: LuaFunction? = try call.option(ifPresent: "each")
         // Data sets have at most 255 classes.
         let ignore = try call.ignoredLabel(of: 0)
@@ -176,6 +176,15 @@ enum MetricsModule {
     }
 }
 
+/// An object of Lua that computes scores in a way of its own: in evaluation mode, without history, and with its parts' modes as they were.
+protocol EvaluatedNetwork: AnyObject {
+    func evaluationScores(_ images: Tensor) throws -> Tensor
+}
+
+extension SupernetObject: EvaluatedNetwork {
+    func evaluationScores(_ images: Tensor) throws -> Tensor { try net.scores(images, training: false) }
+}
+
 /// Inference over a data set.
 enum Evaluation {
     /// Whole images in order; one at a time when their sizes differ.
@@ -186,18 +195,55 @@ enum Evaluation {
             set, size: uniform ? size : 1, augmentation: Augmentation(normalisation: normalisation), seed: 0, shuffle: false, dropLast: false, ahead: 2)
     }
 
+    /// What computes scores of images.
+    enum Model {
+        case network(any EvaluatedNetwork)
+        case module(Module)
+        case function(LuaFunction)
+
+        init(_ call: Call, _ i: Int) throws {
+            let (L, index) = (call.thread, call.index(i))
+            if let network = try call.plain(i).object(as: AnyObject.self) as? any EvaluatedNetwork {
+                self = .network(network)
+            } else if let module = Module.read(L, index) {
+                self = .module(module)
+            } else {
+                guard LuaFunction.accepts(L, index) else { throw call.mismatch(index, expected: "module, supernet, or a function of images") }
+                self = .function(LuaFunction(L, index))
+            }
+        }
+
+        /// Runs `body` with a function from images to scores.
+        func run<T>(_ body: ((Tensor) throws -> Tensor) throws -> T) throws -> T {
+            switch self {
+            case .network(let network): try body(network.evaluationScores)
+            case .module(let module): try Inference.run(module, body)
+            case .function(let function):
+                try body { images in
+                    try GradientMode.disabled { try function.call(images, returning: Tensor.self, expected: .tensor, from: "the model") }
+                }
+            }
+        }
+    }
+
+    /// Scores of another size than the labels, in their size.
+    private static func sized(_ scores: Tensor, _ labels: Tensor) throws -> Tensor {
+        guard scores.rank == 4, labels.rank == 3, scores.dtype == .float32, Array(scores.shape[2...]) != Array(labels.shape[1...]) else { return scores }
+        return try GradientMode.disabled { try scores.resize(.bilinearAlignCorners, height: labels.shape[1], width: labels.shape[2]) }
+    }
+
     /// Counts the rest of a loader's epoch.
-    static func run(_ model: Module, _ loader: LoaderObject, ignore: Int32, _ each: LuaFunction?) throws -> ConfusionObject {
+    static func run(_ model: Model, _ loader: LoaderObject, ignore: Int32, _ each: LuaFunction?) throws -> ConfusionObject {
         let data = try loader.open().data
         try data.requireLabels(for: "evaluation")
         let result = ConfusionObject(classes: data.classes.count, names: data.classNames, ignore: ignore, rule: data.meanRule)
         let epoch = try loader.open().state.epoch
         let total = try loader.open().data.count
         var done = 0
-        try Inference.run(model) { scores in
+        try model.run { scores in
             while try loader.open().state.epoch == epoch {
                 let (images, labels) = try loader.next()
-                try result.add(scores(images), labels)
+                try result.add(sized(scores(images), labels), labels)
                 done += images.shape[0]
                 try each?.call(done, total)
             }

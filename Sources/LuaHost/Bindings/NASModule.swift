@@ -16,7 +16,7 @@ enum NASModule {
         bindings: [
             ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ModelFileBindings.network,
             ViterbiBinding.binding, ReportBinding.binding,
-        ],
+        ] + NASNumbers.all + PartBindings.all,
         constants: Gallery.all.compactMap { architecture in
             architecture.name.map { name in
                 Constant("gallery." + name, .object("architecture"), architecture.provenance.source ?? "A published architecture.") { call in
@@ -56,21 +56,28 @@ enum NASModule {
             """
     ) { call in
         let space = try call.option("space", as: SpaceObject.self).space
-        let blocks = try call.option("cell", as: [LuaValue].self).enumerated().map { b, block in
-            let branches = try (block.table?.list ?? []).enumerated().map { i, branch in
-                guard let operation = branch.table?[1].string ?? branch.table?["operator"].string, let state = branch.table?[2].integer ?? branch.table?["state"].integer else {
-                    throw call.badOption("cell", "block \(b + 1), branch \(i + 1): {operator, state} expected")
-                }
-                return CellBranch(operation, state)
-            }
-            guard branches.count == 2 else { throw call.badOption("cell", "block \(b + 1) should have two branches, got \(branches.count)") }
-            return CellBlock(branches[0], branches[1])
-        }
         let made = Architecture(
-            name: try call.option(ifPresent: "name"), space: space.summary, path: try call.option("path"), cell: CellGenotype(blocks: blocks),
+            name: try call.option(ifPresent: "name"), space: space.summary, path: try call.option("path"), cell: try call.genotype(),
             notes: try call.option("notes"))
         try made.validate(in: space)
         return call.push(ArchitectureObject(made))
+    }
+}
+
+extension Call {
+    /// The option `cell`: blocks, each two branches {operator, state} or {operator =, state =}.
+    func genotype() throws -> CellGenotype {
+        CellGenotype(
+            blocks: try option("cell", as: [LuaValue].self).enumerated().map { b, block in
+                let branches = try (block.table?.list ?? []).enumerated().map { i, branch in
+                    guard let operation = branch.table?[1].string ?? branch.table?["operator"].string,
+                        let state = branch.table?[2].integer ?? branch.table?["state"].integer
+                    else { throw badOption("cell", "block \(b + 1), branch \(i + 1): {operator, state} expected") }
+                    return CellBranch(operation, state)
+                }
+                guard branches.count == 2 else { throw badOption("cell", "block \(b + 1) should have two branches, got \(branches.count)") }
+                return CellBlock(branches[0], branches[1])
+            })
     }
 }
 

@@ -34,6 +34,7 @@ enum FitBinding {
         Option("momentum", .number, default: 0.9, "share of the last step that is kept"), Option("nesterov", .boolean, default: false, "looks ahead by the momentum"),
         Option("weight_decay", .number, default: 4e-5, "of kernels; norms and biases are left alone"),
         Option("clip", .number, "largest norm of the gradient"),
+        Option("loss", .function, "of network, images [N, 3, H, W] and labels int32 [N, H, W]: one number; cross entropy when left out"),
         Option("class_weights", .union([.choice(["balanced"]), .list(.number), .tensor]), "of the loss; balanced: the median frequency over the class's own"),
         Option("drop_path", .number, "probability with which the last cell drops a path in the end, rising from 0; the network's own when left out"),
         Option("crop", Kind.integers, "height and width cut out at random; none takes whole images, which then need one size"),
@@ -60,7 +61,7 @@ enum FitBinding {
         let set: DataSetObject = try call.get(1)
         let validation: DataSetObject? = try call.option(ifPresent: "validation")
         let options = try trainingOptions(call, set)
-        let trainer = try Trainer(network, set.base, validation: validation?.base, options: options)
+        let trainer = try Trainer(network, set.base, validation: validation?.base, options: options, objective: objective(call, network))
         if try call.option("check") {
             try set.ensureChecked()
             try validation?.ensureChecked()
@@ -75,6 +76,15 @@ enum FitBinding {
         if usesBest { try trainer.useBest() }
         ModelRecord.of(network) { $0.note(trainer, best: usesBest) }
         return call.push(TrainingHistoryObject(trainer.history))
+    }
+
+    /// The script's own loss.
+    private static func objective(_ call: Call, _ network: Module) throws -> ((Tensor, Tensor) throws -> Tensor)? {
+        guard let function: LuaFunction = try call.option(ifPresent: "loss") else { return nil }
+        guard !call.hasOption("class_weights") else { throw call.badOption("class_weights", "the loss that is given has its own") }
+        return { images, labels in
+            try function.call(network, images, labels, returning: Tensor.self, expected: .tensor, from: "the loss")
+        }
     }
 
     private static func trainingOptions(_ call: Call, _ set: DataSetObject) throws -> TrainingOptions {

@@ -5,7 +5,7 @@ import Tensors
 extension Module: LuaObject {
     public static let objectType = ObjectType(
         "module", of: Module.self, summary: "A layer or network: computes a tensor from a tensor and has named parameters.",
-        detail: "`net(x)` computes. Parameters are named by their path, counted from 1 in sequences: \"1.weight\". `net[1]` and `net.name` are the modules inside. "
+        detail: "`net(x)` computes. Parameters are named by their path, counted from 1 in sequences: \"1.weight\". `net[1]` and `net.name` are the modules inside, `pairs(net)` walks through them. "
             + "Errors say in which module they happened.",
         methods: ModuleMethods.all,
         fields: [
@@ -21,15 +21,30 @@ extension Module: LuaObject {
             Binding(
                 name: "__call", parameters: [Argument("input", .any), Argument("more", .any, variadic: true)],
                 returns: [Returns(.tensor)], summary: "Computes the output.",
-                detail: "Modules written in Lua may take other arguments and return other values.", example: "print(nn.linear(2, 3)(tensor.zeros(4, 2)):size(2))  --> 3",
+                detail: "Modules written in Lua may take other arguments and return other values; nas.parts.input and nas.parts.decoder take a size.", example: "print(nn.linear(2, 3)(tensor.zeros(4, 2)):size(2))  --> 3",
                 body: { call in try call.compute(call.this()) }),
             Binding(name: "__len", parameters: [Argument("m", .any)], returns: [Returns(.integer)], summary: "Number of modules inside.") { call in
                 call.push(try call.get(1, as: Module.self).children.count)
+            },
+            Binding(
+                name: "__pairs", parameters: [Argument("m", .object("module"))], returns: [Returns(.function)], summary: "Positions or names, and modules inside, in order."
+            ) { call in
+                let module: Module = try call.get(1)
+                let members = (module as? ModuleGroup)?.members.map { ($0.key, $0.module) }
+                    ?? module.children.map { (Int($0.name).map { LuaValue.integer($0) } ?? .string($0.name), $0.module) }
+                var next = 0
+                return call.push(function: "next", holding: module) { call in
+                    guard next < members.count else { return call.pushNil() }
+                    next += 1
+                    return call.push(members[next - 1].0) + call.push(members[next - 1].1)
+                }
             },
         ],
         index: { call in
             let module: Module = try call.this()
             if let position = Stack.integer(call.thread, 2) {
+                if let group = module as? ModuleGroup { return group[position].map { call.push($0) } ?? call.pushNil() }
+                if let scripted = module as? ScriptedModule, scripted.hasPositions { return push(String(position), of: module, call) }
                 if let child = module.children.first(where: { $0.name == String(position) }) { return call.push(child.module) }
                 return module.children.indices.contains(position - 1) ? call.push(module.children[position - 1].module) : call.pushNil()
             }
@@ -44,9 +59,10 @@ extension Module: LuaObject {
 
     /// Pushes the part of a module with a name, nil when there is none.
     private static func push(_ name: String, of module: Module, _ call: Call) -> Int {
+        // The table of a script that has parts in it is read as that table.
+        if let scripted = module as? ScriptedModule, scripted.push(value: name, call.thread) { return 1 }
         if let child = module.children.first(where: { $0.name == name }) { return call.push(child.module) }
         if let own = (module.ownParameters + module.ownBuffers).first(where: { $0.name == name }) { return call.push(own.tensor) }
-        if let scripted = module as? ScriptedModule, scripted.push(value: name, call.thread) { return 1 }
         return call.pushNil()
     }
 }
@@ -72,6 +88,7 @@ extension Call {
 
     private func output(_ module: Module) throws -> Int {
         if let scripted = module as? ScriptedModule { return try scripted.call(self) }
+        if let sized = module as? any SizedModule { return push(try sized.output(self)) }
         guard count == 1, let x = Tensor.read(thread, index(1)) else {
             if count > 1 { throw HostError("\(module.kind): one tensor expected, got \(count) values") }
             throw mismatch(index(1), expected: "tensor")

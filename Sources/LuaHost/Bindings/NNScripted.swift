@@ -54,14 +54,19 @@ final class ScriptedModule: Module {
     override var ownParameters: [Named] { trained }
     override var ownBuffers: [Named] { fixed }
 
-    /// Name of a module inside, also deeper: what the function calls may belong to a list of modules.
-    func name(of module: Module) -> String? {
+    /// Name of a module inside, also deeper: what the function calls may belong to a table of modules.
+    func name(of module: Module) -> String? { ScriptedModule.name(of: module, in: parts) }
+
+    private static func name(of module: Module, in parts: [(name: String, module: Module)]) -> String? {
         for (name, child) in parts {
             if child === module { return name }
-            if child is ModuleGroup, let inner = child.children.first(where: { $0.module === module }) { return name + "." + inner.name }
+            if child is ModuleGroup, let inner = self.name(of: module, in: child.children) { return name + "." + inner }
         }
         return nil
     }
+
+    /// Whether a part or a value has a position for its name; otherwise positions count the parts.
+    private(set) lazy var hasPositions = parts.contains { Int($0.name) != nil } || values.keys.contains { Int($0) != nil }
 
     override var hasMode: Bool { asksForMode }
     func noteModeIsAskedFor() { asksForMode = true }
@@ -107,17 +112,46 @@ final class ScriptedModule: Module {
     }
 }
 
-/// Modules that stand together under a name in a module of a script; computes nothing itself.
+/// Modules that stand together in a table of a module of a script, under any positions or names; computes nothing itself.
 final class ModuleGroup: Module {
-    private let parts: [(name: String, module: Module)]
-    init(_ parts: [(name: String, module: Module)]) { self.parts = parts }
-    override var kind: String { "list" }
-    override var children: [(name: String, module: Module)] { parts }
+    typealias Member = (key: LuaValue, name: String, module: Module)
+    let members: [Member]
+
+    init(_ members: [Member]) { self.members = members }
+
+    override var kind: String { members.enumerated().allSatisfy { $1.key.integer == $0 + 1 } ? "list" : "table" }
+    override var children: [(name: String, module: Module)] { members.map { ($0.name, $0.module) } }
+
+    /// The module under a position: as in a table there may be none.
+    subscript(position: Int) -> Module? { members.first { $0.key.integer == position }?.module }
 }
 
 /// `nn.lambda` and `nn.module`.
 enum ScriptedBindings {
-    static let all: [Binding] = [lambda, module]
+    static let all: [Binding] = [lambda, module, branch]
+
+    private static let branch = Binding(
+        module: "nn", name: "branch",
+        parameters: [
+            Argument("name", .string, "of the branch, without dots"), Argument("f", .any, "a function, or what can be called as one"),
+            Argument("arguments", .any, variadic: true),
+        ],
+        returns: [Returns(.any, "what f returns")], summary: "Calls a function whose batch norms keep running statistics of their own for this branch.",
+        detail: """
+            For layers that serve several places of a network, such as one operator for all arrows into a node: what they see there differs, so running statistics over all of \
+            it would fit none. Weights are shared. A norm makes the statistics of a branch when it first runs there; the network's state and files have them as \
+            "running_mean.NAME" and "running_var.NAME" from then on, and a network that is loaded from such a file gets them. A branch inside of another one is called "outer/inner".
+            """,
+        example: """
+            local norm = nn.batch_norm(4)
+            nn.branch("left", norm, tensor.randn(2, 4, 3, 3))
+            print(table.concat(norm:buffers():names(), ' '))  --> running_mean running_var running_mean.left running_var.left
+            """
+    ) { call in
+        let name: String = try call.get(1)
+        guard !name.contains("."), !name.isEmpty else { throw call.bad(1, "a name without dots expected, got '\(name)'") }
+        return try BatchNorm.inInnerBranch(name) { try call.pass(to: LuaFunction(call.thread, call.index(2)), skipping: 2) }
+    }
 
     private static let lambda = Binding(
         module: "nn", name: "lambda", parameters: [Argument("f", .function, "of a tensor, returns a tensor")],
@@ -133,13 +167,15 @@ enum ScriptedBindings {
 
     private static let module = Binding(
         module: "nn", name: "module",
-        parameters: [Argument("parts", .table, "forward = function(self, x) ... end, and modules, tensors, lists of modules or plain values by name")],
+        parameters: [Argument("parts", .table, "forward = function(self, x) ... end, and modules, tensors, tables of modules or plain values by name or position")],
         options: [Option("name", .string, default: "module", "what it prints as")], returns: [Returns(.object("module"))],
         summary: "A module written in Lua.",
         detail: """
-            `self.conv` is the module under that name, whose parameters are named "conv.weight" and so on; a list of modules becomes "blocks.1", "blocks.2", \
-            tensors in a list or table "scales.1" or "scales.first". Tensors that require a gradient are parameters, others buffers; both are saved. Other values are kept and read as `self.value`. Parts are ordered by name, those in the \
-            list part of the table come first. `forward` gets what the module is called with, and may return several values if no sequence contains it. A compiled step runs it once.
+            `self.conv` is the module under that name, whose parameters are named "conv.weight" and so on. Keys are positions, with gaps or without, and names of any characters but \
+            dots: "blocks.1", "heads.16", "into.2/8<1/4". A table of modules, of such tables too, is read as it was written: `self.heads[16](x)`, `pairs(self.heads)`. \
+            A table that holds other things as well stays the script's own; modules and tensors in it are parts at any depth ("scales.1", "scales.first"), as they stand when the module is made. Tensors that \
+            require a gradient are parameters, others buffers; both are saved. Other values are kept and read as `self.value`. Parts are ordered: positions first, then names, numbers in \
+            names as numbers. `forward` gets what the module is called with, and may return several values if no sequence contains it. A compiled step runs it once.
             """,
         example: """
             local block = nn.module{
@@ -153,9 +189,8 @@ enum ScriptedBindings {
             throw call.bad(1, "a table with forward = function(self, x) ... end expected")
         }
         let name: String = try call.option("name")
-        var parts = Parts()
-        for (i, value) in table.list.enumerated() { try parts.add(String(i + 1), value, call) }
-        for (name, value) in table.fields.sorted(by: { NamedTensors.natural($0.key, $1.key) }) where name != "forward" { try parts.add(name, value, call) }
+        var parts = Parts(call)
+        try parts.add(table)
         let anchor = LuaAnchor(call.thread)
         let module = ScriptedModule(
             name, forward, on: anchor, passesSelf: true, children: parts.children, tensors: parts.tensors, values: keep(parts.values, on: anchor, call))
@@ -164,77 +199,99 @@ enum ScriptedBindings {
     }
 
     /// The values themselves, not copies: `self.sizes` is the script's own table.
-    private static func keep(_ names: [String], on anchor: LuaAnchor, _ call: Call) -> [String: LuaReference] {
+    private static func keep(_ values: [(key: LuaValue, name: String)], on anchor: LuaAnchor, _ call: Call) -> [String: LuaReference] {
         let L = call.thread
         var kept: [String: LuaReference] = [:]
-        for name in names {
-            Stack.rawGet(L, call.index(1), name)
-            if clua_is_none_or_nil(L, -1), let position = Int(name) {
-                clua_pop(L, 1)
-                lua_rawgeti(L, call.index(1), lua_Integer(position))
-            }
+        for (key, name) in values {
+            key.push(L)
+            lua_rawget(L, call.index(1))
             kept[name] = anchor.keep(L, -1)
             clua_pop(L, 1)
         }
         return kept
     }
 
+    /// What stands in the table that a module is made from.
     private struct Parts {
-        var children: [(name: String, module: Module)] = []
-        var tensors: [Module.Named] = []
-        /// Names of what is neither.
-        var values: [String] = []
+        typealias Entry = (key: LuaValue, name: String, value: LuaValue)
+
+        private(set) var children: [(name: String, module: Module)] = []
+        private(set) var tensors: [Module.Named] = []
+        /// Where the script's own values stand; tables with parts in them are both.
+        private(set) var values: [(key: LuaValue, name: String)] = []
+        private let call: Call
         private let taken = Set(Module.objectType.methods.map(\.name) + Module.objectType.fields.map(\.name))
 
-        mutating func add(_ name: String, _ value: LuaValue, _ call: Call) throws {
-            guard !taken.contains(name), !name.contains("."), !name.isEmpty else {
-                throw call.bad(1, name.contains(".") || name.isEmpty ? "names without dots expected, got '\(name)'"
-                    : "'\(name)' is a method of modules, another name expected")
-            }
-            if let module: Module = value.object() {
-                children.append((name, module))
-            } else if let tensor: Tensor = value.object() {
-                tensors.append((name, tensor))
-            } else if let table = value.table, let group = Parts.group(table) {
-                children.append((name, group))
-            } else if let table = value.table {
-                try addTensors(in: table, of: name, call)
-                values.append(name)
-            } else {
-                values.append(name)
-            }
-        }
+        init(_ call: Call) { self.call = call }
 
-        /// Tensors in a table that stays the script's own, at any depth: "scales.1", "scales.first".
-        private mutating func addTensors(in table: LuaTable, of name: String, _ call: Call) throws {
-            for (key, value) in Parts.entries(table) {
-                let path = name + "." + key
-                if let tensor: Tensor = value.object() {
-                    guard !key.contains("."), !key.isEmpty else { throw call.bad(1, "names without dots expected, got '\(key)' in '\(name)'") }
-                    tensors.append((path, tensor))
-                } else if let inner = value.table {
-                    try addTensors(in: inner, of: path, call)
+        mutating func add(_ table: LuaTable) throws {
+            var names = Set<String>()
+            for (key, name, value) in Parts.entries(table) where key.string != "forward" {
+                guard !taken.contains(name) else { throw call.bad(1, "'\(name)' is a method of modules, another name expected") }
+                try check(name, in: nil)
+                guard names.insert(name).inserted else { throw twice(name, in: nil) }
+                if let module: Module = value.object() {
+                    children.append((name, module))
+                } else if let tensor: Tensor = value.object() {
+                    tensors.append((name, tensor))
+                } else {
+                    let inside = try value.table.flatMap { try group($0, name) }
+                    if let inside { children.append((name, inside.group)) }
+                    if inside?.isWhole != true { values.append((key, name)) }
                 }
             }
-            for (_, value) in table.others where value.object(as: Tensor.self) != nil {
-                throw call.bad(1, "a tensor in '\(name)' has a key that is neither a name nor a position in a list, so it has no path")
+            try checkOthers(table, in: nil)
+        }
+
+        /// The modules in a table, at any depth, and whether there is nothing else in it; nil without any. Its tensors are noted.
+        private mutating func group(_ table: LuaTable, _ path: String) throws -> (group: ModuleGroup, isWhole: Bool)? {
+            var members: [ModuleGroup.Member] = [], names = Set<String>(), isWhole = table.others.allSatisfy { $0.key.integer != nil }
+            for (key, name, value) in Parts.entries(table) {
+                if let module: Module = value.object() {
+                    // Read from a group, this would be the group's method.
+                    if taken.contains(name) { isWhole = false }
+                    members.append((key, name, module))
+                } else if let tensor: Tensor = value.object() {
+                    isWhole = false
+                    tensors.append((path + "." + name, tensor))
+                } else {
+                    let inside = try value.table.flatMap { try group($0, path + "." + name) }
+                    if inside?.isWhole != true || taken.contains(name) { isWhole = false }
+                    guard let inside else { continue }
+                    members.append((key, name, inside.group))
+                }
+                try check(name, in: path)
+                guard names.insert(name).inserted else { throw twice(name, in: path) }
+            }
+            try checkOthers(table, in: path)
+            return members.isEmpty ? nil : (ModuleGroup(members), isWhole)
+        }
+
+        private func check(_ name: String, in path: String?) throws {
+            guard !name.contains("."), !name.isEmpty else {
+                throw call.bad(1, "names without dots expected, got '\(name)'" + (path.map { " in '\($0)'" } ?? ""))
             }
         }
 
-        private static func entries(_ table: LuaTable) -> [(String, LuaValue)] {
-            table.list.enumerated().map { (String($0 + 1), $1) }
-                + table.fields.sorted { NamedTensors.natural($0.key, $1.key) }.map { ($0.key, $0.value) }
+        private func twice(_ name: String, in path: String?) -> any Error {
+            call.bad(1, "the keys \(name) and \"\(name)\"" + (path.map { " in '\($0)'" } ?? "") + " give one path; use one of them")
         }
 
-        /// A table of modules only.
-        private static func group(_ table: LuaTable) -> ModuleGroup? {
-            let entries = entries(table)
-            var modules: [(name: String, module: Module)] = []
-            for (name, value) in entries {
-                guard let module: Module = value.object() else { return nil }
-                modules.append((name, module))
+        private func checkOthers(_ table: LuaTable, in path: String?) throws {
+            for (key, value) in table.others where key.integer == nil {
+                for (what, isOne) in [("tensor", value.object(as: Tensor.self) != nil), ("module", value.object(as: Module.self) != nil)] where isOne {
+                    throw call.bad(1, "a \(what)\(path.map { " in '\($0)'" } ?? "") has a key that is neither a name nor a whole number, so it has no path")
+                }
             }
-            return modules.isEmpty ? nil : ModuleGroup(modules)
+        }
+
+        /// What has a position or a name: positions from the smallest, then names.
+        private static func entries(_ table: LuaTable) -> [Entry] {
+            let listed = table.list.enumerated().filter { !$1.isNil }.map { (LuaValue.integer($0 + 1), $1) }
+            let others = table.others.compactMap { key, value in key.integer.map { (LuaValue.integer($0), value) } }
+            let positions = (listed + others).sorted { ($0.0.integer ?? 0) < ($1.0.integer ?? 0) }
+            return positions.map { ($0, "\($0.integer ?? 0)", $1) }
+                + table.fields.sorted { NamedTensors.natural($0.key, $1.key) }.map { (.string($0.key), $0.key, $0.value) }
         }
     }
 }

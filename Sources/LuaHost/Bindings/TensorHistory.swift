@@ -253,13 +253,35 @@ enum NamedTensors {
         }
     }
 
-    /// "2.weight" before "10.bias": numbers in names count as numbers.
+    /// "2.weight" before "10.bias", "into.2/8" before "into.10/4": numbers in names count as numbers.
     static func natural(_ a: String, _ b: String) -> Bool {
         let (x, y) = (a.split(separator: "."), b.split(separator: "."))
         for (u, v) in zip(x, y) where u != v {
-            if let m = Int(u), let n = Int(v) { return m < n }
-            return u < v
+            if let m = Int(u), let n = Int(v), m != n { return m < n }
+            return precedes(u.utf8[...], v.utf8[...]) ?? (u < v)
         }
         return x.count < y.count
+    }
+
+    /// The order of two names at the first place where they differ, digits that stand together being one number; nil where that says nothing ("07", "7").
+    private static func precedes(_ a: Substring.UTF8View.SubSequence, _ b: Substring.UTF8View.SubSequence) -> Bool? {
+        var (a, b) = (a, b)
+        func number(_ text: inout Substring.UTF8View.SubSequence) -> Substring.UTF8View.SubSequence {
+            let digits = text.prefix { (48...57).contains($0) }
+            text = text.dropFirst(digits.count)
+            return digits.drop { $0 == 48 }
+        }
+        while let u = a.first, let v = b.first {
+            if (48...57).contains(u), (48...57).contains(v) {
+                let (m, n) = (number(&a), number(&b))
+                if m.count != n.count { return m.count < n.count }
+                if !m.elementsEqual(n) { return m.lexicographicallyPrecedes(n) }
+            } else {
+                if u != v { return u < v }
+                a = a.dropFirst()
+                b = b.dropFirst()
+            }
+        }
+        return a.isEmpty == b.isEmpty ? nil : a.isEmpty
     }
 }

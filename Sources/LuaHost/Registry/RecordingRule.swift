@@ -26,6 +26,9 @@ enum RecordingRule {
     /// Types whose properties do not change, or take care of it themselves.
     private static let constant: Set<String> = ["tensor", "module", "parameters", "compiled", "count", "schedule", "supernet"]
 
+    /// Functions that are written down, of modules whose others are not.
+    private static let recorded: [String: Set<String>] = ["nas": ["sum", "price"]]
+
     /// - Parameters:
     ///   - owner: the type of a method, property or operator, else the module.
     init(_ owner: String, _ name: String, _ role: Role) {
@@ -34,6 +37,7 @@ enum RecordingRule {
         case .getter where owner == "optimiser" && ["steps", "gradient_norm"].contains(name): self = .stepped
         case .getter: self = RecordingRule.constant.contains(owner) ? .written : .property
         case .setter: self = owner == "tensor" ? .written : .setting
+        case .function where RecordingRule.recorded[owner]?.contains(name) == true: self = .written
         case .function, .key:
             guard let names = RecordingRule.exceptions[owner] else {
                 self = .once

@@ -20,6 +20,15 @@ public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
         lua_type(L, index) == LUA_TFUNCTION ? LuaFunction(L, index) : nil
     }
 
+    /// Whether the value at `index` can be called.
+    static func accepts(_ L: LuaThread, _ index: Int32) -> Bool {
+        if lua_type(L, index) == LUA_TFUNCTION { return true }
+        guard lua_checkstack(L, 4) != 0, lua_getmetatable(L, index) != 0 else { return false }
+        defer { clua_pop(L, 2) }
+        Stack.rawGet(L, -1, "__call")
+        return lua_type(L, -1) != LUA_TNIL
+    }
+
     public func push(_ L: LuaThread) { reference.push(L) }
 
     /// Where it is written: "search.lua:12".

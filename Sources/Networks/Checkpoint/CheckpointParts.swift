@@ -22,10 +22,11 @@ extension Module: Checkpointable {
         if case .object(let members)? = part.details["identity"], let more = members.first(where: { member in !identity.contains { $0.name == member.key } }) {
             throw CheckpointError("the checkpoint is of another network: its \(more.key) is \(Module.text(more.value)) there, this one has the usual one")
         }
-        let own = state()
-        try part.requireTensors(own, of: "network")
+        try requireFits(part)
         let stored = part.named
-        return {
+        return { [self] in
+            _ = try meetBranches(of: part.tensors.map(\.name))
+            let own = state()
             try GradientMode.disabled {
                 for (name, tensor) in own { if let value = stored[name] { try tensor.assign(value) } }
             }

@@ -35,25 +35,61 @@ public final class BatchNorm: Module {
     /// The branch of the network that is being computed. A layer whose weights serve several branches (the arrows into a node of a trellis)
     /// sees other values in each and keeps running statistics for each.
     nonisolated(unsafe) public private(set) static var branch = ""
+    /// The branches that are left again, outermost first, and the recordings that they were entered in.
+    nonisolated(unsafe) private static var outer: [(branch: String, recording: ObjectIdentifier?)] = []
 
     public static func inBranch<T>(_ name: String, _ body: () throws -> T) rethrows -> T {
-        let before = branch
+        outer.append((branch, Recording.current.map { ObjectIdentifier($0) }))
         branch = name
-        defer { branch = before }
+        defer { branch = outer.removeLast().branch }
         return try body()
     }
 
-    /// Running statistics of a branch, made when it is first met.
+    /// The same for a branch inside of the one that is being computed.
+    public static func inInnerBranch<T>(_ name: String, _ body: () throws -> T) rethrows -> T {
+        try inBranch(branch.isEmpty ? name : branch + "/" + name, body)
+    }
+
+    nonisolated(unsafe) private weak static var dependent: Recording?
+
+    /// A plan is of the branch in which the recorded function was called; those that the function enters itself are part of it.
+    private static func noteBranch() {
+        guard let recording = Recording.current, dependent !== recording else { return }
+        dependent = recording
+        let around = outer.first { $0.recording == ObjectIdentifier(recording) }?.branch ?? branch
+        recording.depends(atEachCall: true) { branch == around ? nil : "it is called in another branch" }
+    }
+
+    /// Running statistics of a branch, made when it is first met: also by a recording, in whose later runs they are kept.
     private func running(_ branch: String) throws -> Tensor {
         if let known = statistics.first(where: { $0.branch == branch }) { return known.tensor }
-        let fresh = try Tensor.zeros([2, channels])
-        try fresh.withFloats { for i in 0..<channels { $0[channels + i] = 1 } }
+        let fresh = try Recording.atOnce {
+            let fresh = try Tensor.zeros([2, channels])
+            try fresh.withFloats { for i in 0..<channels { $0[channels + i] = 1 } }
+            return fresh
+        }
         statistics.append((branch, fresh))
         return fresh
     }
 
+    /// Branches that are known from the start; others may lie inside of these only.
+    private var prepared: [String]?
+
+    /// Makes the statistics of branches that stored values have and that this layer has not met yet.
+    /// - Returns: the names of those that were made.
+    func meet(_ branches: [String]) throws -> [String] {
+        let fresh = branches.filter { name in
+            !statistics.contains { $0.branch == name } && prepared?.contains { name.hasPrefix($0 + "/") } != false
+        }
+        for branch in fresh { _ = try running(branch) }
+        return fresh
+    }
+
+    func forget(_ branches: [String]) { statistics.removeAll { branches.contains($0.branch) } }
+
     /// Makes the statistics of branches before they are met, so that a network's state is complete from the start.
     public func prepare(branches: [String]) throws {
+        prepared = branches
         statistics.removeAll { $0.branch.isEmpty && !branches.isEmpty && !branches.contains("") }
         for branch in branches { _ = try running(branch) }
     }
@@ -146,6 +182,7 @@ public final class BatchNorm: Module {
             throw TensorError("batch_norm", "expects [N, \(channels), ...], got \(x.shape)")
         }
         let values = x.count / channels
+        BatchNorm.noteBranch()
         let statistics = try running(BatchNorm.branch)
         guard isTraining, values > 1 else {
             return try x.batchNorm(statistics: statistics, gamma: gamma, beta: beta, epsilon: epsilon)

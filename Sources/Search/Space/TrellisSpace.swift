@@ -212,11 +212,17 @@ extension TrellisSpace {
     /// The stem: two layers, or as many as the finest stride needs halvings; the last halves, so do the first unless one
     /// halving is enough. With the option `three` one more that does not halve stands before the last.
     public var stem: [StemLayer] {
-        let halvings = strides[0].trailingZeroBitCount
-        let out = nodeChannels(level: 0)
-        let inner = options.stemWidth ?? max(1, out / 2)
+        TrellisSpace.stem(stride: strides[0], channels: nodeChannels(level: 0), options.stem, width: options.stemWidth)
+    }
+
+    /// - Parameters:
+    ///   - stride: a power of two.
+    ///   - width: channels inside; nil for half of those that it gives.
+    static func stem(stride: Int, channels out: Int, _ stem: SpaceOptions.Stem, width: Int?) -> [StemLayer] {
+        let halvings = stride.trailingZeroBitCount
+        let inner = width ?? max(1, out / 2)
         var steps = [Int](repeating: 1, count: max(0, 2 - halvings)) + [Int](repeating: 2, count: halvings)
-        if options.stem == .three { steps.insert(1, at: steps.count - 1) }
+        if stem == .three { steps.insert(1, at: steps.count - 1) }
         return steps.enumerated().map { i, step in
             StemLayer(inChannels: i == 0 ? 3 : inner, outChannels: i == steps.count - 1 ? out : inner, stride: step)
         }

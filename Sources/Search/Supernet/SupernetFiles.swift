@@ -41,13 +41,18 @@ extension Supernet {
         } else if metadata["format"] == Supernet.format {
             try compare(metadata, path)
         }
+        let forget = try meetBranches(of: values.keys.sorted())
+        var isTaken = false
+        defer { if !isTaken { forget() } }
         let unused = Set((metadata["unused"] ?? "").split(separator: " ").map(String.init))
         try checkNames(Set(values.keys), path, needsStatistics: !isGolden) { unused.contains($0) || isAbsent($0) }
         if let (name, stored, own) = fit(of: values).misfits.first {
             throw SpaceError(
                 .misfit, at: "\(path): \(name)", expected: "\(own)", got: "\(stored)", remedy: "the file is of another search space; build that one, or start anew")
         }
-        return try load(values, strict: false)
+        let report = try load(values, strict: false)
+        isTaken = true
+        return report
     }
 
     /// Seeds may differ: a file's weights are taken over whatever the initial ones were.

@@ -16,7 +16,7 @@ final class Group: Module {
 }
 
 /// Convolution, batch norm, ReLU: stem and heads.
-final class ConvNormReLU: Module {
+public final class ConvNormReLU: Module {
     let conv: Conv2d
     let bn: BatchNorm
 
@@ -33,22 +33,23 @@ final class ConvNormReLU: Module {
             momentum: options.batchNormMomentum)
     }
 
-    override var kind: String { "conv_bn_relu" }
-    override var children: [(name: String, module: Module)] { [("conv", conv), ("bn", bn)] }
-    override func forward(_ x: Tensor) throws -> Tensor {
+    public override var kind: String { "conv_bn_relu" }
+    public override var children: [(name: String, module: Module)] { [("conv", conv), ("bn", bn)] }
+    public override func forward(_ x: Tensor) throws -> Tensor {
         let y = try located("conv") { try conv(x) }
         return try located("bn") { try bn(y) }.unary(.relu)
     }
 }
 
 /// What brings a tensor to a node's channels and size: [resize,] ReLU, convolution, BN without weights.
-final class InputProjection: Module {
+public final class InputProjection: Module {
     private let conv: Conv2d
     private let bn: BatchNorm
-    private let resizes: Bool
+    /// Whether it takes a size.
+    public let resizes: Bool
 
     /// - Parameter move: how the arrow goes; nil for the two-back input.
-    init(_ inChannels: Int, _ outChannels: Int, move: Move?, _ options: SpaceOptions) throws {
+    public init(_ inChannels: Int, _ outChannels: Int, move: Move?, _ options: SpaceOptions) throws {
         let strided = move == .coarser && options.down == .conv
         resizes = move == .finer || move == .coarser && options.down == .bilinear
         let k = strided ? options.downKernel : 1
@@ -57,15 +58,17 @@ final class InputProjection: Module {
         bn = try BatchNorm(outChannels, affine: options.affine, epsilon: options.batchNormEpsilon, momentum: options.batchNormMomentum)
     }
 
-    override var kind: String { "input" }
-    override var details: String { conv.details }
-    override var ownParameters: [Named] { conv.ownParameters }
-    override var children: [(name: String, module: Module)] { [("bn", bn)] }
+    public override var kind: String { "input" }
+    public override var details: String { conv.details }
+    public override var ownParameters: [Named] { conv.ownParameters }
+    public override var children: [(name: String, module: Module)] { [("bn", bn)] }
 
-    func callAsFunction(_ x: Tensor, height: Int, width: Int) throws -> Tensor {
-        let sized = resizes ? try x.resize(.bilinearAlignCorners, height: height, width: width) : x
-        return try bn(conv(sized.unary(.relu)))
+    public func callAsFunction(_ x: Tensor, height: Int, width: Int) throws -> Tensor {
+        try forward(resizes ? x.resize(.bilinearAlignCorners, height: height, width: width) : x)
     }
+
+    /// x has its size already.
+    public override func forward(_ x: Tensor) throws -> Tensor { try bn(conv(x.unary(.relu))) }
 }
 
 /// All operators of one edge: Σ_k softmax(alpha)_k · O_k(x) (paper, eq. 4 and 5). `SupernetCell` computes them.
@@ -84,11 +87,11 @@ final class MixedOperator: Module {
 }
 
 /// A head at one stride of the last layer: ASPP of three branches as wide as their input, a 1×1 convolution to the classes.
-final class SupernetHead: Module {
+public final class SupernetHead: Module {
     private let branches: [(name: String, module: ConvNormReLU)]
     private let classifier: Conv2d
 
-    init(_ channels: Int, classes: Int, rate: Int, _ options: SpaceOptions) throws {
+    public init(_ channels: Int, classes: Int, rate: Int, _ options: SpaceOptions) throws {
         let width = options.headWidth ?? channels
         branches = [
             ("conv1x1", try ConvNormReLU(channels, width, kernel: 1, options)),
@@ -98,10 +101,10 @@ final class SupernetHead: Module {
         classifier = try Conv2d(3 * width, classes, kernel: (1, 1))
     }
 
-    override var kind: String { "aspp_head" }
-    override var children: [(name: String, module: Module)] { branches.map { ($0.name, $0.module) } + [("classifier", classifier)] }
+    public override var kind: String { "aspp_head" }
+    public override var children: [(name: String, module: Module)] { branches.map { ($0.name, $0.module) } + [("classifier", classifier)] }
 
-    override func forward(_ x: Tensor) throws -> Tensor {
+    public override func forward(_ x: Tensor) throws -> Tensor {
         let pooled = try located("pool") { try branches[2].module(try x.mean([2, 3], keep: true)) }
         let parts = [
             try located("conv1x1") { try branches[0].module(x) }, try located("atrous") { try branches[1].module(x) },

@@ -57,10 +57,11 @@ public final class Trainer {
     /// - Parameters:
     ///   - validation: measured after each row of the history, whole images.
     ///   - segmentation: how it is measured.
+    ///   - objective: the loss of images and labels where it is not the cross entropy; class weights are no part of it then.
     /// - Throws: `DataError` when settings, data and network do not fit each other; `TensorError` when the network cannot take such images.
     public init(
         _ network: Module, _ data: any DataSet, validation: (any DataSet)? = nil, options: TrainingOptions,
-        segmentation: SegmentationOptions? = nil
+        segmentation: SegmentationOptions? = nil, objective: ((Tensor, Tensor) throws -> Tensor)? = nil
     ) throws {
         self.network = network
         self.data = data
@@ -95,7 +96,7 @@ public final class Trainer {
         let trained = network.parameters().filter(\.tensor.requiresGrad)
         guard !trained.isEmpty else { throw DataError("the network has no parameters to train") }
         optimiser = try Trainer.optimiser(trained, options)
-        step = try TrainingStep(network, targets: trained.map(\.tensor), classWeights: options.classWeights, parts: options.accumulate)
+        step = try TrainingStep(network, targets: trained.map(\.tensor), classWeights: options.classWeights, parts: options.accumulate, objective: objective)
     }
 
     private static func optimiser(_ parameters: [Module.Named], _ options: TrainingOptions) throws -> Optimiser {

@@ -70,7 +70,7 @@ extension Trainer {
         let state = BatchLoader.State(
             epoch: epoch, batch: position, seed: options.seed, images: data.count, size: options.batch)
         do {
-            try checkpoint["best"]?.requireTensors(network.state(), of: "network")
+            if let best = checkpoint["best"] { try network.requireFits(best) }
             try checkpoint.restore([("network", network), ("optimiser", optimiser)])
             try loader.restore(state)
         } catch let error as CheckpointError {

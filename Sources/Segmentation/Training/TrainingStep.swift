@@ -4,28 +4,35 @@ import Tensors
 
 /// Loss and gradients of a network on a batch, as a compiled plan.
 final class TrainingStep {
+    /// A loss of its own: a number of network, images and labels.
+    typealias Objective = (Tensor, Tensor) throws -> Tensor
+
     private let parts: Int
     private let weights: Tensor?
     private let plan: Compiled
+    private let hasObjective: Bool
 
     /// - Parameters:
     ///   - targets: what gradients are wanted for.
     ///   - classWeights: [classes].
     ///   - parts: a batch goes through the network in so many parts.
-    init(_ network: Module, targets: [Tensor], classWeights: [Float]?, parts: Int) throws {
+    ///   - objective: of images and labels; nil for the cross entropy of the network's scores.
+    init(_ network: Module, targets: [Tensor], classWeights: [Float]?, parts: Int, objective: Objective? = nil) throws {
         self.parts = parts
+        hasObjective = objective != nil
         let weights = try classWeights.map { try Tensor($0) }
         self.weights = weights
         var hasRemarked = false
         plan = Compiled { inputs in
             // Training mode for good, whatever the network's own: evaluation in between then leaves the plan as it is.
-            let scores = try Module.inMode(training: true) { try network(inputs[0]) }
+            let result = try Module.inMode(training: true) { try objective?(inputs[0], inputs[1]) ?? network(inputs[0]) }
             if !hasRemarked, let recording = Recording.current {
                 hasRemarked = true
                 for text in recording.remarks(height: inputs[0].shape[2], width: inputs[0].shape[3]) { Notice.say("training: \(text)") }
             }
-            try network.requireOwnLeaves(of: scores)
-            let loss = try TrainingStep.loss(scores, inputs[1], weights) * inputs[2]
+            try network.requireOwnLeaves(of: result)
+            if objective != nil, result.count != 1 { throw DataError("expected a loss that is one number, got \(result.shape)") }
+            let loss = try (objective == nil ? TrainingStep.loss(result, inputs[1], weights) : result.reshape([])) * inputs[2]
             try loss.backward(with: targets)
             return [loss]
         }
@@ -46,7 +53,7 @@ final class TrainingStep {
             (try images.narrow(0, part * count, count).contiguous(), try labels.narrow(0, part * count, count).contiguous())
         }
         // The mean over all is not the mean of the parts' means: parts have more or fewer pixels that count.
-        let shares = try pieces.map { try weight($0.1) }
+        let shares = try hasObjective ? pieces.map { _ in 1 } : pieces.map { try weight($0.1) }
         let total = shares.reduce(0, +)
         guard total > 0 else { return 0 }
         var loss = 0.0

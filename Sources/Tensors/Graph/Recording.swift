@@ -86,7 +86,7 @@ public final class Recording {
     }
 
     /// Runs `body` as if nothing were being recorded: what only looks at numbers, or makes constants.
-    static func atOnce<T>(_ body: () throws -> T) rethrows -> T {
+    package static func atOnce<T>(_ body: () throws -> T) rethrows -> T {
         guard let recording = current else { return try body() }
         current = nil
         defer { current = recording }
