@@ -88,6 +88,7 @@ extension Call {
 
     private func output(_ module: Module) throws -> Int {
         if let scripted = module as? ScriptedModule { return try scripted.call(self) }
+        if let mix = module as? ScriptedMix, count > 1 { return try mix.call(self) }
         if let sized = module as? any SizedModule { return push(try sized.output(self)) }
         guard count == 1, let x = Tensor.read(thread, index(1)) else {
             if count > 1 { throw HostError("\(module.kind): one tensor expected, got \(count) values") }

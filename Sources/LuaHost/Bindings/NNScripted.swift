@@ -100,6 +100,17 @@ final class ScriptedModule: Module {
         }
     }
 
+    /// With several arguments, from Swift.
+    func forward(all arguments: [any LuaPushable]) throws -> Tensor {
+        try entered {
+            let results = try function.call(all: (passesSelf ? [self as Module] : []) + arguments)
+            guard let result: Tensor = results.first?.object() else {
+                throw HostError("the function of '\(name)' must return a tensor, got \(results.first?.typeName ?? "no value")")
+            }
+            return result
+        }
+    }
+
     /// From Lua: arguments and results pass through as they are.
     func call(_ call: Call) throws -> Int {
         try computing { try entered { try call.pass(to: function, passesSelf ? self as Module : nil) } }

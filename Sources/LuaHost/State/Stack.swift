@@ -88,3 +88,13 @@ enum Stack {
         }
     }
 }
+
+extension Stack {
+    /// Where the script is that called the function of ours that runs: "search.lua:12"; empty for one that Swift called.
+    static func place(_ L: LuaThread) -> String {
+        var record = lua_Debug()
+        guard lua_getstack(L, 1, &record) != 0, lua_getinfo(L, "Sl", &record) != 0, record.currentline > 0 else { return "" }
+        let source = withUnsafeBytes(of: &record.short_src) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return "\(source):\(record.currentline)"
+    }
+}

@@ -13,6 +13,9 @@ public struct CostKind: Sendable {
         (self.name, self.ofOperation) = (name, ofOperation)
     }
 
+    /// Whether it depends on what a network is called with.
+    var needsInput: Bool { ofOperation != nil }
+
     private init(parametersCalled name: String) { (self.name, ofOperation) = (name, nil) }
 
     /// Multiply-adds of convolutions and matrix products, as `Module.count` has them.

@@ -93,6 +93,9 @@ public final class DecisionNetwork: Module {
         return try weightsNow.all(decision)
     }
 
+    /// What makes weights of a decision's logits.
+    public func relaxation(of name: String) throws -> Relaxation { try relax.relaxation(of: name) }
+
     /// How probable it is that a part of the network is used, one number.
     func probability(_ condition: Gate.Condition) throws -> Tensor {
         guard let decision = decisions[condition.decision] else { return try Tensor.ones([1]) }

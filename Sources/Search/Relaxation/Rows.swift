@@ -5,7 +5,7 @@ import Tensors
 struct Rows {
     private let count: Int
     private let shape: [Int]
-    private let rows: [[Int]]
+    let rows: [[Int]]
 
     init(_ rows: [[Int]], shape: [Int]) {
         self.rows = rows
