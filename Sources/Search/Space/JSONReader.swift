@@ -79,6 +79,12 @@ struct JSONReader {
         }
     }
 
+    /// Nil for what is neither true nor false.
+    var boolean: Bool? {
+        guard case .bool(let flag) = value else { return nil }
+        return flag
+    }
+
     /// The number as people write it; nil for what is no number.
     private var digits: String? {
         switch value {
