@@ -157,3 +157,41 @@ do
   fails('module, supernet, or a function of images expected, got table', function() metrics.evaluate({}, set) end)
   fails('the model must return tensor, got no value', function() metrics.evaluate(function() end, set) end)
 end
+
+-- All together: a network of a script with several strides, several ways into a node through one operator, trained, measured, saved.
+do
+  local strides = {4, 8}
+  local function network(seed)
+    tensor.manual_seed(seed)
+    local parts = {stem = nas.parts.stem{channels = 4}, into = {}, op = {}, heads = {}}
+    for _, s in ipairs(strides) do
+      parts.into["1/" .. s] = nas.parts.input{from = 4, to = s, move = s == 4 and 'same' or 'down'}
+      for _, p in ipairs(strides) do parts.into["2/" .. s .. "<" .. p] = nas.parts.input{from = p, to = s, move = p > s and 'up' or p < s and 'down' or 'same'} end
+      parts.op[s] = nas.parts.operator('sep_conv_3x3', s)
+      parts.heads[s] = nas.parts.head{channels = s, classes = 5, rate = 2}
+    end
+    function parts.forward(self, x)
+      local h, at, out = self.stem(x), {}, {}
+      for _, s in ipairs(strides) do at[s] = self.into["1/" .. s](h) end
+      for s, op in pairs(self.op) do
+        local terms, size = {}, {at[s].shape[3], at[s].shape[4]}
+        for p, y in pairs(at) do terms[p] = nn.branch("from" .. p, op, self.into["2/" .. s .. "<" .. p](y, size)) end
+        out[s] = nn.functional.resize(self.heads[s](nas.sum(terms)), {size = {x.shape[3], x.shape[4]}})
+      end
+      return nas.sum(out)
+    end
+    return nn.module(parts, {name = 'own'})
+  end
+  local set = data.shapes{images = 6, size = {32, 48}, classes = 5, seed = 1}
+  local own = network(1)
+  assert(own:count{height = 32, width = 48}.multiply_adds > 0)
+  local history = own:fit(set, {steps = 12, batch = 2, lr = 0.1, progress = false})
+  assert(history.last.loss < history.rows[1].loss)
+  own:save('own.safetensors')
+  local other = network(2)
+  other:load('own.safetensors')
+  same(metrics.evaluate(other, set):counts(), metrics.evaluate(own, set):counts())
+  near(own:evaluate(set).miou, metrics.evaluate(function(images) return other(images) end, set).miou, 1)
+  assert(tensor.load('own.safetensors')['op.8.bn1.running_mean.from4'])
+  own:export('own.onnx', {height = 32, width = 48})
+end

@@ -80,3 +80,15 @@ fails('item: expects one element, [2] has 2', function() tensor.ones(2):item() e
 -- Limits are named.
 fails('sizes of 0 to 1099511627776 expected', function() tensor.ones(2):pad(1 << 62, 0) end)
 fails('sizes with a product below 9223372036854775807 expected', function() tensor.ones(2):reshape(1 << 62, 4, 0) end)
+
+-- Nothing, from behind the last element on: what a split leaves of channels that are all taken.
+do
+  local x = tensor.randn(2, 4, 3, {seed = 1}):requires_grad_()
+  same(x:narrow(2, 5, 0).shape, {2, 0, 3})
+  assert(tensor.concat({x:narrow(2, 1, 4), x:narrow(2, 5, 0)}, 2):equal(x))
+  local f = trellis.compile(function(y) return tensor.concat({y:narrow(2, 1, 4) * 2, y:narrow(2, 5, 0)}, 2):sum() end)
+  local loss = f(x)
+  near(loss, x:sum():item() * 2, 1e-4)
+  fails('outside of dimension 2', function() x:narrow(2, 6, 0) end)
+  fails('outside of dimension 2', function() x:narrow(2, 5, 1) end)
+end

@@ -1,4 +1,3 @@
-import CLua
 import Networks
 import Search
 import Tensors

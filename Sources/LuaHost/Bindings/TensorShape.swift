@@ -144,10 +144,12 @@ enum TensorShape {
     // MARK: Cuts
 
     private static let narrow = tensorMethod(
-        "narrow", [axis(), Argument("first", .integer), Argument("size", .integer)], "`size` elements of a dimension from `first` on.", "A view.",
+        "narrow", [axis(), Argument("first", .integer), Argument("size", .integer)], "`size` elements of a dimension from `first` on.", "A view. No element may begin behind the last one.",
         example: "print(tensor.from{1, 2, 3}:narrow(1, 2, 2):sum():item())  --> 5.0"
     ) { call in
         let x: Tensor = try call.this(), axis = try call.dimension(1, of: x), size: Int = try call.get(3)
+        // Nothing may begin behind the last: what is left of channels that are all taken.
+        if size == 0, try call.get(2) == x.shape[axis] + 1 { return call.push(try x.narrow(axis, x.shape[axis], 0)) }
         let first = try call.position(call.get(2), size: x.shape[axis], dimension: axis)
         guard size >= 0, size <= x.shape[axis] - first else {
             throw call.bad(3, "\(x.shape[axis] - first) or fewer elements from \(first + 1) on expected, got \(size)")
