@@ -10,8 +10,6 @@ public final class DecisionSpaceObject: LuaObject, DecisionSpace {
     let decisions: DecisionList
     let filter: Filter?
     let anchors: [LuaAnchor]
-    /// For decisions outside of a network.
-    private let bare = Construction(.supernet)
 
     init(_ space: ModuleSpace, decisions: DecisionList, filter: Filter?, anchors: [LuaAnchor]) {
         (self.space, self.decisions, self.filter, self.anchors) = (space, decisions, filter, anchors)
@@ -26,7 +24,7 @@ public final class DecisionSpaceObject: LuaObject, DecisionSpace {
         methods: DecisionSpaceMethods.all,
         fields: [
             Field("decisions", .list(.object("decision")), "The decisions that are open.", of: { (s: DecisionSpaceObject) in
-                LuaValue.table(LuaTable(list: s.decisions.decisions.map { .object(DecisionObject($0, in: s.bare)) }))
+                LuaValue.table(LuaTable(list: s.decisions.decisions.map { .object(DecisionObject($0)) }))
             }),
         ],
         unique: true, anchors: { $0.anchors }, describe: { try $0.text() })
@@ -38,7 +36,7 @@ public final class DecisionSpaceObject: LuaObject, DecisionSpace {
             let parent = decision.parent.map { " (where \($0.decision) is \(decisions[$0.decision]?.domain.label(of: $0.option) ?? ""))" } ?? ""
             return [decision.name, fixed ?? decision.domain.summary + parent]
         }
-        return alignColumns(rows) + "\n\(plural(decisions.decisions.count, "decision")), \(count.int.map { Module.grouped($0) } ?? "\(count)") architectures"
+        return alignColumns(rows) + "\n\(decisions.decisions.count) decisions, \(count.int.map { Module.grouped($0) } ?? "\(count)") architectures"
             + (filter == nil ? "" : ", some of which a filter refuses")
     }
 }
@@ -49,7 +47,7 @@ enum DecisionSpaceMethods {
         module: "nas", name: "space",
         parameters: [
             Argument("build", .function, "of a table; returns a module, in whose making decisions occur"),
-            Argument("context", .table, "what the table holds besides: classes, sizes", optional: true),
+            Argument("context", .table, optional: true, "what the table holds besides: classes, sizes"),
         ], returns: [Returns(.object("decision_space"))], summary: "A search space: a function that builds a network in which named decisions occur.",
         detail: """
             The function is run for the supernet, with all options, and for the network of an architecture, with what was chosen; its argument has `derived`, whether it is the \

@@ -127,7 +127,7 @@ enum DecisionSupernetMethods {
             return call.pushThis()
         },
         method(
-            "at", [Argument("architecture", .object("assignment"), "nil: all of it again", optional: true)], returns: self_, "The supernet at an architecture: only that is computed.",
+            "at", [Argument("architecture", .object("assignment"), optional: true, "nil: all of it again")], returns: self_, "The supernet at an architecture: only that is computed.",
             "Weights of options become stored zeros and ones, so one recording serves all architectures. Derivatives of what is off are 0. Its network with the same weights, "
                 + "space:network(a, {from = net}), gives the same numbers.",
             example: "local a = space:random{seed = 1}\nlocal x = tensor.ones(1, 3, 4, 4)\nprint(net:at(a):eval()(x):allclose(space:network(a, {from = net}):eval()(x), {atol = 1e-5}))  --> true"
@@ -150,7 +150,7 @@ enum DecisionSupernetMethods {
         },
         method("probabilities", [name], returns: [Returns(.tensor)], "How probable each option is under its relaxation, noise aside.", "Of paths with one arrow a layer: among the arrows that leave a state.",
             example: "print(net:probabilities('op'):sum():item())  --> 1.0") { net, call in call.push(try net.net.probabilities(call.get(1))) },
-        method("entropy", [Argument("name", .string, "of a decision; the mean of all when left out", optional: true)], returns: [Returns(.number, "nats"), Returns(.number, "relative: 1 undecided, 0 decided")],
+        method("entropy", [Argument("name", .string, optional: true, "of a decision; the mean of all when left out")], returns: [Returns(.number, "nats"), Returns(.number, "relative: 1 undecided, 0 decided")],
             "How undecided the logits are.", example: "print(string.format('%.2f', select(2, net:entropy('op'))))  --> 1.00") { net, call in
             if call.has(1) {
                 let (mean, relative) = try net.net.entropy(call.get(1))

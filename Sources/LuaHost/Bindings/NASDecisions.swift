@@ -12,9 +12,9 @@ public final class DecisionObject: LuaObject {
     init(_ decision: BuiltDecision, options: [LuaValue]) { (self.decision, self.options) = (decision, options) }
 
     /// A decision of a list, outside of a network.
-    convenience init(_ decision: Decision, in construction: Construction) {
+    convenience init(_ decision: Decision) {
         let labels = decision.domain.labels
-        self.init(BuiltDecision(decision, in: construction), options: labels.map { Double($0).map(Self.number) ?? .string($0) })
+        self.init(BuiltDecision(bare: decision), options: labels.map { Double($0).map(Self.number) ?? .string($0) })
     }
 
     private static func number(_ value: Double) -> LuaValue { Int(exactly: value).map { .integer($0) } ?? .number(value) }

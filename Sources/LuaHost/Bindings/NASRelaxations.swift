@@ -43,8 +43,8 @@ final class ScriptedRelaxation: Relaxation {
     }
 
     override func weights(_ logits: Tensor, of decision: Decision) throws -> Weights {
-        let object = DecisionObject(decision, in: Construction(.supernet))
-        let given: [any LuaPushable] = try temperature.map { [logits, object, $0] } ?? [logits, object]
+        let object = DecisionObject(decision)
+        let given: [any LuaPushable] = temperature.map { [logits, object, $0] } ?? [logits, object]
         let results = try function.call(all: given)
         guard let weights: Tensor = results.first?.object() else {
             throw HostError("a relaxation must return a tensor of weights, and of probabilities if they are others; got \(results.first?.typeName ?? "no value")")

@@ -9,7 +9,7 @@ enum WhenBindings {
 
     private static let when = Binding(
         module: "nas", name: "when",
-        parameters: [Argument("handle", .object("gate"), "from decision:weight, into or reached; nil: off for good", optional: true), Argument("f", .function, "returns a tensor")],
+        parameters: [Argument("handle", .object("gate"), optional: true, "from decision:weight, into or reached; nil: off for good"), Argument("f", .function, "returns a tensor")],
         returns: [Returns(.tensor, "nil for nil", optional: true)], summary: "weight · f(), as a region of the computation.",
         detail: """
             Where the weight is exactly 0 at a run (a hard sample, one architecture), nothing of f is computed: the result counts as zeros, derivatives of everything inside are 0, \

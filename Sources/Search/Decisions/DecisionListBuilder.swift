@@ -72,7 +72,7 @@ public struct DecisionListBuilder {
 
 extension Domain {
     /// "a choice of conv, pool", for errors.
-    var summary: String {
+    public var summary: String {
         func list(_ labels: [String]) -> String {
             labels.count <= 12 ? labels.joined(separator: ", ") : labels.prefix(10).joined(separator: ", ") + ", ... (\(labels.count))"
         }

@@ -57,6 +57,17 @@ public enum Domain: Hashable, Sendable {
         }
     }
 
+    /// Of the options; the states of paths and branches, of which options are pairs.
+    public var labels: [String] {
+        switch self {
+        case .choice(let choice): choice.options
+        case .subset(let subset): subset.options
+        case .number(let number): number.labels
+        case .paths(let paths): paths.states
+        case .branches(let branches): branches.options
+        }
+    }
+
     /// Whether an option can be on at all: `none` of a choice or of branches cannot.
     public func canBeOn(_ option: Int) -> Bool {
         switch self {

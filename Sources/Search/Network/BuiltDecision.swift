@@ -7,6 +7,9 @@ public final class BuiltDecision {
     /// What the architecture of a derived network has on.
     private let on: Set<Int>
 
+    /// A decision outside of a network.
+    public convenience init(bare decision: Decision) { self.init(decision, in: Construction(.supernet), value: nil) }
+
     init(_ decision: Decision, in construction: Construction, value: Value?) {
         self.decision = decision
         self.construction = construction
