@@ -11,7 +11,7 @@ public struct Work: Hashable, Sendable {
 }
 
 extension Recording {
-    /// Writes down what `body` does with an input of this shape and counts it; nothing is computed, whatever the size.
+    /// Writes down what `body` does with an input of this shape and counts what its result needs; nothing is computed, whatever the size.
     public static func measure(_ shape: [Int], _ body: (Tensor) throws -> Tensor) throws -> Work {
         try Shapes.check(shape, "count")
         let recording = Recording()
@@ -24,11 +24,11 @@ extension Recording {
     private func work(_ output: Tensor) -> Work {
         var work = Work(shape: output.shape, multiplyAdds: 0, activations: 0)
         var readers: [ObjectIdentifier: [Operation]] = [:]
-        for tensor in tensors {
-            for input in tensor.node?.inputs ?? [] { readers[ObjectIdentifier(input), default: []].append(tensor.node?.operation ?? .detach) }
-        }
-        for tensor in tensors {
-            guard let node = tensor.node else { continue }
+        // What nobody reads is not computed, so it does not count.
+        var needed: [(tensor: Tensor, node: Node)] = []
+        eachNeeded(for: [output]) { _, _, result, _ in if let node = result.node { needed.append((result, node)) } }
+        for (_, node) in needed { for input in node.inputs { readers[ObjectIdentifier(input), default: []].append(node.operation) } }
+        for (tensor, node) in needed {
             let count = Recording.multiplyAdds(node, tensor)
             work.multiplyAdds += count
             if count > 0 { work.multiplyAddsByModule[node.scope, default: 0] += count }
