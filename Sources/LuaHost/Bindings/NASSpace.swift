@@ -41,12 +41,18 @@ public final class CellSpaceObject: LuaObject {
 /// A search space as Lua holds it.
 public final class SpaceObject: LuaObject {
     public let space: TrellisSpace
-    init(_ space: TrellisSpace) { self.space = space }
+    /// Its decisions.
+    let list: DecisionList
+    init(_ space: TrellisSpace) {
+        self.space = space
+        // Of a space that was made the decisions can be.
+        list = (try? space.decisionList()) ?? DecisionListBuilder().list()
+    }
 
     public static let objectType = ObjectType(
         "space", of: SpaceObject.self, summary: "A search space: a trellis of cells.",
         detail: "Made by nas.trellis. Printing it shows the trellis and its size.",
-        methods: SpaceMethods.all,
+        methods: SpaceMethods.all + SpaceDecisionMethods.all,
         fields: [
             Field("layers", .integer, "L.", of: { (s: SpaceObject) in s.space.layers }),
             Field("strides", .list(.integer), "Finest first.", of: { (s: SpaceObject) in s.space.strides }),
@@ -63,6 +69,9 @@ public final class SpaceObject: LuaObject {
                         "layer": .integer(arrow.layer), "from": .integer(s.space.strides[arrow.from]), "to": .integer(s.space.strides[arrow.to]),
                     ]))
                 }
+            }),
+            Field("decisions", .list(.object("decision")), "paths, and the branches of each block: cell.1, cell.2, ...", of: { (s: SpaceObject) in
+                LuaValue.table(LuaTable(list: s.list.decisions.map { .object(DecisionObject($0)) }))
             }),
             Field("options", .table, "The options of nas.trellis that are not sizes.", of: { (s: SpaceObject) in s.space.options.luaValue }),
         ],
@@ -124,7 +133,10 @@ enum TrellisBinding {
         options: [
             Option("layers", .integer, default: 12, "L"), Option("strides", .list(.integer), default: [4, 8, 16, 32], "finest first, each twice the one before"),
             Option("filters", .integer, default: 8, "F; a block at stride s has F · s / strides[1] channels"),
-            Option("cell", .object("cell_space"), "from nas.cell; the paper's when left out"),
+            Option(
+                "cell", .union([.object("cell_space"), .function]),
+                "from nas.cell, the paper's when left out; or a function of channels and place {layer, stride, two_back} that returns a module of (two_back or nil, previous)"),
+            Option("blocks", .integer, "with a function: how many times `channels` its cells give"),
             Option("arrows", .function, "of layer (1 to L), stride from, stride to; returns whether the arrow into that layer exists"),
         ] + SpaceOptions.options,
         returns: [Returns(.object("space"))], summary: "A search space: layers of cells at several strides, with arrows between them.",
@@ -138,15 +150,19 @@ enum TrellisBinding {
             print(space:count().paths, #space.arrows)  --> 4	7
             """,
         body: { call in
-            let cell: CellSpaceObject? = try call.option(ifPresent: "cell")
+            let given = try call.option(ifPresent: "cell", as: LuaValue.self)
+            let cell = given?.object(as: CellSpaceObject.self)
+            let blocks: Int? = try call.option(ifPresent: "blocks")
+            guard (given?.function == nil) == (blocks == nil) else { throw call.badOption("blocks", "goes with a cell that is a function, and that with it") }
             let mask: LuaFunction? = try call.option(ifPresent: "arrows")
             do {
                 let space = try TrellisSpace(
                     layers: call.option("layers"), strides: call.option("strides"), filters: call.option("filters"),
-                    cell: cell?.cell ?? CellSpace(), options: SpaceOptions(call)
+                    cell: blocks.map { try CellSpace(blocks: $0) } ?? cell?.cell ?? CellSpace(), options: SpaceOptions(call)
                 ) { layer, from, to in
                     try mask?.call(layer, from, to, returning: Bool.self, expected: .boolean, from: "arrows") ?? true
                 }
+                if let build = given?.function { return call.push(try ScriptedTrellis.space(space, cell: build, call)) }
                 try ScriptOperators.check(space)
                 return call.push(SpaceObject(space))
             } catch let error as SpaceError {

@@ -6,12 +6,19 @@ extension ModuleSpace {
     /// - Parameter input: the shape of what it is called with; not needed for parameters.
     /// - Throws: for an architecture of another space, and a kind that needs an input's shape.
     public func cost(_ assignment: Assignment, _ kind: CostKind, input: [Int]? = nil, classes: Int? = nil) throws -> Double {
-        let network = try network(assignment, classes: classes)
-        guard kind.needsInput else { return Double(network.parameterCount) }
+        try network(assignment, classes: classes).cost(kind, input: input)
+    }
+}
+
+extension Module {
+    /// What the network costs as it stands.
+    /// - Parameter input: the shape of what it is called with; not needed for parameters.
+    public func cost(_ kind: CostKind, input: [Int]? = nil) throws -> Double {
+        guard kind.needsInput else { return Double(parameterCount) }
         guard let input else {
             throw SpaceError(
                 .shape, at: "cost", expected: "the shape of the input", got: "none", remedy: "what '\(kind.name)' counts depends on it: {input = {1, 3, height, width}}")
         }
-        return try CostMeasure.parts(kind, input: input, parameters: network.parameters()) { try network($0) }.reduce(0) { $0 + $1.cost }
+        return try CostMeasure.parts(kind, input: input, parameters: parameters()) { try self($0) }.reduce(0) { $0 + $1.cost }
     }
 }
