@@ -11,9 +11,11 @@ struct ExpectedCost {
         self.probability = probability
     }
 
-    /// One number, with a history; costs are summed in units of the largest, so that float32 carries them.
+    /// One number, with a history; costs are summed in units of the size of the largest, so that float32 carries them.
     func of(_ parts: [CostMeasure.Part]) throws -> Tensor {
-        let unit = parts.map { abs($0.cost) }.max() ?? 1
+        let largest = parts.map { abs($0.cost) }.max() ?? 0
+        // A power of two, by which dividing is exact.
+        let unit = largest > 0 ? Double(sign: .plus, exponent: largest.exponent, significand: 1) : 1
         let sure = parts.reduce(0) { $1.places.isEmpty || $1.places.contains([]) ? $0 + $1.cost : $0 }
         var total = try Tensor.full([], Float(sure))
         var open: Tensor?
