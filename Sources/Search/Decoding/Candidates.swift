@@ -1,3 +1,5 @@
+import Tensors
+
 /// Edges of decisions' diagrams in the order in which they are gone through, as a tree that candidates share.
 private indirect enum Trail: Sendable {
     case edge(Taken)
@@ -123,6 +125,7 @@ struct Best: Semiring {
     }
 
     private func tally(_ more: Int) throws {
+        try checkInterrupt()
         made.count += more
         guard made.count <= Self.most else {
             throw SpaceError(
