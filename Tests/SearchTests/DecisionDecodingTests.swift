@@ -187,14 +187,14 @@ final class DecisionDecodingTests: XCTestCase {
             let alpha = (0..<(space.cell.edgeCount * 4)).map { _ in Double(SplitMix64.below(4, using: &generator)) / 8 }
             let beta = (0..<space.betaShape.reduce(1, *)).map { _ in Double(SplitMix64.below(4, using: &generator)) / 8 }
             let weights = try space.normalised(beta: beta)
-            var scores = ["paths": paths.arrows.map { log(weights[space.betaIndex(of: TrellisArrow(layer: $0.layer, from: $0.from, move: Move(rawValue: $0.to - $0.from + 1)!))]) }]
+            var scores = ["paths": paths.arrows.map { weights[space.betaIndex(of: TrellisArrow(layer: $0.layer, from: $0.from, move: Move(rawValue: $0.to - $0.from + 1)!))] }]
             let rows = try space.cell.normalised(alpha: alpha)
             var first = 0
             for block in 1...3 {
-                scores["cell.\(block)"] = rows[first..<(first + block + 1)].flatMap { $0.map { log($0) } }
+                scores["cell.\(block)"] = rows[first..<(first + block + 1)].flatMap { $0 }
                 first += block + 1
             }
-            let found = try list.decode(scores: scores)[0].assignment
+            let found = try list.decode(weights: scores)[0].assignment
             let expected = try space.decode(alpha: alpha, beta: beta)
             guard case .path(let ids)? = found["paths"] else { return XCTFail("no path") }
             XCTAssertEqual(ids.map { strides[paths.arrows[$0].to] }, expected.path)
@@ -203,12 +203,36 @@ final class DecisionDecodingTests: XCTestCase {
                 XCTAssertEqual(found["cell.\(block)"], .branches(wanted))
             }
             let several = try list.fixing(found.values.filter { $0.key != "paths" })
-            let ways = try list.decode(scores: scores, count: 12, within: several).map { decoded -> [Int] in
+            let ways = try list.decode(weights: scores, count: 12, within: several).map { decoded -> [Int] in
                 guard case .path(let ids)? = decoded.assignment["paths"] else { return [] }
                 return ids.map { paths.arrows[$0].to }
             }
             XCTAssertEqual(ways, try space.bestPaths(beta: beta, count: 12).map(\.states))
         }
+    }
+
+    func testWeights() throws {
+        // Powers of two: products in another order, and of other factors, are equal.
+        for seed in 0..<UInt64(fuzz) {
+            var lists = RandomLists(seed: 400 + seed)
+            let list = try lists.list()
+            let (scores, off) = (lists.scores(list, closed: true), off(list, &lists))
+            func weights(_ scores: [String: [Double]]) -> [String: [Double]] { scores.mapValues { $0.map { exp2($0) } } }
+            guard case let expected = try brute(list, scores, off), !expected.isEmpty else { continue }
+            for count in [1, 9, 1000] {
+                let decoded = try list.decode(weights: weights(scores), off: weights(off), count: count)
+                XCTAssertEqual(decoded.map(\.assignment), expected.prefix(count).map(\.assignment))
+                for (one, other) in zip(decoded, expected) { XCTAssertEqual(one.score, other.score * log(2), accuracy: 1e-9) }
+            }
+        }
+        var builder = DecisionListBuilder()
+        for name in ["x", "y"] { try builder.meet(name, .choice(Choice(options: ["1", "2"]))) }
+        let list = builder.list()
+        // 0 is never on.
+        XCTAssertEqual(try list.decode(weights: ["x": [0.3, 0.6], "y": [0.2, 0]], count: 9).map(\.assignment), [Assignment(["x": .option(1), "y": .option(0)]), Assignment(["x": .option(0), "y": .option(0)])])
+        XCTAssertEqual(spaceError { try list.decode(weights: ["x": [0.3, -0.6], "y": [0.2, 0]]) }?.expected, "a finite number of at least 0")
+        XCTAssertEqual(spaceError { try list.decode(weights: ["x": [0.3, .infinity], "y": [0.2, 0]]) }?.location, "x, 2")
+        XCTAssertEqual(spaceError { try list.decode(weights: ["x": [0, 0], "y": [0.2, 0]]) }?.kind, .noPath)
     }
 
     func testAtThePapersSize() throws {

@@ -28,8 +28,8 @@ public struct Assignment: Hashable, Sendable {
 }
 
 extension Domain {
-    /// The options that a value has on, ascending; a state that branches name twice with one option stands there twice.
-    func options(of value: Value) -> [Int] {
+    /// The options (arrows; pairs of state and option row by row) that a value has on, ascending; a pair that branches name twice stands there twice.
+    public func options(of value: Value) -> [Int] {
         switch (self, value) {
         case (.branches(let branches), .branches(let picks)): picks.map(branches.position).sorted()
         case (_, .option(let option)): [option]
@@ -39,8 +39,9 @@ extension Domain {
         }
     }
 
-    /// The value that has these options on.
-    func value(of options: [Int]) -> Value {
+    /// The value that has these options on; whether it is one of the domain is not looked at.
+    /// - Parameter options: ascending.
+    public func value(of options: [Int]) -> Value {
         switch self {
         case .choice, .number: return .option(options.first ?? 0)
         case .paths(let paths) where !paths.isMany: return .path(options)

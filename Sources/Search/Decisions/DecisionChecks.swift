@@ -93,10 +93,17 @@ extension DecisionList {
         return isActive(decision, in: assignment.values)
     }
 
+    /// Whether an option of a decision is on.
+    public func isOn(_ literal: Literal, in assignment: Assignment) -> Bool { isOn(literal, in: assignment.values) }
+
     func isActive(_ decision: Decision, in values: [String: Value]) -> Bool {
         guard let parent = decision.parent else { return true }
-        guard let value = values[parent.decision], let outer = self[parent.decision] else { return false }
-        return outer.domain.options(of: value).contains(parent.option)
+        return isOn(parent, in: values)
+    }
+
+    private func isOn(_ literal: Literal, in values: [String: Value]) -> Bool {
+        guard let value = values[literal.decision], let decision = self[literal.decision] else { return false }
+        return decision.domain.options(of: value).contains(literal.option)
     }
 
     /// Whether an assignment is one of this list: a value of its domain for each decision that is active, and for no other.

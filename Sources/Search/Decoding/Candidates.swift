@@ -1,3 +1,5 @@
+import Tensors
+
 /// Edges of decisions' diagrams in the order in which they are gone through, as a tree that candidates share.
 private indirect enum Trail: Sendable {
     case edge(Taken)
@@ -5,17 +7,17 @@ private indirect enum Trail: Sendable {
 }
 
 /// A partial assignment with its score and its cost.
-struct Candidate: Sendable {
-    let score: ExactSum
+struct Candidate<S: Score>: Sendable {
+    let score: S
     let cost: Double
     private let trail: Trail?
 
     /// Nothing decided.
-    static let empty = Candidate(score: ExactSum(), cost: 0, trail: nil)
+    init() { self.init(score: S(), cost: 0, trail: nil) }
 
-    private init(score: ExactSum, cost: Double, trail: Trail?) { (self.score, self.cost, self.trail) = (score, cost, trail) }
+    private init(score: S, cost: Double, trail: Trail?) { (self.score, self.cost, self.trail) = (score, cost, trail) }
 
-    init(score: Double, cost: Double, taken: Taken) { self.init(score: ExactSum(score), cost: cost, trail: .edge(taken)) }
+    init(score: S, cost: Double, taken: Taken) { self.init(score: score, cost: cost, trail: .edge(taken)) }
 
     func followed(by next: Candidate) -> Candidate {
         let trail: Trail? =
@@ -46,11 +48,13 @@ struct Candidate: Sendable {
     }
 }
 
+private final class Tally { var count = 0 }
+
 /// Lists of candidates, best first. `plus` and `times` are given operands in the order in which they are gone through.
 ///
 /// Without a limit on the cost a list holds the `count` best. With one it holds those that fewer than `count` others dominate, that is, precede at
 /// no higher cost: whatever is decided around a candidate that `count` others dominate, it is never among the `count` best.
-struct Best: Semiring {
+struct Best<S: Score>: Semiring {
     let count: Int
     /// The cost that must not be exceeded; nil where costs do not matter.
     let limit: Double?
@@ -59,15 +63,14 @@ struct Best: Semiring {
 
     init(count: Int, limit: Double?) { (self.count, self.limit) = (count, limit) }
 
-    private final class Tally { var count = 0 }
+    
+    var zero: [Candidate<S>] { [] }
+    var one: [Candidate<S>] { [Candidate()] }
 
-    var zero: [Candidate] { [] }
-    var one: [Candidate] { [.empty] }
-
-    func plus(_ a: [Candidate], _ b: [Candidate]) throws -> [Candidate] {
+    func plus(_ a: [Candidate<S>], _ b: [Candidate<S>]) throws -> [Candidate<S>] {
         guard !a.isEmpty, !b.isEmpty else { return a.isEmpty ? b : a }
         // Merged; of equal ones those of `a` are gone through first.
-        var merged: [Candidate] = []
+        var merged: [Candidate<S>] = []
         var (i, j) = (0, 0)
         while i < a.count || j < b.count, limit != nil || merged.count < count {
             if j == b.count || (i < a.count && !(a[i].score < b[j].score)) {
@@ -81,7 +84,7 @@ struct Best: Semiring {
         return try kept(merged)
     }
 
-    func times(_ a: [Candidate], _ b: [Candidate]) throws -> [Candidate] {
+    func times(_ a: [Candidate<S>], _ b: [Candidate<S>]) throws -> [Candidate<S>] {
         guard let limit else { return try product(a, b) }
         if b.count == 1 || a.count == 1 {
             // The order stays.
@@ -92,15 +95,15 @@ struct Best: Semiring {
     }
 
     /// The `count` best sums of two lists: the best that remains is always next to one that was taken.
-    private func product(_ a: [Candidate], _ b: [Candidate]) throws -> [Candidate] {
+    private func product(_ a: [Candidate<S>], _ b: [Candidate<S>]) throws -> [Candidate<S>] {
         guard !a.isEmpty, !b.isEmpty else { return [] }
         if a.count == 1 { return b.map(a[0].followed) }
         if b.count == 1 { return a.map { $0.followed(by: b[0]) } }
         try tally(min(count, a.count * b.count))
-        var front = Front()
+        var front = Front<S>()
         func push(_ i: Int, _ j: Int) { if i < a.count, j < b.count { front.push((a[i].followed(by: b[j]), i, j)) } }
         push(0, 0)
-        var result: [Candidate] = []
+        var result: [Candidate<S>] = []
         while result.count < count, let (best, i, j) = front.pop() {
             result.append(best)
             push(i, j + 1)
@@ -109,7 +112,7 @@ struct Best: Semiring {
         return result
     }
 
-    private func kept(_ candidates: [Candidate]) throws -> [Candidate] {
+    private func kept(_ candidates: [Candidate<S>]) throws -> [Candidate<S>] {
         guard limit != nil else { return candidates }
         try tally(candidates.count)
         // The lowest costs so far, ascending.
@@ -123,6 +126,7 @@ struct Best: Semiring {
     }
 
     private func tally(_ more: Int) throws {
+        try checkInterrupt()
         made.count += more
         guard made.count <= Self.most else {
             throw SpaceError(
@@ -131,14 +135,14 @@ struct Best: Semiring {
         }
     }
 
-    private static let most = 20_000_000
+    private static var most: Int { 20_000_000 }
 }
 
 /// Sums that may be next, the best first: a binary heap.
-private struct Front {
-    private var heap: [(candidate: Candidate, i: Int, j: Int)] = []
+private struct Front<S: Score> {
+    private var heap: [(candidate: Candidate<S>, i: Int, j: Int)] = []
 
-    mutating func push(_ entry: (candidate: Candidate, i: Int, j: Int)) {
+    mutating func push(_ entry: (candidate: Candidate<S>, i: Int, j: Int)) {
         heap.append(entry)
         var at = heap.count - 1
         while at > 0, case let above = (at - 1) / 2, Candidate.precedes(heap[at].candidate, heap[above].candidate) {
@@ -147,7 +151,7 @@ private struct Front {
         }
     }
 
-    mutating func pop() -> (candidate: Candidate, i: Int, j: Int)? {
+    mutating func pop() -> (candidate: Candidate<S>, i: Int, j: Int)? {
         guard let first = heap.first else { return nil }
         let last = heap.removeLast()
         guard !heap.isEmpty else { return first }

@@ -37,11 +37,40 @@ extension DecisionList {
         scores: [String: [Double]], off: [String: [Double]] = [:], count: Int = 1, budget: Budget? = nil, within smaller: DecisionList? = nil,
         accept filter: Filter? = nil
     ) throws -> [Decoded] {
+        try check(scores, "score", off) { $0 <= Self.largestScore && ($0 >= -Self.largestScore || $0 == -.infinity) ? nil : "a finite number, or minus infinity for what is never on" }
+        return try decode(Self.lookUp(scores, off) { $0 == -.infinity ? nil : ExactSum($0) }, Set(scores.keys), count, budget, smaller, filter)
+    }
+
+    /// The same with weights instead of their logarithms: the score of an assignment is the logarithm of the product of the weights of what is on (and
+    /// off), and products are compared as the real numbers that they are. So the order is that of `Viterbi`, to the last tie, which sums of rounded
+    /// logarithms need not keep.
+    /// - Parameters:
+    ///   - weights: finite and not negative; 0 is never on.
+    ///   - off: 1 where there is none.
+    public func decode(
+        weights: [String: [Double]], off: [String: [Double]] = [:], count: Int = 1, budget: Budget? = nil, within smaller: DecisionList? = nil,
+        accept filter: Filter? = nil
+    ) throws -> [Decoded] {
+        try check(weights, "weight", off) { $0 >= 0 && $0.isFinite ? nil : "a finite number of at least 0" }
+        return try decode(Self.lookUp(weights, off) { $0 == 0 ? nil : Product($0) }, Set(weights.keys), count, budget, smaller, filter)
+    }
+
+    /// A score for an edge; nil where it is never taken.
+    private typealias Scores<S> = (Decision, Diagram.Edge) -> S?
+
+    private static func lookUp<S: Score>(_ on: [String: [Double]], _ off: [String: [Double]], _ score: @escaping (Double) -> S?) -> Scores<S> {
+        { decision, edge in
+            guard edge.option >= 0, let row = (edge.isOn ? on : off)[decision.name] else { return S() }
+            return score(row[edge.option])
+        }
+    }
+
+    private func decode<S: Score>(
+        _ scores: Scores<S>, _ known: Set<String>, _ count: Int, _ budget: Budget?, _ smaller: DecisionList?, _ filter: Filter?
+    ) throws -> [Decoded] {
         guard count >= 1 else {
             throw SpaceError(.size, at: "count", expected: "at least 1", got: "\(count)", remedy: "1 when left out")
         }
-        try check(scores, "score")
-        try check(off, "score when off")
         let list = smaller ?? self
         for decision in list.all {
             guard let mine = self[decision.name], mine.domain == decision.domain else {
@@ -49,18 +78,18 @@ extension DecisionList {
                     .misfit, at: "within: \(decision.name)", expected: "a space that was made of this one by fixing decisions",
                     got: self[decision.name] == nil ? "a decision that this one has not" : "a decision with other options", remedy: "use space:fix")
             }
-            guard scores[decision.name] != nil else {
+            guard known.contains(decision.name) else {
                 throw SpaceError(.shape, at: decision.name, expected: "\(decision.optionCount) scores", got: "none", remedy: "was it made for another space?")
             }
         }
-        guard let filter else { return try list.best(scores, off, count, budget) }
+        guard let filter else { return try list.best(scores, count, budget) }
 
         var asked = 0
         var rejections = 0
         var found: [Decoded] = []
         var wanted = max(count, 16)
         while true {
-            let best = try list.best(scores, off, wanted, budget)
+            let best = try list.best(scores, wanted, budget)
             for candidate in best.dropFirst(asked) {
                 if try filter(candidate.assignment) {
                     found.append(candidate)
@@ -88,20 +117,17 @@ extension DecisionList {
         try fold(Cheapest()) { decision, option, isOn in isOn ? try Self.checked(cost, decision, option) : 0 }
     }
 
-    private func best(_ scores: [String: [Double]], _ off: [String: [Double]], _ count: Int, _ budget: Budget?) throws -> [Decoded] {
-        // A cost that is asked for once, whatever asks: it may take long.
+    private func best<S: Score>(_ scores: Scores<S>, _ count: Int, _ budget: Budget?) throws -> [Decoded] {
+        // A cost is asked for once, whatever asks: it may take long.
         let costs = try all.map { decision in
             try budget.map { budget in try (0..<decision.optionCount).map { try decision.domain.canBeOn($0) ? Self.checked(budget.cost, decision, $0) : 0 } }
         }
-        func score(_ decision: Decision, _ edge: Diagram.Edge) -> Double {
-            edge.option < 0 ? 0 : (edge.isOn ? scores : off)[decision.name]?[edge.option] ?? 0
-        }
-        let result = try fold(Best(count: count, limit: budget?.limit)) { decision, edge, position, taken in
-            let score = score(decision, edge)
+        let result = try fold(Best<S>(count: count, limit: budget?.limit)) { decision, edge, position, taken in
             let cost = edge.isOn ? costs[position]?[edge.option] ?? 0 : 0
-            return score == -.infinity || cost > budget?.limit ?? .infinity ? [] : [Candidate(score: score, cost: cost, taken: taken)]
+            guard let score = scores(decision, edge), cost <= budget?.limit ?? .infinity else { return [] }
+            return [Candidate(score: score, cost: cost, taken: taken)]
         }.total
-        if result.isEmpty { throw try nothingFound(scores, off, costs, budget?.limit) }
+        if result.isEmpty { throw try nothingFound(scores, costs, budget?.limit) }
         return try result.prefix(count).map { candidate in
             var on: [Int: [Int]] = [:]
             for taken in candidate.edges {
@@ -112,16 +138,14 @@ extension DecisionList {
         }
     }
 
-    /// Why there is no result: no assignment without scores of minus infinity, or none that is cheap enough.
-    private func nothingFound(_ scores: [String: [Double]], _ off: [String: [Double]], _ costs: [[Double]?], _ limit: Double?) throws -> SpaceError {
+    /// Why there is no result: no assignment that may be on at all, or none that is cheap enough.
+    private func nothingFound<S: Score>(_ scores: Scores<S>, _ costs: [[Double]?], _ limit: Double?) throws -> SpaceError {
         let cheapest = try fold(Cheapest()) { decision, edge, position, _ in
-            guard edge.option >= 0 else { return 0 }
-            if (edge.isOn ? scores : off)[decision.name]?[edge.option] == -.infinity { return .infinity }
-            return edge.isOn ? costs[position]?[edge.option] ?? 0 : 0
+            scores(decision, edge) == nil ? .infinity : edge.isOn ? costs[position]?[edge.option] ?? 0 : 0
         }.total
         guard let limit, cheapest < .infinity else {
             return SpaceError(
-                .noPath, at: "scores", expected: "an architecture with a weight above 0", got: "weights of 0 in every one", remedy: "check the logits for minus infinity")
+                .noPath, at: "decode", expected: "an architecture with a weight above 0", got: "weights of 0 in every one", remedy: "check the weights for zeros and the logits for minus infinity")
         }
         return SpaceError(
             .budget, at: "budget", expected: "at least \(numberText(cheapest)), the smallest cost that can be reached", got: numberText(limit),
@@ -138,17 +162,22 @@ extension DecisionList {
         return value
     }
 
-    private func check(_ scores: [String: [Double]], _ what: String) throws {
-        for (name, row) in scores.sorted(by: { $0.key < $1.key }) {
-            guard let decision = self[name] else { throw SpaceError.unknown("decision", name, known: all.map(\.name), at: "scores") }
-            guard row.count == decision.optionCount else {
-                throw SpaceError(
-                    .shape, at: name, expected: "\(decision.optionCount) numbers, one \(what) each option", got: "\(row.count)", remedy: "was it made for another space?")
-            }
-            for (option, number) in row.enumerated() where decision.domain.canBeOn(option) && !(number <= Self.largestScore && (number >= -Self.largestScore || number == -.infinity)) {
-                throw SpaceError(
-                    .probability, at: "\(name), \(decision.domain.label(of: option))", expected: "a finite number, or minus infinity for what is never on", got: "\(number)",
-                    remedy: "the search has diverged; lower the rate or clip the gradient")
+    /// - Parameter complaint: what was expected instead of a number; nil for one that will do.
+    private func check(_ on: [String: [Double]], _ what: String, _ off: [String: [Double]], _ complaint: (Double) -> String?) throws {
+        for (rows, what) in [(on, what), (off, what + " when off")] {
+            for (name, row) in rows.sorted(by: { $0.key < $1.key }) {
+                guard let decision = self[name] else { throw SpaceError.unknown("decision", name, known: all.map(\.name), at: what + "s") }
+                guard row.count == decision.optionCount else {
+                    throw SpaceError(
+                        .shape, at: name, expected: "\(decision.optionCount) numbers, one \(what) for each option", got: "\(row.count)",
+                        remedy: "was it made for another space?")
+                }
+                for (option, number) in row.enumerated() where decision.domain.canBeOn(option) {
+                    guard let expected = complaint(number) else { continue }
+                    throw SpaceError(
+                        .probability, at: "\(name), \(decision.domain.label(of: option))", expected: expected, got: "\(number)",
+                        remedy: "the search has diverged; lower the rate or clip the gradient")
+                }
             }
         }
     }

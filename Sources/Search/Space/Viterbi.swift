@@ -147,6 +147,11 @@ struct ExactProduct: Comparable {
         exponent += Int(factor.exponent) - 52 + zeros
     }
 
+    mutating func multiply(by other: ExactProduct) {
+        significand *= other.significand
+        exponent += other.exponent
+    }
+
     static func < (a: ExactProduct, b: ExactProduct) -> Bool {
         let (high, other) = (a.significand.bitWidth + a.exponent, b.significand.bitWidth + b.exponent)
         if high != other { return high < other }
