@@ -92,6 +92,11 @@ public final class Recording {
         return try body()
     }
 
+    /// A tensor with numbers of its own that outlives the recording, from one that holds some: what the library keeps beside a function.
+    package static func kept(copyOf tensor: Tensor) throws -> Tensor {
+        try atOnce { try GradientMode.disabled { try tensor.detach().clone() } }
+    }
+
     /// A tensor whose numbers are given at each run.
     public func input(_ shape: [Int], _ dtype: DType) -> Tensor { Tensor(shape: shape, dtype: dtype, recording: self) }
 
