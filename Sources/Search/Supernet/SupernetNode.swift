@@ -87,9 +87,13 @@ extension SupernetNode {
         previous: (Int) throws -> Tensor, twoBack: Tensor?, active: ActiveCell, arrows: [Tensor], shape: [Int], outputShape: [Int]
     ) throws -> Tensor {
         let (height, width) = (shape[2], shape[3])
+        /// The projection is one, whatever reads it.
+        func project(_ x: Tensor) throws -> Tensor { try located("input.back") { try back?(x, height: height, width: width) ?? x } }
+        var first: Tensor?
+        if cells.count > 1, back != nil, let twoBack, let there = active.twoBack { first = try Tensor.within(there, shape: shape) { try project(twoBack) } }
         func given(_ cell: SupernetCell) throws -> [Int: Tensor] {
-            guard let back, let twoBack else { return [:] }
-            return try cell.twoBack(shape: shape, active) { try located("input.back") { try back(twoBack, height: height, width: width) } }
+            guard back != nil, let twoBack else { return [:] }
+            return try cell.twoBack(shape: shape, active) { try first ?? project(twoBack) }
         }
         let shared = cells.count == 1 ? try given(cells[0].cell) : [:]
         var total: Tensor?

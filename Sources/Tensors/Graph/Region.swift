@@ -66,8 +66,17 @@ extension Recording {
     func region(_ weight: Tensor, _ body: () throws -> Tensor) throws -> Tensor {
         let region = try self.region(guardedBy: weight)
         let outside = place
-        let inner = try at(Regions(region), body)
+        let inner = try at(Regions(region)) { try own(body(), in: region) }
         return try emerge(inner, from: Regions(region), to: outside)
+    }
+
+    /// A region's result is a value of that region alone, so that its derivative is 0 wherever the region is closed: one that is computed elsewhere too is
+    /// taken in, and an equal operation of another region does not share it.
+    private func own(_ result: Tensor, in region: Region) throws -> Tensor {
+        try checkVisible(result, .detach)
+        let mine = result.node?.regions == Regions(region) ? result : try alias(of: value(of: result))
+        results.insert(ObjectIdentifier(mine))
+        return mine
     }
 
     /// Runs `body` at a place: what it writes down is computed there.
