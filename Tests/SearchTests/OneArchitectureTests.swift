@@ -242,7 +242,7 @@ final class OneArchitectureTests: XCTestCase {
         XCTAssertEqual(try net.state().map { try $0.tensor.floats() }, before)
         // The averages, by a network of this path alone whose running statistics are those of its last batch.
         let single = try alone(test, net, momentum: 1)
-        var sums = try single.buffers().map { [Float](repeating: 0, count: $0.tensor.count) }
+        var sums = single.buffers().map { [Float](repeating: 0, count: $0.tensor.count) }
         for batch in batches {
             _ = try single.scores(batch, training: true)
             for (i, (_, tensor)) in single.buffers().enumerated() { for (j, x) in try tensor.floats().enumerated() { sums[i][j] += x } }
