@@ -15,7 +15,28 @@ public final class Tensor: @unchecked Sendable {
     var node: Node?
     public internal(set) var requiresGrad: Bool
     /// Sum of the derivatives that `backward` has brought here; only leaves that require one keep it.
-    public var grad: Tensor?
+    public var grad: Tensor? {
+        get {
+            if gradient == nil, isOff {
+                gradient = Recording.atOnce { try? Tensor.zeros(shape) }
+                versionOff = gradient?.version ?? 0
+            }
+            return gradient
+        }
+        set { (gradient, isOff) = (newValue, false) }
+    }
+    private var gradient: Tensor?
+    private var isOff = false
+    private var versionOff = 0
+    /// Whether its gradient is 0 because nothing that it takes part in was computed (`leavesOff` of `Compiled`): an optimiser leaves it alone, as one without a
+    /// gradient. False once somebody has written into the zeros that `grad` gives then.
+    package var isGradientOff: Bool { isOff && gradient?.version ?? versionOff == versionOff }
+    /// `grad` without the zeros that are made when they are read.
+    var heldGradient: Tensor? { gradient }
+
+    /// The gradient is 0: zeros that are made when somebody reads them.
+    func turnGradientOff() { (gradient, isOff, versionOff) = (nil, true, 0) }
+
     /// The recording this tensor is a promise of; nil for one that holds numbers.
     let recording: Recording?
     /// In a recording: the tensor whose later value this is, where that requires a gradient. Derivatives with respect to it are that tensor's.
@@ -113,7 +134,7 @@ public final class Tensor: @unchecked Sendable {
     }
 
     /// Counts the writes to its memory; 0 for a promise.
-    var version: Int { memory?.version ?? 0 }
+    package var version: Int { memory?.version ?? 0 }
 
     /// Address of the first element.
     func pointer(for operation: @autoclosure () -> String = "tensor") throws -> UnsafeMutableRawPointer {

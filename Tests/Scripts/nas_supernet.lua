@@ -119,3 +119,42 @@ end
 for _, classes in ipairs{-1, 0, 1, math.mininteger, math.maxinteger} do
   fails("classes", function() nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {"skip_connect"}}}:supernet{classes = classes} end)
 end
+
+-- One architecture at a time.
+do
+  local net = space:supernet{classes = 3, seed = 7}
+  local sgd = optim.sgd(net:weights(), {lr = 0.025, momentum = 0.9, weight_decay = 1e-3})
+  local whole = net:scores(images)
+  local before = net:state()
+  local a = space:random{seed = 4}
+  assert(net:at(a) == net and tostring(net:present()) == tostring(a))
+  net:step(sgd, images, labels)
+  local off = 0
+  for name, weight in pairs(net:weights()) do
+    assert(weight.grad, name)
+    if weight.grad:abs():max():item() == 0 then
+      assert(weight:detach():equal(before[name]), name)
+      off = off + 1
+    end
+  end
+  assert(off > #net:weights() / 2, off)
+  for seed = 5, 12 do net:at(space:random{seed = seed}):step(sgd, images, labels) end
+  same(net:recordings(), 2)  -- the scores of all, a step of one
+  local set = data.shapes{images = 4, size = {32, 24}, classes = 3, seed = 1}
+  local scores = {}
+  for seed = 1, 4 do scores[seed] = metrics.evaluate(net:at(space:random{seed = seed}), set, {batch = 2}).miou end
+  same(net:recordings(), 3)
+  net:at(a)
+  local by_batch = net:scores(images)
+  assert((net:recalibrate{images}:scores(images) - by_batch):abs():max():item() > 0)
+  same(net:recordings(), 5)
+  net:recalibrate(set:batches{size = 2, seed = 1})
+  same(net:at(a):scores(images), by_batch)
+  assert(net:at(nil):present() == nil)
+  same(net:recordings(), 5)
+  assert(not net:scores(images):equal(whole))
+  fails("at no architecture", function() net:recalibrate{images} end)
+  fails("at least one batch", function() net:at(a):recalibrate{} end)
+  fails("path: expected 3 strides", function() net:at(nas.trellis{layers = 4, filters = 2, strides = {4, 8, 16}, cell = space.cell}:random{seed = 1}) end)
+  fails("architecture", function() net:at(3) end)
+end

@@ -1,4 +1,5 @@
 import Networks
+import Search
 import Segmentation
 import Tensors
 
@@ -256,6 +257,8 @@ enum Evaluation {
 enum Inference {
     /// Runs `body` with a function from images to scores; every part of the model is put back into the mode it was in.
     static func run<T>(_ model: Module, _ body: ((Tensor) throws -> Tensor) throws -> T) throws -> T {
+        // It keeps plans of its own, whatever its mode and the architecture that it is at.
+        if let supernet = model as? Supernet { return try body { try supernet.scores($0, training: false) } }
         let training = modules(of: model).map { ($0, $0.isTraining) }
         model.eval()
         defer {

@@ -51,7 +51,7 @@ extension Supernet {
 
 /// Methods of supernets: training.
 enum SupernetMethods {
-    static let all: [Binding] = training + reading + SupernetStateMethods.all + [ExportBinding.supernet]
+    static let all: [Binding] = training + SupernetArchitectureMethods.all + reading + SupernetStateMethods.all + [ExportBinding.supernet]
 
     static let tiny = """
         local space = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {'skip_connect', 'sep_conv_3x3'}}}

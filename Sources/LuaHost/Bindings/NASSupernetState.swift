@@ -47,8 +47,8 @@ enum SupernetStateMethods {
         method(
             "recordings", returns: [Returns(.integer)], "How often its computation was written down.",
             """
-            Once for each optimiser, kind of result and size of batch; anew when parameters were frozen or thawed, or when an upvalue, field or global that an operator in Lua \
-            read has changed. A recording takes as long as many steps.
+            Once for each optimiser, kind of result and size of batch, and once more of each for all architectures that it is at (`at`); anew when parameters were frozen or \
+            thawed, or when an upvalue, field or global that an operator in Lua read has changed. A recording takes as long as many steps.
             """,
             example: "supernet:predict(tensor.zeros(1, 3, 16, 16))\nsupernet:predict(tensor.ones(1, 3, 16, 16))\nprint(supernet:recordings())  --> 1"
         ) { call in call.push(try call.this(as: SupernetObject.self).net.recordingCount) },

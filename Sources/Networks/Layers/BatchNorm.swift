@@ -184,9 +184,42 @@ public final class BatchNorm: Module {
         let values = x.count / channels
         BatchNorm.noteBranch()
         let statistics = try running(BatchNorm.branch)
-        guard isTraining, values > 1 else {
-            return try x.batchNorm(statistics: statistics, gamma: gamma, beta: beta, epsilon: epsilon)
+        switch BatchNorm.use {
+        case .own(let isAlone):
+            guard isTraining, values > 1 else { break }
+            // The same in one pass, for plans of many norms.
+            if isAlone { return try x.stackedNorm(groups: 1, updating: statistics, momentum: momentum, gamma: gamma, beta: beta, epsilon: epsilon) }
+            return try x.batchNorm(updating: statistics, momentum: momentum, gamma: gamma, beta: beta, epsilon: epsilon)
+        case .batch where values > 1:
+            return try x.stackedNorm(groups: 1, gamma: gamma, beta: beta, epsilon: epsilon)
+        case .filling(let kept) where values > 1:
+            let target = try kept.statistics(of: self, BatchNorm.branch, statistics)
+            return try x.stackedNorm(groups: 1, updating: target, momentum: 1, gamma: gamma, beta: beta, epsilon: epsilon)
+        case .filling(let kept), .kept(let kept):
+            return try x.batchNorm(statistics: kept.statistics(of: self, BatchNorm.branch, statistics), gamma: gamma, beta: beta, epsilon: epsilon)
+        case .batch: break
         }
-        return try x.batchNorm(updating: statistics, momentum: momentum, gamma: gamma, beta: beta, epsilon: epsilon)
+        return try x.batchNorm(statistics: statistics, gamma: gamma, beta: beta, epsilon: epsilon)
+    }
+
+    /// Which statistics layers go by.
+    public enum Use {
+        /// In training the batch's, and the layer's own running ones move; else those.
+        /// - Parameter alone: as a stack of one, which a plan computes in one pass.
+        case own(alone: Bool)
+        /// The batch's; the running ones stay.
+        case batch
+        /// The batch's, which are put down there.
+        case filling(KeptStatistics)
+        /// Those that stand there.
+        case kept(KeptStatistics)
+    }
+    nonisolated(unsafe) private static var use = Use.own(alone: false)
+
+    public static func using<T>(_ use: Use, _ body: () throws -> T) rethrows -> T {
+        let before = self.use
+        self.use = use
+        defer { self.use = before }
+        return try body()
     }
 }

@@ -94,7 +94,7 @@ public final class Optimiser {
         for (_, tensor) in parameters { tensor.clearGradient() }
     }
 
-    /// One step by the present gradients; parameters without one stay. Inside a function being compiled: the step that ends each run.
+    /// One step by the present gradients; parameters without one stay, and so do those that took part in nothing (`Tensor.isGradientOff`). Inside a function being compiled: the step that ends each run.
     /// - Parameter requiresFinite: do nothing by a gradient that is NaN or infinite.
     /// - Throws: `NonFiniteGradient` then.
     public func step(requiresFinite: Bool = false) throws {
@@ -131,7 +131,7 @@ public final class Optimiser {
         var runs: [MemoryRun] = []
         var end: (parameter: UnsafeMutablePointer<Float>, gradient: UnsafeMutablePointer<Float>)?
         for tensor in try group.byAddress() {
-            guard let gradient = tensor.grad else { continue }
+            guard !tensor.isGradientOff, let gradient = tensor.grad else { continue }
             let now = try (parameter: tensor.withFloats { $0 }, gradient: gradient.withFloats { $0 })
             let seen = counts[ObjectIdentifier(tensor), default: 0]
             if let end, now == end, let last = runs.last, last.steps == seen {

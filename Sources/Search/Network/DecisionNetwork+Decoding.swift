@@ -10,36 +10,32 @@ extension DecisionNetwork {
         return try GradientMode.disabled { try relaxation(of: name).checked(logits(name), of: decision).probabilities.detach() }
     }
 
-    /// Logarithms of probabilities by decision, for decoding; and of options that are off.
-    private func scores() throws -> (on: [String: [Double]], off: [String: [Double]]) {
+    /// Probabilities of options by decision, and of their being off.
+    private func weights() throws -> (on: [String: [Double]], off: [String: [Double]]) {
         var on: [String: [Double]] = [:], off: [String: [Double]] = [:]
         for decision in decisions.all {
             let p = try probabilities(decision.name).floats().map(Double.init)
-            guard decision.domain.isSet else {
-                on[decision.name] = p.map { log($0) }
-                continue
-            }
+            on[decision.name] = p
+            guard decision.domain.isSet else { continue }
             // A probability of 1 must not decide against a constraint.
-            let inside = p.map { min(max($0, 1e-12), 1 - 1e-12) }
-            on[decision.name] = inside.map { log($0) }
-            off[decision.name] = inside.map { log(1 - $0) }
+            on[decision.name] = p.map { min(max($0, 1e-12), 1 - 1e-12) }
+            off[decision.name] = on[decision.name]?.map { 1 - $0 }
         }
         return (on, off)
     }
 
     /// The most probable architectures, best first, exact by the structure of the decisions (see `DecisionList.decode`).
-    /// - Parameter score: instead of probabilities: numbers of the options by decision.
     public func decode(
         count: Int = 1, budget: Budget? = nil, within smaller: DecisionList? = nil, accept filter: Filter? = nil
     ) throws -> [Decoded] {
-        let (on, off) = try scores()
-        return try decisions.decode(scores: on, off: off, count: count, budget: budget, within: smaller, accept: filter)
+        let (on, off) = try weights()
+        return try decisions.decode(weights: on, off: off, count: count, budget: budget, within: smaller, accept: filter)
     }
 
     /// An architecture drawn with the probabilities that the relaxations give.
     public func sample(seed: UInt64) throws -> Assignment {
-        let (on, off) = try scores()
-        return try decisions.sample(scores: on, off: off, seed: seed)
+        let (on, off) = try weights()
+        return try decisions.sample(scores: on.mapValues { $0.map { log($0) } }, off: off.mapValues { $0.map { log($0) } }, seed: seed)
     }
 
     /// Entropy in nats of each distribution of a decision, averaged, and relative to that of a uniform one.

@@ -23,6 +23,18 @@ public final class Supernet: Module {
     private let stem: [ConvNormReLU]
     private let nodes: [SupernetNode]
     private let heads: [(level: Int, module: SupernetHead)]
+    /// Where the weights of its operators and arrows come from, each time that its computation is written down; as they are by default softmax(alpha) and
+    /// softmax(beta) (eq. 5 and 7). At an architecture (`at`) they are not asked for.
+    public lazy var trellisWeights: () throws -> TrellisWeights = { [unowned self] in
+        TrellisWeights(operators: try operatorProbabilities(), arrows: try (beta + betaMask).softmax(2))
+    } {
+        didSet { (steps, kept, inferences) = ([:], [], [:]) }
+    }
+    /// See `at`.
+    var choice: ArchitectureChoice?
+    /// That of the last architecture: its tensors are those that recordings know.
+    var spare: ArchitectureChoice?
+    var chosen: Architecture?
     private var steps: [ObjectIdentifier: Compiled] = [:]
     /// Optimisers that `steps` knows: alive as long as their plans.
     private var kept: [Optimiser] = []
@@ -89,11 +101,15 @@ public final class Supernet: Module {
         guard x.rank == 4, x.shape[1] == 3 else { throw TensorError("supernet", "expects images [N, 3, H, W], got \(x.shape)") }
         let (height, width) = (x.shape[2], x.shape[3])
         var h = x
-        for (i, layer) in stem.enumerated() { h = try located("stem.\(i + 1)") { try layer(h) } }
-        let arrows = try (beta + betaMask).softmax(2)
-        let mixture = try MixtureWeights(operatorProbabilities(), row: space.cell.index)
-        var outputs: [TrellisNode: Tensor] = [TrellisNode(layer: 0, level: 0): h]
+        try BatchNorm.using(choice?.statistics ?? .own(alone: false)) {
+            for (i, layer) in stem.enumerated() { h = try located("stem.\(i + 1)") { try layer(h) } }
+        }
+        let given = try choice?.weights ?? trellisWeights()
         let sizes = levelSizes(h)
+        if given.isSparse { return try sparse(h, given, sizes, height: height, width: width) }
+        let arrows = given.arrows
+        let mixture = try MixtureWeights(given.operators, row: space.cell.index)
+        var outputs: [TrellisNode: Tensor] = [TrellisNode(layer: 0, level: 0): h]
         for node in nodes {
             // Writing down a large supernet takes seconds.
             try checkInterrupt()
@@ -117,6 +133,39 @@ public final class Supernet: Module {
             total = try total.map { try $0 + full } ?? full
         }
         guard let total else { throw TensorError("supernet", "has no head") }
+        return total
+    }
+
+    /// Scores of what is on, from what the stem gives.
+    private func sparse(_ stem: Tensor, _ given: TrellisWeights, _ sizes: [(Int, Int)], height: Int, width: Int) throws -> Tensor {
+        let active = try ActiveWeights(given, space)
+        var outputs: [TrellisNode: Tensor] = [TrellisNode(layer: 0, level: 0): stem]
+        let scores = try BatchNorm.using(choice?.statistics ?? .own(alone: true)) {
+            for node in nodes {
+                try checkInterrupt()
+                let (layer, level) = (node.node.layer, node.node.level)
+                func shape(_ channels: Int) -> [Int] { [stem.shape[0], channels, sizes[level].0, sizes[level].1] }
+                outputs[node.node] = try located("nodes.\(layer).\(space.strides[level])") {
+                    try node(
+                        previous: { source in
+                            guard let value = outputs[TrellisNode(layer: layer - 1, level: source)] else { throw TensorError("node", "its source was not computed") }
+                            return value
+                        },
+                        twoBack: outputs[TrellisNode(layer: layer - 2, level: level)], active: active.cell(of: node.node),
+                        arrows: space.incoming(node.node).map { try active.arrow($0) }, shape: shape(space.blockChannels(level: level)),
+                        outputShape: shape(space.nodeChannels(level: level)))
+                }
+            }
+            return try heads.compactMap { level, head -> Tensor? in
+                let node = TrellisNode(layer: space.layers, level: level)
+                guard let input = outputs[node] else { return nil }
+                return try Tensor.within(active.isReached(node), shape: [stem.shape[0], classes, height, width]) {
+                    try located("heads.\(space.strides[level])") { try head(input) }.resize(.bilinearAlignCorners, height: height, width: width)
+                }
+            }
+        }
+        guard var total = scores.first else { throw TensorError("supernet", "has no head") }
+        for part in scores.dropFirst() { total = try total + part }
         return total
     }
 
@@ -166,7 +215,7 @@ extension Supernet {
         defer { RandomState.global.draws = now }
         let compiled = try plan(optimiser)
         try compiled.takeBack()
-        let place = try whereNotFinite(given: [("the images", images)]) { _ = try compiled([images, labels], keepingWritten: true) }
+        let place = try whereNotFinite(given: [("the images", images)]) { _ = try compiled([images, labels], context: context, keepingWritten: true) }
         try compiled.takeBack()
         optimiser.zeroGrad()
         return TensorError(
@@ -178,7 +227,7 @@ extension Supernet {
     public func gradients(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
         let drawn = RandomState.global.draws
         let loss = try finiteLoss(optimiser, images, labels)
-        for (_, tensor) in optimiser.parameters where try tensor.grad?.nonFinite() != nil {
+        for (_, tensor) in optimiser.parameters where try !tensor.isGradientOff && tensor.grad?.nonFinite() != nil {
             throw try failure("the gradient is not finite", optimiser, images, labels, drawn)
         }
         return loss
@@ -187,7 +236,7 @@ extension Supernet {
     /// Leaves the gradients at the optimiser's parameters.
     private func finiteLoss(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
         let drawn = RandomState.global.draws
-        let loss = try plan(optimiser)([images, labels], keepingWritten: true)[0]
+        let loss = try plan(optimiser)([images, labels], context: context, keepingWritten: true)[0]
         let value = try loss.item()
         guard value.isFinite else { throw try failure("the loss is \(value.isNaN ? "nan" : "\(value)")", optimiser, images, labels, drawn) }
         return loss
@@ -195,7 +244,7 @@ extension Supernet {
 
     /// The plan of a step, for profiles and counts.
     public func stepPlan(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Plan {
-        try plan(optimiser).plan(for: [images, labels])
+        try plan(optimiser).plan(for: [images, labels], context: context)
     }
 
     /// How often its computation was written down: once for each optimiser, kind of result and size of batch, and anew where something else that it read had
@@ -222,6 +271,7 @@ extension Supernet {
         compiled.recomputation = recompute
         // As much memory as the weights; the arena has room for them when the activations are gone.
         compiled.ownsGradients = false
+        compiled.leavesOff = true
         steps[ObjectIdentifier(optimiser)] = compiled
         kept.append(optimiser)
         return compiled
@@ -242,16 +292,32 @@ extension Supernet {
         }
     }
 
+    /// What of `at` a recording depends on.
+    private var context: Int { choice?.context ?? 0 }
+
     /// Class scores [N, classes, H, W] through a plan, without a history.
-    /// - Parameter training: by the batch's statistics (which move the running ones) or by the running ones; nil for the present mode.
+    /// - Parameter training: by the batch's statistics (which move the running ones) or by the running ones; nil for the present mode. At an architecture (`at`)
+    ///   the running ones mean nothing: by the batch's, without moving them, or those of `recalibrate`.
     public func scores(_ images: Tensor, training: Bool? = nil) throws -> Tensor {
-        try inference(training ?? isTraining, classify: false)([images])[0]
+        try infer(images, training ?? isTraining, classify: false)[0]
     }
 
     /// The class with the highest score of each pixel, int32 [N, H, W] from 0, through a plan.
     /// - Throws: `TensorError` where the scores hold NaN.
     public func predict(_ images: Tensor, training: Bool = false) throws -> Tensor {
-        try ClassScores.classes(inference(training, classify: true)([images]))
+        try ClassScores.classes(infer(images, training, classify: true))
+    }
+
+    private func infer(_ images: Tensor, _ training: Bool, classify: Bool) throws -> [Tensor] {
+        let compiled = inference(training, classify: classify)
+        guard let choice, !training else { return try compiled([images], context: context) }
+        return try choice.using(choice.isRecalibrated ? .kept(choice.kept) : .batch) { try compiled([images], context: context) }
+    }
+
+    /// A pass of images that puts their statistics down in `choice.kept`.
+    func fill(_ images: Tensor, _ choice: ArchitectureChoice) throws {
+        try choice.using(.filling(choice.kept)) { _ = try inference(true, classify: false)([images], context: context) }
+        try choice.kept.take()
     }
 
     private func inference(_ training: Bool, classify: Bool) -> Compiled {

@@ -67,6 +67,57 @@ final class SupernetCell {
         return try Tensor.concat(results, 1)
     }
 
+    /// What the edges that leave state 1 give to each block by itself, where it is there; the same for every arrow.
+    /// - Parameters:
+    ///   - first: computes state 1, [N, C, H, W], of this shape.
+    func twoBack(shape: [Int], _ active: ActiveCell, _ first: () throws -> Tensor) throws -> [Int: Tensor] {
+        guard let there = active.twoBack, try Recording.current != nil || there.item() != 0 else { return [:] }
+        var sums: [Int: Tensor] = [:]
+        var state: Tensor?
+        for (edge, module) in edges where edge.state == 1 {
+            sums[edge.block] = try Tensor.within(there, shape: shape) {
+                let x = try state ?? first()
+                state = x
+                return try sum(edge, module, x, active, "")
+            }
+        }
+        return sums
+    }
+
+    /// All blocks side by side for one arrow, [N, blocks·C, H, W]: of each edge what is on.
+    /// - Parameter twoBack: what state 1 gives, by block.
+    func callAsFunction(_ twoBack: [Int: Tensor], _ second: Tensor, _ active: ActiveCell, arrow: String) throws -> Tensor {
+        var states = [2: second]
+        for block in 1...blocks {
+            var total: Tensor?
+            for (edge, module) in edges where edge.block == block {
+                let term: Tensor?
+                if edge.state == 1 {
+                    term = try twoBack[block].map { given in try Tensor.within(active.isOn(edge), shape: second.shape) { given } }
+                } else {
+                    term = try states[edge.state].flatMap { try sum(edge, module, $0, active, arrow) }
+                }
+                guard let term else { continue }
+                total = try total.map { try $0 + term } ?? term
+            }
+            guard let total else { throw TensorError("cell", "has no operator") }
+            states[block + 2] = total
+        }
+        return try Tensor.concat((1...blocks).compactMap { states[$0 + 2] }, 1)
+    }
+
+    private func sum(_ edge: CellEdge, _ module: MixedOperator, _ x: Tensor, _ active: ActiveCell, _ arrow: String) throws -> Tensor {
+        var total: Tensor?
+        for (name, index, module) in module.operators {
+            let term = try active.term(edge, index, shape: x.shape) {
+                try located("block.\(edge.block).\(edge.state).\(name)") { try BatchNorm.inBranch(arrow) { try checked(module, x) } }
+            }
+            total = try total.map { try $0 + term } ?? term
+        }
+        guard let total else { throw TensorError("cell", "has no operator") }
+        return total
+    }
+
     /// What the edges of a state give, added to `sums`.
     private func add(_ state: Int, _ x: Tensor, to sums: Tensor?, _ mixture: MixtureWeights, _ arrows: [String]) throws -> Tensor? {
         guard let group = states.first(where: { $0.state == state }) else { return sums }

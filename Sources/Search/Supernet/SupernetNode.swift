@@ -4,11 +4,11 @@ import Tensors
 /// The cell of one node of the trellis, with its inputs (paper, eq. 1 to 6).
 final class SupernetNode: Module {
     let node: TrellisNode
-    private let incoming: [TrellisArrow]
-    private let back: InputProjection?
-    private let projections: [(name: String, module: InputProjection)]
+    fileprivate let incoming: [TrellisArrow]
+    fileprivate let back: InputProjection?
+    fileprivate let projections: [(name: String, module: InputProjection)]
     /// One set of operators for all arrows, or one for each.
-    private let cells: [(name: String, cell: SupernetCell)]
+    fileprivate let cells: [(name: String, cell: SupernetCell)]
 
     init(_ space: TrellisSpace, _ node: TrellisNode, _ registry: OperatorRegistry) throws {
         self.node = node
@@ -71,6 +71,40 @@ final class SupernetNode: Module {
             let set = cells.count == 1 ? 0 : i
             let weighted = try cells[set].cell(twoBack?[set], input, mixture, arrows: [names[i]]) * beta[i]
             total = try total.map { try $0 + weighted } ?? weighted
+        }
+        guard let total else { throw TensorError("node", "has no incoming arrow") }
+        return total
+    }
+}
+
+extension SupernetNode {
+    /// What is on of it, arrow by arrow.
+    /// - Parameters:
+    ///   - active: what the cell is weighed by.
+    ///   - arrows: the weight of each incoming arrow, in order; 0 where its source is not there.
+    ///   - shape: of a state of the cell.
+    func callAsFunction(
+        previous: (Int) throws -> Tensor, twoBack: Tensor?, active: ActiveCell, arrows: [Tensor], shape: [Int], outputShape: [Int]
+    ) throws -> Tensor {
+        let (height, width) = (shape[2], shape[3])
+        /// The projection is one, whatever reads it.
+        func project(_ x: Tensor) throws -> Tensor { try located("input.back") { try back?(x, height: height, width: width) ?? x } }
+        var first: Tensor?
+        if cells.count > 1, back != nil, let twoBack, let there = active.twoBack { first = try Tensor.within(there, shape: shape) { try project(twoBack) } }
+        func given(_ cell: SupernetCell) throws -> [Int: Tensor] {
+            guard back != nil, let twoBack else { return [:] }
+            return try cell.twoBack(shape: shape, active) { try first ?? project(twoBack) }
+        }
+        let shared = cells.count == 1 ? try given(cells[0].cell) : [:]
+        var total: Tensor?
+        for (i, arrow) in incoming.enumerated() {
+            let projection = projections[i]
+            let cell = cells[cells.count == 1 ? 0 : i].cell
+            let term = try active.weighed(arrows[i], shape: outputShape) {
+                let input = try located("input.\(projection.name)") { try projection.module(try previous(arrow.from), height: height, width: width) }
+                return try cell(cells.count == 1 ? shared : given(cell), input, active, arrow: projection.name)
+            }
+            total = try total.map { try $0 + term } ?? term
         }
         guard let total else { throw TensorError("node", "has no incoming arrow") }
         return total

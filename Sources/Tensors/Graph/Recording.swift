@@ -43,6 +43,8 @@ public final class Recording {
     /// Where what is written down now is computed.
     var place = Regions.everywhere
     private var regions: [RegionKey: Region] = [:]
+    /// What regions give.
+    var results = Set<ObjectIdentifier>()
     /// Storages that were made while recording: at each run they are as they were made.
     private var born = Set<ObjectIdentifier>()
     /// Draws of random numbers so far, of the graph and at once.
@@ -101,6 +103,11 @@ public final class Recording {
         return made
     }
 
+    /// A tensor with numbers of its own that outlives the recording, from one that holds some: what the library keeps beside a function.
+    package static func kept(copyOf tensor: Tensor) throws -> Tensor {
+        try atOnce { try GradientMode.disabled { try tensor.detach().clone() } }
+    }
+
     /// A tensor whose numbers are given at each run.
     public func input(_ shape: [Int], _ dtype: DType) -> Tensor { Tensor(shape: shape, dtype: dtype, recording: self) }
 
@@ -126,7 +133,7 @@ public final class Recording {
         let requiresGrad = GradientMode.isEnabled && dtype == .float32 && operation.hasDerivative && inputs.contains(where: \.requiresGrad)
         if requiresGrad { try operation.refuseWithoutDerivative(inputs) }
         let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
-        if let same = known[key] {
+        if let same = known[key], !results.contains(ObjectIdentifier(same)) || same.node?.regions.covers(place) == true {
             same.node?.widen(place)
             // The value as it was computed, where that memory was written since.
             if memory.isWritten(same) { return try alias(of: same) }
@@ -307,6 +314,7 @@ public final class Recording {
         endings = []
         known = [:]
         regions = [:]
+        results = []
         attachment = nil
         keptFor = [:]
     }

@@ -66,8 +66,17 @@ extension Recording {
     func region(_ weight: Tensor, _ body: () throws -> Tensor) throws -> Tensor {
         let region = try self.region(guardedBy: weight)
         let outside = place
-        let inner = try at(Regions(region), body)
+        let inner = try at(Regions(region)) { try own(body(), in: region) }
         return try emerge(inner, from: Regions(region), to: outside)
+    }
+
+    /// A region's result is a value of that region alone, so that its derivative is 0 wherever the region is closed: one that is computed elsewhere too is
+    /// taken in, and an equal operation of another region does not share it.
+    private func own(_ result: Tensor, in region: Region) throws -> Tensor {
+        try checkVisible(result, .detach)
+        let mine = result.node?.regions == Regions(region) ? result : try alias(of: value(of: result))
+        results.insert(ObjectIdentifier(mine))
+        return mine
     }
 
     /// Runs `body` at a place: what it writes down is computed there.
@@ -109,18 +118,34 @@ extension Tensor {
     /// of everything inside are 0, and running statistics inside stay. Regions nest.
     ///
     /// While a function is recorded, values of the region are read outside of it only through the result.
-    /// - Parameter weight: float32, one element.
-    public static func when(_ weight: Tensor, _ body: () throws -> Tensor) throws -> Tensor {
+    /// - Parameters:
+    ///   - weight: float32, one element.
+    ///   - shape: of what `body` gives, where it is known: else, at once, it is found out by writing `body` down.
+    public static func when(_ weight: Tensor, shape: [Int]? = nil, _ body: () throws -> Tensor) throws -> Tensor {
         guard weight.count == 1, weight.dtype == .float32 else {
             throw TensorError("when", "the weight of a region is one float32 number, got \(weight.dtype) \(Shapes.text(weight.shape))")
         }
         guard let recording = Recording.current else {
             if try weight.item() != 0 { return try body() * weight.reshape([]) }
-            return try Tensor.zeros(Recording.shape(body))
+            return try Tensor.zeros(shape ?? Recording.shape(body))
         }
         if recording.isForReaders { return try body() * weight.reshape([]) }
         let weight = try weight.reshape([])
         return try recording.region(weight) { try body() * weight }
+    }
+}
+
+extension Tensor {
+    /// `body()`, as a region whose guard only opens and closes it and multiplies nothing: see `when`.
+    public static func within(_ guardian: Tensor, shape: [Int]? = nil, _ body: () throws -> Tensor) throws -> Tensor {
+        guard guardian.count == 1, guardian.dtype == .float32 else {
+            throw TensorError("when", "the guard of a region is one float32 number, got \(guardian.dtype) \(Shapes.text(guardian.shape))")
+        }
+        guard let recording = Recording.current else {
+            return try guardian.item() != 0 ? body() : Tensor.zeros(shape ?? Recording.shape(body))
+        }
+        if recording.isForReaders { return try body() * guardian.reshape([]).compare(.ne, 0) }
+        return try recording.region(guardian.reshape([]), body)
     }
 }
 

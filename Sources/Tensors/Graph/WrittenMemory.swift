@@ -16,6 +16,18 @@ final class WrittenMemory {
             return offset..<offset + zip(layout.shape, layout.strides).reduce(1) { $0 + ($1.0 - 1) * $1.1 }
         }
 
+        /// Whether some element is of both; true also where that is not easily told.
+        func overlaps(_ other: Place) -> Bool {
+            guard extent.overlaps(other.extent) else { return false }
+            guard let mine = layout.stretches(from: offset), let others = other.layout.stretches(from: other.offset) else { return true }
+            var (i, j) = (0, 0)
+            while i < mine.count, j < others.count {
+                if mine[i].overlaps(others[j]) { return true }
+                if mine[i].lowerBound < others[j].lowerBound { i += 1 } else { j += 1 }
+            }
+            return false
+        }
+
         func isSame(as other: Place) -> Bool { offset == other.offset && layout == other.layout }
     }
 
@@ -127,7 +139,7 @@ final class WrittenMemory {
             order.append(id)
         }
         // What an equal write covers is never seen again.
-        if let covered = cell.writes.lastIndex(where: { $0.place.extent.overlaps(place.extent) }), cell.writes[covered].place.isSame(as: place) {
+        if let covered = cell.writes.lastIndex(where: { $0.place.overlaps(place) }), cell.writes[covered].place.isSame(as: place) {
             cell.writes.remove(at: covered)
         }
         cell.writes.append(Write(place: place, target: target, value: value))
@@ -164,8 +176,7 @@ final class WrittenMemory {
 
     /// nil where no write reaches.
     private func content(at place: Place, in cell: Cell) throws -> Tensor? {
-        let extent = place.extent
-        guard let last = cell.writes.lastIndex(where: { $0.place.extent.overlaps(extent) }) else { return nil }
+        guard let last = cell.writes.lastIndex(where: { $0.place.overlaps(place) }) else { return nil }
         if cell.writes[last].place.isSame(as: place) { return cell.writes[last].value }
         return try GradientMode.disabled {
             try recording.append(.asStrided(place.layout, offset: place.offset), [flat(cell)], place.layout.shape, cell.writes[last].value.dtype)
@@ -216,8 +227,8 @@ final class WrittenMemory {
 
     private func assignments(_ cell: Cell) throws -> [(target: Tensor, value: Tensor)] {
         if case .value(let root) = cell.root, root.node != nil { return [] }
-        let extents = cell.writes.map(\.place.extent)
-        let areApart = extents.indices.allSatisfy { i in extents[..<i].allSatisfy { !$0.overlaps(extents[i]) } }
+        let places = cell.writes.map(\.place)
+        let areApart = places.indices.allSatisfy { i in places[..<i].allSatisfy { !$0.overlaps(places[i]) } }
         if areApart, case .stored = cell.root { return try cell.writes.map { (try target(of: $0), $0.value) } }
         let flat = try flat(cell)
         switch cell.root {
@@ -235,6 +246,18 @@ final class WrittenMemory {
 }
 
 extension TensorLayout {
+    /// The elements as ranges of memory, in order; nil where they are many, or not that simple.
+    func stretches(from offset: Int) -> [Range<Int>]? {
+        if count == 0 { return [] }
+        if isContiguous { return [offset..<offset + count] }
+        guard let width = shape.last, strides.allSatisfy({ $0 > 0 }), strides.last == 1 || width == 1 else { return nil }
+        let rows = count / width
+        guard rows <= 64 else { return nil }
+        var starts = [offset]
+        for (size, stride) in zip(shape, strides).dropLast() { starts = starts.flatMap { start in (0..<size).map { start + $0 * stride } } }
+        return starts.sorted().map { $0..<$0 + width }
+    }
+
     /// Whether elements share memory: a tensor that was expanded.
     var hasRepeats: Bool { zip(shape, strides).contains { $0 > 1 && $1 == 0 } }
 }

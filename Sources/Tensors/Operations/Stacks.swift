@@ -178,7 +178,7 @@ extension Operation {
 extension Tensor {
     /// Batch norm of a stack by its own statistics (`running` nil) or those given [A, 2, ...].
     /// - Parameters:
-    ///   - updating: running statistics that move towards the stack's.
+    ///   - updating: running statistics that move towards the stack's, [groups, 2, ...], or of one group [2, C].
     ///   - gamma, beta: [repeats·C].
     public func stackedNorm(
         groups: Int, repeats: Int = 1, statistics: Tensor? = nil, updating running: Tensor? = nil, momentum: Float = 0.1, gamma: Tensor? = nil,
@@ -188,7 +188,11 @@ extension Tensor {
             let moments = try Operation.stackedMoments(groups: groups)(self)
             if let running {
                 let values = count / max(shape[1] * groups, 1)
-                try running.assign(Operation.stackedRunning(momentum: momentum, count: values)(running, moments))
+                if running.rank == 2 {
+                    try running.assign(Operation.runningStatistics(momentum: momentum, count: values)(running, moments.reshape([2, shape[1]])))
+                } else {
+                    try running.assign(Operation.stackedRunning(momentum: momentum, count: values)(running, moments))
+                }
             }
             return moments
         }

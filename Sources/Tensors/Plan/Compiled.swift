@@ -41,6 +41,10 @@ public final class Compiled {
     /// Whether gradients have memory of their own; see `Plan`.
     public var ownsGradients = true
 
+    /// Whether gradients of leaves that take part in nothing that a run computes are left off: 0 to whoever reads them, no gradient to an optimiser
+    /// (`Tensor.isGradientOff`), and neither computed nor cleared. Else they are zeros as any others.
+    public var leavesOff = false
+
     public init(_ body: @escaping ([Tensor]) throws -> [Tensor]) { self.body = body }
 
     /// The plan of the last call that kept what it wrote over.
@@ -80,7 +84,7 @@ public final class Compiled {
         let promises = arguments.map { recording.input($0.shape, $0.dtype) }
         let outputs = try recording.record { try body(promises) }
         if let check { try recording.look(check, inputs: promises, outputs: outputs, arguments) }
-        let plan = try Plan(recording, inputs: promises, outputs: outputs, recomputation: recomputation, ownsGradients: ownsGradients)
+        let plan = try Plan(recording, inputs: promises, outputs: outputs, recomputation: recomputation, ownsGradients: ownsGradients, leavesOff: leavesOff)
         return (plan, recording.dependences)
     }
 

@@ -56,18 +56,27 @@ final class GradientBuffers {
         for leaf in forgotten { leaf.grad = nil }
         return buffers.map { buffer in
             if buffer.isCleared { buffer.leaf.grad = nil }
-            return buffer.leaf.grad
+            return buffer.leaf.isGradientOff ? nil : buffer.leaf.grad
         }
     }
 
     /// After a run: the gradients are the leaves'.
-    func hand(over kept: [Tensor?]) throws {
-        for (i, buffer) in buffers.enumerated() { buffer.leaf.grad = try kept[i].map { try $0 + tensors[i] } ?? tensors[i] }
+    /// - Parameter isMade: whether the run made the gradient of a leaf; that of others is 0.
+    func hand(over kept: [Tensor?], _ isMade: (Int) -> Bool) throws {
+        for (i, buffer) in buffers.enumerated() {
+            if isMade(i) {
+                buffer.leaf.grad = try kept[i].map { try $0 + tensors[i] } ?? tensors[i]
+            } else if let kept = kept[i] {
+                buffer.leaf.grad = kept
+            } else {
+                buffer.leaf.turnGradientOff()
+            }
+        }
         areSpent = false
     }
 
     private func leave(_ i: Int, forgets: Bool) throws {
-        if forgets, buffers[i].leaf.grad === tensors[i] { buffers[i].leaf.grad = nil }
+        if forgets, buffers[i].leaf.heldGradient === tensors[i] { buffers[i].leaf.grad = nil }
         if isKnownUniquelyReferenced(&tensors[i]), tensors[i].ownsMemoryAlone() { return }
         try tensors[i].moveOut()
         if let arena { tensors[i] = try tensor(buffers[i], arena) }

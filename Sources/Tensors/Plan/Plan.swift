@@ -21,10 +21,45 @@ public final class Plan {
     /// Holds where, of one of the lists, no guard is 0; guards are numbered.
     typealias Condition = [[Int]]
 
+    /// Conditions one behind the other: a supernet has tens of thousands.
+    private struct Conditions {
+        private let guards: Int
+        /// Of each condition the alternatives, of each alternative the number of its guards and then those.
+        private var numbers: [Int32] = []
+        private var ends: [Int] = []
+
+        init(_ conditions: [Condition], guards: Int) {
+            self.guards = guards
+            for condition in conditions {
+                for alternative in condition { numbers += [Int32(alternative.count)] + alternative.map(Int32.init) }
+                ends.append(numbers.count)
+            }
+        }
+
+        func decide(_ addresses: UnsafeMutablePointer<UnsafeMutableRawPointer>, _ holds: inout [Bool]) {
+            let isOpen = (0..<guards).map { addresses[$0].load(as: Float.self) != 0 }
+            isOpen.withUnsafeBufferPointer { isOpen in
+                numbers.withUnsafeBufferPointer { numbers in
+                    var at = 0
+                    for (i, end) in ends.enumerated() {
+                        var isThere = false
+                        while at < end, !isThere {
+                            let next = at + 1 + Int(numbers[at])
+                            isThere = (at + 1..<next).allSatisfy { isOpen[Int(numbers[$0])] }
+                            at = next
+                        }
+                        holds[i] = isThere
+                        at = end
+                    }
+                }
+            }
+        }
+    }
+
     private let steps: [Step]
     /// Steps that follow one another under one condition.
     private let stretches: [(steps: Range<Int>, condition: Int)]
-    private let conditions: [Condition]
+    private let conditions: Conditions
     /// Where the guards' numbers start in the table.
     private let firstGuard: Int
     /// Which conditions hold in the run that is under way, or was last.
@@ -46,9 +81,13 @@ public final class Plan {
     private let assignmentCount: Int
     /// What stored tensors held before the last run that kept it.
     private var overwritten: [(target: Tensor, before: Tensor)] = []
+    /// Copies for it, by assignment.
+    private var copies: [Int: Tensor] = [:]
     /// Storages that a run writes; an argument may not be one of them.
     private let written: Set<ObjectIdentifier>
     private let gradients: GradientBuffers
+    /// The conditions under which they are made.
+    private let gradientConditions: [Int]
     /// Leaves whose gradient of before a run is an input, after the arguments.
     private let gradientInputs: [Tensor]
     private let draws: Int
@@ -98,8 +137,10 @@ public final class Plan {
     ///   - recomputation: what is computed again in the backward pass instead of being kept.
     ///   - ownsGradients: false: gradients of leaves lie in the arena, so they need no memory of their own; those that somebody still holds when any
     ///     plan runs next are copied out, unless `spendGradients` was called.
+    ///   - leavesOff: see `Compiled`.
     public init(
-        _ recording: Recording, inputs: [Tensor], outputs: [Tensor], recomputation: Recomputation = .cheap, ownsGradients: Bool = true
+        _ recording: Recording, inputs: [Tensor], outputs: [Tensor], recomputation: Recomputation = .cheap, ownsGradients: Bool = true,
+        leavesOff: Bool = false
     ) throws {
         let leafGradients = try recording.gradients.final()
         let assignments = try recording.memory.assignments()
@@ -108,8 +149,9 @@ public final class Plan {
         let inputs = inputs + recording.gradients.inputs.map(\.promise)
         let updates = assignments.map { Plan.optimises ? RunningUpdate($0.target, $0.value) : nil }
         let assigned = zip(assignments, updates).map { $1?.moments ?? $0.value }
-        let always = sources.compactMap(\.computed) + leafGradients.map(\.value)
-        let roots = always.map { ($0, Regions.everywhere) } + zip(assigned, updates).map { ($0, $1?.regions ?? .everywhere) }
+        let reaches = leafGradients.map { leavesOff ? Plan.reach(of: $0.value) : .everywhere }
+        let roots = sources.compactMap(\.computed).map { ($0, Regions.everywhere) } + zip(leafGradients.map(\.value), reaches)
+            + zip(assigned, updates).map { ($0, $1?.regions ?? .everywhere) }
         var graph = try PlanGraph(recording, roots: roots, inputs: inputs, optimise: Plan.optimises)
         if Plan.optimises { Fusion.run(&graph) }
         multiplyAdds = graph.multiplyAdds
@@ -125,6 +167,8 @@ public final class Plan {
         let (buffers, external) = try Plan.gradientBuffers(outside.map { leafGradients[$0] }, &graph)
         var builder = try PlanBuilder(graph, external: external, optimise: Plan.optimises)
         let writeConditions = updates.map { builder.condition($0?.regions ?? .everywhere) }
+        let gradientConditions = reaches.map { builder.condition($0) }
+        self.gradientConditions = gradientConditions
         graph = builder.graph
 
         arena = SharedArena.Lease(bytes: builder.arenaBytes)
@@ -153,9 +197,9 @@ public final class Plan {
         self.inputPlaces = inputPlaces
         self.arenaPlaces = arenaPlaces
         steps = builder.steps
-        conditions = builder.conditions
+        conditions = Conditions(builder.conditions, guards: builder.guardValues.count)
         firstGuard = builder.placeCount
-        holds = conditions.map { _ in true }
+        holds = builder.conditions.map { _ in true }
         stretches = Plan.stretches(steps, deciding: builder.decidingCount)
         trafficBytes = builder.trafficBytes
         self.inputs = inputs.map { ($0.shape, $0.dtype) }
@@ -175,11 +219,11 @@ public final class Plan {
             let (id, target) = (graph.find(assigned[i]), assignments[i].target)
             let launch = try updates[i]?.launch ?? Plan.copy(graph.values[id].layout, target)
             return (position(target).map { .input($0) } ?? .stored(target), launch, try locate(id), writeConditions[i])
-        } + zip(outside.map { leafGradients[$0] }, buffers).compactMap { gradient, buffer in
-            let id = graph.find(gradient.value)
+        } + zip(outside, buffers).compactMap { i, buffer in
+            let id = graph.find(leafGradients[i].value)
             let (owner, offset) = graph.home(id)
             if let memory = external[owner], try memory.pointer() + offset * DType.byteCount == buffer.pointer() { return nil }
-            return (.stored(buffer), try Plan.copy(graph.values[id].layout, buffer), try locate(id), 0)
+            return (.stored(buffer), try Plan.copy(graph.values[id].layout, buffer), try locate(id), gradientConditions[i])
         }
         written = Set(recording.memory.storages.map(ObjectIdentifier.init))
         let own = Dictionary(uniqueKeysWithValues: zip(outside, buffers))
@@ -249,17 +293,32 @@ public final class Plan {
         try GradientMode.disabled { for (target, before) in overwritten { try target.assign(before) } }
     }
 
+    /// Copies what the writes of this run are about to change.
     private func keepWritten() throws {
         try GradientMode.disabled {
-            for (target, before) in overwritten {
-                guard target.layout.isContiguous else { try before.assign(target); continue }
-                memcpy(try before.pointer(), try target.pointer(), target.count * DType.byteCount)
+            for (i, write) in writes.prefix(assignmentCount).enumerated() where holds[write.condition] {
+                guard case .stored(let target) = write.target else { continue }
+                let copy = try copies[i] ?? Tensor(shape: target.shape, dtype: target.dtype)
+                copies[i] = copy
+                if target.layout.isContiguous {
+                    memcpy(try copy.pointer(), try target.pointer(), target.count * DType.byteCount)
+                } else {
+                    try copy.assign(target)
+                }
+                overwritten.append((target, copy))
             }
-            guard overwritten.isEmpty else { return }
-            overwritten = try writes.prefix(assignmentCount).compactMap { write in
-                guard case .stored(let target) = write.target else { return nil }
-                return (target, try target.clone())
-            }
+        }
+    }
+
+    /// Runs in which a gradient can be anything but 0.
+    private static func reach(of value: Tensor) -> Regions {
+        guard let node = value.node else { return .everywhere }
+        switch node.operation {
+        case .emerge(_, otherwise: false), .alias: return reach(of: node.inputs[0])
+        case .binary(.add):
+            let parts = node.inputs.map { reach(of: $0) }
+            return parts[0].isEverywhere || parts[1].isEverywhere ? .everywhere : parts[0].union(parts[1])
+        default: return node.regions
         }
     }
 
@@ -267,7 +326,7 @@ public final class Plan {
     /// - Parameter keepingWritten: for `takeBack`.
     public func run(_ arguments: [Tensor], keepingWritten: Bool = false) throws -> [Tensor] {
         try check(arguments)
-        if keepingWritten { try keepWritten() }
+        overwritten.removeAll(keepingCapacity: true)
         let given = try arguments + gradientInputs.map { leaf in
             guard let gradient = leaf.grad else { throw TensorError("plan", "was compiled for a leaf with a gradient, which has none") }
             return gradient
@@ -296,6 +355,7 @@ public final class Plan {
             try copy(Plan.copy(layout, output), source, bound, to: output)
             return output
         }
+        if keepingWritten { try keepWritten() }
         if let profile = PlanProfile.current, !effects.isEmpty {
             try profile.time("optimiser", in: "") { try finish(given, bound, kept) }
         } else {
@@ -335,9 +395,8 @@ public final class Plan {
 
     /// Looks at the guards.
     private func decide() {
-        guard conditions.count > 1 else { return }
-        let guards = table.start + firstGuard
-        for (i, condition) in conditions.enumerated() { holds[i] = Operation.isOpen(condition, guards) }
+        guard holds.count > 1 else { return }
+        conditions.decide(table.start + firstGuard, &holds)
     }
 
     /// A result that is no tensor of its own.
@@ -362,7 +421,7 @@ public final class Plan {
                 try GradientMode.disabled { try given[i].assign(value) }
             }
         }
-        try gradients.hand(over: kept)
+        try gradients.hand(over: kept) { holds[gradientConditions[$0]] }
         if !gradients.isEmpty { SharedArena.tenant = gradients }
         for effect in effects { try effect() }
         for setting in settings { setting() }

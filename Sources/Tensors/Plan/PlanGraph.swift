@@ -46,6 +46,8 @@ struct PlanGraph {
         var module = ""
         /// Runs that compute it.
         var regions = Regions.everywhere
+        /// Of what leaves regions: the runs in which it reads its value.
+        var source = Regions.everywhere
         /// Fused forms, see `Fusion`.
         var relu = false
         var mask = false
@@ -109,7 +111,9 @@ struct PlanGraph {
                 let value = add(tensor, .computed)
                 values[value].producer = works.count
                 for source in sources { values[source].uses += 1 }
-                works.append(Work(operation: node.operation, inputs: sources, output: value, module: node.scope, regions: node.regions))
+                var work = Work(operation: node.operation, inputs: sources, output: value, module: node.scope, regions: node.regions)
+                if case .emerge = node.operation { work.source = node.inputs[0].node?.regions ?? .everywhere }
+                works.append(work)
             }
         }
         guards = Set(guardians.map { find($0) }).sorted()
@@ -138,8 +142,8 @@ struct PlanGraph {
         for i in works.indices.reversed() {
             if !first.contains(i), let needed = readers[works[i].output], works[i].regions.covers(needed) { works[i].regions = needed }
             for (place, input) in works[i].inputs.enumerated() {
-                if case .emerge = works[i].operation, place == 0, let producer = values[home(input).owner].producer {
-                    note(input, works[producer].regions)
+                if case .emerge = works[i].operation, place == 0 {
+                    note(input, works[i].source)
                 } else {
                     note(input, works[i].regions)
                 }

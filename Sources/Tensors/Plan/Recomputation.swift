@@ -83,7 +83,8 @@ struct RecomputationPass {
         case .view: return false
         case .computed:
             if graph.values[owner].isRoot || (readers[owner] ?? []).contains(where: { place[$0] >= time }) { return true }
-            guard let producer = graph.values[owner].producer, owner == value, mayRepeat(graph.works[producer]), !isWrittenOften.contains(owner), !isKept(owner)
+            // Statistics that a norm computes for itself are no result of it.
+            guard let producer = graph.values[owner].producer, owner == value, graph.works[producer].output == owner, mayRepeat(graph.works[producer]), !isWrittenOften.contains(owner), !isKept(owner)
             else { return false }
             return graph.works[producer].inputs.allSatisfy { isThere($0, time) }
         }

@@ -14,7 +14,7 @@ struct RunningUpdate {
         var value = value
         // In a region, they stay in runs where that is closed.
         if let exit = value.node, case .emerge(_, otherwise: true) = exit.operation, exit.inputs[1] === target { value = exit.inputs[0] }
-        guard let node = value.node, node.inputs.count == 2, node.inputs[0] === target, target.isContiguous else { return nil }
+        guard let node = value.node, node.inputs.count == 2, node.inputs[0] === target, let step = RunningUpdate.step(of: target.layout) else { return nil }
         regions = node.regions
         let (rows, momentum, count): (Int, Float, Int)
         switch node.operation {
@@ -24,6 +24,12 @@ struct RunningUpdate {
         }
         moments = node.inputs[1]
         let (wide, narrow) = (target.shape[target.rank - 1], moments.shape[moments.rank - 1])
-        launch = { p in StackedNormalisation.running(rows, wide, narrow, momentum, count, p.floats(1), p.floats(0), p.floats(1)) }
+        launch = { p in StackedNormalisation.running(rows, wide, narrow, momentum, count, p.floats(1), p.floats(0), p.floats(1), step: step) }
+    }
+
+    /// From one row to the next: of statistics of their own, or, where those of several layers lie side by side, of one layer's part [2, C].
+    private static func step(of layout: TensorLayout) -> Int? {
+        if layout.isContiguous { return layout.shape.last }
+        return layout.shape.count == 2 && layout.strides[1] == 1 && layout.strides[0] >= layout.shape[1] ? layout.strides[0] : nil
     }
 }
