@@ -13,11 +13,13 @@ enum NASModule {
             CellSpaceObject.objectType, SpaceObject.objectType, SpaceCountObject.objectType, SpaceEstimateObject.objectType, SupernetObject.objectType,
             ArchitectureObject.objectType, DecisionObject.objectType, GateObject.objectType, RelaxationObject.objectType, CostKindObject.objectType,
             DecisionSpaceObject.objectType, DecisionSupernetObject.objectType, AssignmentObject.objectType, DerivedEstimateObject.objectType,
+            StrategyObject.objectType, TrialsObject.objectType, TrialObject.objectType,
         ],
         bindings: [
             ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ModelFileBindings.network,
             ViterbiBinding.binding, ReportBinding.binding,
-        ] + NASNumbers.all + PartBindings.all + DecisionBindings.all + WhenBindings.all + RelaxationBindings.all + [DecisionSpaceMethods.binding],
+        ] + NASNumbers.all + PartBindings.all + DecisionBindings.all + WhenBindings.all + RelaxationBindings.all + [DecisionSpaceMethods.binding]
+            + StrategyBindings.all + [TrialsObject.binding],
         constants: CostBindings.constants + Gallery.all.compactMap { architecture in
             architecture.name.map { name in
                 Constant("gallery." + name, .object("architecture"), architecture.provenance.source ?? "A published architecture.") { call in

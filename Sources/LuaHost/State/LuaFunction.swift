@@ -72,7 +72,8 @@ public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
         }
     }
 
-    private func callRaw<R>(_ arguments: [any LuaPushable], _ results: (LuaThread, Int32, Int32) throws -> R) throws -> R {
+    /// - Parameter results: reads them, given the stack index of the first and their number.
+    func callRaw<R>(_ arguments: [any LuaPushable], _ results: (LuaThread, Int32, Int32) throws -> R) throws -> R {
         guard let L = reference.thread else { throw HostError("the Lua state of this function is closed") }
         let base = lua_gettop(L)
         defer { lua_settop(L, base) }

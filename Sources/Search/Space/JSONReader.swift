@@ -2,8 +2,8 @@ import Tensors
 
 /// A JSON value with its place in the file, read member by member with errors that name the place.
 struct JSONReader {
-    private let value: JSONValue
-    private let place: String
+    let value: JSONValue
+    let place: String
 
     /// - Parameter file: what errors call the text.
     /// - Throws: `SpaceError` of kind `format` with line and column.

@@ -22,6 +22,8 @@ public struct SpaceError: Error, Equatable, Sendable, CustomStringConvertible {
         case budget
         /// A filter that lets nothing through.
         case filter
+        /// A result that no strategy can take, or what was not asked.
+        case result
         /// A file that is no architecture, or one of another version.
         case format
     }

@@ -1,6 +1,7 @@
 /// Sebastiano Vigna's SplitMix64: a small generator of which 64 bits of seed are the whole state, the same everywhere.
 public struct SplitMix64: RandomNumberGenerator, Sendable {
-    private var state: UInt64
+    /// What the numbers to come follow from: a generator with this seed goes on with them.
+    public private(set) var state: UInt64
 
     public init(seed: UInt64) { state = seed }
 

@@ -1,0 +1,57 @@
+import Tensors
+
+/// What a trial of an architecture came to.
+public struct TrialResult: Hashable, Sendable {
+    /// Higher is better.
+    public var score: Double
+    /// What the architecture costs, for strategies that weigh it against the score. Lower is better.
+    public var cost: Double?
+    /// How far the trial went, in steps or epochs.
+    public var step: Int?
+
+    public init(score: Double, cost: Double? = nil, step: Int? = nil) { (self.score, self.cost, self.step) = (score, cost, step) }
+
+    /// - Throws: `SpaceError` for numbers that say nothing: NaN, infinity.
+    public func check() throws {
+        for (name, number) in [("score", score), ("cost", cost ?? 0)] where !number.isFinite {
+            throw SpaceError(
+                .result, at: name, expected: "a finite number", got: number.isNaN ? "nan" : numberText(number),
+                remedy: "a trial that came to no number has failed: say so (trial:fail), and the strategy goes on without it")
+        }
+        if let step, step < 0 { throw SpaceError(.result, at: "step", expected: "0 or more", got: "\(step)", remedy: "leave it out where there are no steps") }
+    }
+}
+
+/// What says which architecture to try next, from the results so far.
+///
+/// Several may be asked before one is told (parallel workers), and results may come in any order. With the same seed and the same calls in the same order a
+/// strategy gives the same architectures, also when its state went through a file in between.
+public protocol Strategy: AnyObject {
+    var decisions: DecisionList { get }
+    /// The next architecture to try. The same one may be asked for again.
+    func ask() throws -> Assignment
+    /// The final result of an architecture that was asked for.
+    /// - Throws: for one of another space, one that was not asked for (or told already), and a result that is no number. Nothing has changed then.
+    func tell(_ assignment: Assignment, _ result: TrialResult) throws
+    /// A result on the way, of an architecture that was asked for and not told yet; `step` says how far.
+    /// - Returns: whether the trial is worth going on with. If not, its last result is to be told as the final one.
+    func report(_ assignment: Assignment, _ result: TrialResult) throws -> Bool
+    /// There will be no result of an architecture that was asked for: its trial failed.
+    func drop(_ assignment: Assignment) throws
+    /// The number of results told.
+    var told: Int { get }
+    /// The architecture with the highest score that was told, the first of equals.
+    var best: (assignment: Assignment, result: TrialResult)? { get }
+    /// All that it goes on from: the generator, what was asked and not told, what it remembers.
+    var state: JSONValue { get throws }
+    /// Goes on from a state of a strategy of the same kind, settings and space.
+    /// - Throws: for any other. Nothing has changed then.
+    func load(_ state: JSONValue) throws
+}
+
+extension Strategy {
+    public func report(_ assignment: Assignment, _ result: TrialResult) throws -> Bool {
+        try result.check()
+        return true
+    }
+}
