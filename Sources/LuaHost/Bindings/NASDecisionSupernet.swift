@@ -140,7 +140,7 @@ enum DecisionSupernetMethods {
             "What the network gives, as a plan, without a history.",
             "At an architecture by the batch's statistics, unless said otherwise: running ones of a supernet mean nothing for one architecture.", example: "print(net:scores(tensor.ones(1, 3, 4, 4)):size(2))  --> 2"
         ) { net, call in
-            call.push(try net.net.scores(call.get(1), training: call.option(ifPresent: "training") ?? (net.net.assignment == nil ? nil : true)))
+            call.push(try net.net.scores(call.get(1), training: call.option(ifPresent: "training")))
         },
     ]
 
@@ -198,4 +198,8 @@ enum DecisionSupernetMethods {
         let input = table["input"].table?.list.compactMap(\.integer)
         return try net.net.budget(kind.kind, limit: limit, input: input)
     }
+}
+
+extension DecisionSupernetObject: EvaluatedNetwork {
+    func evaluationScores(_ images: Tensor) throws -> Tensor { try net.scores(images, training: net.assignment == nil ? false : nil) }
 }

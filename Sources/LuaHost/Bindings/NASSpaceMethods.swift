@@ -136,6 +136,9 @@ enum SpaceMethods {
             Option("classes", .integer, required: true, "number of classes, 2 or more"), Option("seed", .integer, default: 0, "decides every initial weight"),
             Option("ignore", .integer, default: 255, "label of pixels that do not count; to be said with more than 255 classes"),
             Option(
+                "relax", .table,
+                "relaxations of the decisions \"paths\" and \"cell.1\", \"cell.2\", ... by names and patterns (\"*\" for any characters); softmax where none fits. Hard ones compute what was drawn only"),
+            Option(
                 "recompute", .choice(Recomputation.allCases.map(\.rawValue)), default: "cheap",
                 """
                 what a step computes again instead of keeping it from the forward pass: 'none' is the fastest; 'cheap' repeats what takes one pass over memory; \
@@ -153,6 +156,8 @@ enum SpaceMethods {
         let net = try Supernet(call.this(as: SpaceObject.self).space, classes: classes, seed: call.option("seed"))
         net.ignore = ignore
         net.recompute = Recomputation(rawValue: try call.option("recompute")) ?? .cheap
-        return call.push(SupernetObject(net))
+        let (relax, anchors) = try RelaxationBindings.relaxations(call, call.option(ifPresent: "relax"))
+        if try call.hasOption("relax") { net.relax(relax) }
+        return call.push(SupernetObject(net, anchors: anchors))
     }
 }

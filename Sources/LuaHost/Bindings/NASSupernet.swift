@@ -7,7 +7,9 @@ import Tensors
 /// A supernet as Lua holds it.
 public final class SupernetObject: LuaObject {
     public let net: Supernet
-    init(_ net: Supernet) { self.net = net }
+    /// Of relaxations that are functions of a script.
+    private let anchors: [LuaAnchor]
+    init(_ net: Supernet, anchors: [LuaAnchor] = []) { (self.net, self.anchors) = (net, anchors) }
 
     public static let objectType = ObjectType(
         "supernet", of: SupernetObject.self, summary: "The network that holds every architecture of a space at once.",
@@ -34,7 +36,7 @@ public final class SupernetObject: LuaObject {
                     return call.push(try call.contained(net) { try net(call.get(1)) })
                 }),
         ],
-        unique: true, anchors: { $0.net.luaAnchors }, describe: { $0.net.summary })
+        unique: true, anchors: { $0.anchors + $0.net.luaAnchors }, describe: { $0.net.summary })
 }
 
 extension Supernet {

@@ -11,7 +11,7 @@ extension DecisionNetwork {
     }
 
     /// Probabilities of options by decision, and of their being off.
-    private func weights() throws -> (on: [String: [Double]], off: [String: [Double]]) {
+    private func optionWeights() throws -> (on: [String: [Double]], off: [String: [Double]]) {
         var on: [String: [Double]] = [:], off: [String: [Double]] = [:]
         for decision in decisions.all {
             let p = try probabilities(decision.name).floats().map(Double.init)
@@ -28,13 +28,13 @@ extension DecisionNetwork {
     public func decode(
         count: Int = 1, budget: Budget? = nil, within smaller: DecisionList? = nil, accept filter: Filter? = nil
     ) throws -> [Decoded] {
-        let (on, off) = try weights()
+        let (on, off) = try optionWeights()
         return try decisions.decode(weights: on, off: off, count: count, budget: budget, within: smaller, accept: filter)
     }
 
     /// An architecture drawn with the probabilities that the relaxations give.
     public func sample(seed: UInt64) throws -> Assignment {
-        let (on, off) = try weights()
+        let (on, off) = try optionWeights()
         return try decisions.sample(scores: on.mapValues { $0.map { log($0) } }, off: off.mapValues { $0.map { log($0) } }, seed: seed)
     }
 

@@ -183,12 +183,17 @@ extension DecisionNetwork {
     }
 
     /// What it gives for an input, through a plan, without a history.
-    /// - Parameter training: by the batch's statistics (which move the running ones); nil for the present mode.
+    /// - Parameter training: by the batch's statistics (which move the running ones); nil for the present mode. At an architecture (`at`) running statistics mean
+    ///   nothing: nil is by the batch's, without moving them.
     public func scores(_ input: Tensor, training: Bool? = nil) throws -> Tensor {
+        if training == nil, one != nil { return try infer(input, training: false, key: 2) { try BatchNorm.using(.batch, $0) } }
         let training = training ?? isTraining
-        let key = training ? 1 : 0
+        return try infer(input, training: training, key: training ? 1 : 0) { try $0() }
+    }
+
+    private func infer(_ input: Tensor, training: Bool, key: Int, _ around: @escaping (() throws -> [Tensor]) throws -> [Tensor]) throws -> Tensor {
         let compiled = inferences[key] ?? Compiled { [unowned self] inputs in
-            try GradientMode.disabled { try Module.inMode(training: training) { [try self(inputs[0])] } }
+            try GradientMode.disabled { try Module.inMode(training: training) { try around { [try self(inputs[0])] } } }
         }
         inferences[key] = compiled
         return try compiled([input], context: context)[0]
