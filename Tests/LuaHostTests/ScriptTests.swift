@@ -59,7 +59,7 @@ final class ScriptTests: ScriptTestCase {
     /// Scripts that give the library Lua functions to keep, with a collector that never rests: nothing that is still needed may go.
     func testNothingNeededIsCollected() throws {
         let folder = String(#filePath.dropLast("LuaHostTests/ScriptTests.swift".count)) + "Scripts"
-        for script in ["networks_in_lua.lua", "module_tables.lua", "branches.lua", "compiled.lua", "nas_operators.lua"] {
+        for script in ["networks_in_lua.lua", "module_tables.lua", "branches.lua", "compiled.lua", "nas_operators.lua", "strategies.lua"] {
             let scripting = try Scripting()
             XCTAssertNil(scripting.run(ScriptTests.prelude + "\ncollectgarbage('incremental', 1, 1000)"))
             XCTAssertNil(scripting.run("scripts = '\(folder)'"))

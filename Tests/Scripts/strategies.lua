@@ -115,7 +115,7 @@ do
       fails('score: expected a finite number, got nan', function() trial:report(1, 0 / 0) end)
       trial:report(2, 1)
       fails("step: expected more than the last report's 2, got 2", function() trial:report(2, 1) end)
-      fails("option 'score' is missing", function() trial:finish{} end)
+      fails("option 'score': number expected, got nothing", function() trial:finish{} end)
       same(trial.status, 'running')
       trial:fail()
       fails('trial 4 is over: it failed', function() trial:fail() end)
@@ -179,7 +179,7 @@ do
   same(best, 5.0)
   best = nil
   fails("a strategy expected, got a table without the function 'tell'", function() nas.trials{strategy = {ask = print}} end)
-  fails("strategy or table expected, got nil", function() nas.trials{strategy = nil, count = 1} end)
+  fails("strategy or table expected, got nothing", function() nas.trials{strategy = nil, count = 1} end)
   fails("option 'count': 0 or more expected, got -1", function() nas.trials{strategy = plain, count = -1} end)
   fails('out of luck', function() for _ in nas.trials{strategy = {ask = function() error('out of luck') end, tell = print}} do end end)
   fails('not today', function()

@@ -75,6 +75,7 @@ struct EvolutionRule: StrategyRule {
         } else {
             child = try context.mutate(parent)
         }
+        guard try !context.isKnown(seen.set) else { return child }
         for _ in 0..<EvolutionRule.mostMutations where seen.set.contains(child) { child = try context.mutate(child) }
         return child
     }

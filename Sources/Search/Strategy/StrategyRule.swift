@@ -37,17 +37,19 @@ struct StrategyContext {
     private static var mostEnumerated: Int { 1 << 16 }
     private static var mostTries: Int { 200 }
 
+    /// Whether these are all architectures, without a look at the filter.
+    func isKnown(_ seen: Set<Assignment>) throws -> Bool { try decisions.count().int.map { seen.count >= $0 } ?? false }
+
     /// An architecture that was not seen yet, each of them equally likely; nil when there is none. In a larger space of which a filter leaves little, one that is not found
     /// by 200 draws counts as none.
     /// - Parameter seen: architectures of this space.
     mutating func unseen(_ seen: Set<Assignment>) throws -> Assignment? {
-        let count = try decisions.count().int
-        if let count, seen.count >= count { return nil }
+        if try isKnown(seen) { return nil }
         for _ in 0..<StrategyContext.mostTries {
             let drawn = try random()
             if !seen.contains(drawn) { return drawn }
         }
-        guard let count, count <= StrategyContext.mostEnumerated else { return nil }
+        guard let count = try decisions.count().int, count <= StrategyContext.mostEnumerated else { return nil }
         let rest = try decisions.each().filter { assignment in
             try checkInterrupt()
             return try !seen.contains(assignment) && filter?(assignment) ?? true
