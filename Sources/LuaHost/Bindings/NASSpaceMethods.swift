@@ -157,7 +157,7 @@ enum SpaceMethods {
         net.ignore = ignore
         net.recompute = Recomputation(rawValue: try call.option("recompute")) ?? .cheap
         let (relax, anchors) = try RelaxationBindings.relaxations(call, call.option(ifPresent: "relax"))
-        if try call.hasOption("relax") { net.relax(relax) }
+        if call.hasOption("relax") { try net.relax(relax) }
         return call.push(SupernetObject(net, anchors: anchors))
     }
 }
