@@ -76,6 +76,11 @@ end
 local set = "data.shapes{images = 3, size = {16, 24}, classes = 3}"
 local space = "nas.trellis{layers = 2, filters = 2, cell = nas.cell{blocks = 1, operators = {'skip_connect', 'max_pool_3x3'}}}"
 local supernet = space .. ":supernet{classes = 3}"
+function deciding(name)
+  return nas.space(function(c) return nas.mix(nas.choice(name, {'skip_connect', 'max_pool_3x3'}), function(op) return nas.parts.operator(op, 3) end) end)
+end
+local decided = "deciding('op')"
+local strategy = "nas.strategy.random(" .. decided .. ")"
 -- One or more ways to an object of each type; the first gives a usual one.
 local recipes = {
   tensor = tensors,
@@ -97,6 +102,16 @@ local recipes = {
   supernet = {supernet},
   architecture = {space .. ":random{seed = 1}", "nas.gallery.auto_deeplab"},
   network_estimate = {"nas.gallery.auto_deeplab:estimate{filters = 2, classes = 3}"},
+  decision_space = {decided, decided .. ":fix{op = 'skip_connect'}", decided .. ":where(raise)"},
+  decision = {decided .. ".decisions[1]"},
+  gate = {decided .. ".decisions[1]:weight(1)"},
+  relaxation = {"nas.softmax()", "nas.gumbel{hard = true}", "nas.sparsemax()"},
+  cost_kind = {"nas.cost.parameters", "nas.cost.multiply_adds"},
+  decision_supernet = {decided .. ":supernet()"},
+  assignment = {decided .. ":random()"},
+  strategy = {strategy, "nas.strategy.evolution(" .. decided .. ")", "nas.strategy.local_search(" .. decided .. ")"},
+  trials = {"nas.trials{strategy = " .. strategy .. "}", "nas.trials{strategy = {ask = raise, tell = raise}}"},
+  trial = {"nas.trials{strategy = " .. strategy .. "}()", "nas.trials{strategy = {ask = function() return 1 end, tell = raise}}()"},
   data_set = {set, set .. ":subset(1)", set .. ":scaled(0.7)"},
   loader = {set .. ":batches{size = 2}"},
   confusion = {"metrics.confusion(3)", "metrics.confusion{'a', 'b'}"},
