@@ -120,9 +120,10 @@ final class SafetyTests: XCTestCase {
         for module in scripting.host.registry.modules {
             for binding in module.bindings {
                 guard let first = binding.parameters.first, case .string = first.kind else { continue }
-                let others = binding.parameters.dropFirst().prefix { !$0.optional }.map { switch $0.kind { case .function: ", print"; case .string: ", 'x'"; case .integer: ", 1"; default: ", {}" } }.joined()
+                let others = binding.parameters.dropFirst().prefix { !$0.optional }.map { switch $0.kind { case .function: ", print"; case .string: ", 'x'"; case .integer, .number: ", 1"; default: ", {}" } }.joined()
+                let required = binding.options.filter(\.required).map { "\($0.name) = \($0.kind.acceptsTable ? "{1}" : "1")" }
                 let source = """
-                    local fine, message = pcall(\(module.name).\(binding.name), '\\xe9.png'\(others))
+                    local fine, message = pcall(\(module.name).\(binding.name), '\\xe9.png'\(others)\(required.isEmpty ? "" : ", {\(required.joined(separator: ", "))}"))
                     assert(not fine and tostring(message):find([[\\xe9.png', which is not UTF-8]], 1, true), tostring(message))
                     """
                 XCTAssertNil(scripting.run(source), "\(module.name).\(binding.name)")

@@ -85,7 +85,7 @@ enum DecisionSpaceMethods {
     static let all: [Binding] = [
         method("count", returns: [Returns(.union([.integer, .string]))], "How many architectures there are, exactly; digits where that is no integer of Lua.", "A filter of `where` is not counted.",
             example: "print(space:count())  --> 2") { space, call in call.push(count: try space.decisions.count()) },
-        method("random", options: [seed], returns: one, "An architecture, each equally likely.", example: "print(space:random{seed = 1}.op)  --> sep_conv_3x3") { space, call in
+        method("random", options: [seed], returns: one, "An architecture, each equally likely.", example: "print(#space:random{seed = 1})  --> 1") { space, call in
             call.push(AssignmentObject(try space.decisions.random(seed: call.option("seed"), where: space.filter), of: space.space.decisions))
         },
         method(
@@ -169,7 +169,7 @@ enum DecisionSpaceMethods {
                 Option("from", .object("decision_supernet"), "whose weights it starts with, by name"), Option("classes", .integer, "instead of the space's"),
                 Option("seed", .integer, default: 0, "of its initial weights"),
             ], returns: [Returns(.object("module"))], "The network of an architecture: the same function, building only what was chosen.", "A module as any other: fit, evaluate, export, count, save.",
-            example: "print(space:network(space:random{seed = 1}):count().parameters > 0)  --> true"
+            example: "print(space:network(space:random{seed = 1})(tensor.ones(1, 4, 5, 5)):size(2))  --> 4"
         ) { space, call in
             let source: DecisionSupernetObject? = try call.option(ifPresent: "from")
             return call.push(try space.space.network(
@@ -178,7 +178,7 @@ enum DecisionSpaceMethods {
         method(
             "cost", [architecture, CostBindings.kind], options: [Option("input", .list(.integer), "shape of the input; not needed for parameters"), Option("classes", .integer, "instead of the space's")],
             returns: [Returns(.union([.integer, .number]))], "What the network of an architecture costs, exactly.", "What space:network(architecture):count() says.",
-            example: "print(space:cost(space:random{seed = 1}, nas.cost.parameters))  --> 200"
+            example: "print(space:cost(space:fix{op = 'sep_conv_3x3'}:random{}, nas.cost.parameters))  --> 104"
         ) { space, call in
             let cost = try space.space.cost(
                 call.get(1, as: AssignmentObject.self).assignment, CostBindings.kind(call, 2), input: call.option(ifPresent: "input"), classes: call.option(ifPresent: "classes"))

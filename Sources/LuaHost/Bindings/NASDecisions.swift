@@ -181,11 +181,11 @@ enum DecisionBindings {
             detail: detail + " Only in the function of nas.space; elsewhere an error. The name decides: sharing a decision is using its name again, another domain under it is an error that names both places.",
             example: example
         ) { call in
+            let decided: String = try call.get(1)
             let construction = try Construction.required(for: "nas.\(name)")
             let (domain, options) = try make(call)
-            let name: String = try call.get(1)
-            guard !AssignmentObject.reserved.contains(name) else { throw call.bad(1, "'\(name)' is a method of architectures, another name expected") }
-            let decision = try construction.decide(name, domain, within: literal(call), place: Stack.place(call.thread))
+            guard !AssignmentObject.reserved.contains(decided) else { throw call.bad(1, "'\(decided)' is a method of architectures, another name expected") }
+            let decision = try construction.decide(decided, domain, within: literal(call), place: Stack.place(call.thread))
             return call.push(DecisionObject(decision, options: options))
         }
     }
@@ -264,8 +264,8 @@ enum DecisionBindings {
         detail: "Only arrows that lie on a way from a start to the last layer exist; any two states may be joined. Logits [arrows], by layer, source, target.",
         example: "print(nas.space(function(c) nas.paths('paths', {layers = 3, states = {4, 8}}) return nn.relu() end):count())  --> 8"
     ) { call in
-        let construction = try Construction.required(for: "nas.paths")
         let name: String = try call.get(1)
+        let construction = try Construction.required(for: "nas.paths")
         guard !AssignmentObject.reserved.contains(name) else { throw call.bad(1, "'\(name)' is a method of architectures, another name expected") }
         let values = try call.option("states", as: [LuaValue].self)
         let states = try labels(values) { call.badOption("states", $0) }

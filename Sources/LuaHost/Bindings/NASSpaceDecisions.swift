@@ -45,7 +45,7 @@ enum SpaceDecisionMethods {
             return call.push(try object(space, space.list.cross(assignment(space, call, 1), assignment(space, call, 2), using: &generator)))
         },
         method("each", returns: [Returns(.function, "an iterator for `for`")], "Goes over all architectures, in a fixed order.",
-            example: "local n = 0\nfor a in space:each() do n = n + 1 end\nprint(n)  --> 20") { space, call in
+            example: "local n = 0\nfor a in space:each() do n = n + 1 end\nprint(n)  --> 32") { space, call in
             var rest = try space.list.each()
             return call.push(function: "each", holding: space) { call in
                 guard let next = rest.next() else { return call.pushNil() }
