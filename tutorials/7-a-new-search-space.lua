@@ -2,9 +2,9 @@
 -- # 7. A new search space
 --
 -- The space of a paper is a guess about what matters. Yours will be another, and changing it should not mean changing
--- a program. Here we invent two operators, cut the trellis to the shapes we want, search, and finally touch the heart
--- of the method: the softmax, and what the architecture is asked to minimise. All in Lua; nothing is compiled but the
--- steps themselves.
+-- a program. Here we invent two operators, cut the trellis to the shapes we want, search, touch the heart of the method
+-- (the softmax, and what the architecture is asked to minimise), and finally leave the trellis: any network becomes a
+-- space by naming what is open in it. All in Lua; nothing is compiled but the steps themselves.
 --
 -- Run it with `scripts/trellis tutorials/7-a-new-search-space.lua`. Variables are globals because the cells of a
 -- notebook are chunks of their own (tutorial 1).
@@ -107,8 +107,8 @@ A, B = scenes:split(0.5, {seed = 4})
 
 function library_step(supernet, adam) return function(images, labels) return supernet:step(adam, images, labels) end end
 
-function search(architecture_step, steps)
-  local supernet = space:supernet{classes = 5, seed = 5}
+function search(architecture_step, steps, relax)
+  local supernet = space:supernet{classes = 5, seed = 5, relax = relax}
   local sgd = optim.sgd(supernet:weights(), {lr = 0.025, momentum = 0.9, weight_decay = 3e-4, clip = 5})
   local adam = optim.adam(supernet:architecture(), {lr = short and 0.1 or 0.03})
   local a, b = A:batches{size = 2, seed = 6}, B:batches{size = 2, seed = 7}
@@ -166,12 +166,95 @@ show(plot.grid{{
 }}, "7-alphas")
 
 -- %% [markdown]
+-- ## Another relaxation
+--
+-- What makes weights of logits is a value, too. The trellis has the decisions `paths` (the arrows) and `cell.1`,
+-- `cell.2` (the operators of each block); `relax` says by name or pattern what weighs them. A hard Gumbel sample draws
+-- one operator for each edge at each step, and only what was drawn is computed: the others are zeros in a plan that is
+-- recorded once. Its temperature is a stored number, which a schedule may write.
+
+-- %%
+drawn = nas.gumbel{temperature = 5, hard = true}
+gumbel = space:supernet{classes = 5, seed = 5, relax = {["cell.*"] = drawn}}
+sgd, adam = optim.sgd(gumbel:weights(), {lr = 0.025, momentum = 0.9, clip = 5}), optim.adam(gumbel:architecture(), {lr = 0.03})
+a, b = A:batches{size = 2, seed = 6}, B:batches{size = 2, seed = 7}
+for i = 1, short and 4 or 60 do
+  drawn.temperature = 5 - 4.9 * i / 60
+  gumbel:step(sgd, a:next())
+  gumbel:step(adam, b:next())
+end
+print(gumbel:recordings(), "recordings")
+assert(gumbel:recordings() == 2)
+print(gumbel:decode())
+
+-- %% [markdown]
+-- One architecture is the hardest sample of all. `at` makes a supernet that architecture's network, again without a new
+-- recording; that is how evolution uses a supernet as its judge.
+
+-- %%
+for trial in nas.trials{strategy = nas.strategy.evolution(space, {population = 4, sample = 2, seed = 1}), count = short and 6 or 20} do
+  trial:finish{score = metrics.evaluate(gumbel:at(trial.architecture), B).miou}
+end
+gumbel:at(nil)
+
+-- %% [markdown]
+-- ## Any network
+--
+-- Nothing here needs the trellis. A space is a function that builds a network in which named decisions occur: `choice`,
+-- `subset`, `paths`, `number`. It runs once for the supernet, where everything is built, and once for each network of an
+-- architecture, where `on` says what is. `nas.when` is "weight times this, and nothing of it where the weight is 0".
+
+-- %%
+context = nas.space(function(c)
+  local op = nas.choice("op", {"none", "skip_connect", "sep_conv_3x3", "strip_conv_7"})
+  local rates = nas.subset("rates", {1, 2, 4}, {least = 1, most = 2})
+  local net = {
+    stem = nas.parts.stem{channels = 8}, mixed = nas.mix(op, function(name) return nas.parts.operator(name, 8) end), around = {},
+    head = nn.conv2d(8, c.classes, {kernel = 1}),
+  }
+  for i, rate in ipairs(rates.options) do
+    if rates:on(i) then net.around[i] = nn.conv2d(8, 8, {kernel = 3, padding = rate, dilation = rate}) end
+  end
+  function net.forward(self, x)
+    local h, terms = self.mixed(self.stem(x)), {}
+    for i in ipairs(rates.options) do terms[i] = nas.when(rates:weight(i), function() return self.around[i](h) end) end
+    return nn.functional.resize(self.head(nas.sum(terms)), {size = {x.shape[3], x.shape[4]}})
+  end
+  return nn.module(net, {name = "context"})
+end, {classes = 5})
+print(context)
+assert(context:count() == 3 * (3 + 3))
+for architecture in context:each() do assert(architecture.op ~= "none" and #architecture.rates <= 2) end
+
+supernet = context:supernet{seed = 1, relax = {rates = nas.sigmoid()}}
+sgd, adam = optim.sgd(supernet:weights(), {lr = 0.05, momentum = 0.9}), optim.adam(supernet:architecture(), {lr = 0.05})
+work = {input = {1, 3, size[1], size[2]}}
+target = 0.8 * supernet:cost(nas.cost.multiply_adds, work):item()
+function priced(net, images, labels)                 -- an expected cost is a tensor with a history like all others
+  return nn.cross_entropy(net(images), labels) + nas.price(net:cost(nas.cost.multiply_adds, work), target)
+end
+for i = 1, short and 4 or 60 do
+  supernet:step(sgd, a:next())
+  local images, labels = b:next()
+  supernet:step(adam, images, labels, {loss = priced})
+end
+for i, one in ipairs(supernet:decode{count = 3}) do print(i, one.architecture, ("%.3f"):format(one.score)) end
+
+-- The network of an architecture has the supernet's numbers: both come from one function.
+best = supernet:decode()
+network = context:network(best, {from = supernet}):eval()
+images = B:batches{size = 2, shuffle = false}:next()
+assert(supernet:at(best):eval()(images):allclose(network(images), {atol = 1e-4}))
+assert(context:cost(best, nas.cost.multiply_adds, work) == network:count{height = size[1], width = size[2]}.multiply_adds)
+
+-- %% [markdown]
 -- ## Exercise
 --
 -- The softmax never says no: every operator keeps a little weight for ever. Sparsemax (Martins and Astudillo, 2016)
 -- is the alternative that can: the point of the probability simplex that is nearest to the logits, p = max(z - t, 0)
--- with t such that the sum is 1. Write it for a vector with tensor operations, so that the derivative comes by
--- itself. Check the derivative, and let it choose in a small mixture.
+-- with t such that the sum is 1. The library has it as `nas.sparsemax()`. Write it for a vector with tensor operations, so
+-- that the derivative comes by itself. Check the derivative, let it choose in a small mixture, and compare it with the
+-- library's.
 --
 -- (Sort z downwards; the k largest take part, where k is the last position with 1 + k·z_k > z_1 + ... + z_k; t =
 -- (their sum - 1) / k.)
@@ -241,3 +324,8 @@ function curves(history, title)
   return plot.curves({{"x", history[1]}, {"x^2", history[2]}, {"|x|", history[3]}}, {title = title, x_label = "step", y_range = {0, 1}})
 end
 show(plot.grid{{curves(soft_history, "softmax"), curves(sparse_history, "sparsemax")}}, "7-sparsemax")
+
+-- The library's, of the logits that the space above begins with.
+theirs = context:supernet{seed = 1, relax = {op = nas.sparsemax(), rates = nas.sigmoid()}}
+assert(theirs:probabilities("op"):allclose(sparsemax(theirs:logits("op"):detach()), {atol = 1e-6}))
+print(theirs:probabilities("op"))

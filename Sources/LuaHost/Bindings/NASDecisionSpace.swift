@@ -36,7 +36,8 @@ public final class DecisionSpaceObject: LuaObject, DecisionSpace {
             let parent = decision.parent.map { " (where \($0.decision) is \(decisions[$0.decision]?.domain.label(of: $0.option) ?? ""))" } ?? ""
             return [decision.name, fixed ?? decision.domain.summary + parent]
         }
-        return alignColumns(rows) + "\n\(decisions.decisions.count) decisions, \(count.int.map { Module.grouped($0) } ?? "\(count)") architectures"
+        let width = rows.map(\.[0].count).max() ?? 0
+        return rows.map { $0[0] + String(repeating: " ", count: width - $0[0].count + 2) + $0[1] }.joined(separator: "\n") + "\n\(decisions.decisions.count) decisions, \(count.int.map { Module.grouped($0) } ?? "\(count)") architectures"
             + (filter == nil ? "" : ", some of which a filter refuses")
     }
 }

@@ -164,9 +164,14 @@ public final class ScriptHost {
                 members.map { ($0.name.split(separator: ".").last.map(String.init) ?? "", $0) }, uniquingKeysWith: { $1 })
             let lookUp = Binding(name: "index", parameters: [Argument("table", .any), Argument("key", .any)], summary: "") { call in
                 guard let name = String.read(call.thread, 2), let constant = byName[name] else { return call.pushNil() }
+                // Kept in the metatable: in the table itself it would be a field that has changed, to a recorded function that was the first to read it.
+                guard lua_getmetatable(call.thread, 1) != 0 else { return try constant.make(call) }
+                let metatable = lua_gettop(call.thread)
+                Stack.rawGet(call.thread, metatable, "made." + name)
+                guard clua_is_none_or_nil(call.thread, -1) else { return 1 }
                 _ = try constant.make(call)
                 clua_push_copy(call.thread, -1)
-                Stack.rawSet(call.thread, 1, name)
+                Stack.rawSet(call.thread, metatable, "made." + name)
                 return 1
             }
             pushTable(L, path)

@@ -21,6 +21,12 @@ extension DecisionNetwork {
             }
             costs[Literal(decision: name, option: i), default: 0] += part.cost
         }
+        let smallest = try always + decisions.smallestCost { costs[$0] ?? 0 }
+        guard smallest <= limit else {
+            throw SpaceError(
+                .budget, at: "budget", expected: "at least \(numberText(smallest)), the smallest \(kind.name) of an architecture", got: numberText(limit),
+                remedy: "raise the limit, or add cheaper options to the space")
+        }
         return Budget(limit: limit - always) { costs[$0] ?? 0 }
     }
 
