@@ -26,7 +26,7 @@ end
 local count = short and 12 or 100
 local found = {
   search("random", nas.strategy.random(space, {seed = 2}), count),
-  search("evolution", nas.strategy.evolution(space, {population = count // 4, sample = 4, seed = 3}), count),
+  search("evolution", nas.strategy.evolution(space, {population = math.max(5, count // 4), sample = 4, seed = 3}), count),
 }
 assert(net:recordings() == 2, "one for the steps, one for the scores")
 for _, best in ipairs(found) do
