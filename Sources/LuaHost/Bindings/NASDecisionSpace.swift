@@ -162,7 +162,7 @@ enum DecisionSpaceMethods {
             let (relax, anchors) = try RelaxationBindings.relaxations(call, call.option(ifPresent: "relax"))
             let net = try space.space.supernet(classes: call.option(ifPresent: "classes"), seed: call.option("seed"), relax: relax)
             net.recompute = Recomputation(rawValue: try call.option("recompute")) ?? .cheap
-            return call.push(DecisionSupernetObject(net, space: space, anchors: anchors))
+            return call.push(DecisionSupernetObject(net, space: space, anchors: anchors, losses: ScriptedLosses(call)))
         },
         method(
             "network", [architecture],

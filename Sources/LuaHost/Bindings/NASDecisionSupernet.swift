@@ -9,10 +9,11 @@ public final class DecisionSupernetObject: LuaObject {
     let space: DecisionSpaceObject
     /// Of relaxations that are functions of a script.
     private let anchors: [LuaAnchor]
-    /// Losses of scripts by their addresses; kept, so that an address stays one function's.
-    private var losses: [UnsafeRawPointer: (loss: DecisionNetwork.Loss, anchor: LuaAnchor)] = [:]
+    private let losses: ScriptedLosses
 
-    init(_ net: DecisionNetwork, space: DecisionSpaceObject, anchors: [LuaAnchor]) { (self.net, self.space, self.anchors) = (net, space, anchors) }
+    init(_ net: DecisionNetwork, space: DecisionSpaceObject, anchors: [LuaAnchor], losses: ScriptedLosses) {
+        (self.net, self.space, self.anchors, self.losses) = (net, space, anchors + [losses.anchor], losses)
+    }
 
     public static let objectType = ObjectType(
         "decision_supernet", of: DecisionSupernetObject.self, summary: "The network that holds every architecture of a space at once.",
@@ -36,17 +37,28 @@ public final class DecisionSupernetObject: LuaObject {
 
     /// The loss that is a function of a script.
     fileprivate func loss(_ function: LuaFunction, _ call: Call) -> DecisionNetwork.Loss {
-        function.push(call.thread)
-        let address = lua_topointer(call.thread, -1)
-        clua_pop(call.thread, 1)
-        guard let address else { return .crossEntropy }
-        if let known = losses[address] { return known.loss }
-        let anchor = LuaAnchor(call.thread), kept = function.kept(by: anchor)
-        let loss = DecisionNetwork.Loss(id: UInt(bitPattern: address)) { [unowned self] _, inputs in
+        let (id, kept) = losses.kept(function, call)
+        return DecisionNetwork.Loss(id: id) { [unowned self] _, inputs in
             try kept.call(self, inputs[0], inputs[1], returning: Tensor.self, expected: .tensor, from: "the loss")
         }
-        losses[address] = (loss, anchor)
-        return loss
+    }
+}
+
+/// Losses that are functions of scripts, told apart by their addresses; kept, so that an address stays one function's.
+final class ScriptedLosses {
+    /// What the functions hang on.
+    let anchor: LuaAnchor
+    private var known: [UInt: LuaFunction] = [:]
+
+    init(_ call: Call) { anchor = LuaAnchor(call.thread) }
+
+    func kept(_ function: LuaFunction, _ call: Call) -> (id: UInt, function: LuaFunction) {
+        function.push(call.thread)
+        let id = UInt(bitPattern: lua_topointer(call.thread, -1))
+        clua_pop(call.thread, 1)
+        let kept = known[id] ?? function.kept(by: anchor)
+        known[id] = kept
+        return (id, kept)
     }
 }
 

@@ -158,6 +158,6 @@ enum SpaceMethods {
         net.recompute = Recomputation(rawValue: try call.option("recompute")) ?? .cheap
         let (relax, anchors) = try RelaxationBindings.relaxations(call, call.option(ifPresent: "relax"))
         if call.hasOption("relax") { try net.relax(relax) }
-        return call.push(SupernetObject(net, anchors: anchors))
+        return call.push(SupernetObject(net, anchors: anchors, losses: ScriptedLosses(call)))
     }
 }

@@ -9,7 +9,16 @@ public final class SupernetObject: LuaObject {
     public let net: Supernet
     /// Of relaxations that are functions of a script.
     private let anchors: [LuaAnchor]
-    init(_ net: Supernet, anchors: [LuaAnchor] = []) { (self.net, self.anchors) = (net, anchors) }
+    private let losses: ScriptedLosses
+    init(_ net: Supernet, anchors: [LuaAnchor], losses: ScriptedLosses) { (self.net, self.anchors, self.losses) = (net, anchors + [losses.anchor], losses) }
+
+    /// The loss that is a function of a script.
+    fileprivate func loss(_ function: LuaFunction, _ call: Call) -> Supernet.Loss {
+        let (id, kept) = losses.kept(function, call)
+        return Supernet.Loss(id: id) { [unowned self] _, inputs in
+            try kept.call(self, inputs[0], inputs[1], returning: Tensor.self, expected: .tensor, from: "the loss")
+        }
+    }
 
     public static let objectType = ObjectType(
         "supernet", of: SupernetObject.self, summary: "The network that holds every architecture of a space at once.",
@@ -84,7 +93,8 @@ enum SupernetMethods {
             example: "print(table.concat(supernet:architecture():names(), ' '))  --> alpha beta"
         ) { call in call.push(ParameterList(try call.this(as: SupernetObject.self).net.architecture())) },
         method(
-            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its architecture"), images, labels], returns: [Returns(.tensor, "the loss before the step")],
+            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its architecture"), images, labels],
+            options: [Option("loss", .function, "of the supernet, images and labels, returns one number; pixel cross entropy when left out")], returns: [Returns(.tensor, "the loss before the step")],
             "One step on a batch: loss, derivatives of the optimiser's parameters only, update.",
             """
             The computation is written down at the first step with an optimiser and a size of batch and runs as a plan from then on, without Lua. Batch norms use the batch's \
@@ -101,7 +111,9 @@ enum SupernetMethods {
                 """
         ) { call in
             let net = try call.this(as: SupernetObject.self).net
-            return call.push(try net.step(call.object(1, as: Optimiser.self), call.get(2), call.get(3)))
+            let function: LuaFunction? = try call.option(ifPresent: "loss")
+            let loss = try function.map { try call.this(as: SupernetObject.self).loss($0, call) } ?? .crossEntropy
+            return call.push(try net.step(call.object(1, as: Optimiser.self), call.get(2), call.get(3), loss))
         },
         method(
             "loss", [images, labels], returns: [Returns(.tensor)], "Pixel cross entropy of a batch, with a history for derivatives.", "What `step` minimises, operation by operation.",

@@ -30,6 +30,9 @@ final class StepPlans {
 
     init(_ network: Module) { self.network = network }
 
+    /// Drops all plans: what they computed has become another thing.
+    func forget() { (plans, kept) = ([:], []) }
+
     var recordingCount: Int { plans.values.reduce(0) { $0 + $1.recordingCount } }
 
     /// One step: the loss, derivatives with respect to the optimiser's parameters only, update.
@@ -50,7 +53,7 @@ final class StepPlans {
     func gradients(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss, context: Int) throws -> Tensor {
         let drawn = RandomState.global.draws
         let value = try finiteLoss(optimiser, inputs, loss, context)
-        for (_, tensor) in optimiser.parameters where try tensor.grad?.nonFinite() != nil {
+        for (_, tensor) in optimiser.parameters where try !tensor.isGradientOff && tensor.grad?.nonFinite() != nil {
             throw try failure("the gradient is not finite", optimiser, inputs, loss, context, drawn)
         }
         return value
@@ -105,6 +108,7 @@ final class StepPlans {
         compiled.recomputation = recomputation
         // As much memory as the weights; the arena has room for them when the activations are gone.
         compiled.ownsGradients = false
+        compiled.leavesOff = true
         plans[key] = compiled
         if !kept.contains(where: { $0 === optimiser }) { kept.append(optimiser) }
         return compiled

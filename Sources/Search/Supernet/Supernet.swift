@@ -15,7 +15,7 @@ public final class Supernet: Module {
     public let beta: Tensor
     /// What its steps compute again in the backward pass instead of keeping it: less memory for more time.
     public var recompute = Recomputation.cheap {
-        didSet { for plan in steps.values { plan.recomputation = recompute } }
+        didSet { plans.recomputation = recompute }
     }
     /// Label that does not count.
     public var ignore: Int32 = 255
@@ -28,16 +28,17 @@ public final class Supernet: Module {
     public lazy var trellisWeights: () throws -> TrellisWeights = { [unowned self] in
         TrellisWeights(operators: try operatorProbabilities(), arrows: try (beta + betaMask).softmax(2))
     } {
-        didSet { (steps, kept, inferences) = ([:], [], [:]) }
+        didSet {
+            plans.forget()
+            inferences = [:]
+        }
     }
     /// See `at`.
     var choice: ArchitectureChoice?
     /// That of the last architecture: its tensors are those that recordings know.
     var spare: ArchitectureChoice?
     var chosen: Architecture?
-    private var steps: [ObjectIdentifier: Compiled] = [:]
-    /// Optimisers that `steps` knows: alive as long as their plans.
-    private var kept: [Optimiser] = []
+    private lazy var plans = StepPlans(self)
     /// By mode and whether they end in the classes.
     private var inferences: [Int: Compiled] = [:]
     private let betaMask: Tensor
@@ -198,98 +199,51 @@ extension Supernet {
     /// - Throws: `TensorError` when the loss or its gradient is NaN or infinite, with the place where it began; parameters and running statistics are
     ///   as they were.
     @discardableResult
-    public func step(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
-        let drawn = RandomState.global.draws
-        let loss = try finiteLoss(optimiser, images, labels)
-        do { try optimiser.step(requiresFinite: true) } catch is NonFiniteGradient {
-            throw try failure("the gradient is not finite", optimiser, images, labels, drawn)
-        }
-        Plan.spendGradients()
-        return loss
+    public func step(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor, _ loss: Loss = .crossEntropy) throws -> Tensor {
+        try plans.step(optimiser, [images, labels], own(loss), context: context)
     }
 
-    /// - Parameter drawn: random numbers drawn before the step.
-    private func failure(_ what: String, _ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor, _ drawn: UInt64) throws -> TensorError {
-        let now = RandomState.global.draws
-        RandomState.global.draws = drawn
-        defer { RandomState.global.draws = now }
-        let compiled = try plan(optimiser)
-        try compiled.takeBack()
-        let place = try whereNotFinite(given: [("the images", images)]) { _ = try compiled([images, labels], context: context, keepingWritten: true) }
-        try compiled.takeBack()
-        optimiser.zeroGrad()
-        return TensorError(
-            "step", "\(what) at step \(optimiser.steps + 1) of \(optimiser.rule.rawValue): \(place); lower the learning rate, or clip the gradient")
+    /// A loss of a script or program, which is recorded once for each optimiser.
+    public struct Loss {
+        let id: AnyHashable
+        let body: (Supernet, [Tensor]) throws -> Tensor
+        public init(id: AnyHashable, _ body: @escaping (Supernet, [Tensor]) throws -> Tensor) {
+            self.id = id
+            self.body = body
+        }
+
+        /// What `loss` gives.
+        public static var crossEntropy: Loss { Loss(id: "cross entropy") { net, inputs in try net.loss(inputs[0], inputs[1]) } }
+    }
+
+    private func own(_ loss: Loss) -> StepPlans.Loss {
+        StepPlans.Loss(id: loss.id) { [unowned self] inputs in
+            let value = try loss.body(self, inputs)
+            remark(on: inputs[0].shape)
+            return value
+        }
     }
 
     /// Loss and gradients of an optimiser's parameters without the update.
     /// - Throws: as `step` does.
     public func gradients(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
-        let drawn = RandomState.global.draws
-        let loss = try finiteLoss(optimiser, images, labels)
-        for (_, tensor) in optimiser.parameters where try !tensor.isGradientOff && tensor.grad?.nonFinite() != nil {
-            throw try failure("the gradient is not finite", optimiser, images, labels, drawn)
-        }
-        return loss
-    }
-
-    /// Leaves the gradients at the optimiser's parameters.
-    private func finiteLoss(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Tensor {
-        let drawn = RandomState.global.draws
-        let loss = try plan(optimiser)([images, labels], context: context, keepingWritten: true)[0]
-        let value = try loss.item()
-        guard value.isFinite else { throw try failure("the loss is \(value.isNaN ? "nan" : "\(value)")", optimiser, images, labels, drawn) }
-        return loss
+        try plans.gradients(optimiser, [images, labels], own(.crossEntropy), context: context)
     }
 
     /// The plan of a step, for profiles and counts.
     public func stepPlan(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor) throws -> Plan {
-        try plan(optimiser).plan(for: [images, labels], context: context)
+        try plans.plan(optimiser, [images, labels], own(.crossEntropy), context: context)
     }
 
-    /// How often its computation was written down: once for each optimiser, kind of result and size of batch, and anew where something else that it read had
+    /// How often its computation was written down: once for each optimiser, loss, kind of result and size of batch, and anew where something else that it read had
     /// changed (frozen parameters, values of operators in Lua).
-    public var recordingCount: Int { (Array(steps.values) + inferences.values).reduce(0) { $0 + $1.recordingCount } }
-
-    private func plan(_ optimiser: Optimiser) throws -> Compiled {
-        if let known = steps[ObjectIdentifier(optimiser)] { return known }
-        forgetAbandonedOptimisers()
-        let targets = optimiser.parameters.map(\.tensor)
-        let own = Set(parameters().map { ObjectIdentifier($0.tensor) })
-        for (name, tensor) in optimiser.parameters where !own.contains(ObjectIdentifier(tensor)) {
-            throw TensorError("step", "the optimiser's parameter \(name) is not this supernet's")
-        }
-        // A step trains, so it uses the batch's statistics whatever the mode; evaluation in between leaves its plan as it is.
-        let compiled = Compiled { [unowned self, unowned optimiser] inputs in
-            optimiser.zeroGrad()
-            let loss = try Module.inMode(training: true) { try self.loss(inputs[0], inputs[1]) }
-            try self.requireOwnLeaves(of: loss)
-            self.remark(on: inputs[0].shape)
-            try loss.backward(with: targets)
-            return [loss]
-        }
-        compiled.recomputation = recompute
-        // As much memory as the weights; the arena has room for them when the activations are gone.
-        compiled.ownsGradients = false
-        compiled.leavesOff = true
-        steps[ObjectIdentifier(optimiser)] = compiled
-        kept.append(optimiser)
-        return compiled
-    }
+    public var recordingCount: Int { plans.recordingCount + inferences.values.reduce(0) { $0 + $1.recordingCount } }
 
     /// Says once what of the network does nothing at the size of its first images.
     private func remark(on shape: [Int]) {
         guard !hasRemarked, let recording = Recording.current else { return }
         hasRemarked = true
         for text in recording.remarks(height: shape[2], width: shape[3]) { Notice.say("supernet: \(text)") }
-    }
-
-    /// An optimiser that nobody else holds will not be met again; its plans own as much memory as the weights.
-    private func forgetAbandonedOptimisers() {
-        for i in kept.indices.reversed() where isKnownUniquelyReferenced(&kept[i]) {
-            steps[ObjectIdentifier(kept[i])] = nil
-            kept.remove(at: i)
-        }
     }
 
     /// What of `at` a recording depends on.
