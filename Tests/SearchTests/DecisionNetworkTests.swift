@@ -132,7 +132,7 @@ final class DecisionNetworkTests: XCTestCase {
     }
 
     func testTheSupernetAtAnArchitectureIsItsNetwork() throws {
-        for seed in 1...UInt64(60) {
+        for seed in 1...UInt64(200) {
             let space = try Self.space(seed, allowsMany: true)
             let net = try space.supernet(seed: seed, relax: relax(space.decisions))
             let sgd = try Optimiser(.sgd, [ParameterGroup(net.weights(), rate: 0.05)])
