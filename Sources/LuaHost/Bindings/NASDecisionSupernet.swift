@@ -98,13 +98,10 @@ enum DecisionSupernetMethods {
 
     private static let state: [Binding] = [
         method("state", returns: [Returns(.table, "tensors by path")], "Copies of all parameters, logits and running statistics.", example: "print(net:state()['logits.op']:size(1))  --> 2") { net, call in
-            let copies = try GradientMode.disabled { try net.net.state().map { ($0.name, try $0.tensor.clone()) } }
-            return call.push(Dictionary(copies, uniquingKeysWith: { $1 }))
+            call.push(try net.net.stateCopies())
         },
         method("load_state", [Argument("state", .table, "what `state` returned")], returns: [LoadReport.returns], "Copies stored values in.", "Names and shapes must agree.", example: "net:load_state(net:state())") { net, call in
-            guard let table = try call.value(1).table else { throw call.bad(1, "table expected") }
-            let named = try NamedTensors.read(table) { call.bad(1, $0) }
-            return call.push(try net.net.load(Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })).value)
+            call.push(try net.net.load(call.namedTensors(1)).value)
         },
     ]
 

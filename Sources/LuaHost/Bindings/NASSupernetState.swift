@@ -66,17 +66,13 @@ enum SupernetStateMethods {
         method(
             "state", returns: [Returns(.table, "tensors by path")], "Copies of all parameters and running statistics.", example: "print(supernet:state().alpha:size(1))  --> 2"
         ) { call in
-            let copies = try GradientMode.disabled { try call.this(as: SupernetObject.self).net.state().map { ($0.name, try $0.tensor.clone()) } }
-            return call.push(Dictionary(copies, uniquingKeysWith: { $1 }))
+            call.push(try call.this(as: SupernetObject.self).net.stateCopies())
         },
         method(
             "load_state", [Argument("state", .table, "what `state` returned")], returns: [LoadReport.returns], "Copies stored values in.", "Names and shapes must agree.",
             example: "supernet:load_state(supernet:state())"
         ) { call in
-            guard let table = try call.value(1).table else { throw call.bad(1, "table expected") }
-            let named = try NamedTensors.read(table) { call.bad(1, $0) }
-            let values = Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
-            return call.push(try call.this(as: SupernetObject.self).net.load(values).value)
+            call.push(try call.this(as: SupernetObject.self).net.load(call.namedTensors(1)).value)
         },
         method(
             "save", [Argument("path", .string, "ends in .safetensors")], "Writes parameters, running statistics and the space's configuration.",

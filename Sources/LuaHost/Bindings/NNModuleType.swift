@@ -98,6 +98,23 @@ extension Call {
     }
 }
 
+extension Module {
+    /// Copies of all that a file of it holds, by path.
+    func stateCopies() throws -> [String: Tensor] {
+        let copies = try GradientMode.disabled { try state().map { ($0.name, try $0.tensor.clone()) } }
+        return Dictionary(copies, uniquingKeysWith: { $1 })
+    }
+}
+
+extension Call {
+    /// The tensors of a table in argument `i`, by path.
+    func namedTensors(_ i: Int) throws -> [String: Tensor] {
+        guard let table = try value(i).table else { throw bad(i, "table expected") }
+        let named = try NamedTensors.read(table) { bad(i, $0) }
+        return Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
+    }
+}
+
 /// Methods of every module.
 enum ModuleMethods {
     static let all: [Binding] = [
@@ -190,8 +207,7 @@ enum ModuleMethods {
     private static let state = method(
         "state", returns: [Returns(.table, "tensors by path")], "Copies of all parameters and buffers.", example: "print(nn.linear(2, 3):state().bias:size(1))  --> 3"
     ) { call in
-        let copies = try GradientMode.disabled { try call.this(as: Module.self).state().map { ($0.name, try $0.tensor.clone()) } }
-        return call.push(Dictionary(copies, uniquingKeysWith: { $1 }))
+        call.push(try call.this(as: Module.self).stateCopies())
     }
 
     private static let loadState = method(
@@ -204,10 +220,7 @@ enum ModuleMethods {
             print(b:load_state({weight = a.weight, other = a.bias}, {strict = false}).unknown[1])  --> other
             """
     ) { call in
-        guard let table = try call.value(1).table else { throw call.bad(1, "table expected") }
-        let named = try NamedTensors.read(table) { call.bad(1, $0) }
-        let values = Dictionary(named.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
-        return call.push(try call.this(as: Module.self).load(values, strict: call.option("strict")).value)
+        call.push(try call.this(as: Module.self).load(call.namedTensors(1), strict: call.option("strict")).value)
     }
 
     private static let zeroGrad = method(

@@ -23,7 +23,7 @@ final class CostMeasure {
     ///   - parameters: what is counted by the kind that counts parameters.
     ///   - body: what is computed.
     static func parts(_ kind: CostKind, input: [Int], parameters: [Module.Named], _ body: (Tensor) throws -> Tensor) throws -> [Part] {
-        try Recording.aside {
+        try Recording.atOnce {
             let measure = CostMeasure()
             defer { measure.recording.dismantle() }
             current = measure

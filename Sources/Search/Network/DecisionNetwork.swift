@@ -20,8 +20,9 @@ public final class DecisionNetwork: Module {
     private var inferences: [Int: Compiled] = [:]
     /// The weights of the computation that runs at once.
     private var present: DecisionWeights?
-    /// The architecture that it computes now, as numbers that are written into; see `at`.
-    private var one: (assignment: Assignment, relaxation: [String: Fixed])?
+    /// The architecture that it computes now; nil: all of it. See `at`.
+    public private(set) var assignment: Assignment?
+    /// The weights at an architecture: zeros and ones that are written into.
     private var ones: (relaxation: [String: Fixed], values: [String: Tensor])?
     /// Logits start as N(0, deviation²).
     private static let deviation: Float = 1e-3
@@ -77,7 +78,7 @@ public final class DecisionNetwork: Module {
     }
 
     private func newWeights() -> DecisionWeights {
-        let hard = one?.relaxation
+        let hard = assignment == nil ? nil : ones?.relaxation
         return DecisionWeights(
             logits: { [unowned self] in try logits($0.name) }, relaxation: { [relax] in try hard?[$0.name] ?? relax.relaxation(of: $0.name) })
     }
@@ -112,14 +113,11 @@ extension DecisionNetwork: DecisionWeightSource {
 // MARK: - One architecture
 
 extension DecisionNetwork {
-    /// The architecture that it computes; nil: all of it.
-    public var assignment: Assignment? { one?.assignment }
-
     /// Makes it the network of one architecture, or of all again: weights become stored zeros and ones, so that one plan serves all architectures and computes only
     /// the path.
     /// - Throws: for an architecture of another space.
     public func at(_ assignment: Assignment?) throws {
-        guard let assignment else { return one = nil }
+        guard let assignment else { return self.assignment = nil }
         try decisions.check(assignment)
         if ones == nil {
             let values = try Dictionary(uniqueKeysWithValues: decisions.decisions.map { ($0.name, try Tensor.zeros($0.shape)) })
@@ -133,10 +131,10 @@ extension DecisionNetwork {
                 try ones.values[decision.name]?.assign(Tensor(numbers, shape: decision.shape))
             }
         }
-        one = (assignment, ones.relaxation)
+        self.assignment = assignment
     }
 
-    private var context: Int { one == nil ? 0 : 1 }
+    private var context: Int { assignment == nil ? 0 : 1 }
 }
 
 // MARK: - Steps and evaluation
@@ -186,7 +184,7 @@ extension DecisionNetwork {
     /// - Parameter training: by the batch's statistics (which move the running ones); nil for the present mode. At an architecture (`at`) running statistics mean
     ///   nothing: nil is by the batch's, without moving them.
     public func scores(_ input: Tensor, training: Bool? = nil) throws -> Tensor {
-        if training == nil, one != nil { return try infer(input, training: false, key: 2) { try BatchNorm.using(.batch, $0) } }
+        if training == nil, assignment != nil { return try infer(input, training: false, key: 2) { try BatchNorm.using(.batch, $0) } }
         let training = training ?? isTraining
         return try infer(input, training: training, key: training ? 1 : 0) { try $0() }
     }

@@ -157,7 +157,7 @@ public enum Gradient {
         defer { for input in unasked { input.requiresGrad = true } }
         let parts = try ModulePath.at(node.scope) {
             try StaleValues.refusing(node.stale(output), of: node.operation) {
-                try at(flow.place) { try node.operation.derivative(node.inputs, output, flow.gradient) }
+                try Recording.atPlace(flow.place) { try node.operation.derivative(node.inputs, output, flow.gradient) }
             }
         }
         for (input, part) in zip(node.inputs, parts) {
@@ -171,12 +171,6 @@ public enum Gradient {
                 try flows[id]?.add(part, from: flow.place, own: own)
             }
         }
-    }
-
-    /// Runs `body` at a place of the recording, if there is one.
-    private static func at<T>(_ place: Regions, _ body: () throws -> T) rethrows -> T {
-        guard let recording = Recording.current else { return try body() }
-        return try recording.at(place, body)
     }
 }
 

@@ -39,7 +39,7 @@ public struct RecordedGraph {
             index[ObjectIdentifier(input)] = i
             values.append(Value(source: .input(i), shape: input.shape, dtype: input.dtype))
         }
-        let needed = Self.reachable(from: results)
+        let needed = Recording.reachable(from: results)
         for tensor in recording.tensors where needed.contains(ObjectIdentifier(tensor)) {
             guard let node = tensor.node else { continue }
             let sources = node.inputs.map { position(of: $0, &index) }
@@ -55,15 +55,6 @@ public struct RecordedGraph {
         index[ObjectIdentifier(tensor)] = values.count
         values.append(Value(source: .stored(tensor), shape: tensor.shape, dtype: tensor.dtype))
         return values.count - 1
-    }
-
-    private static func reachable(from results: [Tensor]) -> Set<ObjectIdentifier> {
-        var found = Set<ObjectIdentifier>()
-        var pending = results
-        while let tensor = pending.popLast() {
-            if found.insert(ObjectIdentifier(tensor)).inserted, tensor.isSymbolic { pending += tensor.node?.inputs ?? [] }
-        }
-        return found
     }
 }
 

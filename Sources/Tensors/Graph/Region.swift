@@ -122,57 +122,59 @@ extension Tensor {
     ///   - weight: float32, one element.
     ///   - shape: of what `body` gives, where it is known: else, at once, it is found out by writing `body` down.
     public static func when(_ weight: Tensor, shape: [Int]? = nil, _ body: () throws -> Tensor) throws -> Tensor {
-        guard weight.count == 1, weight.dtype == .float32 else {
-            throw TensorError("when", "the weight of a region is one float32 number, got \(weight.dtype) \(Shapes.text(weight.shape))")
-        }
-        guard let recording = Recording.current else {
-            if try weight.item() != 0 { return try body() * weight.reshape([]) }
-            return try Tensor.zeros(shape ?? Recording.shape(body))
-        }
-        if recording.isForReaders { return try body() * weight.reshape([]) }
-        let weight = try weight.reshape([])
-        return try recording.region(weight) { try body() * weight }
+        try weight.checkGuard("weight")
+        let number = try weight.reshape([])
+        if Recording.current?.isForReaders == true { return try body() * number }
+        return try within(number, shape: shape) { try body() * number }
     }
-}
 
-extension Tensor {
     /// `body()`, as a region whose guard only opens and closes it and multiplies nothing: see `when`.
     public static func within(_ guardian: Tensor, shape: [Int]? = nil, _ body: () throws -> Tensor) throws -> Tensor {
-        guard guardian.count == 1, guardian.dtype == .float32 else {
-            throw TensorError("when", "the guard of a region is one float32 number, got \(guardian.dtype) \(Shapes.text(guardian.shape))")
-        }
+        try guardian.checkGuard("guard")
         guard let recording = Recording.current else {
             return try guardian.item() != 0 ? body() : Tensor.zeros(shape ?? Recording.shape(body))
         }
         if recording.isForReaders { return try body() * guardian.reshape([]).compare(.ne, 0) }
         return try recording.region(guardian.reshape([]), body)
     }
+
+    private func checkGuard(_ what: String) throws {
+        guard count == 1, dtype == .float32 else {
+            throw TensorError("when", "the \(what) of a region is one float32 number, got \(dtype) \(Shapes.text(shape))")
+        }
+    }
 }
 
 extension Recording {
-    /// Runs `body`, which may record something else, as if nothing were being recorded.
-    public static func aside<T>(_ body: () throws -> T) rethrows -> T { try atOnce(body) }
-
     /// Goes through what `roots` need, in the order in which it was written: each operation with its inputs, its result, and the lists of guards of its regions (none:
     /// it is computed in every run). What leaves a region counts as an operation.
     public func eachNeeded(
         for roots: [Tensor], _ visit: (_ operation: Operation, _ inputs: [Tensor], _ result: Tensor, _ regions: [[Tensor]]) throws -> Void
     ) rethrows {
-        var needed = Set<ObjectIdentifier>()
-        var stack = roots
-        while let tensor = stack.popLast() {
-            if needed.insert(ObjectIdentifier(tensor)).inserted, tensor.isSymbolic, let node = tensor.node { stack += node.inputs }
-        }
+        let needed = Recording.reachable(from: roots)
         for tensor in tensors where needed.contains(ObjectIdentifier(tensor)) {
             guard let node = tensor.node else { continue }
             try visit(node.operation, node.inputs, tensor, node.regions.alternatives.map(\.guardians))
         }
     }
 
+    /// All that tensors are computed from, themselves included.
+    static func reachable(from results: [Tensor]) -> Set<ObjectIdentifier> {
+        var found = Set<ObjectIdentifier>()
+        var pending = results
+        while let tensor = pending.popLast() {
+            if found.insert(ObjectIdentifier(tensor)).inserted, tensor.isSymbolic { pending += tensor.node?.inputs ?? [] }
+        }
+        return found
+    }
+
     /// Runs `body` outside of all regions: what it computes is there in every run.
-    public static func everywhere<T>(_ body: () throws -> T) rethrows -> T {
+    public static func everywhere<T>(_ body: () throws -> T) rethrows -> T { try atPlace(.everywhere, body) }
+
+    /// Runs `body` at a place of the present recording, if there is one.
+    static func atPlace<T>(_ place: Regions, _ body: () throws -> T) rethrows -> T {
         guard let current else { return try body() }
-        return try current.at(.everywhere, body)
+        return try current.at(place, body)
     }
 
     /// The shape of what `body` gives; nothing is computed or written.
