@@ -30,13 +30,13 @@ let package = Package(
         kernels("KernelsV2", march: "x86-64-v2"),
         kernels("KernelsV3", march: "x86-64-v3"),
         kernels("KernelsV4", march: "x86-64-v4"),
-        .target(name: "Kernels", dependencies: ["CKernels", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: host),
+        .target(name: "Kernels", dependencies: ["Base", "CKernels", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: host),
 
-        // What every part may need and that needs none: files, locks, errors of files.
-        .target(name: "Base"),
+        // What every part may need and that needs none: files, locks, memory, JSON, texts of numbers, names that were meant.
+        .target(name: "Base", dependencies: ["CKernels"]),
         // Shapes, storage, graph, derivatives, plans; then what is built on them. Imports go down only.
         .target(name: "Tensors", dependencies: ["Base", "Kernels", "CKernels", "CZlib"], swiftSettings: host),
-        .target(name: "Networks", dependencies: ["Tensors", "Kernels", "CKernels"], swiftSettings: host),
+        .target(name: "Networks", dependencies: ["Base", "Tensors", "Kernels", "CKernels"], swiftSettings: host),
         // libpng and libjpeg report errors by longjmp; their calls stay in C.
         .target(
             name: "CImage", dependencies: ["CPNG", "CJPEG", "CKernels"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
@@ -45,7 +45,7 @@ let package = Package(
         .target(name: "Search", dependencies: ["Base", "Networks", "Tensors"], swiftSettings: host),
         // The way out: networks as ONNX files. The .proto is what Format/onnx.pb.swift was generated from.
         .target(
-            name: "ONNX", dependencies: ["Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            name: "ONNX", dependencies: ["Base", "Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["Format/onnx.proto"]),
 
         // The host: the only part that knows Lua.
@@ -70,10 +70,10 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Base", "Kernels", "Tensors"], exclude: ["Files/Fixtures"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
         .testTarget(name: "SegmentationTests", dependencies: ["Base", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation"], exclude: ["Fixtures"]),
-        .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
+        .testTarget(name: "FiguresTests", dependencies: ["Base", "Figures"]),
         .testTarget(name: "SearchTests", dependencies: ["Base", "Kernels", "Tensors", "Networks", "Search"], exclude: ["Fixtures"]),
         .testTarget(name: "ONNXTests", dependencies: ["Tensors", "Networks", "ONNX"]),
-        .testTarget(name: "LuaHostTests", dependencies: ["CKernels", "CLua", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
+        .testTarget(name: "LuaHostTests", dependencies: ["Base", "CKernels", "CLua", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// What one value of a module's result depends on: lets a network run several modules, or several batches, as one.
@@ -153,7 +154,7 @@ open class Module {
     public func describe(indent: String = "", name: String = "") -> String {
         let label = (name.isEmpty ? "" : name + ": ") + kind + (details.isEmpty ? "" : "(\(details))")
         let count = parameterCount
-        var lines = [indent + label + (count > 0 ? "  \(Module.grouped(count)) parameters" : "")]
+        var lines = [indent + label + (count > 0 ? "  \(NumberText.grouped(count)) parameters" : "")]
         for (name, child) in children { lines.append(child.describe(indent: indent + "  ", name: name)) }
         return lines.joined(separator: "\n")
     }
@@ -163,17 +164,6 @@ open class Module {
 
     /// What a host prints: `describe()`, or less for a network of many modules.
     open var summary: String { describe() }
-
-    /// 1234567 as 1,234,567.
-    package static func grouped(_ n: Int) -> String {
-        var digits = Array(String(n))
-        var i = digits.count - 3
-        while i > 0 {
-            digits.insert(",", at: i)
-            i -= 3
-        }
-        return String(digits)
-    }
 }
 
 /// Modules one after another.

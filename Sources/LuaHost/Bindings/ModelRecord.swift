@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Segmentation
 import Tensors

@@ -1,3 +1,4 @@
+import Base
 import CLua
 
 /// help(x), help "name", help.search "word": read from the registry.
@@ -89,7 +90,7 @@ struct Help {
         if !found.isEmpty { return found.joined(separator: "\n") }
         let result = search(name)
         if !result.hasPrefix("Nothing") { return "No '\(name)' here. " + result }
-        let near = nearest(name, among: allNames)
+        let near = nearestName(to: name, in: allNames)
         return "Nothing is known of '\(name)'" + (near.map { "; did you mean '\($0)'?" } ?? ".") + " help() lists the modules.\n"
     }
 

@@ -1,3 +1,4 @@
+import Base
 import CKernels
 import CLua
 import Glibc
@@ -211,7 +212,7 @@ final class NativeFunction {
 
     private func unknownOption(_ name: String) -> String {
         let names = binding.options.map(\.name)
-        if let near = nearest(name, among: names) { return "unknown option '\(name)', did you mean '\(near)'?" }
+        if let near = nearestName(to: name, in: names) { return "unknown option '\(name)', did you mean '\(near)'?" }
         return "unknown option '\(name)', there are \(names.joined(separator: ", "))"
     }
 

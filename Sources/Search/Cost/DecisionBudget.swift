@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Tensors
 
@@ -24,7 +25,7 @@ extension DecisionNetwork {
         let smallest = try always + decisions.smallestCost { costs[$0] ?? 0 }
         guard smallest <= limit else {
             throw SpaceError(
-                .budget, at: "budget", expected: "at least \(numberText(smallest)), the smallest \(kind.name) of an architecture", got: numberText(limit),
+                .budget, at: "budget", expected: "at least \(NumberText.plain(smallest)), the smallest \(kind.name) of an architecture", got: NumberText.plain(limit),
                 remedy: "raise the limit, or add cheaper options to the space")
         }
         return Budget(limit: limit - always) { costs[$0] ?? 0 }

@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Tensors
 
@@ -96,18 +97,18 @@ extension Supernet {
         var rows = [["", "nodes", "parameters"]]
         for (name, part) in children {
             guard name == "nodes" else {
-                rows.append([name, "\(part.children.count)", groupDigits("\(part.parameterCount)")])
+                rows.append([name, "\(part.children.count)", NumberText.grouped(part.parameterCount)])
                 continue
             }
             for (layer, group) in part.children {
                 let strides = group.children.map(\.name).joined(separator: " ")
-                rows.append(["layer \(layer): stride \(strides)", "\(group.children.count)", groupDigits("\(group.parameterCount)")])
+                rows.append(["layer \(layer): stride \(strides)", "\(group.children.count)", NumberText.grouped(group.parameterCount)])
             }
         }
         let operators = space.cell.operators.filter { $0 != OperatorCatalogue.none }.joined(separator: ", ")
         return """
             supernet(\(details)), seed \(seed)\(isTraining ? "" : ", evaluation mode")
-            weights       \(groupDigits("\(count)")) in \(groupDigits("\(weights.count)")) tensors
+            weights       \(NumberText.grouped(count)) in \(NumberText.grouped(weights.count)) tensors
             architecture  alpha \(space.alphaShape), beta \(space.betaShape)
             each node     \(plural(space.cell.blocks, "block")), \(plural(space.cell.edgeCount, "edge")) of \(operators)
             \(alignColumns(rows))

@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// Resizing, cutting, mirroring, colour and normalisation in one pass over the output; nothing in between is stored.

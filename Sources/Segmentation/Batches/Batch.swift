@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// Images and labels of one step, as contiguous memory that a tensor adopts without a copy.

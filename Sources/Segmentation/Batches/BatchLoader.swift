@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Batches without end, prepared a few ahead by a background thread while a step runs.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// How a training run went, row by row.
 public struct TrainingHistory: Equatable, Sendable {

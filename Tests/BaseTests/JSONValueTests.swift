@@ -1,6 +1,7 @@
 import Foundation
 import XCTest
-@testable import Tensors
+
+@testable import Base
 
 final class JSONValueTests: XCTestCase {
     func testReadsWhatItWrites() throws {

@@ -1,5 +1,8 @@
-/// Numbers as people read them in pictures; independent of the locale.
+/// Numbers as people read them; independent of the locale.
 public enum NumberText {
+    /// Without a fraction that it does not have: 8 and 0.5.
+    public static func plain(_ value: Double) -> String { Int(exactly: value).map(String.init) ?? "\(value)" }
+
     /// `value` with exactly `decimals` digits after the point.
     public static func fixed(_ value: Double, _ decimals: Int) -> String {
         if value.isNaN { return "nan" }
@@ -38,18 +41,21 @@ public enum NumberText {
         return trimmed(fixed(mantissa, digits - 1)) + "e" + String(exponent)
     }
 
-    /// A whole number with a thin grouping of thousands: `10,147,427`.
-    public static func grouped(_ value: Int) -> String {
+    /// A whole number in groups of three digits: `10,147,427`.
+    public static func grouped(_ value: Int) -> String { (value < 0 ? "-" : "") + grouped(digits: String(value.magnitude)) }
+
+    /// The same of decimal digits, however many.
+    public static func grouped(digits: String) -> String {
         var result = ""
-        for (index, digit) in String(value.magnitude).reversed().enumerated() {
-            if index > 0, index % 3 == 0 { result.append(",") }
+        for (i, digit) in digits.enumerated() {
+            if i > 0, (digits.count - i) % 3 == 0 { result.append(",") }
             result.append(digit)
         }
-        return (value < 0 ? "-" : "") + String(result.reversed())
+        return result
     }
 
     /// The decimal exponent of a finite number other than zero.
-    static func exponentOf(_ value: Double) -> Int {
+    public static func exponentOf(_ value: Double) -> Int {
         var exponent = 0
         var v = abs(value)
         while v >= 10 { v /= 10; exponent += 1 }
@@ -58,10 +64,10 @@ public enum NumberText {
     }
 
     /// 10 to the power `exponent`, of either sign.
-    static func scale(_ exponent: Int) -> Double { exponent >= 0 ? power(10, exponent) : 1 / power(10, -exponent) }
+    public static func scale(_ exponent: Int) -> Double { exponent >= 0 ? power(10, exponent) : 1 / power(10, -exponent) }
 
     /// Superscript digits, for ticks of logarithmic axes.
-    static func superscript(_ value: Int) -> String {
+    public static func superscript(_ value: Int) -> String {
         String(
             String(value).map { character in
                 if character == "-" { return Character("⁻") }
@@ -76,7 +82,8 @@ public enum NumberText {
         return result
     }
 
-    private static func trimmed(_ text: String) -> String {
+    /// Without zeros behind the last digit of a fraction.
+    public static func trimmed(_ text: String) -> String {
         guard text.contains(".") else { return text }
         var text = text
         while text.hasSuffix("0") { text.removeLast() }

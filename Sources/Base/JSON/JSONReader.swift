@@ -1,28 +1,28 @@
-import Tensors
+/// What is wrong with a member of a JSON document, for the errors of who reads it.
+public struct JSONFault: Sendable {
+    /// Where: `found.json.space.layers`, `decisions.op[2]`.
+    public let place: String
+    public let expected: String
+    public let got: String
+    /// For a member that nobody reads: the ones there are.
+    public let known: [String]?
+}
 
 /// A JSON value with its place in the file, read member by member with errors that name the place.
-struct JSONReader {
-    let value: JSONValue
-    let place: String
+public struct JSONReader {
+    public let value: JSONValue
+    public let place: String
+    /// Makes the errors that are thrown.
+    private let fails: @Sendable (JSONFault) -> any Error
 
-    /// - Parameter file: what errors call the text.
-    /// - Throws: `SpaceError` of kind `format` with line and column.
-    init(text: String, file: String) throws {
-        do throws(JSONError) { self.init(try JSONValue.document(text.utf8), at: file) } catch {
-            throw SpaceError(
-                .format, at: "\(file): line \(error.line), column \(error.column)", expected: error.expected, got: error.got,
-                remedy: "the text is not JSON; was it cut short or edited?")
-        }
-    }
-
-    init(_ value: JSONValue, at place: String) {
+    public init(_ value: JSONValue, at place: String, fails: @escaping @Sendable (JSONFault) -> any Error) {
         self.value = value
         self.place = place
+        self.fails = fails
     }
 
-    func error(_ expected: String, got: String? = nil) -> SpaceError {
-        SpaceError(
-            .format, at: place, expected: expected, got: got ?? value.kind, remedy: "compare with a file that Trellis wrote")
+    public func error(_ expected: String, got: String? = nil) -> any Error {
+        fails(JSONFault(place: place, expected: expected, got: got ?? value.kind, known: nil))
     }
 
     private func members() throws -> [JSONValue.Member] {
@@ -31,38 +31,38 @@ struct JSONReader {
     }
 
     /// Refuses members that nobody reads: a misspelt one would be lost in silence.
-    func allow(_ keys: [String]) throws {
+    public func allow(_ keys: [String]) throws {
         for member in try members() where !keys.contains(member.key) {
-            throw SpaceError.unknown("member", member.key, known: keys, at: place)
+            throw fails(JSONFault(place: place, expected: "a known member", got: member.key, known: keys))
         }
     }
 
-    func optional(_ key: String) throws -> JSONReader? {
-        try members().first { $0.key == key }.map { JSONReader($0.value, at: "\(place).\(key)") }
+    public func optional(_ key: String) throws -> JSONReader? {
+        try members().first { $0.key == key }.map { JSONReader($0.value, at: "\(place).\(key)", fails: fails) }
     }
 
-    func required(_ key: String) throws -> JSONReader {
+    public func required(_ key: String) throws -> JSONReader {
         guard let member = try optional(key) else { throw error("a member \"\(key)\"", got: "none") }
         return member
     }
 
-    func items(count: Int? = nil) throws -> [JSONReader] {
+    public func items(count: Int? = nil) throws -> [JSONReader] {
         guard case .array(let items) = value else { throw error("a list") }
         if let count, items.count != count { throw error("a list of \(count)", got: "\(items.count)") }
-        return items.enumerated().map { JSONReader($1, at: "\(place)[\($0 + 1)]") }
+        return items.enumerated().map { JSONReader($1, at: "\(place)[\($0 + 1)]", fails: fails) }
     }
 
-    func string() throws -> String {
+    public func string() throws -> String {
         guard case .string(let text) = value else { throw error("a string") }
         return text
     }
 
-    func int() throws -> Int {
+    public func int() throws -> Int {
         guard case .integer(let number) = value else { throw error("a whole number", got: digits) }
         return number
     }
 
-    func uint64() throws -> UInt64 {
+    public func uint64() throws -> UInt64 {
         switch value {
         case .integer(let number) where number >= 0: return UInt64(number)
         case .unsigned(let number): return number
@@ -70,7 +70,7 @@ struct JSONReader {
         }
     }
 
-    func double() throws -> Double {
+    public func double() throws -> Double {
         switch value {
         case .integer(let number): return Double(number)
         case .unsigned(let number): return Double(number)
@@ -80,7 +80,7 @@ struct JSONReader {
     }
 
     /// Nil for what is neither true nor false.
-    var boolean: Bool? {
+    public var boolean: Bool? {
         guard case .bool(let flag) = value else { return nil }
         return flag
     }
