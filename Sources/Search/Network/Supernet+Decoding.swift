@@ -2,19 +2,24 @@ import Foundation
 import Networks
 import Tensors
 
-extension DecisionNetwork {
+extension Supernet {
     /// How probable each option is under its relaxation, noise aside, of the decision's shape; of a paths decision with one arrow a layer: among the arrows that leave
     /// its source.
     public func probabilities(_ name: String) throws -> Tensor {
-        guard let decision = decisions[name] else { throw SpaceError.unknown("decision", name, known: decisions.decisions.map(\.name), at: "probabilities") }
+        let decision = try decision(name, at: "probabilities")
         return try GradientMode.disabled { try relaxation(of: name).checked(logits(name), of: decision).probabilities.detach() }
+    }
+
+    /// The same as numbers to decode by, row by row.
+    func numbers(_ decision: Decision) throws -> [Double] {
+        try GradientMode.disabled { try relaxation(of: decision.name).numbers(logits(decision.name), of: decision) }
     }
 
     /// Probabilities of options by decision, and of their being off.
     private func optionWeights() throws -> (on: [String: [Double]], off: [String: [Double]]) {
         var on: [String: [Double]] = [:], off: [String: [Double]] = [:]
         for decision in decisions.all {
-            let p = try probabilities(decision.name).floats().map(Double.init)
+            let p = try numbers(decision)
             on[decision.name] = p
             guard decision.domain.isSet else { continue }
             // A probability of 1 must not decide against a constraint.
@@ -38,19 +43,11 @@ extension DecisionNetwork {
         return try decisions.sample(scores: on.mapValues { $0.map { log($0) } }, off: off.mapValues { $0.map { log($0) } }, seed: seed)
     }
 
-    /// Entropy in nats of each distribution of a decision, averaged, and relative to that of a uniform one.
-    public func entropy(_ name: String) throws -> (mean: Double, relative: Double) {
-        guard let decision = decisions[name] else { throw SpaceError.unknown("decision", name, known: decisions.decisions.map(\.name), at: "entropy") }
-        let p = try probabilities(name).floats().map(Double.init)
-        func term(_ x: Double) -> Double { x > 0 ? -x * log(x) : 0 }
-        if decision.domain.isSet {
-            let mean = p.map { term($0) + term(1 - $0) }.reduce(0, +) / Double(max(p.count, 1))
-            return (mean, mean / log(2))
-        }
-        let rows = Rows(distributionsOf: decision).rows.filter { $0.count > 1 }
-        guard !rows.isEmpty else { return (0, 0) }
-        let entropies = rows.map { row in row.reduce(0) { $0 + term(p[$1]) } }
-        return (entropies.reduce(0, +) / Double(rows.count), zip(entropies, rows).reduce(0) { $0 + $1.0 / log(Double($1.1.count)) } / Double(rows.count))
+    /// Entropy of each distribution of a decision: of the options of a set each by itself.
+    public func entropy(_ name: String) throws -> TableEntropy {
+        let decision = try decision(name, at: "entropy"), p = try numbers(decision)
+        if decision.domain.isSet { return TableEntropy(p.map { [$0, 1 - $0] }) }
+        return TableEntropy(Rows(distributionsOf: decision).rows.map { row in row.map { p[$0] } })
     }
 }
 
