@@ -27,9 +27,11 @@ public final class DecisionSupernetObject: LuaObject {
         ],
         metamethods: [
             Binding(
-                name: "__call", parameters: [Argument("images", .tensor)], returns: Returns.tensor, summary: "What the network gives, with a history, operation by operation.",
+                name: "__call", parameters: [Argument("inputs", .tensor, variadic: true)], returns: Returns.tensor, summary: "What the network gives, with a history, operation by operation.",
+                detail: "A network of a script takes and returns what its function does.",
                 body: { call in
                     let net = try call.this(as: DecisionSupernetObject.self).net
+                    if call.count != 1, let root = net.root as? ScriptedModule { return try net.inOneComputation { try root.call(call) } }
                     return call.push(try call.contained(net) { try net(call.get(1)) })
                 }),
         ],
@@ -39,8 +41,17 @@ public final class DecisionSupernetObject: LuaObject {
     fileprivate func loss(_ function: LuaFunction, _ call: Call) -> DecisionNetwork.Loss {
         let (id, kept) = losses.kept(function, call)
         return DecisionNetwork.Loss(id: id) { [unowned self] _, inputs in
-            try kept.call(self, inputs[0], inputs[1], returning: Tensor.self, expected: .tensor, from: "the loss")
+            try kept.call(all: [self] + inputs, returning: Tensor.self, expected: .tensor, from: "the loss")
         }
+    }
+}
+
+extension Call {
+    /// What a step is given after the optimiser, for its loss.
+    func stepInputs(hasLoss: Bool) throws -> [Tensor] {
+        let inputs = try (2...max(2, count)).map { try get($0, as: Tensor.self) }
+        guard hasLoss || inputs.count == 2 else { throw bad(min(3, count + 1), "images and labels expected, got \(inputs.count) tensors; more of them need a loss of their own") }
+        return inputs
     }
 }
 
@@ -123,8 +134,8 @@ enum DecisionSupernetMethods {
         },
         method("buffers", returns: [Returns(.object("parameters"))], "Running statistics.", example: "print(#net:buffers())  --> 4") { net, call in call.push(ParameterList(net.net.buffers())) },
         method(
-            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its logits"), Argument("images", .tensor), Argument("targets", .tensor)],
-            options: [Option("loss", .function, "of the supernet, images and targets, returns one number; pixel cross entropy when left out")], returns: [Returns(.tensor, "the loss before the step")],
+            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its logits"), Argument("images", .tensor), Argument("targets", .tensor, variadic: true, "or more inputs and targets: what the loss takes")],
+            options: [Option("loss", .function, "of the supernet, inputs and targets, returns one number; pixel cross entropy when left out")], returns: [Returns(.tensor, "the loss before the step")],
             "One step on a batch: loss, derivatives of the optimiser's parameters only, update.",
             "Written down once for each optimiser, loss and size of batch; from then on no Lua runs. A loss or a gradient that is NaN or infinite is an error that says where it began; nothing has changed then.",
             example: """
@@ -136,7 +147,7 @@ enum DecisionSupernetMethods {
         ) { net, call in
             let function: LuaFunction? = try call.option(ifPresent: "loss")
             let loss = function.map { net.loss($0, call) } ?? .crossEntropy
-            return call.push(try net.net.step(call.object(1, as: Optimiser.self), [call.get(2), call.get(3)], loss))
+            return call.push(try net.net.step(call.object(1, as: Optimiser.self), call.stepInputs(hasLoss: function != nil), loss))
         },
         method("recordings", returns: [Returns(.integer)], "How often a computation of it was written down.", example: "print(net:recordings())  --> 0") { net, call in call.push(net.net.recordingCount) },
         method("train", [Argument("on", .boolean, default: true)], returns: self_, "Calls use the batch's statistics.", example: "print(net:train(false).training)  --> false") { net, call in

@@ -16,7 +16,7 @@ public final class SupernetObject: LuaObject {
     fileprivate func loss(_ function: LuaFunction, _ call: Call) -> Supernet.Loss {
         let (id, kept) = losses.kept(function, call)
         return Supernet.Loss(id: id) { [unowned self] _, inputs in
-            try kept.call(self, inputs[0], inputs[1], returning: Tensor.self, expected: .tensor, from: "the loss")
+            try kept.call(all: [self] + inputs, returning: Tensor.self, expected: .tensor, from: "the loss")
         }
     }
 
@@ -93,8 +93,8 @@ enum SupernetMethods {
             example: "print(table.concat(supernet:architecture():names(), ' '))  --> alpha beta"
         ) { call in call.push(ParameterList(try call.this(as: SupernetObject.self).net.architecture())) },
         method(
-            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its architecture"), images, labels],
-            options: [Option("loss", .function, "of the supernet, images and labels, returns one number; pixel cross entropy when left out")], returns: [Returns(.tensor, "the loss before the step")],
+            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its architecture"), images, Argument("targets", .tensor, variadic: true, "labels int32 [N, H, W], or what the loss takes")],
+            options: [Option("loss", .function, "of the supernet, images and targets, returns one number; pixel cross entropy when left out")], returns: [Returns(.tensor, "the loss before the step")],
             "One step on a batch: loss, derivatives of the optimiser's parameters only, update.",
             """
             The computation is written down at the first step with an optimiser and a size of batch and runs as a plan from then on, without Lua. Batch norms use the batch's \
@@ -113,7 +113,7 @@ enum SupernetMethods {
             let net = try call.this(as: SupernetObject.self).net
             let function: LuaFunction? = try call.option(ifPresent: "loss")
             let loss = try function.map { try call.this(as: SupernetObject.self).loss($0, call) } ?? .crossEntropy
-            return call.push(try net.step(call.object(1, as: Optimiser.self), call.get(2), call.get(3), loss))
+            return call.push(try net.step(call.object(1, as: Optimiser.self), call.stepInputs(hasLoss: function != nil), loss))
         },
         method(
             "loss", [images, labels], returns: [Returns(.tensor)], "Pixel cross entropy of a batch, with a history for derivatives.", "What `step` minimises, operation by operation.",

@@ -200,7 +200,13 @@ extension Supernet {
     ///   as they were.
     @discardableResult
     public func step(_ optimiser: Optimiser, _ images: Tensor, _ labels: Tensor, _ loss: Loss = .crossEntropy) throws -> Tensor {
-        try plans.step(optimiser, [images, labels], own(loss), context: context)
+        try step(optimiser, [images, labels], loss)
+    }
+
+    /// The same for a loss of other inputs than images and labels.
+    @discardableResult
+    public func step(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss) throws -> Tensor {
+        try plans.step(optimiser, inputs, own(loss), context: context)
     }
 
     /// A loss of a script or program, which is recorded once for each optimiser.
