@@ -23,7 +23,7 @@ public final class SupernetObject: LuaObject {
     fileprivate func loss(_ function: LuaFunction, _ call: Call) -> Supernet.Loss {
         let (id, kept) = losses.kept(function, call)
         return Supernet.Loss(id: id) { [unowned self] _, inputs in
-            try kept.call(self, inputs[0], inputs[1], returning: Tensor.self, expected: .tensor, from: "the loss")
+            try kept.call(all: [self] + inputs, returning: Tensor.self, expected: .tensor, from: "the loss")
         }
     }
 
@@ -44,16 +44,26 @@ public final class SupernetObject: LuaObject {
         ],
         metamethods: [
             Binding(
-                name: "__call", parameters: [Argument("images", .tensor, "[N, 3, H, W]; what the space's networks take")], returns: Returns.tensor,
+                name: "__call", parameters: [Argument("inputs", .tensor, variadic: true, "[N, 3, H, W]; what the space's networks take")], returns: Returns.tensor,
                 summary: "Class scores [N, classes, H, W]; what the space's networks give.",
                 detail: "With a history, operation by operation; `supernet:scores` is the fast way when no derivative is wanted.",
                 example: SupernetMethods.tiny + "print(table.concat(supernet(tensor.zeros(1, 3, 16, 16)).shape, ' '))  --> 1 3 16 16",
                 body: { call in
                     let net = try call.this(as: SupernetObject.self).net
+                    if call.count != 1, let root = net.root as? ScriptedModule { return try net.inOneComputation { try root.call(call) } }
                     return call.push(try call.contained(net) { try net(call.get(1)) })
                 }),
         ],
         unique: true, anchors: { $0.anchors + $0.space.anchors + $0.net.luaAnchors + $0.net.root.luaAnchors }, describe: { $0.net.summary })
+}
+
+extension Call {
+    /// What a step is given after the optimiser, for its loss.
+    func stepInputs(hasLoss: Bool) throws -> [Tensor] {
+        let inputs = try (2...max(2, count)).map { try get($0, as: Tensor.self) }
+        guard hasLoss || inputs.count == 2 else { throw bad(min(3, count + 1), "images and labels expected, got \(inputs.count) tensors; more of them need a loss of their own") }
+        return inputs
+    }
 }
 
 /// Losses that are functions of scripts, told apart by their addresses; kept, so that an address stays one function's.
@@ -131,8 +141,8 @@ enum SupernetMethods {
             example: "print(table.concat(supernet:architecture():names(), ' '))  --> alpha beta"
         ) { call in call.push(ParameterList(try call.this(as: SupernetObject.self).net.architecture())) },
         method(
-            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its architecture"), images, labels],
-            options: [Option("loss", .function, "of the supernet, images and labels, returns one number; pixel cross entropy when left out")], returns: [Returns(.tensor, "the loss before the step")],
+            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its architecture"), images, Argument("targets", .tensor, variadic: true, "labels int32 [N, H, W], or what the loss takes")],
+            options: [Option("loss", .function, "of the supernet, images and targets, returns one number; pixel cross entropy when left out")], returns: [Returns(.tensor, "the loss before the step")],
             "One step on a batch: loss, derivatives of the optimiser's parameters only, update.",
             """
             The computation is written down at the first step with an optimiser and a size of batch and runs as a plan from then on, without Lua. Batch norms use the batch's \
@@ -151,7 +161,7 @@ enum SupernetMethods {
             let net = try call.this(as: SupernetObject.self).net
             let function: LuaFunction? = try call.option(ifPresent: "loss")
             let loss = try function.map { try call.this(as: SupernetObject.self).loss($0, call) } ?? .crossEntropy
-            return call.push(try net.step(call.object(1, as: Optimiser.self), [call.get(2), call.get(3)], loss))
+            return call.push(try net.step(call.object(1, as: Optimiser.self), call.stepInputs(hasLoss: function != nil), loss))
         },
         method(
             "loss", [images, labels], returns: [Returns(.tensor)], "Pixel cross entropy of a batch, with a history for derivatives.", "What `step` minimises, operation by operation.",
