@@ -39,3 +39,5 @@ void clua_open_tables(lua_State *L);
 void clua_load_in_pieces(lua_State *L);
 /// Replaces math.random and math.randomseed by versions whose state can be kept.
 void clua_open_random(lua_State *L);
+/// Where streams are captured: os.execute and io.popen hand on what their children wrote before they return, os.exit is an error.
+void clua_capture_children(lua_State *L);

@@ -27,7 +27,7 @@ enum DataModule {
         if call.hasOption("scale") { set = try set.scaled(call.option("scale")) }
         if megabytes > 0, keeps { set = set.cached(bytes: megabytes << 20) }
         let object = DataSetObject(set, origin, anchors: anchors)
-        if check { try object.checkLabels().forEach(Notice.say) }
+        if check { try object.checkLabels(call.host).forEach(Notice.say) }
         return call.push(object)
     }
 

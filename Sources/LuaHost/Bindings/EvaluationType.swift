@@ -46,7 +46,12 @@ final class EvaluationObject: LuaObject {
             Field("data", .string, "Name of the data set.", of: { (e: EvaluationObject) in e.data }),
             field("how", .string, "Scales, mirror images and windows.") { $0.options.summary },
         ],
-        unique: true, describe: { $0.text })
+        unique: true, rich: { $0.rich }, describe: { $0.text })
+
+    private var rich: MIMEBundle {
+        guard case .segmentation(let result, _) = result else { return MIMEBundle(plain: "") }
+        return RichTables.evaluation(result)
+    }
 
     private var text: String {
         switch result {

@@ -1,4 +1,3 @@
-import Glibc
 import Networks
 import Segmentation
 import Tensors
@@ -32,7 +31,7 @@ enum EvaluateBindings {
         options: looks + [
             MetricOptions.metric, Option("batch", .integer, "images at once, where all have one size; 4 when left out, of a metric 1"),
             Option("save", .string, "directory for the predictions: PNG files with the data set's class numbers and colours"),
-            Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
+            Option("progress", .boolean, "a line that says how far it is; when left out, on a terminal and in notebooks"),
             Option("each", .function, "called with the images done and their number"), DataSetMethods.checkOption,
         ] + DataNormalisation.options,
         returns: [Returns(.object("evaluation"))], summary: "Measures the network on whole images: mIoU, accuracy, a table of the classes, the confusion matrix; or metrics of your own.",
@@ -55,7 +54,7 @@ enum EvaluateBindings {
         if let measures = try MetricOptions.read(call, network) { return try measure(call, network, set, measures) }
         let segmenter = try Segmenter(network, segmentation(call, network, set.base))
         try set.base.requireLabels(for: "evaluation")
-        if try call.option("check") { try set.ensureChecked() }
+        if try call.option("check") { try set.ensureChecked(call.host) }
         let result = try watched(call, set) {
             try Evaluator.run(segmenter, set.base, batch: call.option(ifPresent: "batch") ?? 4, directory: call.option(ifPresent: "save"), each: $0)
         }
@@ -67,7 +66,7 @@ enum EvaluateBindings {
         for name in ["scales", "flip", "window", "stride", "save"] where call.hasOption(name) {
             throw call.badOption(name, "this is for classes; a metric gets the samples as they are")
         }
-        if try call.option("check") { try set.ensureChecked(countsClasses: false) }
+        if try call.option("check") { try set.ensureChecked(call.host, countsClasses: false) }
         let batch: Int = try call.option(ifPresent: "batch") ?? 1
         let values = try watched(call, set) {
             try Measurer(network, measures).run(set.base, batch: batch, normalisation: normalisation(call, network, set.base), each: $0)
@@ -79,8 +78,8 @@ enum EvaluateBindings {
     /// Runs `body` with a function that is told the number of samples done: progress on a terminal, and the script's own function.
     private static func watched<T>(_ call: Call, _ set: DataSetObject, _ body: (@escaping (Int) throws -> Void) throws -> T) throws -> T {
         let each: LuaFunction? = try call.option(ifPresent: "each")
-        let shows: Bool = try call.option(ifPresent: "progress") ?? (isatty(2) == 1)
-        let bar = shows ? ProgressBar(total: set.base.count, label: "evaluation", done: 0) : nil
+        let shows: Bool = try call.option(ifPresent: "progress") ?? call.output.showsProgress
+        let bar = shows ? ProgressBar(total: set.base.count, label: "evaluation", done: 0, host: call.host) : nil
         let result = try body { done in
             bar?.update(done, [])
             try each?.call(done, set.base.count)

@@ -100,6 +100,18 @@ extension ScriptHost {
         return failure.map(Outcome.failed) ?? .done
     }
 
+    /// What a text is as Lua: whole, the beginning of something, or neither.
+    func completeness(_ source: String) -> Completeness {
+        guard let L = state else { return .invalid }
+        let base = lua_gettop(L)
+        defer { lua_settop(L, base) }
+        return switch compile(L, source, "=", EvaluationOptions()) {
+        case .ready: .complete
+        case .incomplete: .incomplete
+        case .failed: .invalid
+        }
+    }
+
     // MARK: Compiling
 
     private enum Compilation {

@@ -99,6 +99,22 @@ struct Help {
             + registry.allTypes.flatMap { type in [type.name] + type.methods.map { type.name + ":" + $0.name } }
     }
 
+    /// What the registry has under exactly this name.
+    func exactly(_ name: String) -> [String] { lookUp(name) }
+
+    /// About the value at `index`; a string is a string. What it is first, and of a table or a number what it holds.
+    func about(value L: LuaThread, _ index: Int32) -> String {
+        switch lua_type(L, index) {
+        case LUA_TSTRING: return "A string: \(luaQuoted(Stack.string(L, index) ?? "", limit: 200))\n"
+        case LUA_TTABLE where !registry.modules.contains { isModule(L, index, $0) }:
+            var pretty = Pretty()
+            pretty.depth = 2
+            pretty.items = 20
+            return "A table: \(pretty.describe(L, index))\n"
+        default: return about(L, index)
+        }
+    }
+
     private func lookUp(_ name: String) -> [String] {
         var found: [String] = []
         if let module = registry.module(name) { found.append(text(module)) }
@@ -164,7 +180,7 @@ struct Help {
         return module.name + ": " + module.summary + "\n" + indented(module.detail) + table(rows) + types
     }
 
-    private func text(_ type: ObjectType) -> String {
+    func text(_ type: ObjectType) -> String {
         let fields = type.fields.map { (".\($0.name)", $0.doc.isEmpty ? $0.kind.words : $0.doc) }
         let methods = type.methods.map { (":" + $0.signature, $0.summary) }
         return "type " + type.name + ": " + type.summary + "\n" + indented(type.detail) + table(fields + methods)
