@@ -39,6 +39,7 @@ public final class AssignmentObject: LuaObject {
             guard let name = Stack.string(call.thread, 2), object.assignment[name] != nil else { return call.pushNil() }
             return call.push(LuaValue(json: try object.json[name] ?? .null))
         },
+        mayLack: { _, _ in true },
         describe: { try $0.text() })
 
     /// Values by name, as in files.

@@ -41,6 +41,21 @@ struct Completer {
         return .words(from: start, names.count == 1 && unique[names[0]] == true ? [names[0] + "("] : names)
     }
 
+    /// The signature of the function that a chain of names leads to; nil when it leads to none, or to one of which nothing is known.
+    func signature(of chain: [SourceScan.Step]) -> String? {
+        guard let L = host.thread, lua_checkstack(L, 16) != 0 else { return nil }
+        let top = lua_gettop(L)
+        defer { lua_settop(L, top) }
+        guard let target = resolve(L, chain) else { return nil }
+        if let binding = binding(L, target) {
+            let isMethod = if case .binding = target { true } else { false }
+            return (binding.module.isEmpty ? "" : binding.module + (isMethod ? ":" : ".")) + binding.signatureWithOptions
+        }
+        guard case .value(let index) = target, lua_type(L, index) == LUA_TFUNCTION else { return nil }
+        if lua_iscfunction(L, index) == 0 { return "\(chain[chain.count - 1].name)(\(LuaFunctionInfo.parameters(L, index)))" }
+        return LuaLibrary.name(L, index).flatMap(LuaLibrary.signature)
+    }
+
     // MARK: Strings and options
 
     private func completeString(_ L: LuaThread, _ scan: SourceScan, _ quote: Int) -> Result {
