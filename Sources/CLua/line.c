@@ -246,10 +246,12 @@ void clua_line_setup(const char *name, clua_completer complete_with, bool to_std
 
 void clua_line_edit_with(const clua_editor *editor) {
   static bool done;
+  static clua_editor kept;
   if (done) return;
   done = true;
-  clua_paint_setup(editor);
-  clua_keys_setup(editor);
+  kept = *editor;
+  clua_paint_setup(&kept);
+  clua_keys_setup(&kept);
 }
 
 // MARK: - Reading

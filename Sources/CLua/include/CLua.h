@@ -312,7 +312,7 @@ typedef struct clua_editor {
   /// What Return does: -1 ends the entry, else the number of spaces that a next line begins with; `*dedent` of them go from the current one.
   int (*indentation)(const char *entry, int count, int cursor, int *dedent);
 } clua_editor;
-/// From now on entries are edited so. After clua_line_setup.
+/// From now on entries are edited so. After clua_line_setup; what `editor` points to is copied.
 void clua_line_edit_with(const clua_editor *editor);
 typedef enum { CLUA_LINE_READ, CLUA_LINE_END, CLUA_LINE_INTERRUPTED } clua_line;
 /// Reads one line into malloc'ed memory. Ctrl-C gives the line up.

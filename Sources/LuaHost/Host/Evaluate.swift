@@ -104,6 +104,26 @@ extension ScriptHost {
         return failure.map(Outcome.failed) ?? .done
     }
 
+    /// What a text is as Lua: whole, the beginning of something, or neither.
+    func completeness(_ source: String) -> Completeness {
+        guard let L = state else { return .invalid }
+        let base = lua_gettop(L)
+        defer { lua_settop(L, base) }
+        return switch compile(L, source, "=", EvaluationOptions()) {
+        case .ready: .complete
+        case .incomplete: .incomplete
+        case .failed: .invalid
+        }
+    }
+
+    /// Whether a text is Lua as it stands.
+    func compiles(_ source: String) -> Bool {
+        guard let L = state else { return false }
+        let base = lua_gettop(L)
+        defer { lua_settop(L, base) }
+        return load(L, source, "=")
+    }
+
     // MARK: Compiling
 
     private enum Compilation {

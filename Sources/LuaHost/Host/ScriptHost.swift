@@ -12,6 +12,10 @@ public final class ScriptHost {
     private var functions: [NativeFunction] = []
     /// Anchors alive: without any, no userdata has to look for them.
     var anchorCount = 0
+    /// The session that runs here, if one does.
+    private(set) weak var session: Session?
+    /// Modules of scripts, and whether their files have changed.
+    let modules = ModuleReloader()
     /// What was run, for messages.
     let sources = SourceTexts()
     /// Warnings on sources that were given, so that a file that is loaded again does not repeat them.
@@ -44,6 +48,7 @@ public final class ScriptHost {
         clua_on_load(state) { swift, path in
             guard let swift, let path else { return }
             let host = Unmanaged<ScriptHost>.fromOpaque(swift).takeUnretainedValue(), name = String(keeping: path)
+            host.modules.note(name)
             if let text = SourceTexts.file(name) { host.warn(about: text, name: name) }
         }
         for type in registry.allTypes { install(state, type) }
@@ -70,6 +75,39 @@ public final class ScriptHost {
             let text = "trellis: warning: \(name):\(warning.line): \(warning.text)\n"
             if warned.insert(text).inserted { Terminal.error(text) }
         }
+    }
+
+    // MARK: Sessions
+
+    /// Makes the functions of sessions global, where no script has made something else of their names, and `debug` callable; errors keep their frames.
+    func begin(_ session: Session) {
+        self.session = session
+        guard let L = state else { return }
+        let top = lua_gettop(L)
+        defer { lua_settop(L, top) }
+        clua_frames_keep(L, true)
+        clua_push_globals(L)
+        let globals = lua_gettop(L)
+        Stack.rawGet(L, clua_registry(), LUA_LOADED_TABLE)
+        Stack.rawGet(L, -1, SessionModule.module.name)
+        guard lua_type(L, -1) == LUA_TTABLE else { return }  // a host with fewer modules
+        let functions = lua_gettop(L)
+        for (name, global) in SessionModule.globals {
+            Stack.rawGet(L, globals, global)
+            if lua_type(L, -1) == LUA_TNIL {
+                Stack.rawGet(L, functions, name)
+                Stack.rawSet(L, globals, global)
+            }
+            lua_settop(L, functions)
+        }
+        Stack.rawGet(L, globals, "debug")
+        guard lua_type(L, -1) == LUA_TTABLE, lua_getmetatable(L, -1) == 0 else { return }
+        clua_push_table(L, 0, 1)
+        let function = NativeFunction(SessionModule.frames, owner: "session", skipping: 1, style: CLUA_CALLABLE, registry: registry)
+        self.functions.append(function)
+        clua_push_function(L, function.record)
+        Stack.rawSet(L, -2, "__call")
+        lua_setmetatable(L, -2)
     }
 
     // MARK: Installing
