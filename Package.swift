@@ -23,6 +23,7 @@ let package = Package(
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CMarkdown", providers: [.apt(["libcmark-gfm-dev", "libcmark-gfm-extensions-dev"])]),
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
 
         // Float loops over raw buffers.
@@ -48,12 +49,19 @@ let package = Package(
             name: "ONNX", dependencies: ["Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["Format/onnx.proto"]),
 
+        // libzmq and libsodium, opened when a kernel starts.
+        .target(name: "CZmq"),
+        // Jupyter's protocol: messages, signatures, the sockets and their thread.
+        .target(name: "Jupyter", dependencies: ["Base", "CZmq", "Tensors"]),
+        // Notebooks as data: cells, what they showed, files that hold them.
+        .target(name: "Notebook", dependencies: ["Base", "CMarkdown", "Figures", "Tensors"]),
+
         // The host: the only part that knows Lua.
         .target(
             name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"], linkerSettings: [.linkedLibrary("readline")]),
         .target(
             name: "LuaHost",
-            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX"], swiftSettings: host),
+            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX", "Notebook", "Jupyter"], swiftSettings: host),
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
         // Times kernels for scripts/bench.
@@ -71,9 +79,11 @@ let package = Package(
         .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
         .testTarget(name: "SegmentationTests", dependencies: ["Base", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation"], exclude: ["Fixtures"]),
         .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
+        .testTarget(name: "NotebookTests", dependencies: ["Figures", "Notebook", "Tensors"]),
+        .testTarget(name: "JupyterTests", dependencies: ["CZmq", "Jupyter", "Tensors"]),
         .testTarget(name: "SearchTests", dependencies: ["Base", "Kernels", "Tensors", "Networks", "Search"], exclude: ["Fixtures"]),
         .testTarget(name: "ONNXTests", dependencies: ["Tensors", "Networks", "ONNX"]),
-        .testTarget(name: "LuaHostTests", dependencies: ["CKernels", "CLua", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
+        .testTarget(name: "LuaHostTests", dependencies: ["CKernels", "CLua", "Figures", "Notebook", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
     ],
     swiftLanguageModes: [.v6]
 )

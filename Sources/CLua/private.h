@@ -57,3 +57,5 @@ bool clua_reads_method(lua_State *L, lua_Debug *frame);
 void clua_open_sizes(lua_State *L);
 /// Replaces math.random and math.randomseed by versions whose state can be kept.
 void clua_open_random(lua_State *L);
+/// Where streams are captured: os.execute and io.popen hand on what their children wrote before they return, os.exit is an error.
+void clua_capture_children(lua_State *L);

@@ -256,6 +256,7 @@ static int open_libraries(lua_State *L) {
   clua_open_patterns(L);
   clua_open_tables(L);
   clua_open_sizes(L);
+  clua_capture_children(L);
   clua_trace_setup(L);
   return 0;
 }

@@ -268,6 +268,14 @@ void clua_trace_describe(const clua_trace *trace, lua_State *L, int i);
 
 /// SIGINT arms the hook of the running state. Where nothing looks for it, a second one says so and a third one ends the process.
 void clua_interrupt_install(void);
+/// Interrupts as SIGINT does; from whatever thread.
+void clua_interrupt(void);
+/// Whether pressing on counts for no more than once: a front end asks again and again, and nobody reads what would be said.
+void clua_interrupt_patient(bool patient);
+/// Raises an error as soon as Lua's code runs on: for what is called where no error can be raised.
+void clua_raise_soon(lua_State *L, const char *message);
+/// Interrupts as SIGINT does, once, after so many seconds; 0 takes that back.
+void clua_interrupt_after(double seconds);
 /// Top-level code begins or ends: between the two SIGINT raises an error that pcall cannot hold.
 void clua_run_begin(lua_State *L);
 /// Returns whether an interrupt came meanwhile, and forgets it.
@@ -289,6 +297,27 @@ void clua_text_only(lua_State *L);
 /// Faults of the host say which function of the host was called, the signal, and `advice`; then the process dies by the signal. Also ignores SIGXFSZ, so
 /// that a write beyond the limit of a file's size fails with an error.
 void clua_crash_install(lua_State *L, const char *advice);
+
+// MARK: - Streams of the host's own
+
+/// Who gets what is written to C's stdout and stderr, and gives what is read from stdin.
+typedef struct clua_streams {
+  void *context;
+  /// Takes all bytes, on whatever thread, and from several at once.
+  void (*write)(void *context, const char *bytes, size_t count, bool is_error);
+  /// As read(2): 0 at the end of input, -1 with errno. On the thread that reads.
+  ssize_t (*read)(void *context, char *bytes, size_t room);
+} clua_streams;
+
+/// From now on C's streams, which Lua's, C's and Swift's prints go through, are these, and so is what children write. Before a Lua state is opened,
+/// as that takes C's streams over. False with errno where it is not possible.
+bool clua_capture_begin(const clua_streams *streams);
+/// Hands on what children have written so far.
+void clua_capture_flush(void);
+/// Puts C's streams and the descriptors back; no Lua state opened meanwhile may be used any more.
+void clua_capture_end(void);
+/// Where the process's own last words go: 2, or its duplicate while children write elsewhere.
+extern int clua_error_descriptor;
 
 // MARK: - Lines from a terminal
 

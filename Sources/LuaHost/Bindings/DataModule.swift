@@ -24,7 +24,7 @@ enum DataModule {
         if call.hasOption("scale") { set = try set.scaled(call.option("scale")) }
         if megabytes > 0 { set = set.cached(bytes: megabytes << 20) }
         let object = DataSetObject(set, origin)
-        if check { try object.checkLabels().forEach(Notice.say) }
+        if check { try object.checkLabels(call.host).forEach(Notice.say) }
         return call.push(object)
     }
 

@@ -32,16 +32,18 @@ enum DataNormalisation {
     }
 }
 
-/// A line on a terminal that says how far a pass over a set is, once that takes longer than a second.
+/// A line that says how far a pass over a set is, once that takes longer than a second: on a terminal and in a notebook's front end.
 final class LateBar {
     private let total: Int
     private let label: String
+    private let host: ScriptHost
     private let start = LateBar.now
     private var bar: ProgressBar?
 
-    init(total: Int, label: String) {
+    init(total: Int, label: String, host: ScriptHost) {
         self.total = total
         self.label = label
+        self.host = host
     }
 
     private static var now: Int {
@@ -50,8 +52,14 @@ final class LateBar {
         return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
     }
 
+    /// Not where outputs are the same in every run, which this is not.
+    private var isWanted: Bool {
+        if case .display(_, clock: false) = host.output.progress { return false }
+        return host.output.showsProgress
+    }
+
     func update(_ done: Int) {
-        if bar == nil, isatty(2) == 1, LateBar.now - start > 1000 { bar = ProgressBar(total: total, label: label, done: done) }
+        if bar == nil, isWanted, LateBar.now - start > 1000 { bar = ProgressBar(total: total, label: label, done: done, host: host) }
         bar?.update(done, [])
     }
 

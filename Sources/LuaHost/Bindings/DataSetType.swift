@@ -39,31 +39,31 @@ public final class DataSetObject: LuaObject {
 
     /// What is looked at before work on the set, once: every image is decoded, every label read. A word is said on what is no error.
     /// - Parameter countsClasses: whether the labels are to be learned or measured: then some pixel needs a class, and a class should occur.
-    func ensureChecked(countsClasses: Bool = true) throws {
+    func ensureChecked(_ host: ScriptHost, countsClasses: Bool = true) throws {
         guard case .files = origin else { return }
-        try verifyImages()
-        if countsClasses { try checkLabels().forEach(Notice.say) } else if base.isLabelled { _ = try inspected() }
+        try verifyImages(host)
+        if countsClasses { try checkLabels(host).forEach(Notice.say) } else if base.isLabelled { _ = try inspected(host) }
     }
 
     /// The same whatever the set is made of, with the words as a list.
-    func check() throws -> [String] {
-        try verifyImages()
-        return try checkLabels()
+    func check(_ host: ScriptHost) throws -> [String] {
+        try verifyImages(host)
+        return try checkLabels(host)
     }
 
     /// Reads all labels, if there are any.
     /// - Returns: words on classes that occur nowhere.
     /// - Throws: what `inspected` does, and when no pixel has a class.
-    func checkLabels() throws -> [String] {
+    func checkLabels(_ host: ScriptHost) throws -> [String] {
         guard base.isLabelled else { return [] }
-        let summary = try inspected()
+        let summary = try inspected(host)
         try summary.requireClasses(base)
         return summary.warnings(base)
     }
 
-    private func verifyImages() throws {
+    private func verifyImages(_ host: ScriptHost) throws {
         if areImagesVerified { return }
-        let bar = LateBar(total: base.count, label: "looking at images of \(base.name)")
+        let bar = LateBar(total: base.count, label: "looking at images of \(base.name)", host: host)
         try base.verifyImages(each: bar.update)
         bar.clear()
         areImagesVerified = true
@@ -71,9 +71,9 @@ public final class DataSetObject: LuaObject {
 
     /// Reads all labels once.
     /// - Throws: for labels that mean nothing, and for masks whose 255 would be read as void although nobody said so.
-    func inspected() throws -> DataSummary {
+    func inspected(_ host: ScriptHost) throws -> DataSummary {
         if let summary { return summary }
-        let bar = LateBar(total: base.count, label: "reading labels of \(base.name)")
+        let bar = LateBar(total: base.count, label: "reading labels of \(base.name)", host: host)
         let found = try base.inspect(each: bar.update)
         bar.clear()
         if case .files(saysVoid: false) = origin, found.looksLikeMasks { throw found.masksError(base) }
@@ -198,12 +198,12 @@ enum DataSetMethods {
     private static let frequencies = method(
         "frequencies", returns: [Returns(.list(.number))], "Share of each class among the pixels that have one.", "Reads all labels the first time.",
         example: "local sum = 0\nfor _, f in ipairs(set:frequencies()) do sum = sum + f end\nprint(math.abs(sum - 1) < 1e-12)  --> true"
-    ) { call in call.push(try call.this(as: DataSetObject.self).inspected().frequencies) }
+    ) { call in call.push(try call.this(as: DataSetObject.self).inspected(call.host).frequencies) }
 
     private static let weights = method(
         "weights", returns: [Returns(.tensor, "[classes]")], "Weights of the classes for a loss: the median frequency over the class's own.",
         "Eigen and Fergus, 2015; mean 1 over the classes that occur, 0 for others.", example: "print(set:weights().count)  --> 4"
-    ) { call in call.push(try Tensor(call.this(as: DataSetObject.self).inspected().balancedWeights)) }
+    ) { call in call.push(try Tensor(call.this(as: DataSetObject.self).inspected(call.host).balancedWeights)) }
 
     private static let subset = method(
         "subset", [Argument("first", .union([.integer, .list(.integer)]), "number of a sample, or a list of numbers"), Argument("last", .integer, optional: true)],
@@ -239,7 +239,7 @@ enum DataSetMethods {
         """,
         example: "print(#set:check(), #select(2, set:check()))  --> 8\t0"
     ) { call in
-        let words = try call.this(as: DataSetObject.self).check()
+        let words = try call.this(as: DataSetObject.self).check(call.host)
         return call.pushThis() + call.push(words)
     }
 
@@ -273,7 +273,7 @@ enum DataSetMethods {
         let loader = try BatchLoader(
             set.base, size: call.option("size"), augmentation: augmentation, seed: call.option("seed"), shuffle: isShuffled,
             dropLast: call.option("drop_last"), ahead: call.option("ahead"))
-        if try call.option("check") { try set.ensureChecked(countsClasses: isShuffled) }
+        if try call.option("check") { try set.ensureChecked(call.host, countsClasses: isShuffled) }
         return call.push(LoaderObject(loader))
     }
 

@@ -25,7 +25,7 @@ final class EvaluationObject: LuaObject {
             Field("data", .string, "Name of the data set.", of: { (e: EvaluationObject) in e.result.data }),
             Field("how", .string, "Scales, mirror images and windows.", of: { (e: EvaluationObject) in e.result.options.summary }),
         ],
-        unique: true, describe: { $0.result.description })
+        unique: true, rich: { RichTables.evaluation($0.result) }, describe: { $0.result.description })
 
     private var classes: [LuaValue] {
         result.classes.enumerated().map { index, info in

@@ -71,7 +71,7 @@ public final class ConfusionObject: LuaObject {
             Field("classes", .integer, "Number of classes.", of: { (c: ConfusionObject) in c.matrix.classes }),
             Field("names", .list(.string), "Names of the classes, if they are known.", of: { (c: ConfusionObject) in c.names }),
         ],
-        unique: true, describe: { $0.matrix.table($0.names, rule: $0.rule) })
+        unique: true, rich: { RichTables.confusion($0.matrix, $0.names, $0.rule) }, describe: { $0.matrix.table($0.names, rule: $0.rule) })
 
     private static let start = "local c = metrics.confusion(3)\nc:add(tensor.from({0, 1, 2, 2}, {dtype = 'int32'}), tensor.from({0, 1, 1, 255}, {dtype = 'int32'}))\n"
 
@@ -168,7 +168,7 @@ enum MetricsModule {
         guard size > 0 else { throw call.badOption("batch", "1 image or more expected, got \(size)") }
         if let set = DataSetObject.read(call.thread, call.index(2)) {
             try set.base.requireLabels(for: "evaluation")
-            if try call.option("check") { try set.ensureChecked() }
+            if try call.option("check") { try set.ensureChecked(call.host) }
             let loader = LoaderObject(try Evaluation.loader(set.base, size, DataNormalisation.read(call)))
             defer { loader.close() }
             return call.push(try Evaluation.run(model, loader, ignore: ignore, each))

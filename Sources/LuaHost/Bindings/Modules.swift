@@ -12,6 +12,7 @@ extension Registry {
         ProgressModule.module,
         PlotModule.module,
         SessionModule.module,
+        DisplayModule.module,
         HelpModule.module,
     ])
 }

@@ -9,7 +9,7 @@ public final class ArchitectureObject: LuaObject {
         "architecture", of: ArchitectureObject.self, summary: "A decided architecture: a path through the trellis and a cell.",
         detail: "Plain data: from supernet:decode, space:random, nas.load, nas.architecture or nas.gallery. Printing it draws the path and lists the cell.",
         methods: methods, fields: fields,
-        describe: { $0.architecture.description })
+        rich: { RichTables.architecture($0.architecture) }, describe: { $0.architecture.description })
 
     private static func field(_ name: String, _ kind: Kind, _ doc: String, _ get: @escaping (Architecture) -> some LuaPushable) -> Field {
         Field(name, kind, doc, of: { (a: ArchitectureObject) in get(a.architecture) })

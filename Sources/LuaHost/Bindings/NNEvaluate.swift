@@ -1,4 +1,3 @@
-import Glibc
 import Networks
 import Segmentation
 import Tensors
@@ -29,7 +28,7 @@ enum EvaluateBindings {
         options: looks + [
             Option("batch", .integer, default: 4, "images at once, where all have one size"),
             Option("save", .string, "directory for the predictions: PNG files with the data set's class numbers and colours"),
-            Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
+            Option("progress", .boolean, "a line that says how far it is; when left out, on a terminal and in notebooks"),
             Option("each", .function, "called with the images done and their number"), DataSetMethods.checkOption,
         ] + DataNormalisation.options,
         returns: [Returns(.object("evaluation"))], summary: "Measures the network on whole images: mIoU, accuracy, a table of the classes, the confusion matrix.",
@@ -49,10 +48,10 @@ enum EvaluateBindings {
         let set: DataSetObject = try call.get(1)
         let segmenter = try Segmenter(network, segmentation(call, network))
         try set.base.requireLabels(for: "evaluation")
-        if try call.option("check") { try set.ensureChecked() }
+        if try call.option("check") { try set.ensureChecked(call.host) }
         let each: LuaFunction? = try call.option(ifPresent: "each")
-        let shows: Bool = try call.option(ifPresent: "progress") ?? (isatty(2) == 1)
-        let bar = shows ? ProgressBar(total: set.base.count, label: "evaluation", done: 0) : nil
+        let shows: Bool = try call.option(ifPresent: "progress") ?? call.output.showsProgress
+        let bar = shows ? ProgressBar(total: set.base.count, label: "evaluation", done: 0, host: call.host) : nil
         let result = try Evaluator.run(segmenter, set.base, batch: call.option("batch"), directory: call.option(ifPresent: "save")) { done in
             bar?.update(done, [])
             try each?.call(done, set.base.count)

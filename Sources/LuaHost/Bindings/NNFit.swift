@@ -1,4 +1,3 @@
-import Glibc
 import Networks
 import Segmentation
 import Tensors
@@ -50,7 +49,7 @@ enum FitBinding {
         Option("use", .choice(["last", "best"]), default: "last", "weights that the network is left with"),
         Option("out", .string, "directory for checkpoint.safetensors and log.csv, and the networks best and last; locked while it trains"),
         Option("resume", .boolean, default: false, "go on with the run in out; without one, begin"),
-        Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
+        Option("progress", .boolean, "a line that says how far it is; when left out, on a terminal and in notebooks"),
         Option("each", .function, "called with each row of the history"),
         Option("note", .table, "plain values that the checkpoint keeps (checkpoint.load(PATH).note), and the networks' cards (net:card().training.note)"),
         DataSetMethods.checkOption,
@@ -63,8 +62,8 @@ enum FitBinding {
         let options = try trainingOptions(call, set)
         let trainer = try Trainer(network, set.base, validation: validation?.base, options: options, objective: objective(call, network))
         if try call.option("check") {
-            try set.ensureChecked()
-            try validation?.ensureChecked()
+            try set.ensureChecked(call.host)
+            try validation?.ensureChecked(call.host)
         }
         let usesBest = try call.option("use", as: String.self) == "best"
         guard !usesBest || validation != nil else { throw call.badOption("use", "a validation set says which weights are best") }
@@ -154,7 +153,7 @@ enum FitBinding {
 
     private static func classWeights(_ call: Call, _ set: DataSetObject) throws -> [Float]? {
         guard let given: LuaValue = try call.option(ifPresent: "class_weights") else { return nil }
-        if given.string == "balanced" { return try set.inspected().balancedWeights }
+        if given.string == "balanced" { return try set.inspected(call.host).balancedWeights }
         if let tensor: Tensor = given.object() { return try tensor.floats() }
         return try call.option("class_weights", as: [Float].self)
     }
@@ -162,8 +161,8 @@ enum FitBinding {
     /// Progress on a terminal, and the script's own function.
     private static func observe(_ trainer: Trainer, _ call: Call) throws {
         let each: LuaFunction? = try call.option(ifPresent: "each")
-        let shows: Bool = try call.option(ifPresent: "progress") ?? (isatty(2) == 1)
-        let bar = shows ? ProgressBar(total: trainer.options.steps, label: "training", done: trainer.done) : nil
+        let shows: Bool = try call.option(ifPresent: "progress") ?? call.output.showsProgress
+        let bar = shows ? ProgressBar(total: trainer.options.steps, label: "training", done: trainer.done, host: call.host) : nil
         trainer.onStep = { [unowned trainer] done, loss in
             let best = trainer.history.best?.meanIoU
             bar?.update(done, [("loss", .number(loss))] + (best.map { [("mIoU", .number($0))] } ?? []))

@@ -96,12 +96,8 @@ struct Help {
         guard lua_iscfunction(L, index) == 0, let place = LuaFunctionInfo.place(L, index) else {
             return "This function is not written in Lua, so there is no source to show.\n" + about(L, index)
         }
-        guard let text = sources.text(place.source) else { return "The source of this function, \(place.source), is not there any more.\n" }
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        guard place.last <= lines.count else { return "\(place.source) has changed since: it has only \(lines.count) lines.\n" }
-        var first = place.first
-        while first > 1, lines[first - 2].drop(while: { $0 == " " }).hasPrefix("--") { first -= 1 }
-        return "-- \(place.source), line \(place.first)\n" + lines[(first - 1)..<place.last].map { $0 + "\n" }.joined()
+        guard let text = sources.text(of: place) else { return "The source of this function, \(place.source), is gone, or has changed since.\n" }
+        return "-- \(place.source), line \(place.first)\n\(text)\n"
     }
 
     private let libraries = ["coroutine", "debug", "io", "math", "os", "package", "string", "table", "utf8"]
@@ -137,6 +133,22 @@ struct Help {
     private var allNames: [String] {
         registry.modules.flatMap { module in [module.name] + module.bindings.map { module.name + "." + $0.name } }
             + registry.allTypes.flatMap { type in [type.name] + type.methods.map { type.name + ":" + $0.name } } + LuaLibrary.names
+    }
+
+    /// What the registry has under exactly this name.
+    func exactly(_ name: String) -> [String] { lookUp(name) }
+
+    /// About the value at `index`; a string is a string. What it is first, and of a table or a number what it holds.
+    func about(value L: LuaThread, _ index: Int32) -> String {
+        switch lua_type(L, index) {
+        case LUA_TSTRING: return "A string: \(luaQuoted(Stack.string(L, index) ?? "", limit: 200))\n"
+        case LUA_TTABLE where !registry.modules.contains { isModule(L, index, $0) }:
+            var pretty = Pretty()
+            pretty.depth = 2
+            pretty.items = 20
+            return "A table: \(pretty.describe(L, index))\n"
+        default: return about(L, index)
+        }
     }
 
     private func lookUp(_ name: String) -> [String] {
@@ -211,7 +223,7 @@ struct Help {
         return module.name + ": " + module.summary + "\n" + indented(module.detail) + table(rows) + types
     }
 
-    private func text(_ type: ObjectType) -> String {
+    func text(_ type: ObjectType) -> String {
         let fields = type.fields.map { (".\($0.name)", $0.doc.isEmpty ? $0.kind.words : $0.doc) }
         let methods = type.methods.map { (":" + $0.signature, $0.summary) }
         return "type " + type.name + ": " + type.summary + "\n" + indented(type.detail) + table(fields + methods)

@@ -104,11 +104,11 @@ public final class Prompt {
         switch session.run(text, name: "[\(entry + 1)]", number: entry + 1) {
         case .done: break
         case .incomplete(let report):
-            if pending == text { show(ErrorReport(message: "unfinished: \(report.message)")) }
+            if pending == text { session.output.failure(ErrorReport(message: "unfinished: \(report.message)")) }
             return false
-        case .failed(let report): show(report)
+        case .failed(let report): session.output.failure(report)
         // The terminal has echoed ^C.
-        case .interrupted: show(ErrorReport(message: (Terminal.isTerminal(2) ? "\n" : "") + "interrupted"))
+        case .interrupted: session.output.failure(ErrorReport(message: (Terminal.isTerminal(2) ? "\n" : "") + "interrupted"))
         }
         entry += 1
         return true
@@ -121,8 +121,6 @@ public final class Prompt {
             take(text)
         }
     }
-
-    private func show(_ report: ErrorReport) { Terminal.error(report.text(coloured: Terminal.hasColour(2))) }
 
     // MARK: History
 

@@ -80,6 +80,12 @@ final class PromptHistory {
         var text: [UInt8]
     }
 
+    /// The entries that prompts have left, oldest first, as text; none where there is no file that can be read.
+    static func texts() -> [String] {
+        guard let path = standardPath, let bytes = try? Files.contents(path, limit: 1 << 26) else { return [] }
+        return newest(entries(bytes)).map { String(decoding: $0.text, as: UTF8.self) }
+    }
+
     /// Entries of a file. Lines before the first stamp, as other programs write them, are an entry each.
     static func entries(_ bytes: [UInt8]) -> [Entry] {
         var found: [Entry] = []

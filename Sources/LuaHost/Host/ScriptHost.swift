@@ -8,6 +8,10 @@ import Tensors
 /// Not to be shared between threads. `close` it when done; functions and errors that outlive it become inert.
 public final class ScriptHost {
     public let registry: Registry
+    /// Where what scripts show goes.
+    public let output: any Output
+    /// Displays that were given an id of the host's own.
+    private var displays = 0
     private(set) var state: LuaThread?
     private var functions: [NativeFunction] = []
     /// Anchors alive: without any, no userdata has to look for them.
@@ -31,8 +35,9 @@ public final class ScriptHost {
 
     /// - Parameter ignoreEnvironment: as `lua -E`: LUA_PATH and the like are not read.
     /// - Throws: `HostError` when there is no memory for a state.
-    public init(_ registry: Registry, ignoreEnvironment: Bool = false) throws {
+    public init(_ registry: Registry, output: any Output = TerminalOutput(), ignoreEnvironment: Bool = false) throws {
         self.registry = registry
+        self.output = output
         let base = min(256 << 20, trellis_memory_available().bytes / 4)
         state = clua_open(
             Unmanaged.passUnretained(self).toOpaque(),
@@ -62,6 +67,12 @@ public final class ScriptHost {
         guard let state else { return }
         clua_close(state)
         self.state = nil
+    }
+
+    /// An id for a display that no other one has.
+    func newDisplayID() -> String {
+        displays += 1
+        return "trellis-\(getpid())-\(displays)"
     }
 
     /// The host that owns a Lua thread.

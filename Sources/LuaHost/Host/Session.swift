@@ -1,10 +1,12 @@
 import CKernels
 import CLua
+import Notebook
 
 /// What a prompt, a page and a kernel have in common: texts are evaluated one after another in one Lua state, their values shown, their locals kept, and
-/// their errors put into words.
+/// their errors put into words. What it has to show goes to `host.output`.
 public final class Session {
     public let host: ScriptHost
+    public var output: any Output { host.output }
     /// What was entered.
     let log = SessionLog()
 
@@ -33,7 +35,7 @@ public final class Session {
         reloadChangedModules()
         let shows = !isSilent && !trimmed.hasSuffix(";")
         let outcome = host.evaluate(source, name: "=" + name) { [self] L, first, count in
-            if shows { show(L, first, count) }
+            if shows { show(L, first, count, number) }
             if !isSilent { keep(L, first, count, number) }
         }
         let ending = ending(outcome, name)
@@ -82,13 +84,19 @@ public final class Session {
 
     // MARK: Values
 
-    private func show(_ L: LuaThread, _ first: Int32, _ count: Int32) {
+    /// All values in one piece; where one of them is a picture or a table, each by itself.
+    private func show(_ L: LuaThread, _ first: Int32, _ count: Int32, _ number: Int) {
         guard count > 0 else { return }
-        var pretty = Pretty()
-        pretty.width = Terminal.width
-        let texts = (0..<count).map { pretty.describe(L, first + $0) }
+        let bundles = (0..<count).map { host.bundle(L, first + $0) }
         guard !trellis_interrupt_pending() else { return }
-        Terminal.out(texts.joined(separator: texts.contains { $0.contains("\n") } ? "\n" : "\t") + "\n")
+        if count == 1 || !bundles.contains(where: \.isRich) {
+            let texts = bundles.map(\.plain)
+            var whole = bundles[0]
+            whole.plain = texts.joined(separator: texts.contains { $0.contains("\n") } ? "\n" : "\t")
+            return output.result(whole, number: number)
+        }
+        for bundle in bundles.dropLast() { output.display(bundle, id: nil) }
+        output.result(bundles[bundles.count - 1], number: number)
     }
 
     /// Numbered values that are kept: older ones go, lest a long session holds all its tensors.
@@ -134,6 +142,22 @@ public final class Session {
         Completer(host).complete(before.hasPrefix("?") ? " " + before.dropFirst() : before)
     }
 
+    /// Words that `complete` gave, with what they are.
+    /// - Parameters:
+    ///   - before: the text that was completed.
+    ///   - from: the byte offset at which they begin.
+    func matches(_ words: [String], _ before: String, from: Int) -> [Completer.Match] { Completer(host).matches(words, before, from: from) }
+
+    /// What the name at a position of a text is, as `help` says it; nil when there is none, or nothing is known of it.
+    /// - Parameters:
+    ///   - position: a byte offset.
+    ///   - withSource: of functions in Lua what they are written as, too.
+    func inspect(_ text: String, at position: Int, withSource: Bool = false) -> String? {
+        guard let chain = SourceScan.chain(in: text, around: position), let about = Completer(host).describe(chain) else { return nil }
+        guard withSource, let source = Completer(host).definition(chain).flatMap(host.sources.text(of:)) else { return about }
+        return about + "\n" + source + "\n"
+    }
+
     /// Whether a text is a whole, goes on, or is no Lua. Nothing runs.
     public func completeness(_ text: String) -> Completeness {
         host.completeness(command(text.trimmingSpaces) ?? text)
@@ -146,4 +170,17 @@ public enum Completeness: Equatable, Sendable {
     /// It goes on in the next line.
     case incomplete
     case invalid
+}
+
+extension ScriptHost {
+    /// The value at `index` in all the forms that it has.
+    func bundle(_ L: LuaThread, _ index: Int32) -> MIMEBundle {
+        var pretty = Pretty()
+        pretty.width = output.columns
+        let plain = pretty.describe(L, index)
+        guard let box = clua_to_any_box(L, index), let object = box.pointee.object, let rich = ObjectType.of(box).rich else { return MIMEBundle(plain: plain) }
+        guard var bundle = try? rich(Unmanaged<AnyObject>.fromOpaque(object).takeUnretainedValue()) else { return MIMEBundle(plain: plain) }
+        bundle.plain = plain
+        return bundle
+    }
 }

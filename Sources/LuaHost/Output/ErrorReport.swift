@@ -1,5 +1,3 @@
-import Tensors
-
 /// An error as a person reads it: what, the line of source that it is in, who called.
 public struct ErrorReport: Sendable {
     /// "[2]:1: attempt to index a nil value (global 'x')".
@@ -27,12 +25,12 @@ public struct ErrorReport: Sendable {
 
 /// The line of source that an error is in.
 struct SourceExcerpt {
-    /// Texts by the name that chunks have in messages ("[2]", "cell 3").
+    /// Texts by the name that chunks have in messages ("[2]", "cell 3", a path).
     let sources: (String) -> String?
 
     /// - Parameter message: begins with "NAME:LINE: ", where it says where it is.
     func excerpt(_ message: String) -> String? {
-        guard let place = SourceExcerpt.place(message), let text = sources(place.name) ?? SourceExcerpt.file(place.name) else { return nil }
+        guard let place = SourceExcerpt.place(message), let text = sources(place.name) else { return nil }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         guard lines.indices.contains(place.line - 1) else { return nil }
         let line = String(lines[place.line - 1]).replacing("\t", with: " ")
@@ -55,12 +53,6 @@ struct SourceExcerpt {
             start = first.index(after: colon)
         }
         return nil
-    }
-
-    /// A script that is being run.
-    static func file(_ name: String) -> String? {
-        guard name.hasSuffix(".lua"), let bytes = try? Files.contents(name, limit: 1 << 20) else { return nil }
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Where the name that the message is about stands in the line, if it stands there once.

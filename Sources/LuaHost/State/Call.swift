@@ -18,6 +18,12 @@ public struct Call {
     @inline(__always)
     func index(_ argument: Int) -> Int32 { Int32(truncatingIfNeeded: argument) + function.base }
 
+    /// Where what the script shows goes.
+    public var output: any Output { host.output }
+
+    /// Whose call it is.
+    var host: ScriptHost { ScriptHost.of(thread) }
+
     // MARK: Arguments
 
     /// Whether argument `i` was given and is not nil.

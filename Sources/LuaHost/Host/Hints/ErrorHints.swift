@@ -3,11 +3,10 @@ enum ErrorHints {
     /// What helps with an error of a script or of an entry; nil when nothing is known. For a text that does not compile that is what Python has in its place.
     static func hint(for error: LuaError, in host: ScriptHost) -> String? {
         let globals = host.registry.modules.map(\.name)
-        guard let located = LocatedMessage(error.message) else { return hint(error.message, row: "", globals: globals) }
-        if error.traceback == nil, let text = host.sources.text(located.source) {
-            return SyntaxHints.hint(text, line: located.line, message: located.text)
-        }
-        return hint(located.text, row: host.sources.line(located.line, of: located.source) ?? "", globals: globals)
+        guard let place = SourceExcerpt.place(error.message) else { return hint(error.message, row: "", globals: globals) }
+        let message = place.rest.trimmingSpaces
+        if error.traceback == nil, let text = host.sources.text(place.name) { return SyntaxHints.hint(text, line: place.line, message: message) }
+        return hint(message, row: host.sources.line(place.line, of: place.name) ?? "", globals: globals)
     }
 
     /// - Parameters:

@@ -11,6 +11,14 @@ final class SourceTexts {
     /// The source that messages call `name`: an entry, else the file of that name; nil when there is none, or one too large to look at.
     func text(_ name: String) -> String? { texts[name] ?? SourceTexts.file(name) }
 
+    /// The lines in which a function is written, with the comment above them; nil when the source is gone, or has fewer lines by now.
+    func text(of place: LuaFunctionInfo.Place) -> String? {
+        guard let lines = text(place.source)?.split(separator: "\n", omittingEmptySubsequences: false), place.last <= lines.count else { return nil }
+        var first = place.first
+        while first > 1, lines[first - 2].drop(while: { $0 == " " }).hasPrefix("--") { first -= 1 }
+        return lines[(first - 1)..<place.last].joined(separator: "\n")
+    }
+
     static func file(_ path: String) -> String? {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size < 1 << 24, let file = fopen(path, "r") else { return nil }
@@ -25,29 +33,5 @@ final class SourceTexts {
         guard let text = text(name) else { return nil }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         return lines.indices.contains(number - 1) ? String(lines[number - 1]) : nil
-    }
-}
-
-/// A message taken apart: "file.lua:3: what is wrong".
-struct LocatedMessage {
-    let source: String
-    let line: Int
-    let text: String
-
-    init?(_ message: String) {
-        // Names of files may have colons, too.
-        var start = message.startIndex
-        while let colon = message[start...].firstIndex(of: ":") {
-            let rest = message[message.index(after: colon)...]
-            let digits = rest.prefix { $0.isASCII && $0.isNumber }
-            if let number = Int(digits), rest[digits.endIndex...].hasPrefix(": "), colon > message.startIndex {
-                source = String(message[..<colon])
-                line = number
-                text = String(rest[digits.endIndex...].dropFirst(2))
-                return
-            }
-            start = message.index(after: colon)
-        }
-        return nil
     }
 }
