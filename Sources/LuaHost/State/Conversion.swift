@@ -88,6 +88,17 @@ extension Array: LuaPushable where Element: LuaPushable {
     }
 }
 
+/// A list of sizes, which says what position 0 and negative ones are.
+struct Sizes: LuaPushable {
+    private let sizes: [Int]
+    init(_ sizes: [Int]) { self.sizes = sizes }
+
+    func push(_ L: LuaThread) {
+        sizes.push(L)
+        clua_make_sizes(L)
+    }
+}
+
 extension Dictionary: LuaPushable where Key == String, Value: LuaPushable {
     public func push(_ L: LuaThread) {
         clua_push_table(L, 0, Int32(clamping: count))
