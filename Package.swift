@@ -47,13 +47,15 @@ let package = Package(
         .target(
             name: "ONNX", dependencies: ["Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["Format/onnx.proto"]),
+        // Another: networks as PyTorch code.
+        .target(name: "PyTorch", dependencies: ["Networks", "Tensors"]),
 
         // The host: the only part that knows Lua.
         .target(
             name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"], linkerSettings: [.linkedLibrary("readline")]),
         .target(
             name: "LuaHost",
-            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX"], swiftSettings: host),
+            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX", "PyTorch"], swiftSettings: host),
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
         // Times kernels for scripts/bench.
@@ -72,6 +74,7 @@ let package = Package(
         .testTarget(name: "SegmentationTests", dependencies: ["Base", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation"], exclude: ["Fixtures"]),
         .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
         .testTarget(name: "SearchTests", dependencies: ["Base", "Kernels", "Tensors", "Networks", "Search"], exclude: ["Fixtures"]),
+        .testTarget(name: "PyTorchTests", dependencies: ["Tensors", "Networks", "PyTorch"]),
         .testTarget(name: "ONNXTests", dependencies: ["Tensors", "Networks", "ONNX"]),
         .testTarget(name: "LuaHostTests", dependencies: ["CKernels", "CLua", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
     ],
