@@ -48,6 +48,8 @@ let package = Package(
         .target(
             name: "ONNX", dependencies: ["Base", "Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["Format/onnx.proto"]),
+        // Another: networks as PyTorch code.
+        .target(name: "PyTorch", dependencies: ["Networks", "Tensors"]),
 
         // libzmq and libsodium, opened when a kernel starts.
         .target(name: "CZmq"),
@@ -61,7 +63,7 @@ let package = Package(
             name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"], linkerSettings: [.linkedLibrary("readline")]),
         .target(
             name: "LuaHost",
-            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX", "Notebook", "Jupyter"], swiftSettings: host),
+            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX", "PyTorch", "Notebook", "Jupyter"], swiftSettings: host),
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
         // Times kernels for scripts/bench.
@@ -82,6 +84,7 @@ let package = Package(
         .testTarget(name: "NotebookTests", dependencies: ["Base", "Figures", "Notebook", "Tensors"]),
         .testTarget(name: "JupyterTests", dependencies: ["Base", "CZmq", "Jupyter", "Tensors"]),
         .testTarget(name: "SearchTests", dependencies: ["Base", "Kernels", "Tensors", "Networks", "Search"], exclude: ["Fixtures"]),
+        .testTarget(name: "PyTorchTests", dependencies: ["Tensors", "Networks", "PyTorch"]),
         .testTarget(name: "ONNXTests", dependencies: ["Tensors", "Networks", "ONNX"]),
         .testTarget(name: "LuaHostTests", dependencies: ["Base", "CKernels", "CLua", "Figures", "Notebook", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
     ],

@@ -44,6 +44,8 @@ open class Module {
     /// Stored tensors that no optimiser changes (running statistics).
     open var ownBuffers: [Named] { [] }
 
+    /// Whether it only holds modules: nothing computes it.
+    open var isContainer: Bool { false }
     /// What a value of the result depends on; a module that does not say may depend on everything.
     open var reach: Reach { .anything }
     /// Whether it computes something else in training than in evaluation.

@@ -34,7 +34,7 @@ extension Supernet {
         } catch let error as SpaceError where error.kind == .filter {
             guard let cheapest = costs.values.min(), cheapest > limit.limit else { throw error }
             throw SpaceError(
-                .budget, at: "budget", expected: "at least \(numberText(cheapest)), the cheapest of the \(costs.count) most probable architectures", got: numberText(limit.limit),
+                .budget, at: "budget", expected: "at least \(NumberText.plain(cheapest)), the cheapest of the \(costs.count) most probable architectures", got: NumberText.plain(limit.limit),
                 remedy: "raise the limit, fix decisions (space:fix), or search with a price (nas.price)")
         }
     }

@@ -145,7 +145,8 @@ public final class DerivedNetwork: Module, DropPathScheduling {
             (back, previous) = (previous, output)
             if i == layout.lowCell { low = output }
         }
-        let features = try located("aspp") { try aspp(previous.unary(.relu)) }
+        let deepest = try previous.unary(.relu)
+        let features = try located("aspp") { try aspp(deepest) }
         let scores = try located("decoder") { try decoder(features, lowLevel: low, size: sizes[0]) }
         return try scores.resize(.bilinearAlignCorners, height: x.shape[2], width: x.shape[3])
     }

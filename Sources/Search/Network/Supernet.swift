@@ -118,7 +118,7 @@ public final class Supernet: Module {
         let rows = decisions.all.map { [$0.name, $0.domain.kind, "\($0.shape)", (try? relaxation(of: $0.name).name) ?? ""] }
         return """
             supernet(\(details)), seed \(seed)\(isTraining ? "" : ", evaluation mode")
-            weights  \(Module.grouped(weights.reduce(0) { $0 + $1.tensor.count })) in \(Module.grouped(weights.count)) tensors
+            weights  \(NumberText.grouped(weights.reduce(0) { $0 + $1.tensor.count })) in \(NumberText.grouped(weights.count)) tensors
             \(alignColumns([["decision", "kind", "logits", "relaxation"]] + rows))
             """
     }

@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// One named part of the samples of a data set: an image, a label map, a depth map, key points.
