@@ -41,7 +41,7 @@ local function scripted()
       local flat = y:reshape(n, c, height * width)
       local attention = flat:matmul(flat:transpose(2, 3)):div(height * width):softmax(3)
       y = y + attention:matmul(flat):reshape(n, c, height, width)
-      return self.heads[4](y) + nn.functional.resize(self.heads[8](y:narrow(3, 1, 4):mean({3, 4}, true)), {size = {height, width}})
+      return self.heads[4](y) + nn.functional.resize(self.heads[8](y:narrow(3, 1, 4):mean({3, 4}, {keep = true})), {size = {height, width}})
     end,
   }, {name = "scripted"})
 end
