@@ -52,7 +52,7 @@ server = subprocess.Popen(
      "--ServerApp.root_dir=" + folder, "--LabApp.news_url="],
     stdout=open(os.path.join(folder, "lab.log"), "w"), stderr=subprocess.STDOUT)
 try:
-    for _ in range(240):
+    for _ in range(720):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/api").read()
             break

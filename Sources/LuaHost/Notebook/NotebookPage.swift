@@ -31,10 +31,9 @@ struct NotebookPage {
         // The first heading is the page's; a page of one section needs no contents.
         let parts = contents.filter { $0.level == 2 }
         let links = parts.map { "<a href=\"#\($0.anchor)\">\(HTMLPage.escape($0.text))</a>" }.joined()
-        let head = document.title == nil ? "<h1>\(HTMLPage.escape(title))</h1>\n" : ""
-        return HTMLPage.document(
-            title: title, drawings: drawings, style: NotebookPage.style, body: "<main class=\"notebook\">\n\(head)"
-                + (parts.count > 1 ? "<nav>\(links)</nav>\n" : "") + body + "</main>\n")
+        if document.title == nil { body = "<h1>\(HTMLPage.escape(title))</h1>\n" + body }
+        if parts.count > 1, let end = body.firstRange(of: "</h1>\n") { body.insert(contentsOf: "<nav>\(links)</nav>\n", at: end.upperBound) }
+        return HTMLPage.document(title: title, drawings: drawings, style: NotebookPage.style, body: "<main class=\"notebook\">\n\(body)</main>\n")
     }
 
     private mutating func markdown(_ text: String) -> String {
