@@ -41,6 +41,21 @@ struct Completer {
         return .words(from: start, names.count == 1 && unique[names[0]] == true ? [names[0] + "("] : names)
     }
 
+    /// The signature of the function that a chain of names leads to; nil when it leads to none, or to one of which nothing is known.
+    func signature(of chain: [SourceScan.Step]) -> String? {
+        guard let L = host.thread, lua_checkstack(L, 16) != 0 else { return nil }
+        let top = lua_gettop(L)
+        defer { lua_settop(L, top) }
+        guard let target = resolve(L, chain) else { return nil }
+        if let binding = binding(L, target) {
+            let isMethod = if case .binding = target { true } else { false }
+            return (binding.module.isEmpty ? "" : binding.module + (isMethod ? ":" : ".")) + binding.signatureWithOptions
+        }
+        guard case .value(let index) = target, lua_type(L, index) == LUA_TFUNCTION else { return nil }
+        if lua_iscfunction(L, index) == 0 { return "\(chain[chain.count - 1].name)(\(LuaFunctionInfo.parameters(L, index)))" }
+        return LuaLibrary.name(L, index).flatMap(LuaLibrary.signature)
+    }
+
     /// What the value that a chain of names leads to is, as `help` says it; nil when it leads nowhere.
     func describe(_ chain: [SourceScan.Step]) -> String? {
         guard let L = host.thread, lua_checkstack(L, 16) != 0 else { return nil }
@@ -90,26 +105,13 @@ struct Completer {
         }
     }
 
-    /// Where a function in Lua is written.
-    struct Definition {
-        /// As messages call its text: "[3]", "search.lua".
-        let chunk: String
-        /// Lines, from 1.
-        let first: Int
-        let last: Int
-    }
-
     /// Where the function that a chain of names leads to is written; nil for anything else.
-    func definition(_ chain: [SourceScan.Step]) -> Definition? {
+    func definition(_ chain: [SourceScan.Step]) -> LuaFunctionInfo.Place? {
         guard let L = host.thread, lua_checkstack(L, 16) != 0 else { return nil }
         let top = lua_gettop(L)
         defer { lua_settop(L, top) }
         guard case .value(let index)? = resolve(L, chain), lua_type(L, index) == LUA_TFUNCTION, lua_iscfunction(L, index) == 0 else { return nil }
-        var record = lua_Debug()
-        clua_push_copy(L, index)
-        lua_getinfo(L, ">S", &record)
-        guard record.linedefined > 0, let source = record.source else { return nil }
-        return Definition(chunk: String(String(cString: source).dropFirst()), first: Int(record.linedefined), last: Int(record.lastlinedefined))
+        return LuaFunctionInfo.place(L, index)
     }
 
     // MARK: Strings and options

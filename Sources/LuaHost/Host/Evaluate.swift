@@ -32,10 +32,13 @@ extension ScriptHost {
         guard let L = state else { return .done }
         let base = lua_gettop(L)
         defer { lua_settop(L, base) }
+        let shownName = String(name.dropFirst())  // without = or @
+        sources.note(source, as: shownName)
         switch compile(L, source, name, options) {
         case .failed(let error): return .failed(error)
         case .incomplete(let error): return .incomplete(error)
         case .ready(let keeps):
+            warn(about: source, name: shownName)
             if keeps {
                 clua_push_globals(L)
                 clua_push_keeper(L)
@@ -51,6 +54,7 @@ extension ScriptHost {
         defer { lua_settop(L, base) }
         let file = path.map { $0.keptBytes.map { CChar(bitPattern: $0) } + [0] }
         guard clua_load_file(L, file) == LUA_OK else { return .failed(LuaError.take(L, traceback: false)) }
+        if let path, let text = SourceTexts.file(path) { warn(about: text, name: path) }
         clua_push_globals(L)
         if let arguments { arguments.push(L) } else { Stack.rawGet(L, -1, "arg") }
         clua_remove(L, -2)
@@ -110,6 +114,14 @@ extension ScriptHost {
         case .incomplete: .incomplete
         case .failed: .invalid
         }
+    }
+
+    /// Whether a text is Lua as it stands.
+    func compiles(_ source: String) -> Bool {
+        guard let L = state else { return false }
+        let base = lua_gettop(L)
+        defer { lua_settop(L, base) }
+        return load(L, source, "=")
     }
 
     // MARK: Compiling

@@ -5,15 +5,20 @@ import Glibc
 public final class Prompt {
     private let session: Session
     private let showsPrompt: Bool
+    /// Whether entries are coloured and edited as a whole, several lines at once.
+    private let isRich: Bool
     private var entry = 0
     /// Lines of an entry that is not complete yet.
     private var pending = ""
     private let history = PromptHistory()
+    private let editor: LineEditor
     private var leaves = false
 
     public init(_ host: ScriptHost) {
         session = Session(host)
+        editor = LineEditor(session, history)
         showsPrompt = Terminal.isTerminal(0)
+        isRich = Terminal.hasColour(0) && Terminal.hasColour(1)
     }
 
     /// Runs until the end of input.
@@ -25,6 +30,7 @@ public final class Prompt {
         current = self
         defer { current = nil }
         clua_line_setup("trellis", { line, start, end in completeLine(line, start, end) }, !Terminal.isTerminal(1))
+        if isRich { editor.install() }
         history.open()
         while !leaves, readAndRun() {}
     }
@@ -68,7 +74,10 @@ public final class Prompt {
     }
 
     /// Without colour: with characters in it that take no room readline 8.2 can draw a line for ever.
-    private var prompt: String { pending.isEmpty ? "> " : ">> " }
+    private var prompt: String {
+        if !pending.isEmpty { return ">> " }
+        return isRich ? "[\(entry + 1)]> " : "> "
+    }
 
     // MARK: Entries
 
@@ -78,6 +87,7 @@ public final class Prompt {
         if finish(text) {
             pending = ""
             remember(text)
+            runQueued()
         } else {
             pending = text
         }
@@ -102,6 +112,14 @@ public final class Prompt {
         }
         entry += 1
         return true
+    }
+
+    /// Runs what `edit` has left to run, as if it had been typed.
+    private func runQueued() {
+        while !leaves, let text = session.log.takeQueued() {
+            Terminal.out(prompt + text + "\n")
+            take(text)
+        }
     }
 
     // MARK: History

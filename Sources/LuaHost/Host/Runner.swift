@@ -105,7 +105,8 @@ public enum Runner {
         switch outcome {
         case .done: return nil
         case .incomplete(let error), .failed(let error):
-            Terminal.error("trellis: \(error.message)\n" + (error.traceback.map { $0 + "\n" } ?? ""))
+            let lines = [error.message, ErrorHints.hint(for: error, in: host).map { "hint: " + $0 }, error.traceback].compactMap { $0 }
+            Terminal.error("trellis: " + lines.joined(separator: "\n") + "\n")
             return 1
         case .interrupted(let error):
             let words = host.interruptText.map { ": \($0)\n" } ?? "\n" + (error?.traceback.map { $0 + "\n" } ?? "")

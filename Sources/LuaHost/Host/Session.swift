@@ -7,8 +7,8 @@ import Notebook
 public final class Session {
     public let host: ScriptHost
     public var output: any Output { host.output }
-    /// What was evaluated, by the name of its chunk.
-    private var sources: [String: String] = [:]
+    /// What was entered.
+    let log = SessionLog()
 
     /// How a text ended.
     public enum Ending {
@@ -19,7 +19,10 @@ public final class Session {
         case interrupted
     }
 
-    public init(_ host: ScriptHost) { self.host = host }
+    public init(_ host: ScriptHost) {
+        self.host = host
+        host.begin(self)
+    }
 
     /// Evaluates a text and shows the values of its last expression, unless it ends in a semicolon.
     /// - Parameters:
@@ -29,13 +32,21 @@ public final class Session {
     public func run(_ text: String, name: String, number: Int, isSilent: Bool = false) -> Ending {
         let trimmed = text.trimmingSpaces
         let source = command(trimmed) ?? text
-        sources[name] = source
+        reloadChangedModules()
         let shows = !isSilent && !trimmed.hasSuffix(";")
         let outcome = host.evaluate(source, name: "=" + name) { [self] L, first, count in
             if shows { show(L, first, count, number) }
-            if !isSilent { keepLast(L, first, count) }
+            if !isSilent { keep(L, first, count, number) }
         }
-        return switch outcome {
+        let ending = ending(outcome, name)
+        if case .incomplete = ending { return ending }
+        let isDone = if case .done = ending { true } else { false }
+        if !isSilent { log.note(SessionLog.Entry(number: number, text: text, lua: source, isDone: isDone)) }
+        return ending
+    }
+
+    private func ending(_ outcome: Outcome, _ name: String) -> Ending {
+        switch outcome {
         case .done: .done
         case .incomplete(let error): .incomplete(report(error, name))
         case .failed(let error): .failed(report(error, name))
@@ -43,17 +54,9 @@ public final class Session {
         }
     }
 
-    /// What was evaluated under a name: for `source` of functions, and for errors that point into it.
-    public func source(of name: String) -> String? { sources[name] }
-
-    /// The Lua of a text that is none: "? x" asks for help, "= x" prints as in older Luas. nil for Lua itself.
+    /// The Lua of a text that is none, such as ?x; nil for Lua itself.
     public func command(_ text: String) -> String? {
-        if text.hasPrefix("=") { return String(text.dropFirst()) }
-        guard text.hasPrefix("?") else { return nil }
-        let subject = text.dropFirst().trimmingSpaces
-        if subject.isEmpty { return "help()" }
-        let isName = subject.utf8.allSatisfy { isIdentifierByte($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") }
-        return isName && isUndefined(path: subject) ? "help(\(luaQuoted(subject, limit: 1000)))" : "help(\(subject))"
+        ShortForms(compiles: host.compiles, isUndefined: isUndefined(path:)).lua(text)
     }
 
     /// Whether a dotted name leads nowhere from the globals, so that only the registry can know it.
@@ -69,6 +72,14 @@ public final class Session {
             clua_remove(L, -2)
         }
         return lua_type(L, -1) == LUA_TNIL
+    }
+
+    /// Modules whose files have changed are loaded again before an entry runs; one that fails is told, and stays as it was.
+    private func reloadChangedModules() {
+        guard let L = host.thread, !host.modules.changed(L).isEmpty else { return }
+        var options = EvaluationOptions.script
+        options.keepsLocals = false
+        if case .failed(let error) = host.evaluate("session.reload()", name: "=reload", options: options) { Terminal.error("not reloaded: \(error.message)\n") }
     }
 
     // MARK: Values
@@ -88,12 +99,19 @@ public final class Session {
         output.result(bundles[bundles.count - 1], number: number)
     }
 
-    /// `_` is the last value that was not nil.
-    private func keepLast(_ L: LuaThread, _ first: Int32, _ count: Int32) {
+    /// Numbered values that are kept: older ones go, lest a long session holds all its tensors.
+    private static let mostValues = 100
+
+    /// `_` is the last value that was not nil, `_3` that of entry 3.
+    private func keep(_ L: LuaThread, _ first: Int32, _ count: Int32, _ number: Int) {
         guard count > 0, lua_type(L, first) != LUA_TNIL else { return }
         clua_push_globals(L)
-        clua_push_copy(L, first)
-        Stack.rawSet(L, -2, "_")
+        for name in ["_", "_\(number)"] {
+            clua_push_copy(L, first)
+            Stack.rawSet(L, -2, name)
+        }
+        clua_push_nil(L)
+        Stack.rawSet(L, -2, "_\(number - Session.mostValues)")
         clua_pop(L, 1)
     }
 
@@ -101,9 +119,10 @@ public final class Session {
 
     /// - Parameter name: of the text that ended so.
     public func report(_ error: LuaError, _ name: String) -> ErrorReport {
-        let excerpt = SourceExcerpt { [sources] in sources[$0] }
+        let excerpt = SourceExcerpt { [host] in host.sources.text($0) }
         return ErrorReport(
-            message: error.message, excerpt: excerpt.excerpt(error.message), traceback: error.traceback.flatMap { userFrames($0, of: name) })
+            message: error.shownMessage, excerpt: excerpt.excerpt(error.message), hint: ErrorHints.hint(for: error, in: host),
+            traceback: error.traceback.flatMap { userFrames($0, of: name) })
     }
 
     /// The traceback without the text itself; nothing if no function of the user's is left.
@@ -135,16 +154,8 @@ public final class Session {
     ///   - withSource: of functions in Lua what they are written as, too.
     func inspect(_ text: String, at position: Int, withSource: Bool = false) -> String? {
         guard let chain = SourceScan.chain(in: text, around: position), let about = Completer(host).describe(chain) else { return nil }
-        guard withSource, let source = Completer(host).definition(chain).flatMap(definition) else { return about }
+        guard withSource, let source = Completer(host).definition(chain).flatMap(host.sources.text(of:)) else { return about }
         return about + "\n" + source + "\n"
-    }
-
-    /// The lines in which a function was defined.
-    private func definition(_ place: Completer.Definition) -> String? {
-        guard let text = sources[place.chunk] ?? SourceExcerpt.file(place.chunk) else { return nil }
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        guard place.first >= 1, place.last <= lines.count, place.first <= place.last else { return nil }
-        return lines[(place.first - 1)..<place.last].joined(separator: "\n")
     }
 
     /// Whether a text is a whole, goes on, or is no Lua. Nothing runs.

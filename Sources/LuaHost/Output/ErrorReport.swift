@@ -1,35 +1,36 @@
-import Tensors
-
 /// An error as a person reads it: what, the line of source that it is in, who called.
 public struct ErrorReport: Sendable {
     /// "[2]:1: attempt to index a nil value (global 'x')".
     public let message: String
     /// The line, and a caret below what the message names, where that can be told: "  2 | local y = x.a" and so on.
     public let excerpt: String?
+    /// What helps, where that is known.
+    public let hint: String?
     /// The user's frames, innermost first, under a heading; nil when there are none but the entry itself.
     public let traceback: String?
 
     /// Everything, ending in a newline.
     public func text(coloured: Bool) -> String {
         let first = coloured ? "\u{1b}[31m\(message)\u{1b}[0m" : message
-        return ([first] + [excerpt, traceback].compactMap { $0 }).joined(separator: "\n") + "\n"
+        return ([first] + [excerpt, hint.map { "hint: " + $0 }, traceback].compactMap { $0 }).joined(separator: "\n") + "\n"
     }
 
-    public init(message: String, excerpt: String? = nil, traceback: String? = nil) {
+    public init(message: String, excerpt: String? = nil, hint: String? = nil, traceback: String? = nil) {
         self.message = message
         self.excerpt = excerpt
+        self.hint = hint
         self.traceback = traceback
     }
 }
 
 /// The line of source that an error is in.
 struct SourceExcerpt {
-    /// Texts by the name that chunks have in messages ("[2]", "cell 3").
+    /// Texts by the name that chunks have in messages ("[2]", "cell 3", a path).
     let sources: (String) -> String?
 
     /// - Parameter message: begins with "NAME:LINE: ", where it says where it is.
     func excerpt(_ message: String) -> String? {
-        guard let place = SourceExcerpt.place(message), let text = sources(place.name) ?? SourceExcerpt.file(place.name) else { return nil }
+        guard let place = SourceExcerpt.place(message), let text = sources(place.name) else { return nil }
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         guard lines.indices.contains(place.line - 1) else { return nil }
         let line = String(lines[place.line - 1]).replacing("\t", with: " ")
@@ -52,12 +53,6 @@ struct SourceExcerpt {
             start = first.index(after: colon)
         }
         return nil
-    }
-
-    /// A script that is being run.
-    static func file(_ name: String) -> String? {
-        guard name.hasSuffix(".lua"), let bytes = try? Files.contents(name, limit: 1 << 20) else { return nil }
-        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Where the name that the message is about stands in the line, if it stands there once.
