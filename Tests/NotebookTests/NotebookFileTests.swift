@@ -68,5 +68,11 @@ final class NotebookFileTests: XCTestCase {
         other.cells[1].outputs[0] = .stream(isError: false, "a\nc")
         XCTAssertEqual(OutputComparison.report(stored: document(), made: document()), [])
         XCTAssertEqual(OutputComparison.report(stored: document(), made: other), ["cell 1:", "- b", "+ c"])
+        var given = NotebookCell(.code, "n = 1")
+        given.metadata = [.init("tags", .array([.string(NotebookDocument.injected)]))]
+        other.cells.insert(given, at: 0)
+        XCTAssertEqual(OutputComparison.report(stored: document(), made: other), ["cell 1:", "- b", "+ c"])
+        other.cells.removeLast()
+        XCTAssertEqual(OutputComparison.report(stored: document(), made: other).first, "expected 3 code cells as stored, got 2")
     }
 }
