@@ -9,6 +9,12 @@ public struct NotebookDocument: Sendable {
 
     public init(cells: [NotebookCell]) { self.cells = cells }
 
+    /// The tag of a cell of parameters that were given from outside.
+    public static let injected = "injected-parameters"
+
+    /// The cells whose outputs are compared: parameters that were given belong to one run.
+    var comparable: [NotebookCell] { cells.filter { $0.kind == .code && !$0.tags.contains(NotebookDocument.injected) } }
+
     /// What a page is called: the first heading, if there is one.
     public var title: String? {
         for cell in cells where cell.kind == .markdown {

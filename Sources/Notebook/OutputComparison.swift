@@ -2,7 +2,7 @@
 public enum OutputComparison {
     /// Lines of a report, cell by cell; none when all is the same.
     public static func report(stored: NotebookDocument, made: NotebookDocument) -> [String] {
-        let old = stored.cells.filter { $0.kind == .code }, new = made.cells.filter { $0.kind == .code }
+        let old = stored.comparable, new = made.comparable
         var lines: [String] = []
         if old.count != new.count { lines.append("expected \(old.count) code cells as stored, got \(new.count)") }
         for (index, pair) in zip(old, new).enumerated() {
@@ -12,6 +12,7 @@ public enum OutputComparison {
         return lines
     }
 
+    /// Lines of what a cell showed.
     private static func text(_ cell: NotebookCell) -> [String] {
         cell.outputs.flatMap { output in
             PlainText.of(output).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)

@@ -52,7 +52,7 @@ server = subprocess.Popen(
      "--ServerApp.root_dir=" + folder, "--LabApp.news_url="],
     stdout=open(os.path.join(folder, "lab.log"), "w"), stderr=subprocess.STDOUT)
 try:
-    for _ in range(240):
+    for _ in range(720):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/api").read()
             break
@@ -68,18 +68,21 @@ try:
         def cell(i):
             return page.locator(".jp-Notebook .jp-CodeCell").nth(i)
 
+        def number(i):
+            return cell(i).locator(".jp-InputPrompt").first.inner_text().strip("[]: ")
+
         def run(i, limit=60):
-            """Runs a cell; a key pressed right after opening can be lost, so it is pressed until the cell has a number."""
-            before = cell(i).locator(".jp-InputPrompt").first.inner_text()
-            for _ in range(10):
+            """Runs a cell; what is pressed right after opening can be lost, so it is pressed until the cell has a number that it had not."""
+            before, end = number(i), time.time() + limit
+            while time.time() < end:
                 cell(i).locator(".cm-content").click()
                 page.keyboard.press("Control+Enter")
-                time.sleep(1.5)
-                if cell(i).locator(".jp-InputPrompt").first.inner_text() != before:
-                    break
-            end = time.time() + limit
-            while "*" in cell(i).locator(".jp-InputPrompt").first.inner_text() and time.time() < end:
-                time.sleep(0.2)
+                pressed = time.time()
+                while time.time() < min(end, pressed + 3) or number(i) == "*":
+                    time.sleep(0.2)
+                    if number(i).isdigit() and number(i) != before:
+                        time.sleep(0.5)
+                        return
 
         def output(i):
             return cell(i).locator(".jp-OutputArea").first
@@ -134,6 +137,9 @@ try:
         browser.close()
 finally:
     server.terminate()
-    server.wait(20)
+    try:
+        server.wait(60)
+    except subprocess.TimeoutExpired:
+        server.kill()
 print(f"{len(failed)} failed" if failed else "all is well")
 sys.exit(bool(failed))

@@ -104,7 +104,7 @@ final class SessionTests: XCTestCase {
         XCTAssertEqual(s.inspect("g", at: 1, withSource: true)?.contains("function g(x)\n  return x\nend"), true)
         guard case .words(let from, let words) = s.complete("tensor.zer") else { return XCTFail("no words") }
         let matches = s.matches(words, "tensor.zer", from: from)
-        XCTAssertEqual(matches.map(\.text), ["zeros"])
+        XCTAssertEqual(matches.map(\.text), ["zeros", "zeros_like"])
         XCTAssertEqual(matches[0].type, "function")
         XCTAssertTrue(matches[0].signature.hasPrefix("("), matches[0].signature)
         XCTAssertEqual(SourceScan.indent(after: "for i = 1, 2 do\n  if x then"), "    ")

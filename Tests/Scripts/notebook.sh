@@ -88,7 +88,7 @@ grep -q 'progress.bar' bare.html && fail "--no-code leaves code"
 
 printf -- '-- %%%%\nx = 1\n-- %%%%\nlocal y = x.a.b\n-- %%%%\nprint("on")\n' >wrong.lua
 $trellis notebook wrong.lua -o wrong.md >log 2>&1 && fail "a cell that fails is no failure"
-expect log 'cell 2:1: attempt to index a nil value'
+expect log 'cell 2:1: attempt to index'
 expect log '1 | local y = x.a.b'
 expect log 'begins in line 4 of wrong.lua'
 expect wrong.md 'attempt to index'

@@ -31,10 +31,9 @@ struct NotebookPage {
         // The first heading is the page's; a page of one section needs no contents.
         let parts = contents.filter { $0.level == 2 }
         let links = parts.map { "<a href=\"#\($0.anchor)\">\(HTMLPage.escape($0.text))</a>" }.joined()
-        let head = document.title == nil ? "<h1>\(HTMLPage.escape(title))</h1>\n" : ""
-        return HTMLPage.document(
-            title: title, drawings: drawings, style: NotebookPage.style, body: "<main class=\"notebook\">\n\(head)"
-                + (parts.count > 1 ? "<nav>\(links)</nav>\n" : "") + body + "</main>\n")
+        if document.title == nil { body = "<h1>\(HTMLPage.escape(title))</h1>\n" + body }
+        if parts.count > 1, let end = body.firstRange(of: "</h1>\n") { body.insert(contentsOf: "<nav>\(links)</nav>\n", at: end.upperBound) }
+        return HTMLPage.document(title: title, drawings: drawings, style: NotebookPage.style, body: "<main class=\"notebook\">\n\(body)</main>\n")
     }
 
     private mutating func markdown(_ text: String) -> String {
@@ -83,13 +82,18 @@ struct NotebookPage {
         return text
     }
 
-    private static let classes: [LuaTokens.Kind: String] = [.keyword: "k", .string: "s", .number: "m", .comment: "c"]
+    private static let classes: [LuaToken.Kind: String] = [.keyword: "k", .string: "s", .number: "m", .comment: "c"]
 
     private static func coloured(_ source: String) -> String {
-        LuaTokens.pieces(source).map { piece in
-            let text = HTMLPage.escape(piece.text)
-            return classes[piece.kind].map { "<i class=\"\($0)\">\(text)</i>" } ?? text
-        }.joined()
+        let bytes = Array(source.utf8)
+        func between(_ start: Int, _ end: Int) -> String { HTMLPage.escape(String(decoding: bytes[start..<end], as: UTF8.self)) }
+        var text = "", done = 0
+        for token in LuaTokens.of(source) {
+            guard let name = classes[token.kind] else { continue }
+            text += between(done, token.range.lowerBound) + "<i class=\"\(name)\">\(HTMLPage.escape(token.text))</i>"
+            done = token.range.upperBound
+        }
+        return text + between(done, bytes.count)
     }
 
     private static let style = """

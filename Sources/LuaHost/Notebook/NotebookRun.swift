@@ -74,12 +74,13 @@ struct NotebookRun {
 }
 
 extension NotebookDocument {
-    /// Puts a cell with these values behind the cell tagged `parameters`, or first, as papermill does.
+    /// Puts a cell with these values behind the cell tagged `parameters`, or first, as papermill does; one of an earlier run goes.
     /// - Parameter values: names and Lua expressions.
     mutating func inject(_ values: [(name: String, source: String)]) {
         guard !values.isEmpty else { return }
+        cells.removeAll { $0.tags.contains(NotebookDocument.injected) }
         var cell = NotebookCell(.code, values.map { "\($0.name) = \($0.source)" }.joined(separator: "\n"))
-        cell.metadata = [.init("tags", .array([.string("injected-parameters")]))]
+        cell.metadata = [.init("tags", .array([.string(NotebookDocument.injected)]))]
         let place = cells.firstIndex { $0.tags.contains("parameters") }
         cells.insert(cell, at: place.map { $0 + 1 } ?? 0)
     }

@@ -1,17 +1,17 @@
 /// Which names a cell sets for the cells after it, and which it takes from others. Read off the source: what a name stands for is not known, so that fields
 /// changed in place (`net.bias = 1`) are a use of `net` and nothing more.
-public struct GlobalUse: Equatable, Sendable {
+struct GlobalUse: Equatable, Sendable {
     /// Names that are set at the top level: globals, and locals of the cell, which its host keeps.
-    public private(set) var written: Set<String> = []
+    private(set) var written: Set<String> = []
     /// Names that are used and not set before in the cell.
-    public private(set) var read: Set<String> = []
+    private(set) var read: Set<String> = []
 
     /// Names of parameters, loops and blocks: they are the cell's own.
     private var own: Set<String> = []
     /// Names that the statement sets: its right side still takes them from others.
     private var pending: Set<String> = []
 
-    public init(_ source: String) {
+    init(_ source: String) {
         let words = GlobalUse.words(source)
         var depth = 0, tables = 0, i = 0
         while i < words.count {
@@ -45,7 +45,7 @@ public struct GlobalUse: Equatable, Sendable {
     /// Two operands side by side belong to two statements.
     private static func beginsStatement(_ word: String, after before: String) -> Bool {
         let isOperand = isName(before) || ["0", ")", "]", "}", "end", "nil", "true", "false", "break", ";"].contains(before) || before == "..."
-        return isOperand && (isName(word) || (LuaTokens.keywords.contains(word) && !["and", "or", "not", "do", "then", "in"].contains(word)))
+        return isOperand && (isName(word) || (keywords.contains(word) && !["and", "or", "not", "do", "then", "in"].contains(word)))
     }
 
     private mutating func use(_ name: String) { if !own.contains(name), !written.contains(name) { read.insert(name) } }
@@ -107,33 +107,23 @@ public struct GlobalUse: Equatable, Sendable {
 
     private static func isName(_ word: String) -> Bool {
         guard let first = word.utf8.first else { return false }
-        return (first >= 97 && first <= 122 || first >= 65 && first <= 90 || first == 95) && !LuaTokens.keywords.contains(word)
+        return (first >= 97 && first <= 122 || first >= 65 && first <= 90 || first == 95) && !keywords.contains(word)
     }
 
-    /// Names, keywords and signs; strings and numbers are one word that is no name.
+    /// Names, keywords and symbols; strings and numbers are one word that is no name.
     private static func words(_ source: String) -> [String] {
-        var words: [String] = []
-        for piece in LuaTokens.pieces(source) {
-            switch piece.kind {
-            case .comment: break
-            case .name, .keyword: words.append(piece.text)
-            case .string, .number: words.append("0")
-            case .other:
-                var signs = Substring(piece.text)
-                while let first = signs.first {
-                    let two = signs.prefix(2)
-                    let isPair = ["==", "~=", "<=", ">=", "..", "::", "//", "<<", ">>"].contains(String(two))
-                    if !first.isWhitespace { words.append(isPair ? String(two) : String(first)) }
-                    signs = signs.dropFirst(isPair && !first.isWhitespace ? 2 : 1)
-                }
+        LuaTokens.of(source).compactMap { token in
+            switch token.kind {
+            case .comment: nil
+            case .string, .number: "0"
+            default: token.text
             }
         }
-        return words
     }
 }
 
 /// Cells that ran, and which of them stand on what another cell, edited since, had set.
-public struct StaleCells: Sendable {
+struct StaleCells: Sendable {
     private struct Run: Sendable {
         let source: String
         let use: GlobalUse
@@ -142,14 +132,14 @@ public struct StaleCells: Sendable {
 
     private var runs: [String: Run] = [:]
 
-    public init() {}
+    init() {}
 
     /// Notes that a cell ran.
     /// - Parameters:
     ///   - id: of the cell: the same for another text of it.
     ///   - number: of the run, from 1.
     /// - Returns: cells by number that read what an earlier text of this cell had set, with the names; none when the text is the same as before.
-    public mutating func ran(_ id: String, _ source: String, number: Int) -> [(number: Int, names: [String])] {
+    mutating func ran(_ id: String, _ source: String, number: Int) -> [(number: Int, names: [String])] {
         let use = GlobalUse(source)
         let before = runs.updateValue(Run(source: source, use: use, number: number), forKey: id)
         guard let before, before.source != source else { return [] }

@@ -1,6 +1,6 @@
 import XCTest
 
-@testable import Notebook
+@testable import LuaHost
 
 /// What cells set and use.
 final class GlobalUseTests: XCTestCase {
