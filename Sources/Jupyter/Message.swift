@@ -1,3 +1,4 @@
+import Base
 import CZmq
 import Glibc
 import Tensors

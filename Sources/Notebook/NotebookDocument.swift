@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// A notebook: cells of text and of Lua, with what they showed.

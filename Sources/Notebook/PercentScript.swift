@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// A script in Jupytext's percent format: comments of the form `-- %% title [markdown] key=value` begin cells.

@@ -7,6 +7,8 @@ import time
 from jupyter_client.manager import KernelManager
 
 LIMIT = 20
+# A debug build beside other work: times say little then.
+SLOW = 10 if os.environ.get("TRELLIS_DEBUG_BUILD") else 1
 failed = []
 
 
@@ -73,7 +75,7 @@ def interrupts(s):
         (how or s.km.interrupt_kernel)()
         reply = s.reply_to(message)
         took = time.time() - start
-        check(f"interrupt of {what}", reply["status"] == "error" and reply["evalue"] == "interrupted" and took < limit, f"{took * 1000:.1f} ms, {reply.get('evalue')}")
+        check(f"interrupt of {what}", reply["status"] == "error" and reply["evalue"] == "interrupted" and took < limit * SLOW, f"{took * 1000:.1f} ms, {reply.get('evalue')}")
         check(f"  the session lives after {what}", s.value("kept + 1") == "42")
 
     s.run("kept = 41")
@@ -104,12 +106,13 @@ def interrupts(s):
     start = time.time()
     s.km.interrupt_kernel()
     reply = s.reply_to(message)
-    check("interrupt of io.read", reply["status"] == "error" and time.time() - start < 0.3, f"{(time.time() - start) * 1000:.1f} ms")
+    check("interrupt of io.read", reply["status"] == "error" and time.time() - start < 0.3 * SLOW, f"{(time.time() - start) * 1000:.1f} ms")
     check("  the session lives", s.value("kept") == "41")
 
 
 def queues(s):
-    messages = [s.kc.execute(code) for code in ("error('boom')", "x1 = 1", "y1 = 1")]
+    wait = "local t = os.time() while os.time() < t + 2 do end "
+    messages = [s.kc.execute(code) for code in (wait + "error('boom')", "x1 = 1", "y1 = 1")]
     replies = {}
     while len(replies) < 3:
         m = s.kc.get_shell_msg(timeout=LIMIT)
@@ -131,7 +134,7 @@ def outputs(s):
     out = [c for t, c in s.run("for i = 1, 20000 do print('line ' .. i) end")[1] if t == "stream"]
     took = time.time() - start
     whole = "".join(c["text"] for c in out)
-    check("20000 prints", whole == "".join(f"line {i}\n" for i in range(1, 20001)) and len(out) < 50 and took < (3 if os.environ.get("TRELLIS_DEBUG_BUILD") else 0.3), f"{took:.2f} s, {len(out)} messages")
+    check("20000 prints", whole == "".join(f"line {i}\n" for i in range(1, 20001)) and len(out) < 50 and took < 0.3 * SLOW, f"{took:.2f} s, {len(out)} messages")
     out = [c["text"] for t, c in s.run("for i = 1, 300 do io.write('é€𝄞') io.stdout:flush() if i % 100 == 0 then local t = os.clock() while os.clock() < t + 0.06 do end end end")[1] if t == "stream"]
     check("characters stay whole", "".join(out) == "é€𝄞" * 300 and len(out) > 1, len(out))
     check("bytes that are no UTF-8", s.text("io.write('a\\xffb')") == "a\ufffdb")
@@ -140,10 +143,11 @@ def outputs(s):
     check("100 MB printed are cut", 8_000_000 < size < 9_000_000, f"{size} bytes, {time.time() - start:.1f} s")
     out = [(t, c) for t, c in s.run("local d = display('1', {id = 'x'}) for i = 2, 4 do d:update(tostring(i)) end")[1] if "display" in t]
     check("displays change", [t for t, _ in out] == ["display_data"] + ["update_display_data"] * 3 and {c["transient"]["display_id"] for _, c in out} == {"x"})
+    start = time.time()
     out = s.run("local b = progress.bar{total = 200} for i = 1, 200 do b:update(i) local t = os.clock() while os.clock() < t + 0.005 do end end b:finish()")[1]
-    check("progress changes a display, seldom", 2 <= len([t for t, _ in out if "display" in t]) <= 8 and "stream" not in [t for t, _ in out], len(out))
+    check("progress changes a display, seldom", 2 <= len([t for t, _ in out if "display" in t]) <= 4 * (time.time() - start) + 3 and "stream" not in [t for t, _ in out], len(out))
     reply, out = s.run("1 + 1", silent=True)
-    check("silent", reply["status"] == "ok" and not out, out)
+    check("silent", reply["status"] == "ok" and {t for t, _ in out} <= {"status"}, out)
     count = s.run("1")[0]["execution_count"]
     check("store_history", s.run("1", store_history=False)[0]["execution_count"] == count and s.run("1")[0]["execution_count"] == count + 1)
     found = s.run("1", user_expressions={"a": "6 * 7", "b": "error('no')"})[0]["user_expressions"]
@@ -155,7 +159,7 @@ def outputs(s):
 
 
 def questions(s):
-    s.run("été = 1\ntbl = {alpha = 1, alps = 2}")
+    s.run("tbl = {alpha = 1, alps = 2}")
     reply = s.reply_to(s.kc.complete("x = '€' .. tbl.al", 17))
     check("completion counts code points", reply["matches"] == ["alpha", "alps"] and reply["cursor_start"] == 15, reply)
     reply = s.reply_to(s.kc.complete("tensor.zer"))
@@ -221,18 +225,18 @@ def ends(s):
     time.sleep(0.3)
     start = time.time()
     pid = s.end()
-    check("the end of a busy kernel", time.time() - start < 3 and not alive(pid), f"{time.time() - start:.1f} s")
+    check("the end of a busy kernel", time.time() - start < 3 * SLOW and not alive(pid), f"{time.time() - start:.1f} s")
 
 
 def main():
     s = Session()
-    check("a kernel is ready", s.ready < (5 if os.environ.get("TRELLIS_DEBUG_BUILD") else 1.5), f"{s.ready:.2f} s")
+    check("a kernel is ready", s.ready < 1.5 * SLOW, f"{s.ready:.2f} s")
     times = []
     for _ in range(20):
         start = time.time()
         s.run("return 1", store_history=False)
         times.append(time.time() - start)
-    check("a round trip", sorted(times)[10] < 0.05, f"{sorted(times)[10] * 1000:.1f} ms")
+    check("a round trip", sorted(times)[10] < 0.05 * SLOW, f"{sorted(times)[10] * 1000:.1f} ms")
     for part in (interrupts, queues, outputs, questions, input_, odd, ends):
         part(s)
     for options in ({"transport": "ipc"}, {"transport_encryption": "required"}):

@@ -12,7 +12,7 @@ class Kernel(jkt.KernelTests):
     code_stderr = "io.stderr:write('x')"
     completion_samples = [
         {"text": "tos", "matches": {"tostring"}},
-        {"text": "tensor.zer", "matches": {"zeros"}},
+        {"text": "tensor.zer", "matches": {"zeros", "zeros_like"}},
         {"text": "nothing.here.", "matches": set()},
     ]
     complete_code_samples = ["1", "print('hello, world')", "for i = 1, 3 do end", "? nn"]

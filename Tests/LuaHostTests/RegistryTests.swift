@@ -71,11 +71,4 @@ final class RegistryTests: XCTestCase {
         host.expect("local t = {7}; local copy = boxes.echo{t, a = t}; return copy[1][1], copy.a[1]", "7", "7")
         host.expect("local f = boxes.echo(function(a) return a, 2 end); return f(1)", "1", "2")
     }
-
-    func testSuggestions() {
-        XCTAssertEqual(nearest("kernal", among: ["kernel", "padding"]), "kernel")
-        XCTAssertEqual(nearest("widht", among: ["width", "height"]), "width")
-        XCTAssertNil(nearest("zzz", among: ["kernel", "lr"]))
-        XCTAssertEqual(editDistance(Array("".utf8), Array("abc".utf8)), 3)
-    }
 }

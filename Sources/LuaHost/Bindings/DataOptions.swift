@@ -16,12 +16,14 @@ extension DataSetMethods {
 /// The options `normalise`, `mean` and `std`.
 enum DataNormalisation {
     static let options = [
-        Option("normalise", .boolean, default: true, "(value - mean) / std for each channel, values 0 to 1; false leaves 0 to 1"),
+        Option("normalise", .boolean, "(value - mean) / std for each channel, values 0 to 1; false leaves 0 to 1; as the set says when left out"),
         Option("mean", .list(.number), "of red, green, blue; ImageNet's when not given"), Option("std", .list(.number), "the same of the deviations"),
     ]
 
-    static func read(_ call: Call) throws -> Normalisation {
-        guard try call.option("normalise") else { return Normalisation(mean: [0, 0, 0], deviation: [1, 1, 1]) }
+    /// - Parameter standard: where the call says nothing.
+    static func read(_ call: Call, standard: Normalisation = .imageNet) throws -> Normalisation {
+        if try call.option(ifPresent: "normalise") == false { return .none }
+        guard ["normalise", "mean", "std"].contains(where: { call.hasOption($0) }) else { return standard }
         func channels(_ name: String, _ standard: [Float]) throws -> [Float] {
             guard let given: [Float] = try call.option(ifPresent: name) else { return standard }
             guard given.count == 3 else { throw call.badOption(name, "3 numbers expected, got \(given.count)") }

@@ -1,3 +1,4 @@
+import Base
 import CLua
 
 /// help(x), help "name", help.search "word": read from the registry.
@@ -126,7 +127,7 @@ struct Help {
         if libraries.contains(name.trimmingSpaces) { return text(library: name.trimmingSpaces) }
         let result = search(name)
         if !result.hasPrefix("Nothing") { return "No '\(name)' here. " + result }
-        let near = nearest(name, among: allNames)
+        let near = nearestName(to: name, in: allNames)
         return "Nothing is known of '\(name)'" + (near.map { "; did you mean '\($0)'?" } ?? ".") + " help() lists the modules.\n"
     }
 

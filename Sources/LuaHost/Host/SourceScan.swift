@@ -6,6 +6,8 @@ struct SourceScan {
     /// Where the quote of an unfinished string stands.
     private(set) var openString: Int?
     private(set) var inComment = false
+    /// Names and keywords outside of strings and comments.
+    private(set) var words: [Range<Int>] = []
     /// Opening position for each closing bracket or quote.
     private var partner: [Int: Int] = [:]
 
@@ -21,6 +23,10 @@ struct SourceScan {
             } else if byte == UInt8(ascii: "["), let end = longBracket(i) {
                 if end == bytes.count { openString = i }
                 i = end
+            } else if isIdentifierByte(byte) {
+                let start = i
+                while isIdentifierByte(at(i)) { i += 1 }
+                if !(48...57).contains(byte) { words.append(start..<i) }
             } else {
                 note(bracket: byte, at: i)
                 i += 1

@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// What was typed: in this session, and before at the prompt. Session 0 is this one, as front ends ask for it; what was before it has session -1.

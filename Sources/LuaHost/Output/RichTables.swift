@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Notebook
 import Search
@@ -7,7 +8,7 @@ import Segmentation
 enum RichTables {
     static func count(_ count: ModuleCount) -> MIMEBundle {
         func row(_ name: String, _ parameters: Int, _ multiplyAdds: Int?) -> [String] {
-            [name, Module.grouped(parameters)] + (multiplyAdds.map { [Module.grouped($0)] } ?? [])
+            [name, NumberText.grouped(parameters)] + (multiplyAdds.map { [NumberText.grouped($0)] } ?? [])
         }
         let rows = count.parts.map { row($0.name, $0.parameters, $0.multiplyAdds) } + [row("total", count.parameters, count.work?.multiplyAdds)]
         return MIMEBundle(plain: "", html: HTMLPage.table(["part", "parameters"] + (count.work == nil ? [] : ["multiply-adds"]), rows, last: true))

@@ -1,3 +1,4 @@
+import Base
 import CKernels
 import CLua
 import Glibc
@@ -215,7 +216,7 @@ final class NativeFunction {
     private func unknownOption(_ name: String) -> String {
         let names = binding.options.map(\.name)
         if let here = PyTorch.options[name]?.first(where: names.contains) { return "unknown option '\(name)', here it is '\(here)'" }
-        if let near = nearest(name, among: names) { return "unknown option '\(name)', did you mean '\(near)'?" }
+        if let near = nearestName(to: name, in: names) { return "unknown option '\(name)', did you mean '\(near)'?" }
         return "unknown option '\(name)', there \(names.count == 1 ? "is" : "are") \(names.joined(separator: ", "))"
     }
 

@@ -1,3 +1,5 @@
+import Base
+
 /// What decoding found.
 public struct Decoded: Hashable, Sendable {
     public let assignment: Assignment
@@ -148,7 +150,7 @@ extension DecisionList {
                 .noPath, at: "decode", expected: "an architecture with a weight above 0", got: "weights of 0 in every one", remedy: "check the weights for zeros and the logits for minus infinity")
         }
         return SpaceError(
-            .budget, at: "budget", expected: "at least \(numberText(cheapest)), the smallest cost that can be reached", got: numberText(limit),
+            .budget, at: "budget", expected: "at least \(NumberText.plain(cheapest)), the smallest cost that can be reached", got: NumberText.plain(limit),
             remedy: "raise the limit, or add cheaper options to the space")
     }
 

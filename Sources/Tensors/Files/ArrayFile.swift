@@ -1,3 +1,5 @@
+import Base
+
 /// Array files by the ending of their name: .npy, .npz or .safetensors.
 public enum ArrayFile {
     public enum Format: String, CaseIterable, Sendable {

@@ -1,3 +1,5 @@
+import Base
+
 /// Messages on names that a module or an object does not have: what is meant, if that can be told.
 enum Members {
     /// "nn has no 'Conv2d'; it is nn.conv2d(...) here".
@@ -53,6 +55,6 @@ enum Members {
     /// The name that is meant: the same but for capitals and underscores, or the nearest.
     static func similar(_ name: String, among candidates: [String]) -> String? {
         func plain(_ text: String) -> String { text.lowercased().filter { $0 != "_" } }
-        return candidates.first { plain($0) == plain(name) } ?? nearest(name, among: candidates)
+        return candidates.first { plain($0) == plain(name) } ?? nearestName(to: name, in: candidates)
     }
 }
