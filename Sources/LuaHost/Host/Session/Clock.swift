@@ -28,7 +28,7 @@ enum Clock {
     private static let runs = 7
 
     /// Calls `body` in several runs that take about so many seconds in all. "1.2 µs ± 0.05 µs a call (7 runs of 100000 calls, the fastest 1.15 µs)".
-    static func measure(_ seconds: Double, _ body: () throws -> Void) rethrows -> String {
+    static func measure(_ seconds: Double, _ body: () throws -> Void) throws -> String {
         func run(_ count: Int) throws -> Double {
             let start = now
             for _ in 0..<count { try body() }

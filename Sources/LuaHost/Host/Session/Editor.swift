@@ -33,7 +33,7 @@ struct Editor {
         let file = mkstemps(&name, 4)
         guard file >= 0 else { throw HostError("no temporary file: \(String(cString: strerror(errno)))") }
         close(file)
-        let path = String(cString: name)
+        let path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { unlink(path) }
         try AtomicFile.write(text.keptBytes + [10], to: path)
         try open(path, line: 1)

@@ -47,6 +47,6 @@ struct Variables {
     var table: String {
         guard !rows.isEmpty else { return "No variables yet.\n" }
         let names = rows.map(\.name.count).max() ?? 0, types = rows.map(\.type.count).max() ?? 0
-        return rows.map { pad($0.name, names) + "  " + pad($0.type, types) + "  " + $0.what.prefix { $0 != "\n" } + "\n" }.joined()
+        return rows.map { "\(pad($0.name, names))  \(pad($0.type, types))  \($0.what.prefix { $0 != "\n" })\n" }.joined()
     }
 }
