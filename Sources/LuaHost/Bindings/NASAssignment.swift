@@ -39,7 +39,7 @@ public final class AssignmentObject: LuaObject {
             guard let name = Stack.string(call.thread, 2), object.assignment[name] != nil else { return call.pushNil() }
             return call.push(LuaValue(json: try object.json[name] ?? .null))
         },
-        describe: { try $0.text() })
+        describe: { $0.decisions.text($0.assignment) })
 
     /// Values by name, as in files.
     private var json: [String: JSONValue] {
@@ -47,11 +47,6 @@ public final class AssignmentObject: LuaObject {
             guard case .object(let members) = try decisions.json(assignment) else { return [:] }
             return Dictionary(members.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
         }
-    }
-
-    /// "op.1 = conv, width = 8", in the order of the decisions.
-    private func text() throws -> String {
-        decisions.all.compactMap { decision in assignment[decision.name].map { "\(decision.name) = \(decisions.text($0, of: decision))" } }.joined(separator: ", ")
     }
 
     private static func method(

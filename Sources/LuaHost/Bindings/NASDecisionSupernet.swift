@@ -35,8 +35,14 @@ public final class DecisionSupernetObject: LuaObject {
         ],
         unique: true, anchors: { $0.anchors + $0.space.anchors + $0.net.luaAnchors + ($0.net.root.luaAnchors) }, describe: { try $0.net.overview() })
 
+    /// The option `loss`; pixel cross entropy when left out.
+    func loss(_ call: Call) throws -> DecisionNetwork.Loss {
+        let function: LuaFunction? = try call.option(ifPresent: "loss")
+        return function.map { loss($0, call) } ?? .crossEntropy
+    }
+
     /// The loss that is a function of a script.
-    fileprivate func loss(_ function: LuaFunction, _ call: Call) -> DecisionNetwork.Loss {
+    func loss(_ function: LuaFunction, _ call: Call) -> DecisionNetwork.Loss {
         let (id, kept) = losses.kept(function, call)
         return DecisionNetwork.Loss(id: id) { [unowned self] _, inputs in
             try kept.call(self, inputs[0], inputs[1], returning: Tensor.self, expected: .tensor, from: "the loss")
@@ -76,7 +82,7 @@ extension DecisionNetwork {
 
 /// Methods of supernets of decisions.
 enum DecisionSupernetMethods {
-    private static func method(
+    static func method(
         _ name: String, _ parameters: [Argument] = [], options: [Option] = [], returns: [Returns] = [], _ summary: String, _ detail: String = "", example: String,
         body: @escaping (DecisionSupernetObject, Call) throws -> Int
     ) -> Binding {
@@ -109,7 +115,7 @@ enum DecisionSupernetMethods {
     private static let self_ = [Returns(.object("decision_supernet"))]
     private static let input = Option("input", .list(.integer), required: true, "shape of the input")
 
-    static let all: [Binding] = training + reading + finding + state
+    static let all: [Binding] = training + reading + [CurvatureBinding.curvature] + finding + state
 
     private static let training: [Binding] = [
         method("weights", returns: [Returns(.object("parameters"))], "What is trained but for the logits.", example: "print(net:weights():names()[1])  --> head.weight") { net, call in
@@ -124,9 +130,11 @@ enum DecisionSupernetMethods {
         method("buffers", returns: [Returns(.object("parameters"))], "Running statistics.", example: "print(#net:buffers())  --> 4") { net, call in call.push(ParameterList(net.net.buffers())) },
         method(
             "step", [Argument("optimiser", .object("optimiser"), "of its weights or its logits"), Argument("images", .tensor), Argument("targets", .tensor)],
-            options: [Option("loss", .function, "of the supernet, images and targets, returns one number; pixel cross entropy when left out")], returns: [Returns(.tensor, "the loss before the step")],
+            options: [Option("loss", .function, "of the supernet, images and targets, returns one number; pixel cross entropy when left out"), SecondOrder.option],
+            returns: [Returns(.tensor, "the loss before the step")],
             "One step on a batch: loss, derivatives of the optimiser's parameters only, update.",
-            "Written down once for each optimiser, loss and size of batch; from then on no Lua runs. A loss or a gradient that is NaN or infinite is an error that says where it began; nothing has changed then.",
+            "Written down once for each optimiser, loss and size of batch; from then on no Lua runs. A loss or a gradient that is NaN or infinite is an error that says where it began; nothing has changed then. "
+                + SecondOrder.detail,
             example: """
                 local sgd = optim.sgd(net:weights(), {lr = 0.1})
                 local x, y = tensor.ones(1, 3, 4, 4), tensor.zeros(1, 4, 4, {dtype = 'int32'})
@@ -134,9 +142,8 @@ enum DecisionSupernetMethods {
                 print(net:step(sgd, x, y):item() < first, net:recordings())  --> true\t1
                 """
         ) { net, call in
-            let function: LuaFunction? = try call.option(ifPresent: "loss")
-            let loss = function.map { net.loss($0, call) } ?? .crossEntropy
-            return call.push(try net.net.step(call.object(1, as: Optimiser.self), [call.get(2), call.get(3)], loss))
+            let ahead = try call.option(ifPresent: SecondOrder.option.name, as: LuaValue.self).flatMap { try SecondOrder.read($0, net, call) }
+            return call.push(try net.net.step(call.object(1, as: Optimiser.self), [call.get(2), call.get(3)], net.loss(call), ahead: ahead))
         },
         method("recordings", returns: [Returns(.integer)], "How often a computation of it was written down.", example: "print(net:recordings())  --> 0") { net, call in call.push(net.net.recordingCount) },
         method("train", [Argument("on", .boolean, default: true)], returns: self_, "Calls use the batch's statistics.", example: "print(net:train(false).training)  --> false") { net, call in
@@ -197,20 +204,46 @@ enum DecisionSupernetMethods {
             options: [
                 Option("count", .integer, "the so many best as a list of {architecture =, score =, cost =}"), Option("budget", .table, "{cost = kind, limit = number, input = shape}: only what costs no more"),
                 Option("within", .object("decision_space"), "a space that `fix` or `where` made of this one"),
-            ], returns: [Returns(.object("assignment"), "with count a list"), Returns(.number, "its score: the logarithm of its probability", optional: true)], "The most probable architecture.",
-            "Exact by the structure of the decisions: choices by sorting, paths by dynamic programming, several paths over sets of states, k best by lists, budgets by labels of score and cost. Of equal ones the lower option first.",
-            example: "print(net:decode().op ~= nil)  --> true"
+            ] + ScoredDecodingOptions.all,
+            returns: [
+                Returns(.object("assignment"), "with count a list"), Returns(.number, "its score: the logarithm of its probability, or what `score` gave", optional: true),
+                Returns(.table, "with `score`: {tried = how many were scored, all = whether there are no others}; after a list the second", optional: true),
+            ], "The most probable architecture, or the one with the best score.",
+            "Exact by the structure of the decisions: choices by sorting, paths by dynamic programming, several paths over sets of states, k best by lists, budgets by labels of score and cost. Of equal ones the lower option first. "
+                + ScoredDecodingOptions.detail,
+            example: "print(net:decode().op ~= nil)  --> true\n" + ScoredDecodingOptions.example
         ) { net, call in
-            let smaller: DecisionSpaceObject? = try call.option(ifPresent: "within")
             let count: Int? = try call.option(ifPresent: "count")
-            let budget = try call.option(ifPresent: "budget", as: LuaValue.self).map { try Self.budget($0, net, call) }
-            let found = try net.net.decode(count: count ?? 1, budget: budget, within: smaller?.decisions ?? net.space.decisions, accept: smaller?.filter ?? net.space.filter)
-            if count == nil, let best = found.first { return call.push(AssignmentObject(best.assignment, of: net.net.decisions)) + call.push(best.score) }
-            return call.push(LuaValue.table(LuaTable(list: found.map { one in
-                .table(LuaTable(fields: ["architecture": .object(AssignmentObject(one.assignment, of: net.net.decisions)), "score": .number(one.score), "cost": .number(one.cost)]))
-            })))
+            let (found, how) = try Self.decoded(net, call, count: count ?? 1)
+            func architecture(_ one: Found) -> AssignmentObject { AssignmentObject(one.assignment, of: net.net.decisions) }
+            var pushed = 0
+            if count == nil, let best = found.first {
+                pushed += call.push(architecture(best)) + call.push(best.score)
+            } else {
+                let rows = found.map { one -> LuaValue in
+                    .table(LuaTable(fields: ["architecture": .object(architecture(one)), "score": .number(one.score), "cost": .number(one.cost)]))
+                }
+                pushed += call.push(LuaValue.table(LuaTable(list: rows)))
+            }
+            if let how { pushed += call.push(LuaValue.table(how)) }
+            return pushed
         },
     ]
+
+    private typealias Found = (assignment: Assignment, score: Double, cost: Double)
+
+    /// - Returns: what was found, best first, and of a scored decoding how.
+    private static func decoded(_ net: DecisionSupernetObject, _ call: Call, count: Int) throws -> (found: [Found], how: LuaTable?) {
+        let smaller: DecisionSpaceObject? = try call.option(ifPresent: "within")
+        let budget = try call.option(ifPresent: "budget", as: LuaValue.self).map { try Self.budget($0, net, call) }
+        let (list, filter) = (smaller?.decisions ?? net.space.decisions, smaller?.filter ?? net.space.filter)
+        guard let score = try ScoredDecodingOptions.score(net, call) else {
+            return (try net.net.decode(count: count, budget: budget, within: list, accept: filter).map { ($0.assignment, $0.score, $0.cost) }, nil)
+        }
+        let result = try net.net.decode(count: count, candidates: score.candidates, budget: budget, within: list, accept: filter, score: score.function)
+        let found = result.best.map { ($0.candidate.assignment, $0.score, $0.candidate.cost) }
+        return (found, LuaTable(fields: ["tried": .integer(result.tried), "all": .boolean(result.isExhaustive)]))
+    }
 
     private static func budget(_ value: LuaValue, _ net: DecisionSupernetObject, _ call: Call) throws -> Budget {
         guard let table = value.table, let limit = table["limit"].number, let kind: CostKindObject = table["cost"].object() else {

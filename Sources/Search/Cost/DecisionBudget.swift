@@ -27,7 +27,7 @@ extension DecisionNetwork {
                 .budget, at: "budget", expected: "at least \(numberText(smallest)), the smallest \(kind.name) of an architecture", got: numberText(limit),
                 remedy: "raise the limit, or add cheaper options to the space")
         }
-        return Budget(limit: limit - always) { costs[$0] ?? 0 }
+        return Budget(limit: limit, always: always) { costs[$0] ?? 0 }
     }
 
     /// Whether each gate is inside of the one before by nesting, so that the innermost says all.

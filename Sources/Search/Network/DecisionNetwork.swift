@@ -17,6 +17,9 @@ public final class DecisionNetwork: Module {
     private let logitList: [Named]
     private let logitByName: [String: Tensor]
     private lazy var plans = StepPlans(self)
+    /// The last step of weights alone.
+    var lastStep: LastStep?
+    var curvatures = CurvaturePlans()
     private var inferences: [Int: Compiled] = [:]
     /// The weights of the computation that runs at once.
     private var present: DecisionWeights?
@@ -134,7 +137,7 @@ extension DecisionNetwork {
         self.assignment = assignment
     }
 
-    private var context: Int { assignment == nil ? 0 : 1 }
+    var context: Int { assignment == nil ? 0 : 1 }
 }
 
 // MARK: - Steps and evaluation
@@ -154,26 +157,37 @@ extension DecisionNetwork {
     }
 
     /// One step of `optimiser` on a batch, see `StepPlans.step`.
-    /// - Parameter inputs: what the loss takes: images and targets.
+    /// - Parameters:
+    ///   - inputs: what the loss takes: images and targets.
+    ///   - ahead: the loss is taken with the weights one step ahead.
     @discardableResult
-    public func step(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss = .crossEntropy) throws -> Tensor {
-        try plans.step(optimiser, inputs, own(loss), context: context)
+    public func step(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss = .crossEntropy, ahead: StepAhead? = nil) throws -> Tensor {
+        guard let ahead else {
+            let value = try plans.step(optimiser, inputs, own(loss), context: context)
+            note(optimiser, inputs, loss)
+            return value
+        }
+        let (loss, inputs) = try unrolled(loss, inputs, ahead, of: optimiser)
+        return try plans.step(optimiser, inputs, loss, context: context)
     }
 
-    public func gradients(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss = .crossEntropy) throws -> Tensor {
-        try plans.gradients(optimiser, inputs, own(loss), context: context)
+    /// Loss and gradients of an optimiser's parameters without the update.
+    public func gradients(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss = .crossEntropy, ahead: StepAhead? = nil) throws -> Tensor {
+        guard let ahead else { return try plans.gradients(optimiser, inputs, own(loss), context: context) }
+        let (loss, inputs) = try unrolled(loss, inputs, ahead, of: optimiser)
+        return try plans.gradients(optimiser, inputs, loss, context: context)
     }
 
     public func stepPlan(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss = .crossEntropy) throws -> Plan {
         try plans.plan(optimiser, inputs, own(loss), context: context)
     }
 
-    private func own(_ loss: Loss) -> StepPlans.Loss {
+    func own(_ loss: Loss) -> StepPlans.Loss {
         StepPlans.Loss(id: loss.id) { [unowned self] inputs in try loss.body(self, inputs) }
     }
 
     /// How often a computation of it was written down.
-    public var recordingCount: Int { plans.recordingCount + inferences.values.reduce(0) { $0 + $1.recordingCount } }
+    public var recordingCount: Int { plans.recordingCount + curvatures.recordingCount + inferences.values.reduce(0) { $0 + $1.recordingCount } }
 
     public var recompute: Recomputation {
         get { plans.recomputation }
