@@ -85,7 +85,7 @@ final class CurvatureTests: XCTestCase {
             }
             let net = try space.supernet(seed: 1, relax: Relaxations())
             let h = try Tensor(m.flatMap { $0 }.map(Float.init), shape: [n, n])
-            let loss = DecisionNetwork.Loss(id: 0) { net, _ in
+            let loss = Supernet.Loss(id: 0) { net, _ in
                 let z = try Tensor.concat([net.logits("a.x"), net.logits("a.y")], 0).reshape([n, 1])
                 return try (z * h.matmul(z)).sum() * 0.5
             }

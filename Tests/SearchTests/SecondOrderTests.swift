@@ -41,13 +41,13 @@ final class SecondOrderTests: XCTestCase {
             return zip(p, d).map { $0 * ($1 - mean) }
         }
 
-        func trainLoss(_ net: DecisionNetwork) throws -> Tensor {
+        func trainLoss(_ net: Supernet) throws -> Tensor {
             let p = try net.relaxed("op").weights, w = try XCTUnwrap(net.weights().first).tensor
             let off = try w.reshape([1, w.count]) - Tensor(c.flatMap { $0 }.map(Float.init), shape: [c.count, w.count])
             return try (p.reshape([p.count, 1]) * off.unary(.square) * Tensor(h.flatMap { $0 }.map(Float.init), shape: off.shape) * 0.5).sum()
         }
 
-        func validationLoss(_ net: DecisionNetwork) throws -> Tensor {
+        func validationLoss(_ net: Supernet) throws -> Tensor {
             let p = try net.relaxed("op").weights, w = try XCTUnwrap(net.weights().first).tensor
             return try (w - Tensor(t.map(Float.init), shape: [t.count])).unary(.square).sum() * 0.5 + (p * Tensor(q.map(Float.init), shape: [q.count])).sum()
         }
@@ -68,8 +68,8 @@ final class SecondOrderTests: XCTestCase {
             let sgd = try Optimiser(.sgd, [ParameterGroup(net.weights(), rate: 0.1, weightDecay: decay, momentum: momentum, nesterov: nesterov)])
             let step = try Optimiser(.sgd, [ParameterGroup(net.architecture(), rate: 0.5)])
             let nothing = try Tensor.zeros([1])
-            let training = DecisionNetwork.Loss(id: "train") { [quadratic] net, _ in try quadratic.trainLoss(net) }
-            let validation = DecisionNetwork.Loss(id: "validate") { [quadratic] net, _ in try quadratic.validationLoss(net) }
+            let training = Supernet.Loss(id: "train") { [quadratic] net, _ in try quadratic.trainLoss(net) }
+            let validation = Supernet.Loss(id: "validate") { [quadratic] net, _ in try quadratic.validationLoss(net) }
 
             // The same in float64.
             var w = [0.2, -0.4, 0.6, 1.0], v = [Double](repeating: 0, count: 4), a = [0.3, -0.2, 0.5]
@@ -227,7 +227,7 @@ final class SecondOrderTests: XCTestCase {
     }
 
     /// Derivatives by the logits, of which the weights are really moved by their optimiser in between.
-    private func reference(_ net: DecisionNetwork, _ sgd: Optimiser, _ train: [Tensor], _ validate: [Tensor]) throws -> [String: Tensor] {
+    private func reference(_ net: Supernet, _ sgd: Optimiser, _ train: [Tensor], _ validate: [Tensor]) throws -> [String: Tensor] {
         let weights = net.weights().map(\.tensor), logits = net.architecture()
         net.train()
         let loss = try net(train[0]).crossEntropy(train[1])
@@ -271,7 +271,7 @@ final class SecondOrderTests: XCTestCase {
         let net = try space.supernet(seed: 1, relax: Relaxations())
         let adam = try Optimiser(.adam, [ParameterGroup(net.architecture(), rate: 0.1)]), weights = try Optimiser(.adam, [ParameterGroup(net.weights(), rate: 0.1)])
         let nothing = try Tensor.zeros([1])
-        let loss = DecisionNetwork.Loss(id: 0) { [quadratic] net, _ in try quadratic.trainLoss(net) }
+        let loss = Supernet.Loss(id: 0) { [quadratic] net, _ in try quadratic.trainLoss(net) }
         XCTAssertThrowsError(try net.step(adam, [nothing], loss, ahead: StepAhead(weights, [nothing]))) { XCTAssertTrue("\($0)".contains("optim.sgd"), "\($0)") }
         XCTAssertThrowsError(try net.step(adam, [nothing], loss, ahead: StepAhead(adam, [nothing]))) { XCTAssertTrue("\($0)".contains("both optimisers"), "\($0)") }
         XCTAssertThrowsError(try net.stepAheadAsBefore()) { XCTAssertTrue("\($0)".contains("make one first"), "\($0)") }
@@ -280,7 +280,7 @@ final class SecondOrderTests: XCTestCase {
         let value = try net.step(adam, [nothing], loss, ahead: net.stepAheadAsBefore()).item()
         XCTAssertTrue(value.isFinite)
         // A loss that is not finite changes nothing.
-        let bad = DecisionNetwork.Loss(id: 1) { [quadratic] net, _ in try quadratic.trainLoss(net).unary(.neg).unary(.sqrt) }
+        let bad = Supernet.Loss(id: 1) { [quadratic] net, _ in try quadratic.trainLoss(net).unary(.neg).unary(.sqrt) }
         let before = try net.logits("op").floats()
         XCTAssertThrowsError(try net.step(adam, [nothing], bad, ahead: StepAhead(sgd, [nothing], loss: loss))) { XCTAssertTrue("\($0)".contains("the loss is nan"), "\($0)") }
         XCTAssertEqual(try net.logits("op").floats(), before)

@@ -12,13 +12,13 @@ enum NASModule {
         types: [
             CellSpaceObject.objectType, SpaceObject.objectType, SpaceCountObject.objectType, SpaceEstimateObject.objectType, SupernetObject.objectType,
             ArchitectureObject.objectType, DecisionObject.objectType, GateObject.objectType, RelaxationObject.objectType, CostKindObject.objectType,
-            DecisionSpaceObject.objectType, DecisionSupernetObject.objectType, AssignmentObject.objectType, DerivedEstimateObject.objectType,
+            DerivedEstimateObject.objectType,
             StrategyObject.objectType, TrialsObject.objectType, TrialObject.objectType,
         ],
         bindings: [
             ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ModelFileBindings.network,
             ViterbiBinding.binding, ReportBinding.binding,
-        ] + NASNumbers.all + PartBindings.all + DecisionBindings.all + WhenBindings.all + RelaxationBindings.all + [DecisionSpaceMethods.binding]
+        ] + NASNumbers.all + PartBindings.all + DecisionBindings.all + WhenBindings.all + RelaxationBindings.all + [SpaceFunction.binding]
             + StrategyBindings.all + [TrialsObject.binding],
         constants: CostBindings.constants + Gallery.all.compactMap { architecture in
             architecture.name.map { name in
@@ -39,7 +39,11 @@ enum NASModule {
         detail: "Strictly: every member known and of its type, and the whole fits its space, whose mask is in the file (one without has all arrows); operators of "
             + "nas.operator must be added before. Errors name the place in the file. A file that says nothing of head_reach means the published 96.",
         example: "nas.trellis{layers = 4}:random{seed = 3}:save('random.json')\nprint(#nas.load('random.json').path)  --> 4"
-    ) { call in call.push(ArchitectureObject(try Architecture(contentsOf: call.get(1), catalogue: ScriptOperators.catalogue))) }
+    ) { call in
+        let path: String = try call.get(1)
+        if ArrayFile.isPyTorch(path) { throw ArrayFile.foreign(path) }
+        return call.push(ArchitectureObject(try Architecture(contentsOf: path, catalogue: ScriptOperators.catalogue)))
+    }
 
     private static let architecture = Binding(
         module: "nas", name: "architecture",
@@ -58,7 +62,7 @@ enum NASModule {
             print(mine.cell[1][2].operator)  --> sep_conv_3x3
             """
     ) { call in
-        let space = try call.option("space", as: SpaceObject.self).space
+        let space = try call.option("space", as: SpaceObject.self).space.requireTrellis(for: "space")
         let made = Architecture(
             name: try call.option(ifPresent: "name"), space: space.summary, path: try call.option("path"), cell: try call.genotype(),
             notes: try call.option("notes"))

@@ -20,7 +20,7 @@ enum ScoredDecodingOptions {
     private static let usual = 64
 
     /// nil where no score is given.
-    static func score(_ net: DecisionSupernetObject, _ call: Call) throws -> (candidates: Int, function: (Assignment) throws -> Double?)? {
+    static func score(_ net: SupernetObject, _ call: Call) throws -> (candidates: Int, function: (Assignment) throws -> Double?)? {
         let candidates: Int? = try call.option(ifPresent: "candidates")
         guard let function: LuaFunction = try call.option(ifPresent: "score") else {
             guard candidates == nil else { throw call.badOption("candidates", "means something with a score only; count = \(candidates ?? 0) gives so many of the most probable") }
@@ -28,7 +28,7 @@ enum ScoredDecodingOptions {
         }
         let count: Int = try call.option(ifPresent: "count") ?? 1
         return (candidates ?? max(usual, count), { assignment in
-            let results = try function.call(AssignmentObject(assignment, of: net.net.decisions))
+            let results = try function.call(net.architecture(assignment))
             if results.first?.isNil ?? true { return nil }
             guard results.count == 1, let number = results[0].number else {
                 throw call.badOption("score", "the function should return one number, or nil for an architecture that is passed over, got \(results.map(\.typeName).joined(separator: ", "))")

@@ -17,24 +17,33 @@ enum SecondOrder {
     private static let fields = ["rate", "loss"]
 
     /// - Returns: nil for false.
-    static func read(_ value: LuaValue, _ net: DecisionSupernetObject, _ call: Call) throws -> StepAhead? {
+    static func read(_ value: LuaValue, _ net: SupernetObject, _ call: Call) throws -> StepAhead? {
         if let isOn = value.boolean { return isOn ? try net.net.stepAheadAsBefore() : nil }
-        guard let table = value.table, let optimiser: Optimiser = table[1].object(), let images: Tensor = table[2].object(), let targets: Tensor = table[3].object(), table.list.count == 3
-        else { throw call.badOption(option.name, "{optimiser of the weights, images, targets} expected, as net:step(sgd, images, targets) would get them") }
+        guard let table = value.table, let optimiser: Optimiser = table[1].object(), table.list.count >= 2 else { throw misfit(call) }
+        let inputs = try table.list.dropFirst().map { entry in
+            guard let tensor: Tensor = entry.object() else { throw misfit(call) }
+            return tensor
+        }
         for name in table.fields.keys.sorted() where !fields.contains(name) {
             throw call.badOption(option.name, "has no field '\(name)'; it takes \(fields.joined(separator: " and ")) besides optimiser, images and targets")
         }
         let rate = table["rate"].number, function = table["loss"].function
         guard rate != nil || table["rate"].isNil, function != nil || table["loss"].isNil else { throw call.badOption(option.name, "rate is a number, and loss a function") }
         if let rate, !(rate >= 0 && rate.isFinite) { throw call.badOption(option.name, "the rate should be 0 or more, got \(rate)") }
-        return StepAhead(optimiser, [images, targets], loss: function.map { net.loss($0, call) }, rate: rate)
+        // Pixel cross entropy takes two; more need a loss of their own, which may take them all.
+        guard inputs.count == 2 || function != nil || call.hasOption("loss") else { throw misfit(call) }
+        return StepAhead(optimiser, inputs, loss: function.map { net.loss($0, call) }, rate: rate)
+    }
+
+    private static func misfit(_ call: Call) -> any Error {
+        call.badOption(option.name, "{optimiser of the weights, images, targets} expected, as net:step(sgd, images, targets) would get them")
     }
 }
 
 /// `net:curvature`.
 enum CurvatureBinding {
-    static let curvature = DecisionSupernetMethods.method(
-        "curvature", [Argument("name", .string, "of a decision, or a pattern of some (\"cell.*\"), whose logits are then taken together"), Argument("images", .tensor), Argument("targets", .tensor)],
+    static let curvature = SupernetDecisionMethods.method(
+        "curvature", [Argument("name", .string, "of a decision, or a pattern of some (\"cell.*\"), whose logits are then taken together"), Argument("images", .tensor), Argument("targets", .tensor, variadic: true, "labels int32 [N, H, W], or what the loss takes")],
         options: [Option("loss", .function, "of the supernet, images and targets, returns one number; pixel cross entropy when left out")],
         returns: [Returns(.number, "dominant: of the larger absolute value"), Returns(.number, "largest"), Returns(.number, "smallest")],
         "Eigenvalues of the Hessian of the loss by the logits of a decision: the dominant one, and both ends.",
@@ -48,7 +57,7 @@ enum CurvatureBinding {
             print(largest >= smallest, dominant == largest or dominant == smallest)  --> true\ttrue
             """
     ) { net, call in
-        let curvature = try net.net.curvature(call.get(1), [call.get(2), call.get(3)], net.loss(call))
+        let curvature = try net.net.curvature(call.get(1), call.stepInputs(hasLoss: call.hasOption("loss")), net.loss(call))
         return call.push(curvature.dominant) + call.push(curvature.largest) + call.push(curvature.smallest)
     }
 }

@@ -1,9 +1,9 @@
 import Networks
 import Tensors
 
-/// Losses, and layers as functions that take their weights as arguments.
+/// The cross entropy, and layers as functions that take their weights as arguments.
 enum FunctionalBindings {
-    static let all: [Binding] = [crossEntropy, mse, l1] + functional
+    static let all: [Binding] = [crossEntropy] + LossBindings.all + functional
 
     // MARK: Losses
 
@@ -19,24 +19,6 @@ enum FunctionalBindings {
         let logits: Tensor = try call.get(1)
         let ignore = try call.ignoredLabel(of: logits.rank > 1 ? logits.shape[1] : 0)
         return call.push(try logits.crossEntropy(call.get(2), ignore: ignore, weights: call.option(ifPresent: "weights")))
-    }
-
-    private static let mse = loss("mse_loss", "Mean of the squared differences.", "print(nn.mse_loss(tensor.ones(2), tensor.zeros(2)):item())  --> 1.0") {
-        try $0.unary(.square)
-    }
-    private static let l1 = loss("l1_loss", "Mean of the absolute differences.", "print(nn.l1_loss(tensor.ones(2), tensor.zeros(2)):item())  --> 1.0") {
-        try $0.unary(.abs)
-    }
-
-    private static func loss(_ name: String, _ summary: String, _ example: String, _ f: @escaping (Tensor) throws -> Tensor) -> Binding {
-        Binding(
-            module: "nn", name: name, parameters: [Argument("input", .tensor), Argument("target", .tensor, "of the same shape")], returns: Returns.tensor,
-            summary: summary, example: example
-        ) { call in
-            let x: Tensor = try call.get(1), y: Tensor = try call.get(2)
-            guard x.shape == y.shape else { throw call.bad(2, "shape \(Shape.text(x.shape)) expected, got \(Shape.text(y.shape))") }
-            return call.push(try f(x - y).mean())
-        }
     }
 
     // MARK: Layers as functions

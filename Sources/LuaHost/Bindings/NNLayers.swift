@@ -19,10 +19,25 @@ enum LayerBindings {
         Binding(
             module: "nn", name: name, parameters: parameters, options: options, returns: module, summary: summary, detail: detail, example: example,
             body: { call in
+                try refuseInput(call, name, parameters)
                 let module = try body(call)
                 try module.checkExtent()
                 return call.push(module)
             })
+    }
+
+    /// A layer is made first, then it computes: a tensor behind the parameters was meant as its input.
+    private static func refuseInput(_ call: Call, _ name: String, _ parameters: [Argument]) throws {
+        guard parameters.last?.variadic != true, call.count > parameters.count else { return }
+        for position in (parameters.count + 1)...call.count where Tensor.read(call.thread, call.index(position)) != nil {
+            throw HostError("nn.\(name) makes a layer and computes nothing by itself: write nn.\(name)(\(parameters.isEmpty ? "" : "..."))(x)" + computing(name))
+        }
+    }
+
+    /// What computes without a layer, in words.
+    private static func computing(_ name: String) -> String {
+        if Tensor.objectType.methods.contains(where: { $0.name == name }) { return ", or x:\(name)(...)" }
+        return FunctionalBindings.all.contains { $0.name == "functional." + name } ? ", or nn.functional.\(name)(x, ...)" : ""
     }
 
     // MARK: Containers

@@ -105,17 +105,8 @@ enum TensorReductions {
         "cumsum", [Argument("dimension", .integer, default: 1)], "Running sums along a dimension: y[i] = x[1] + ... + x[i].",
         example: "print(tensor.from{1, 2, 3}:cumsum()[3])  --> 6.0"
     ) { call in
-        var y: Tensor = try call.this()
-        let axis = try call.dimension(1, of: y), n = y.shape[axis]
-        var shift = 1
-        // Hillis and Steele, 1986: sums over 1, 2, 4, ... neighbours.
-        while shift < n {
-            var before = y.shape.map { _ in 0 }
-            before[axis] = shift
-            y = try named("cumsum") { try y + y.narrow(axis, 0, n - shift).pad(before: before, after: y.shape.map { _ in 0 }) }
-            shift *= 2
-        }
-        return call.push(y)
+        let x: Tensor = try call.this()
+        return call.push(try x.cumulativeSum(call.dimension(1, of: x)))
     }
 
     // MARK: Extremes and orders

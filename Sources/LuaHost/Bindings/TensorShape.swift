@@ -18,7 +18,7 @@ enum TensorShape {
     ) { call in
         let x: Tensor = try call.this()
         if let axis = try call.dimension(ifPresent: 1, of: x) { return call.push(x.shape[axis]) }
-        return call.push(x.shape)
+        return call.push(Sizes(x.shape))
     }
 
     private static let dim = tensorMethod(

@@ -36,7 +36,8 @@ public enum Layer {
     public static func dropout(_ p: Float) throws -> Module {
         guard p >= 0, p < 1 else { throw TensorError("dropout", "probability should be in [0, 1), got \(p)") }
         return Lambda("dropout", details: "\(p)", hasMode: p > 0) { x, module in
-            guard module.isTraining, p > 0 else { return x }
+            guard p > 0 else { return x }
+            guard module.isTraining else { return try Recording.passing(x) }
             return try x * (Tensor.random(.bernoulli(1 - p), x.shape) / (1 - p))
         }
     }

@@ -1,3 +1,5 @@
+import Base
+
 /// What decoding found.
 public struct Decoded: Hashable, Sendable {
     public let assignment: Assignment
@@ -154,7 +156,7 @@ extension DecisionList {
                 .noPath, at: "decode", expected: "an architecture with a weight above 0", got: "weights of 0 in every one", remedy: "check the weights for zeros and the logits for minus infinity")
         }
         return SpaceError(
-            .budget, at: "budget", expected: "at least \(numberText(cheapest + budget.always)), the smallest cost that can be reached", got: numberText(budget.limit),
+            .budget, at: "budget", expected: "at least \(NumberText.plain(cheapest + budget.always)), the smallest cost that can be reached", got: NumberText.plain(budget.limit),
             remedy: "raise the limit, or add cheaper options to the space")
     }
 

@@ -54,6 +54,8 @@ public enum AssignmentFile {
 }
 
 extension DecisionList {
+    public func json(_ value: Value, of decision: Decision) -> JSONValue { decision.domain.json(value) }
+
     /// The value of a decision as files have it.
     public func value(json: JSONValue, of decision: Decision, at place: String) throws -> Value { try decision.domain.value(json: json, at: place) }
 }

@@ -1,7 +1,8 @@
+import Base
 import Kernels
 import Tensors
 
-// Passes over all samples, on all threads.
+// Passes over all samples, on all threads where samples are made from any.
 extension DataSet {
     /// Reads all labels: finds every label outside of the classes and every pair of different size before any work is done, and counts the
     /// classes.
@@ -9,6 +10,7 @@ extension DataSet {
     /// - Throws: `FileError` or `DataError` of the first sample that is wrong; `Interrupted`.
     public func inspect(each: (Int) throws -> Void = { _ in }) throws -> DataSummary {
         try requireLabels(for: "counting classes")
+        try requireClasses(for: "counting classes", remedy: "data.from takes their names")
         let samples = try pass(each) { index in
             let (labels, size) = (try labels(index), try size(index))
             guard size == labels.size else {
@@ -34,7 +36,11 @@ extension DataSet {
             let first = values.count
             var block = [Result<Value, any Error>?](repeating: nil, count: min(count - first, 16 * ThreadPool.threads))
             block.withUnsafeMutableBufferPointer { block in
-                ThreadPool.run(block.count) { piece in block[piece] = Result { try body(first + piece) } }
+                if needsCaller {
+                    for piece in block.indices { block[piece] = Result { try body(first + piece) } }
+                } else {
+                    ThreadPool.run(block.count) { piece in block[piece] = Result { try body(first + piece) } }
+                }
             }
             for result in block { if let result { values.append(try result.get()) } }
             try each(values.count)

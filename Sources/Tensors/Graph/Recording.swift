@@ -34,6 +34,9 @@ public final class Recording {
     private(set) var deliveries: [(tensor: Tensor, handler: (Tensor) throws -> Void)] = []
     /// Whether others are to read the graph (`RecordedGraph`): then operations that only a plan wants, for speed, are not used.
     public internal(set) var isForReaders = false
+    /// Whether it is read to be written as code that also trains: equal operations stay apart, each where it was written, and layers that only act in training leave a
+    /// mark (`passing`).
+    var isForCode = false
     /// What a host keeps with the recording.
     public var attachment: AnyObject?
     private var keptFor: [ObjectIdentifier: AnyObject] = [:]
@@ -133,7 +136,7 @@ public final class Recording {
         let requiresGrad = GradientMode.isEnabled && dtype == .float32 && operation.hasDerivative && inputs.contains(where: \.requiresGrad)
         if requiresGrad { try operation.refuseWithoutDerivative(inputs) }
         let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
-        if let same = known[key], !results.contains(ObjectIdentifier(same)) || same.node?.regions.covers(place) == true {
+        if !isForCode, let same = known[key], !results.contains(ObjectIdentifier(same)) || same.node?.regions.covers(place) == true {
             same.node?.widen(place)
             // The value as it was computed, where that memory was written since.
             if memory.isWritten(same) { return try alias(of: same) }
@@ -168,6 +171,12 @@ public final class Recording {
     func alias(of tensor: Tensor) throws -> Tensor {
         aliases += 1
         return try append(.alias(aliases), [tensor], tensor.shape, tensor.dtype)
+    }
+
+    /// What a layer gives that does nothing in evaluation: x, and where the graph is read as code a mark that it stood here.
+    public static func passing(_ x: Tensor) throws -> Tensor {
+        guard let current, current.isForCode, x.isSymbolic else { return x }
+        return try current.alias(of: x)
     }
 
     /// A copy that may be written in place.

@@ -1,3 +1,5 @@
+import Base
+
 /// Mean and variance of int32. Through float32 the elements would be rounded before they are added, which close ones do not survive.
 extension Tensor {
     /// - Parameter correction: nil for the mean, else for Σ (x - mean)² / (n - correction), NaN where n is not above it.

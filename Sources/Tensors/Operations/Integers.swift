@@ -1,3 +1,5 @@
+import Base
+
 /// Arithmetic of int32, for labels and indices: exact, and an error where a result is no int32. Comparisons give 1 or 0. Not a fast path.
 extension Operation {
     func integerKernel(_ x: [Operand], _ y: Operand) -> Launch {

@@ -1,3 +1,4 @@
+import Base
 import Kernels
 
 /// What a kernel needs to know of an input or output before it sees its address.

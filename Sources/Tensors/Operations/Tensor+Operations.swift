@@ -1,3 +1,5 @@
+import Base
+
 /// How operations are applied: checked by their shape rule, then run at once, or recorded when a plan is being made.
 extension Operation {
     func callAsFunction(_ inputs: Tensor...) throws -> Tensor { try apply(inputs) }
