@@ -56,7 +56,7 @@ extension Supernet {
                 .budget, at: "budget", expected: "at least \(NumberText.plain(smallest)), the smallest \(limit.kind.name) of an architecture", got: NumberText.plain(limit.limit),
                 remedy: "raise the limit, or add cheaper options to the space")
         }
-        return Budget(limit: limit.limit - always) { costs[$0] ?? 0 }
+        return Budget(limit: limit.limit, always: always) { costs[$0] ?? 0 }
     }
 
     /// Whether each gate is inside of the one before by nesting, so that the innermost says all.

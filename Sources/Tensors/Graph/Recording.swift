@@ -208,6 +208,18 @@ public final class Recording {
         return try emerge(value, otherwise: before, from: place, to: before.node?.regions ?? .everywhere)
     }
 
+    /// Runs `body` on a copy of memory: what it writes in place is seen by itself alone, and by no run.
+    func withMemoryOfItsOwn<T>(_ body: () throws -> T) rethrows -> T {
+        let before = memory
+        let own = WrittenMemory(copyOf: before)
+        memory = own
+        defer {
+            before.learn(from: own)
+            memory = before
+        }
+        return try body()
+    }
+
     /// Whether a stored tensor was made by the function.
     public func isMadeInside(_ tensor: Tensor) -> Bool { tensor.storageIdentity.map(born.contains) ?? false }
 

@@ -60,6 +60,8 @@ final class WrittenMemory {
         var values: [ObjectIdentifier: Tensor] = [:]
 
         init(_ root: Root) { self.root = root }
+
+        init(copyOf other: Cell) { (root, writes, flat, values) = (other.root, other.writes, other.flat, other.values) }
     }
 
     private unowned let recording: Recording
@@ -71,6 +73,19 @@ final class WrittenMemory {
     private var shared = Set<ObjectIdentifier>()
 
     init(_ recording: Recording) { self.recording = recording }
+
+    /// The memory as it stands, to be written apart from the original.
+    init(copyOf other: WrittenMemory) {
+        recording = other.recording
+        cells = other.cells.mapValues { Cell(copyOf: $0) }
+        (order, handles, shared, wholes) = (other.order, other.handles, other.shared, other.wholes)
+    }
+
+    /// What a copy has learned of the recording's values, but for what it wrote.
+    func learn(from copy: WrittenMemory) {
+        shared.formUnion(copy.shared)
+        wholes = copy.wholes
+    }
 
     var isEmpty: Bool { cells.isEmpty }
 
