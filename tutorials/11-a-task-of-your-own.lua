@@ -74,11 +74,7 @@ network = nn.module({
   body = nn.sequential{nn.conv2d(3, 12, {kernel = 3, padding = 1}), nn.relu(), nn.conv2d(12, 12, {kernel = 3, padding = 1}), nn.relu(), nn.conv2d(12, 1, {kernel = 1})},
   forward = function(self, x) return (self.body(x):squeeze(2) + 1):exp() end,
 }, {name = "fog"})
-calls = 0
-function loss(net, image, depth)
-  calls = calls + 1
-  return nn.silog_loss(net(image), depth, {lambda = 0.5})
-end
+function loss(net, image, depth) return nn.silog_loss(net(image), depth, {lambda = 0.5}) end
 metric = {
   abs_rel = function(net, image, depth) return metrics.abs_rel(net(image), depth) end,
   delta = function(net, image, depth) return metrics.delta(net(image), depth) end,
@@ -91,7 +87,6 @@ history = network:fit(train, {
 print(history)
 result = network:evaluate(test, {metric = metric})
 print(result)
-assert(calls == 1)
 assert(result.values.abs_rel < before)
 show(history:plot(), "own-training")
 
@@ -103,7 +98,8 @@ network:eval()
 image, depth = test:sample(1)
 guess = network(image:unsqueeze(1)):detach()[1]
 show(plot.images({{image = image, caption = "image"}, {image = depth / 10, caption = "depth"}, {image = guess / 10, caption = "guess"}}, {columns = 3}), "own-guess")
-(guess / 10):save(out .. "/guess.png", {bits = 16})             -- 16 bits: a depth has more than 256 steps
+stored = guess / 10
+stored:save(out .. "/guess.png", {bits = 16})                   -- 16 bits: a depth has more than 256 steps
 back = tensor.load(out .. "/guess.png")
 assert((back[1] * 10 - guess:clamp(0, 10)):abs():max():item() < 1e-3)
 

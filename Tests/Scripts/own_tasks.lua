@@ -59,7 +59,7 @@ end
 local state = a:state()
 local later = {a:next()}
 a:load_state(state)
-exact(later[2], select(2, a:next()))
+exact(later[2], (select(2, a:next())))
 
 -- Each kind follows the image: the first plane is the ground, the depth 1 + 4 of it; labels are those of the nearest pixel; points move along.
 local moved = data.from{
@@ -165,9 +165,9 @@ local function model(seed)
     end,
   }, {name = "two heads"})
 end
-local calls = 0
+local log = io.open("calls", "w")                             -- a variable would be an input of the recording
 local function loss(net, image, depth, near, points, weight)
-  calls = calls + 1
+  log:write("x")
   local d, n = net(image)
   return nn.silog_loss(d, depth, {lambda = 0.5}) + 0.1 * nn.bce_with_logits(n, near:float()) + 0 * (points:mean() + weight:mean())
 end
@@ -178,7 +178,9 @@ local metric = {
 local options = {steps = 40, batch = 3, lr = 0.05, clip = 5, loss = loss, validation = test, metric = metric, metric_goal = {abs_rel = "min"}, every = 10, use = "best", flip = true}
 local trained = model()
 local history = trained:fit(train, options)
-same(calls, 1, "calls of the loss")
+log:close()
+same(io.open("calls"):read("a"), "x", "calls of the loss")
+log = {write = function() end}
 same(#history.rows, 4)
 assert(history.last.abs_rel and history.last.right and not history.last.miou)
 assert(history.best.abs_rel <= history.rows[1].abs_rel and history.last.loss < history.rows[1].loss, tostring(history))
@@ -199,7 +201,6 @@ near(trained:evaluate(test, {metric = metric.abs_rel, batch = 4}).value, result.
 options.accumulate, options.patience, options.use = 3, 1, nil
 assert(#model():fit(train, options).rows >= 1)
 options.accumulate = nil
-fails("needs", function() model():fit(train, {steps = 1}) end)
 fails("has no classes, which the cross entropy goes by; give a loss", function() model():fit(train, {steps = 1}) end)
 fails("has no classes, which the mean IoU goes by; give a metric", function() model():evaluate(test) end)
 fails("give a metric", function() model():fit(train, {steps = 1, loss = loss, validation = test}) end)
@@ -225,7 +226,7 @@ fails("killed", function() model():fit(train, options) end)
 options.each, options.resume = nil, true
 local first_loss, first_metric = options.loss, options.metric
 options.loss = function(net, image, depth) return nn.l1_loss((net(image)), depth) end
-fails("the run has loss function(net, image, depth, near, points, weight)", function() model():fit(train, options) end)
+fails("the run has loss function loss(net, image, depth, near, points, weight)", function() model():fit(train, options) end)
 options.loss, options.metric = first_loss, {abs_rel = metric.abs_rel, right = function(net, image, _, near) return near:float():mean() end}
 fails("the run has metric", function() model():fit(train, options) end)
 options.metric = first_metric

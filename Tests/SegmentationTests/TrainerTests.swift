@@ -31,7 +31,7 @@ final class TrainerTests: TemporaryDirectoryTestCase {
         func gradients(_ parts: Int, _ weights: [Float]?) throws -> (Double, [[Float]]) {
             let net = try Nets.plain(3)
             let targets = net.parameters().map(\.tensor)
-            let loss = try TrainingStep(net, targets: targets, classWeights: weights, parts: parts)(images, labels)
+            let loss = try TrainingStep(net, targets: targets, names: ["images", "labels"], classWeights: weights, parts: parts)([images, labels])
             return (loss, try targets.map { try XCTUnwrap($0.grad).floats() })
         }
         for weights in [nil, [0.5, 1, 3]] as [[Float]?] {

@@ -71,6 +71,7 @@ local seen = (image - tensor.from{0.485, 0.456, 0.406}:reshape(3, 1, 1)) / tenso
 local guess = network(seen:unsqueeze(1)):detach()[1]
 local function shade(d) return 1 / (1 + d / 8) * d:gt(0) end    -- near is bright, the sky dark
 plot.images({{image = image, caption = "scene"}, {image = shade(depth), caption = "depth"}, {image = shade(guess), caption = "guess"}}, {columns = 3}):save(out .. "/depth.svg")
-(guess / 256):save(out .. "/depth.png", {bits = 16})
+local stored = guess / 256
+stored:save(out .. "/depth.png", {bits = 16})
 history:plot():save(out .. "/training.svg")
 network:export(out .. "/depth.onnx", {height = H, width = W})

@@ -103,7 +103,7 @@ enum LossBindings {
         let x: Tensor = try call.get(1), y: Tensor = try call.get(2)
         let gamma = try call.number("gamma", atLeast: 0)
         if y.dtype == .int32 {
-            for name in ["alpha", "mask"] where call.hasOption(name) { throw call.badOption(name, "this is for float32 targets; labels have weights and ignore") }
+            for name in ["alpha", "mask"] where call.hasOption(name) { throw call.badOption(name, "this is for float32 targets; int32 labels have weights and ignore") }
             return try x.focalLoss(y, gamma: gamma, weights: call.option(ifPresent: "weights"), ignore: call.ignored(of: x))
         }
         for name in ["weights", "ignore"] where call.hasOption(name) { throw call.badOption(name, "this is for labels; float32 targets have alpha and mask") }

@@ -71,7 +71,7 @@ struct BatchMaker: Sendable {
             arrays = try stacked(zip(positions, pieces).map { position, piece in
                 let shown = try zip(piece.values, data.parts).map { try augmentation.rendered($0, $1, piece.window, piece.axes) }
                 let draw = Draw(seed: seed, stream: Draw.Purpose.transform.rawValue, UInt64(epoch), UInt64(position))
-                return try located(piece.number, "the transform of sample") { try transform.body(shown, draw.seed) }
+                return try data.located(piece.number, "the transform of sample") { try transform.body(shown, draw.seed) }
             }, indices)
         } else {
             arrays = try rendered(pieces)
@@ -81,23 +81,16 @@ struct BatchMaker: Sendable {
 
     /// Sample `number` and the window that is drawn for it.
     private func piece(_ number: Int, _ draw: inout Draw) throws -> Piece {
-        var values = try located(number, "sample") { try data.sample(number).values }
+        var values = try data.located(number) { try data.sample(number).values }
         let sample = Sample(values)
         let whole = sample.size(data.parts) ?? Size(height: 1, width: 1)
         try augmentation.check(whole, source: data.source(number))
         var window = augmentation.window(whole, &draw)
         if let labels = sample.labelMap { augmentation.aim(&window, at: labels, &draw) }
         for (index, part) in data.parts.enumerated() where part.kind == .own {
-            values[index] = try located(number, "sample") { try data.cut(values[index], part: index, to: window) }
+            values[index] = try data.located(number) { try data.cut(values[index], part: index, to: window) }
         }
         return Piece(number: number, values: values, window: window, axes: Augmentation.Axes(window, old: whole))
-    }
-
-    /// Runs `body`; its errors say which sample they are of.
-    private func located<T>(_ number: Int, _ what: String, _ body: () throws -> T) throws -> T {
-        do { return try body() } catch let error as Interrupted { throw error } catch {
-            throw DataError("\(what) \(number + 1) of \(data.name): \(error)")
-        }
     }
 
     /// All pieces, rendered to where they stand in the batch.

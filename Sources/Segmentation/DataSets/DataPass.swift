@@ -27,6 +27,13 @@ extension DataSet {
     /// - Throws: `FileError` or `DataError` of the first sample whose image cannot be read; `Interrupted`.
     public func verifyImages(each: (Int) throws -> Void = { _ in }) throws { _ = try pass(each) { try verifyImage($0) } }
 
+    /// Runs `body`; its errors say which sample they are of.
+    func located<T>(_ index: Int, _ what: String = "sample", _ body: () throws -> T) throws -> T {
+        do { return try body() } catch let error as Interrupted { throw error } catch {
+            throw DataError("\(what) \(index + 1) of \(name): \(error)")
+        }
+    }
+
     /// What `body` makes of each sample, in order. Of several errors that of the first sample is thrown.
     private func pass<Value>(_ each: (Int) throws -> Void, _ body: (Int) throws -> Value) throws -> [Value] {
         var values: [Value] = []
@@ -37,7 +44,7 @@ extension DataSet {
             var block = [Result<Value, any Error>?](repeating: nil, count: min(count - first, 16 * ThreadPool.threads))
             block.withUnsafeMutableBufferPointer { block in
                 if needsCaller {
-                    for piece in block.indices { block[piece] = Result { try body(first + piece) } }
+                    for piece in block.indices { block[piece] = Result { try located(first + piece) { try body(first + piece) } } }
                 } else {
                     ThreadPool.run(block.count) { piece in block[piece] = Result { try body(first + piece) } }
                 }
