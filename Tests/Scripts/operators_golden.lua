@@ -169,10 +169,10 @@ assert(tensor.from{-40, 40}:erf()[1] == -1 and tensor.from{-40, 40}:gelu()[2] ==
 local s = tensor.zeros(3, {requires_grad = true})
 local source = tensor.from({5, 7}, {requires_grad = true})
 local scattered = s:scatter(1, tensor.from({2, 2}, {dtype = "int32"}), source)
-assert(scattered[2]:item() == 7)
+assert(scattered[2] == 7)
 scattered:sum():backward()
 assert(s.grad:equal(tensor.from{1, 0, 1}) and source.grad:equal(tensor.from{0, 1}))
-assert(tensor.einsum("ii", tensor.from{{1, 2}, {3, 4}}):item() == 5 and tensor.einsum("ba", tensor.from{{1, 2}, {3, 4}})[1][2]:item() == 3)
+assert(tensor.einsum("ii", tensor.from{{1, 2}, {3, 4}}):item() == 5 and tensor.einsum("ba", tensor.from{{1, 2}, {3, 4}})[1][2] == 3)
 local x = tensor.randn(2, 3, 4, 6, {seed = 1})
 assert(f.pixel_unshuffle(x, 2):equal(f.pixel_unshuffle(f.pixel_shuffle(f.pixel_unshuffle(x, 2), 2), 2)))
 -- Long sequences: as in one piece.
