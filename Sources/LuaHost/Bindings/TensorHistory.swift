@@ -9,7 +9,7 @@ enum TensorHistory {
         backward, requiresGrad, detach, clone, contiguous, cast, to("float", .float32), to("int", .int32), item, toTable, isContiguous, save,
     ]
 
-    static let functions: [Binding] = [grad, noGrad("tensor"), concat, concat.alias("cat"), stack, choose, load, saveAll, memory]
+    static let functions: [Binding] = [grad, noGrad("tensor"), concat, concat.alias("cat"), stack, einsum, choose, load, saveAll, memory]
 
     // MARK: Derivatives
 
@@ -159,6 +159,18 @@ enum TensorHistory {
             throw call.bad(1, "tensors of one shape expected, number \(other + 1) has \(Shape.text(parts[other].shape)), the first \(Shape.text(first.shape))")
         }
         return call.push(try Tensor.stack(parts, checkedDimension(call, first.rank + 1)))
+    }
+
+    private static let einsum = Binding(
+        module: "tensor", name: "einsum",
+        parameters: [Argument("equation", .string, "the letters of each tensor's dimensions and of the result's: \"ij,jk->ik\""), Argument("tensors", .tensor, variadic: true, "float32")],
+        returns: Returns.tensor, summary: "Sums of products over the letters that the result does not have.",
+        detail: "A letter that stands twice in a tensor means its diagonal. Without `->` the result has the letters that stand once, in alphabetical order. Tensors are multiplied "
+            + "from the left to the right, by batched matrix products.",
+        example: "local a, b = tensor.ones(2, 3), tensor.ones(3, 4)\nprint(tensor.einsum('ij,jk->ik', a, b):equal(a:matmul(b)))  --> true"
+    ) { call in
+        let tensors = try (1..<max(call.count, 1)).map { try call.get($0 + 1, as: Tensor.self).cast(.float32) }
+        return call.push(try Tensor.einsum(call.get(1), tensors))
     }
 
     private static let choose = Binding(

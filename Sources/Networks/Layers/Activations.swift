@@ -2,9 +2,9 @@ import Tensors
 
 /// Layers without parameters.
 public enum Layer {
-    public static func relu() -> Module { Lambda("relu", reach: .channel) { x, _ in try x.unary(.relu) } }
-    public static func sigmoid() -> Module { Lambda("sigmoid", reach: .channel) { x, _ in try x.unary(.sigmoid) } }
-    public static func tanh() -> Module { Lambda("tanh", reach: .channel) { x, _ in try x.unary(.tanh) } }
+    /// An element-wise function as a layer.
+    public static func activation(_ function: UnaryFunction) -> Module { Lambda(function.name, reach: .channel) { x, _ in try x.unary(function) } }
+    public static func relu() -> Module { activation(.relu) }
     public static func identity() -> Module { Lambda("identity", reach: .channel) { x, _ in x } }
     /// Along dimension `axis` (from 0).
     public static func softmax(axis: Int) -> Module { Lambda("softmax", details: "dimension \(axis + 1)") { x, _ in try x.softmax(axis) } }

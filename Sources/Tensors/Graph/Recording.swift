@@ -133,8 +133,8 @@ public final class Recording {
 
     /// Writes an operation down as it stands.
     func append(_ operation: Operation, _ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
-        let requiresGrad = GradientMode.isEnabled && dtype == .float32 && operation.hasDerivative && inputs.contains(where: \.requiresGrad)
-        if requiresGrad { try operation.refuseWithoutDerivative(inputs) }
+        let requiresGrad = GradientMode.isEnabled && dtype == .float32 && inputs.contains(where: \.requiresGrad) && operation.traits.hasDerivative
+        if requiresGrad { try operation.rule.refuseWithoutDerivative(inputs) }
         let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
         if !isForCode, let same = known[key], !results.contains(ObjectIdentifier(same)) || same.node?.regions.covers(place) == true {
             same.node?.widen(place)

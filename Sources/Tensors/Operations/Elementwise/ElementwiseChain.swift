@@ -57,8 +57,24 @@ struct ElementwiseChain {
             code.append(ElementwiseProgram.Instruction(opcode, a, b, c))
             return inputs + code.count - 1
         }
+        func unary(_ f: UnaryFunction, _ a: Int) -> Int {
+            switch f.kernel {
+            case .opcode(let opcode): emit(opcode, a)
+            case .formula(let formula): run(formula, a)
+            }
+        }
         func binary(_ f: BinaryFunction, _ a: Int, _ b: Int) -> Int {
             f == .gate ? emit(.select, emit(.step, a), b, constant(0)) : emit(f.opcode, a, b)
+        }
+        func run(_ formula: Formula, _ x: Int) -> Int {
+            switch formula {
+            case .x: x
+            case .y: preconditionFailure("a function of one value has no second operand")
+            case .number(let number): constant(Float(number))
+            case .unary(let f, let a): unary(f, run(a, x))
+            case .binary(let f, let a, let b): binary(f, run(a, x), run(b, x))
+            case .select(let condition, let a, let b): emit(.select, run(condition, x), run(a, x), run(b, x))
+            }
         }
         func compile(_ expression: Expression) -> Int {
             guard case .call(let operation, let parts) = expression else {
@@ -67,63 +83,17 @@ struct ElementwiseChain {
             }
             let operands = parts.map(compile)
             switch operation {
-            case .unary(let f): return emit(f.opcode, operands[0])
+            case .unary(let f): return unary(f, operands[0])
             case .binary(let f): return binary(f, operands[0], operands[1])
             case .scalar(let f, let s, let first):
                 return first ? binary(f, constant(Float(s)), operands[0]) : binary(f, operands[0], constant(Float(s)))
             case .select: return emit(.select, operands[0], operands[1], operands[2])
-            default: return emit(.copy, operands[0])
+            default: preconditionFailure("\(operation.name) is not element-wise")
             }
         }
         let result = compile(root)
         func register(_ r: Int) -> Int { r < 0 ? inputs + code.count - 1 - r : r }
         let final = code.map { ElementwiseProgram.Instruction($0.opcode, register($0.a), register($0.b), register($0.c)) }
         return ElementwiseProgram(inputs: inputs, constants: constants, code: final, outputs: [result])
-    }
-}
-
-extension UnaryFunction {
-    var opcode: ElementwiseProgram.Opcode {
-        switch self {
-        case .neg: .neg
-        case .abs: .abs
-        case .sign: .sign
-        case .exp: .exp
-        case .log: .log
-        case .sqrt: .sqrt
-        case .rsqrt: .rsqrt
-        case .reciprocal: .reciprocal
-        case .square: .square
-        case .relu: .relu
-        case .sigmoid: .sigmoid
-        case .tanh: .tanh
-        case .step: .step
-        case .sin: .sin
-        case .cos: .cos
-        case .floor: .floor
-        case .ceil: .ceil
-        case .round: .round
-        }
-    }
-}
-
-extension BinaryFunction {
-    var opcode: ElementwiseProgram.Opcode {
-        switch self {
-        case .add: .add
-        case .sub: .sub
-        case .mul: .mul
-        case .div: .div
-        case .pow: .pow
-        case .max: .max
-        case .min: .min
-        case .eq: .eq
-        case .ne: .ne
-        case .lt: .lt
-        case .le: .le
-        case .gt: .gt
-        case .ge: .ge
-        case .gate: .select
-        }
     }
 }

@@ -113,31 +113,30 @@ private struct SliceCut {
     }
 
     func convolution(_ work: PlanGraph.Work) -> SlicedWork {
-        var one = work
-        var parts: [Part]
         switch work.operation {
         case .conv2d(var options):
             options.groups /= sets
-            one.operation = .conv2d(options)
-            parts = [images(0), weights(1), images(2)]
+            return cut(ConvolutionRule(options: options), work.form, [images(0), weights(1), images(2)])
         case .convInputGradient(var options, let height, let width):
             options.groups /= sets
-            one.operation = .convInputGradient(options, height: height, width: width)
-            parts = [images(0), weights(1)] + (2..<layouts.count).map { images($0) }
+            let parts = [images(0), weights(1)] + (2..<layouts.count).map { images($0) }
+            return cut(ConvInputGradientRule(options: options, height: height, width: width), work.form, parts)
         case .convWeightGradient(var options, let height, let width):
             options.groups /= sets
-            one.operation = .convWeightGradient(options, kernelHeight: height, kernelWidth: width)
-            one.accumulate = false
+            var form = work.form
+            form.parts.remove(.accumulate)
             let (part, steps) = weights(2)
-            parts = [images(0), images(1), (part, SliceSteps(imageStep: layouts[2].count, setStep: steps.setStep))]
-            let launch = one.operation.convKernel([parts[0].operand, parts[1].operand], part, relu: one.relu)
-            return SlicedWork(launch: launch, steps: parts.map(\.steps), sum: weightSum(accumulate: work.accumulate))
+            let parts = [images(0), images(1), (part, SliceSteps(imageStep: layouts[2].count, setStep: steps.setStep))]
+            var sliced = cut(ConvWeightGradientRule(options: options, kernelHeight: height, kernelWidth: width), form, parts)
+            sliced.sum = weightSum(accumulate: work.accumulate)
+            return sliced
         default:
             preconditionFailure("\(work.operation.name) is no convolution")
         }
-        let launch = one.operation.convKernel(
-            parts.dropLast().map(\.operand), parts[parts.count - 1].operand, relu: one.relu, mask: one.mask, accumulate: one.accumulate)
-        return SlicedWork(launch: launch, steps: parts.map(\.steps))
+    }
+
+    private func cut(_ rule: some PlainOperationRule, _ form: KernelForm, _ parts: [Part]) -> SlicedWork {
+        SlicedWork(launch: rule.plainKernel(parts.dropLast().map(\.operand), parts[parts.count - 1].operand, form), steps: parts.map(\.steps))
     }
 
     private func weightSum(accumulate: Bool) -> ImageSum {
@@ -155,29 +154,21 @@ private struct SliceCut {
     /// `stackedNorm` and the derivative of its input, by given statistics.
     func norm(_ work: PlanGraph.Work) -> SlicedWork {
         let last = layouts.count - 1
-        let one: Operation
-        var parts: [Part]
-        var samples = 1
-        var sums: Int?
         switch work.operation {
         case .stackedNorm(var options):
-            samples = layouts[0].shape[0] / options.groups
+            let samples = layouts[0].shape[0] / options.groups
             options.groups = 1
-            one = .stackedNorm(options)
-            parts = [images(0), rows(1, samples: samples)] + (2..<last).map { weights($0) }
+            return cut(StackedNormRule(options: options), work.form, [images(0), rows(1, samples: samples)] + (2..<last).map { weights($0) } + [images(last)])
         case .stackedNormInputGradient(var options):
-            samples = layouts[0].shape[0] / options.groups
+            let samples = layouts[0].shape[0] / options.groups
             options.groups = 1
-            one = .stackedNormInputGradient(options)
-            sums = options.batchStatistics ? 3 : nil
             let gamma = options.batchStatistics ? 4 : 3
-            parts = [images(0), images(1)] + (2..<gamma).map { rows($0, samples: samples) } + (gamma..<last).map { weights($0) }
+            let parts = [images(0), images(1)] + (2..<gamma).map { rows($0, samples: samples) } + (gamma..<last).map { weights($0) } + [images(last)]
+            let sliced = cut(StackedNormInputGradientRule(options: options), work.form, parts)
+            return options.batchStatistics ? SlicedWork(launch: shares(3, samples: samples, sliced.launch), steps: sliced.steps) : sliced
         default:
             preconditionFailure("\(work.operation.name) is no norm")
         }
-        parts.append(images(last))
-        let launch = one.stackedKernel(parts.dropLast().map(\.operand), parts[last].operand, accumulate: work.accumulate)
-        return SlicedWork(launch: sums.map { shares($0, samples: samples, launch) } ?? launch, steps: parts.map(\.steps))
     }
 
     /// An image's share of sums over a batch: the kernel divides by the elements that it sees, and has rows of the channels that it sees.

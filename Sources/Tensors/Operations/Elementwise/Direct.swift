@@ -18,8 +18,8 @@ extension Operation {
         var b = Elementwise.Operand.number(0)
         switch self {
         case .unary(let f):
-            guard let only = try operand(x[0]) else { return false }
-            (opcode, a) = (f.opcode, only)
+            guard let code = f.opcode, let only = try operand(x[0]) else { return false }
+            (opcode, a) = (code, only)
         case .binary(let f) where f != .gate:
             guard let first = try operand(x[0]), let second = try operand(x[1]) else { return false }
             (opcode, a, b) = (f.opcode, first, second)

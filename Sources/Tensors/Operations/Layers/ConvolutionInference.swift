@@ -27,21 +27,16 @@ private final class ChannelFactors {
     }
 }
 
-extension Operation {
+extension ConvolutionRule {
     /// A convolution that nothing differentiates.
-    /// - Parameters:
-    ///   - x: input, weight, bias if it has one; then the tensors of the folded norm: moments, gamma, beta.
-    ///   - rectify: max(·, 0) at the end.
-    func inferenceKernel(
-        _ x: [Operand], _ y: Operand, folded: FoldedNorm?, relu: Bool, accumulate: Bool, rectify: Bool
-    ) throws -> Launch {
-        guard case .conv2d(let options) = self else { hasNoKernel(among: "convolutions") }
+    /// - Parameter x: input, weight, bias if it has one; then the tensors of the folded norm: moments, gamma, beta.
+    func inferenceKernel(_ x: [Operand], _ y: Operand, _ form: KernelForm) throws -> Launch {
         let shape = options.shape(x[0].layout, weight: x[1].shape, y.layout)
         let out = x.count
         var around = Convolution.Surroundings()
-        (around.relu, around.accumulate, around.rectify) = (relu, accumulate, rectify)
+        (around.relu, around.accumulate, around.rectify) = (form.has(.relu), form.has(.accumulate), form.has(.rectify))
         let fixed = around
-        guard let folded else {
+        guard let folded = form.folded else {
             return { p in
                 var around = fixed
                 if out > 2 { around.shift = UnsafePointer(p.floats(2)) }

@@ -14,16 +14,26 @@ extension Tensor {
     }
 }
 
-extension Operation {
-    /// Of each row of [rows, n].
-    static func integerMomentKernel(_ x: Operand, correction: Int?) -> Launch {
-        let (rows, n) = (x.shape[0], x.shape[1])
+/// Of each row of int32 [rows, n]: the mean (`correction` nil), or the variance with this correction; float32 [rows].
+struct IntegerMomentRule: OperationRule {
+    let correction: Int?
+
+    var name: String { correction == nil ? "mean" : "var" }
+    var operands: OperandTypes { .alike }
+    var traits: OperationTraits { OperationTraits(hasDerivative: false) }
+    func shape(_ x: [Tensor]) throws -> [Int] { [x[0].shape[0]] }
+    func dtype(_ x: [Tensor]) -> DType { .float32 }
+    func derivative(_ x: [Tensor], _ y: Tensor, _ g: Tensor) throws -> [Tensor?] { [nil] }
+
+    func kernel(_ x: [Operand], _ y: Operand, _ form: KernelForm) throws -> Launch {
+        let (rows, n) = (x[0].shape[0], x[0].shape[1])
+        let correction = correction
         return { p in
             for row in 0..<rows {
                 try checkInterrupt()
                 let values = UnsafeBufferPointer(start: UnsafePointer(p.ints(0)) + row * n, count: n)
-                let mean = sum(values) / Double(n)
-                p.floats(1)[row] = Float(correction.map { variance(values, mean, $0) } ?? mean)
+                let mean = Self.sum(values) / Double(n)
+                p.floats(1)[row] = Float(correction.map { Self.variance(values, mean, $0) } ?? mean)
             }
         }
     }
