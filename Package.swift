@@ -23,6 +23,7 @@ let package = Package(
         .systemLibrary(name: "CCairo", pkgConfig: "cairo", providers: [.apt(["libcairo2-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CMarkdown", providers: [.apt(["libcmark-gfm-dev", "libcmark-gfm-extensions-dev"])]),
         .systemLibrary(name: "CJPEG", pkgConfig: "libjpeg", providers: [.apt(["libjpeg-dev"])]),
 
         // Float loops over raw buffers.
@@ -30,13 +31,13 @@ let package = Package(
         kernels("KernelsV2", march: "x86-64-v2"),
         kernels("KernelsV3", march: "x86-64-v3"),
         kernels("KernelsV4", march: "x86-64-v4"),
-        .target(name: "Kernels", dependencies: ["CKernels", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: host),
+        .target(name: "Kernels", dependencies: ["Base", "CKernels", "KernelsV2", "KernelsV3", "KernelsV4"], swiftSettings: host),
 
-        // What every part may need and that needs none: files, locks, errors of files.
-        .target(name: "Base"),
+        // What every part may need and that needs none: files, locks, memory, JSON, texts of numbers, names that were meant.
+        .target(name: "Base", dependencies: ["CKernels"]),
         // Shapes, storage, graph, derivatives, plans; then what is built on them. Imports go down only.
         .target(name: "Tensors", dependencies: ["Base", "Kernels", "CKernels", "CZlib"], swiftSettings: host),
-        .target(name: "Networks", dependencies: ["Tensors", "Kernels", "CKernels"], swiftSettings: host),
+        .target(name: "Networks", dependencies: ["Base", "Tensors", "Kernels", "CKernels"], swiftSettings: host),
         // libpng and libjpeg report errors by longjmp; their calls stay in C.
         .target(
             name: "CImage", dependencies: ["CPNG", "CJPEG", "CKernels"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
@@ -45,15 +46,24 @@ let package = Package(
         .target(name: "Search", dependencies: ["Base", "Networks", "Tensors"], swiftSettings: host),
         // The way out: networks as ONNX files. The .proto is what Format/onnx.pb.swift was generated from.
         .target(
-            name: "ONNX", dependencies: ["Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            name: "ONNX", dependencies: ["Base", "Networks", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
             exclude: ["Format/onnx.proto"]),
+        // Another: networks as PyTorch code.
+        .target(name: "PyTorch", dependencies: ["Networks", "Tensors"]),
+
+        // libzmq and libsodium, opened when a kernel starts.
+        .target(name: "CZmq"),
+        // Jupyter's protocol: messages, signatures, the sockets and their thread.
+        .target(name: "Jupyter", dependencies: ["Base", "CZmq", "Tensors"]),
+        // Notebooks as data: cells, what they showed, files that hold them.
+        .target(name: "Notebook", dependencies: ["Base", "CMarkdown", "Figures", "Tensors"]),
 
         // The host: the only part that knows Lua.
         .target(
             name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"], linkerSettings: [.linkedLibrary("readline")]),
         .target(
             name: "LuaHost",
-            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX"], swiftSettings: host),
+            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX", "PyTorch", "Notebook", "Jupyter"], swiftSettings: host),
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
         // Times kernels for scripts/bench.
@@ -70,10 +80,13 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Base", "Kernels", "Tensors"], exclude: ["Files/Fixtures"]),
         .testTarget(name: "NetworksTests", dependencies: ["Networks"]),
         .testTarget(name: "SegmentationTests", dependencies: ["Base", "CKernels", "Kernels", "Tensors", "Networks", "Segmentation"], exclude: ["Fixtures"]),
-        .testTarget(name: "FiguresTests", dependencies: ["Figures"]),
+        .testTarget(name: "FiguresTests", dependencies: ["Base", "Figures"]),
+        .testTarget(name: "NotebookTests", dependencies: ["Base", "Figures", "Notebook", "Tensors"]),
+        .testTarget(name: "JupyterTests", dependencies: ["Base", "CZmq", "Jupyter", "Tensors"]),
         .testTarget(name: "SearchTests", dependencies: ["Base", "Kernels", "Tensors", "Networks", "Search"], exclude: ["Fixtures"]),
+        .testTarget(name: "PyTorchTests", dependencies: ["Tensors", "Networks", "PyTorch"]),
         .testTarget(name: "ONNXTests", dependencies: ["Tensors", "Networks", "ONNX"]),
-        .testTarget(name: "LuaHostTests", dependencies: ["CKernels", "CLua", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
+        .testTarget(name: "LuaHostTests", dependencies: ["Base", "CKernels", "CLua", "Figures", "Notebook", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
     ],
     swiftLanguageModes: [.v6]
 )

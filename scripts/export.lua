@@ -1,14 +1,14 @@
--- Writes a network for other programs, into one directory: network.onnx, its weights as weights.safetensors, and card.json, which says what it is.
+-- Writes a network for other programs, into one directory: network.onnx, network.py for PyTorch, its weights as weights.safetensors, and card.json, which says what it is.
 --
---   scripts/trellis scripts/export.lua model/best --size 180x240      a trained network, a model directory: network.onnx is put beside the other two
---   scripts/trellis scripts/export.lua model/best --out elsewhere     all three into another directory
+--   scripts/trellis scripts/export.lua model/best --size 180x240      a trained network, a model directory: network.onnx and network.py are put beside the other two
+--   scripts/trellis scripts/export.lua model/best --out elsewhere     all into another directory
 --   scripts/trellis scripts/export.lua search/architecture.json --filters 8 --classes 6 --size 96x128      an architecture, untrained
 --   scripts/trellis scripts/export.lua auto_deeplab --size 513x1025   one of nas.gallery, untrained
 --
 -- The ONNX file takes any number of images, normalised as the card says, all of one height and width: those of the images that the network was trained
 -- on as a whole, or --size.
 local paths, stop, ask = require("paths"), require("options").stop, require("options").ask
-local options = require("options").parse(arg, "Writes a network as ONNX, with its weights and card.", {
+local options = require("options").parse(arg, "Writes a network as ONNX and as PyTorch code, with its weights and card.", {
   {"size", nil, "height x width of the images, which the file fixes; those of the training's images when left out", "size"},
   {"out", nil, "directory for the files; the model directory itself, else the architecture's name", "string"},
   {"filters", 20, "F of a network that is built from an architecture", least = 1},
@@ -62,11 +62,15 @@ local size = options.size or {card.data.height or card.counts.height, card.data.
 files.make_directory(out)
 local file = network:export(out .. "/network.onnx", {height = size[1], width = size[2]})
 if not isOwn then network:save(out) end
+-- Not every operation that ONNX has is known to the writer of code.
+local fine, code = pcall(network.export, network, out .. "/network.py", {height = size[1], width = size[2]})
 
 print(("%s/network.onnx: images [batch, 3, %d, %d] to output [%s], %d nodes, %.1f MB"):format(
   out, size[1], size[2], file.output:gsub(" x ", ", "), file.nodes, file.bytes / 1e6))
 print(("the file takes images of %dx%d only%s; --size HxW makes one for others"):format(
   size[1], size[2], options.size and "" or card.data.height and ", the size of those that it was trained on" or ", the size of its card"))
+print(fine and ("%s/network.py: PyTorch code, %d classes in %d lines; network.load() in Python gives the network with its weights"):format(out, code.classes, code.lines)
+  or "no network.py: " .. tostring(code))
 print(("%s/weights.safetensors: %d parameters"):format(out, network:count().parameters))
 local normalisation = card.data.normalisation
 print(("%s/card.json: pixels from 0 to 1, less %s, divided by %s"):format(

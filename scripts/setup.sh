@@ -3,7 +3,7 @@
 
 TRELLIS_PACKAGES=(
     pkg-config liblua5.4-dev libreadline-dev libopenblas-dev
-    libcairo2-dev libpng-dev libjpeg-dev zlib1g-dev
+    libcairo2-dev libpng-dev libjpeg-dev zlib1g-dev libcmark-gfm-dev libcmark-gfm-extensions-dev
 )
 # What only the tests need.
 TRELLIS_TEST_PACKAGES=(binutils)

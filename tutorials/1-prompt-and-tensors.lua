@@ -5,12 +5,17 @@
 -- through, a number comes out, a derivative goes back. This tutorial is about the things that loop is made of, and
 -- about the little Lua that is needed to say it.
 --
--- Run it with `scripts/trellis tutorials/1-prompt-and-tensors.lua`, cell by cell in a notebook, or type its lines at
--- the prompt that `scripts/trellis` opens. At the prompt Tab completes, `help "tensor.from"` explains, Ctrl-C stops a
--- computation and keeps the session.
+-- Run it with `scripts/trellis tutorials/1-prompt-and-tensors.lua`, or type its lines at the prompt that
+-- `scripts/trellis` opens. At the prompt Tab completes, `help "tensor.from"` explains, Ctrl-C stops a computation and
+-- keeps the session.
 --
--- The tutorials never write `local` at the top level: in a notebook each cell is a chunk of its own, and only globals
--- reach the next one. In your own scripts, and inside functions, prefer `local`.
+-- It is a notebook, too: `scripts/trellis kernel install` once, then open it in JupyterLab (with jupytext, by Open With >
+-- Notebook). There Shift-Return runs a cell and shows the value of its last line, Tab and Shift-Tab complete and explain,
+-- and the stop button interrupts. `scripts/trellis notebook tutorials/1-prompt-and-tensors.lua -o 1.html` makes a page of
+-- it that one can send to somebody.
+--
+-- The tutorials never write `local` at the top level, so that their cells work one by one in every host. In your own
+-- scripts, and inside functions, prefer `local`; here and at the prompt a cell's own are kept for the next one.
 
 -- %%
 -- Pictures go into the directory `out` (or TRELLIS_OUT) below the current one.
@@ -19,7 +24,7 @@ os.execute("mkdir -p '" .. out .. "'")
 
 function show(figure, name)
   figure:save(out .. "/" .. name .. ".svg")
-  print(figure)                                   -- a picture where the terminal can, else characters
+  display(figure)                                 -- a picture where the terminal can, else characters
   print("saved " .. out .. "/" .. name .. ".svg")
 end
 

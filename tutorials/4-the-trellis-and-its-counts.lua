@@ -18,7 +18,7 @@ os.execute("mkdir -p '" .. out .. "'")
 
 function show(figure, name)
   figure:save(out .. "/" .. name .. ".svg")
-  print(figure)
+  display(figure)
   print("saved " .. out .. "/" .. name .. ".svg")
 end
 

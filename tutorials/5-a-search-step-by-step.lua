@@ -16,7 +16,7 @@ short = os.getenv("TRELLIS_SHORT") == "1"
 
 function show(figure, name)
   figure:save(out .. "/" .. name .. ".svg")
-  print(figure)
+  display(figure)
   print("saved " .. out .. "/" .. name .. ".svg")
 end
 

@@ -1,3 +1,4 @@
+-- -*- coding: utf-8 -*-
 -- %% [markdown]
 -- # 6. Viterbi, by hand and by the library
 --
@@ -17,7 +18,7 @@ short = os.getenv("TRELLIS_SHORT") == "1"         -- fewer random tables
 
 function show(figure, name)
   figure:save(out .. "/" .. name .. ".svg")
-  print(figure)
+  display(figure)
   print("saved " .. out .. "/" .. name .. ".svg")
 end
 

@@ -1,3 +1,4 @@
+-- -*- coding: utf-8 -*-
 -- %% [markdown]
 -- # 7. A new search space
 --
@@ -16,7 +17,7 @@ short = os.getenv("TRELLIS_SHORT") == "1"
 
 function show(figure, name)
   figure:save(out .. "/" .. name .. ".svg")
-  print(figure)
+  display(figure)
   print("saved " .. out .. "/" .. name .. ".svg")
 end
 

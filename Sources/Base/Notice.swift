@@ -1,4 +1,4 @@
-import Glibc
+@preconcurrency import Glibc
 
 /// Words to the user about what is no error, but odd or not what was meant, and what to do about it.
 public enum Notice {
@@ -14,11 +14,11 @@ public enum Notice {
     }
 
     private static func write(_ text: String) {
-        // What was printed comes first; on a terminal a progress bar's line goes.
-        fflush(nil)
+        // What was printed comes first; on a terminal a progress bar's line goes. C's stream: a notebook has it captured.
+        fflush(stdout)
         let clears = isatty(2) == 1 && getenv("TERM").map { String(cString: $0) != "dumb" } ?? false
         var line = (clears ? "\r\u{1B}[K" : "") + "trellis: warning: \(text)\n"
-        line.withUTF8 { _ = Glibc.write(2, $0.baseAddress, $0.count) }
+        line.withUTF8 { _ = fwrite($0.baseAddress, 1, $0.count, stderr) }
     }
 
     /// Gives what is said from now on to `listener`, on whatever thread; nil: to standard error.

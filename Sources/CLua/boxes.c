@@ -60,7 +60,18 @@ bool clua_push_unique_box(lua_State *L, const void *type, void *object, bool anc
   return known;
 }
 
-/// __index: methods, then getters, then the type's own function for positions. Upvalues: those three.
+/// What a key gives that has nothing: the fourth upvalue of __index says, or raises the error that helps.
+static int index_nothing(lua_State *L) {
+  lua_Debug caller;
+  lua_settop(L, 2);
+  lua_pushvalue(L, lua_upvalueindex(4));
+  lua_insert(L, 1);
+  lua_pushboolean(L, lua_getstack(L, 1, &caller) && clua_reads_method(L, &caller));
+  lua_call(L, 3, 1);
+  return 1;
+}
+
+/// __index: methods, then getters, then the type's own function for positions, then the one for what is not there. Upvalues: those four.
 static int index_box(lua_State *L) {
   lua_settop(L, 2);
   if (lua_type(L, 2) == LUA_TSTRING) {
@@ -74,11 +85,12 @@ static int index_box(lua_State *L) {
     }
     lua_settop(L, 2);
   }
-  if (lua_isnil(L, lua_upvalueindex(3))) { lua_pushnil(L); return 1; }
+  if (lua_isnil(L, lua_upvalueindex(3))) return index_nothing(L);
   lua_pushvalue(L, lua_upvalueindex(3));
-  lua_insert(L, 1);
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
   lua_call(L, 2, 1);
-  return 1;
+  return lua_isnil(L, -1) && lua_type(L, 2) == LUA_TSTRING ? index_nothing(L) : 1;
 }
 
 /// __newindex: setters, then the type's own function. Upvalues: setters, function, type name, getters.
@@ -116,7 +128,7 @@ static int equal_boxes(lua_State *L) {
 
 void clua_make_type(lua_State *L, const void *type, const char *name) {
   clua_need(L, 10);
-  int further = lua_gettop(L), methods = further - 5, getters = further - 4, setters = further - 3;
+  int further = lua_gettop(L), methods = further - 6, getters = further - 5, setters = further - 4;
   lua_createtable(L, 0, 16);
   int table = lua_gettop(L);
   lua_pushstring(L, name);
@@ -134,11 +146,12 @@ void clua_make_type(lua_State *L, const void *type, const char *name) {
   lua_setfield(L, table, "__close");
   lua_pushvalue(L, methods);
   lua_pushvalue(L, getters);
-  lua_pushvalue(L, further - 2);
-  lua_pushcclosure(L, index_box, 3);
+  lua_pushvalue(L, further - 3);
+  lua_pushvalue(L, further - 1);
+  lua_pushcclosure(L, index_box, 4);
   lua_setfield(L, table, "__index");
   lua_pushvalue(L, setters);
-  lua_pushvalue(L, further - 1);
+  lua_pushvalue(L, further - 2);
   lua_pushstring(L, name);
   lua_pushvalue(L, getters);
   lua_pushcclosure(L, newindex_box, 4);

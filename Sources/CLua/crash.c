@@ -9,7 +9,7 @@ static clua_host *reported;
 static const char *advice;
 
 static void say(const char *text) {
-  ssize_t ignored = write(2, text, strlen(text));
+  ssize_t ignored = write(clua_error_descriptor, text, strlen(text));
   (void)ignored;
 }
 

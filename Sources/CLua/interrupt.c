@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,9 @@ static pthread_t lua_thread;
 /// Presses of Ctrl-C since it was last answered, and when the last one was, in milliseconds on the monotonic clock.
 static volatile int presses;
 static volatile int64_t last_press;
+static bool is_patient;
+/// Of clua_raise_soon; empty: nothing.
+static char soon[300];
 
 void clua_push_interrupt(lua_State *L) {
   lua_checkstack(L, 3);
@@ -35,6 +39,14 @@ static int interrupt_text(lua_State *L) {
 
 static void hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
+  if (soon[0]) {
+    if (!trellis_interrupt_pending()) lua_sethook(L, NULL, 0, 0);
+    luaL_where(L, 0);
+    lua_pushstring(L, soon);
+    soon[0] = '\0';
+    lua_concat(L, 2);
+    lua_error(L);
+  }
   if (!trellis_interrupt_pending()) {  // a coroutine armed in an earlier run and resumed in this one
     lua_sethook(L, NULL, 0, 0);
     return;
@@ -54,7 +66,7 @@ static int64_t milliseconds(void) {
 }
 
 static void say(const char *message) {
-  ssize_t ignored = write(2, message, strlen(message));
+  ssize_t ignored = write(clua_error_descriptor, message, strlen(message));
   (void)ignored;
 }
 
@@ -69,7 +81,7 @@ static void on_signal(int signal_number) {
   clua_host *host = active;
   const int64_t now = milliseconds();
   // A held key repeats every 30 ms; another press comes later than that, one that means it within some seconds.
-  if (!host || !trellis_interrupt_pending() || now - last_press > 5000) {
+  if (is_patient || !host || !trellis_interrupt_pending() || now - last_press > 5000) {
     presses = 1;
   } else if (now - last_press > 200) {
     presses++;
@@ -100,6 +112,25 @@ void clua_interrupt_install(void) {
   action.sa_handler = on_signal;  // no SA_RESTART: a blocked read is to end
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
+}
+
+void clua_interrupt(void) { pthread_kill(lua_thread, SIGINT); }
+
+void clua_interrupt_patient(bool patient) { is_patient = patient; }
+
+void clua_raise_soon(lua_State *L, const char *message) {
+  strncpy(soon, message, sizeof soon - 1);
+  clua_arm(clua_host_of(L)->current);
+}
+
+void clua_interrupt_after(double seconds) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGALRM, &action, NULL);
+  struct itimerval timer = {.it_value = {(time_t)seconds, (suseconds_t)((seconds - (double)(time_t)seconds) * 1e6)}};
+  setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 void clua_run_begin(lua_State *L) {

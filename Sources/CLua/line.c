@@ -44,6 +44,7 @@ static char *next_candidate(const char *text, int state) {
 
 static char **complete(const char *text, int start, int end) {
   candidate_count = 0;
+  clua_paint_erase();
   rl_completion_append_character = '\0';
   rl_completion_suppress_append = 1;
   int kind = completer ? completer(rl_line_buffer, start, end) : CLUA_COMPLETE_NOTHING;
@@ -103,12 +104,14 @@ extern void _rl_redisplay_after_sigwinch(void) __attribute__((weak));
 
 static void redraw_resized(void) {
   take_size();
+  clua_paint_forget();
   if (&_rl_redisplay_after_sigwinch) _rl_redisplay_after_sigwinch();
   else rl_forced_update_display();
 }
 
 /// Leaves the terminal to the shell, which stops us, and takes it again. Readline has to be told of both: it does neither twice.
 static void hand_over(bool stop) {
+  clua_paint_erase();
   rl_deprep_term_function();
   if (stop) {
     struct sigaction standard = {.sa_handler = SIG_DFL}, ours;
@@ -128,6 +131,7 @@ static void hand_over(bool stop) {
 
 /// The end of input, for good: readline leaves whatever it is in the middle of.
 static int end_input(void) {
+  clua_paint_finish();
   ended = true;
   rl_free_line_state();
   rl_replace_line("", 0);
@@ -240,6 +244,16 @@ void clua_line_setup(const char *name, clua_completer complete_with, bool to_std
   bind_keys();
 }
 
+void clua_line_edit_with(const clua_editor *editor) {
+  static bool done;
+  static clua_editor kept;
+  if (done) return;
+  done = true;
+  kept = *editor;
+  clua_paint_setup(&kept);
+  clua_keys_setup(&kept);
+}
+
 // MARK: - Reading
 
 /// Readline's own record of the line that was being typed when the history was entered; not part of its interface.
@@ -278,6 +292,8 @@ clua_line clua_read_line(const char *prompt, char **text) {
   interrupted = ended = false;
   suspended = continued = 0;
   forget_undo_lists();
+  clua_paint_begin();
+  clua_keys_begin();
   take_size();
   char *line = readline(prompt);
   if (interrupted) {

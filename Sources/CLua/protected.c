@@ -38,6 +38,7 @@ static int message_handler(lua_State *L) {
     lua_pushnil(L);  // used up: a later error may have the same text
     lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_inner_value);
   } else {
+    clua_note_frames(L, 1);
     keep_text(L);
     push_user_traceback(L, L, 1);
   }
@@ -246,14 +247,27 @@ static int load_text(lua_State *L) {
   return lua_gettop(L);
 }
 
+void clua_on_load(lua_State *L, void (*loaded)(void *swift, const char *path)) { clua_host_of(L)->loaded = loaded; }
+
+/// Tells the host of a file that was compiled; of standard input (NULL) it knows nothing.
+static void tell_loaded(lua_State *L, const char *path) {
+  const clua_host *host = clua_host_of(L);
+  if (host->loaded && path) host->loaded(host->swift, path);
+}
+
 static int loadfile_text(lua_State *L) {
   bool has_environment = lua_gettop(L) >= 3;
+  const bool path = lua_type(L, 1) == LUA_TSTRING;
   lua_settop(L, has_environment ? 3 : 2);
   lua_pushliteral(L, "t");
   lua_replace(L, 2);
-  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, 1);  // stays, for what is told
   lua_insert(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 2);
   lua_call(L, has_environment ? 3 : 2, LUA_MULTRET);
+  if (path && lua_isfunction(L, 2)) tell_loaded(L, lua_tostring(L, 1));
+  lua_remove(L, 1);
   return lua_gettop(L);
 }
 
@@ -266,6 +280,7 @@ static int dofile_text(lua_State *L) {
   const char *path = luaL_optstring(L, 1, NULL);
   lua_settop(L, 1);
   if (luaL_loadfilex(L, path, "t") != LUA_OK) return lua_error(L);
+  tell_loaded(L, path);
   lua_callk(L, 0, LUA_MULTRET, 0, dofile_continue);
   return dofile_continue(L, 0, 0);
 }
@@ -281,6 +296,7 @@ static int search_text(lua_State *L) {
   if (lua_isnil(L, -2)) return 1;  // where it was looked for
   const char *path = lua_tostring(L, -2);
   if (luaL_loadfilex(L, path, "t") == LUA_OK) {
+    tell_loaded(L, path);
     lua_pushstring(L, path);
     return 2;
   }

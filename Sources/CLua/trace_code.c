@@ -21,13 +21,17 @@ static bool k_of(uint32_t i) { return i >> 15 & 1; }
 static int b_of(uint32_t i) { return i >> 16 & 0xff; }
 static int c_of(uint32_t i) { return i >> 24 & 0xff; }
 
-/// The instruction that the frame of a hook is about to run.
+/// The instruction that the frame of a hook is about to run, or that a frame further up is in the middle of.
 static const uint32_t *instruction(const lua_Debug *ar) {
   // struct CallInfo { StkId func, top; struct CallInfo *previous, *next; union { struct { const Instruction *savedpc; ...
   const char *frame = (const char *)ar->i_ci;
   const uint32_t *next;
   memcpy(&next, frame + 4 * sizeof(void *), sizeof next);
   return next - 1;
+}
+
+bool clua_reads_method(lua_State *L, lua_Debug *frame) {
+  return lua_getinfo(L, "S", frame) && *frame->what != 'C' && op_of(*instruction(frame)) == SELF;
 }
 
 // MARK: - Constants

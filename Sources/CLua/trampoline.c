@@ -8,7 +8,7 @@ static clua_body dispatch;
 static clua_release release;
 
 char clua_key_traceback, clua_key_inner_value, clua_key_inner_traceback, clua_key_interrupt, clua_key_unique, clua_key_boxed,
-  clua_key_library;
+  clua_key_library, clua_key_sizes;
 
 void clua_give_back(void *object) { release(object); }
 
@@ -41,6 +41,17 @@ static int raise_message(lua_State *L, const clua_function *function) {
   return lua_error(L);
 }
 
+/// What follows the message on a bad argument when a method was called with a dot, or a function of a module with a colon; else "". May push one value.
+static const char *colon_remedy(lua_State *L, const clua_function *function, const lua_Debug *ar, int argument, const char *message) {
+  // With a dot the object is missing: the first argument is not it, or the last one is not there.
+  const bool lacks = argument == 1 || strstr(message, "no value") || strstr(message, "value expected");
+  if (function->style == CLUA_METHOD && lacks && strcmp(ar->namewhat, "field") == 0)
+    return lua_pushfstring(L, "; a method is called with a colon: x:%s(...)", function->name);
+  if (function->style == CLUA_FUNCTION && *function->module && strcmp(ar->namewhat, "method") == 0)
+    return lua_pushfstring(L, "; a function of a module is called with a dot: %s.%s(...)", function->module, function->name);
+  return "";
+}
+
 /// Name and number of an argument as luaL_argerror gives them, but with the registry's name in place of the caller's alias.
 static int argument_error(lua_State *L, const clua_function *function) {
   int argument = (int)lua_tointeger(L, -1);
@@ -48,8 +59,9 @@ static int argument_error(lua_State *L, const clua_function *function) {
   const char *name = function->name;
   int style = function->style;
   lua_Debug ar;
-  if (style == CLUA_FUNCTION && lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && strcmp(ar.namewhat, "method") == 0) {
-    argument--;
+  if (style <= CLUA_METHOD && lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar)) {
+    message = lua_pushfstring(L, "%s%s", message, colon_remedy(L, function, &ar, argument, message));
+    if (strcmp(ar.namewhat, "method") == 0) argument--;
     if (argument == 0) {
       lua_pushfstring(L, "calling '%s' on bad self (%s)", name, message);
       return raise_message(L, function);
@@ -71,7 +83,7 @@ static int argument_error(lua_State *L, const clua_function *function) {
 
 /// Raises what a Swift body returned below zero. Does not return.
 static int raise_result(lua_State *L, const clua_function *function, int code) {
-  luaL_checkstack(L, 4, NULL);
+  luaL_checkstack(L, 8, NULL);
   switch (code) {
     case CLUA_ARGUMENT: return argument_error(L, function);
     case CLUA_INTERRUPTED: clua_push_interrupt(L); return lua_error(L);
@@ -243,6 +255,8 @@ static int open_libraries(lua_State *L) {
   clua_open_random(L);
   clua_open_patterns(L);
   clua_open_tables(L);
+  clua_open_sizes(L);
+  clua_capture_children(L);
   clua_trace_setup(L);
   return 0;
 }

@@ -191,7 +191,7 @@ extension ElementwiseProgram.Opcode {
     /// Takes long enough for a thread to be worth a smaller piece.
     var isCostly: Bool {
         switch self {
-        case .pow, .exp, .log, .sigmoid, .tanh, .sin, .cos: true
+        case .pow, .exp, .log, .sigmoid, .tanh, .sin, .cos, .erf: true
         default: false
         }
     }

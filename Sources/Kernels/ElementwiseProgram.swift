@@ -9,6 +9,7 @@ public struct ElementwiseProgram: Hashable, Sendable {
         case neg, abs, sign, exp, log, sqrt, rsqrt, reciprocal, square, relu, sigmoid, tanh, step, sin, cos, floor, ceil
         case round, copy
         case select, fma
+        case erf
 
         /// Number of operands.
         public var arity: Int {

@@ -13,6 +13,11 @@ public enum Matrix {
         c: UnsafeMutablePointer<Float>, ldc: Int
     ) {
         guard m > 0, n > 0 else { return }
+        guard k > 0 else {
+            // A sum of nothing.
+            for row in 0..<m { for column in 0..<n { c[row * ldc + column] = beta == 0 ? 0 : beta * c[row * ldc + column] } }
+            return
+        }
         // Our tile walks all of k for each of its results: past some hundred rows of b it leaves the caches' reach.
         if k > 512, m * n * k >= 1 << 24, max(m, n, k, lda, ldb, ldc) <= Int(Int32.max), let product = BLAS.product() {
             split(m, n) { row, rows, column, columns in

@@ -1,3 +1,4 @@
+import Base
 import CKernels
 import Glibc
 import Synchronization
@@ -76,7 +77,7 @@ final class Pool: @unchecked Sendable {
     private let started = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
     private let sleepers = Atomic<Int>(0)
-    private let bed = Bed()
+    private let bed = Lock()
     /// Written only by the thread that holds `busy`.
     private var workers: [pthread_t] = []
 
@@ -150,7 +151,7 @@ final class Pool: @unchecked Sendable {
     private func announce() {
         callerCore.store(trellis_current_core(), ordering: .relaxed)
         ticket.store(ticket.load(ordering: .relaxed).next, ordering: .sequentiallyConsistent)
-        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { bed.wakeAll() }
+        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { bed.held { bed.wake() } }
     }
 
     // MARK: Both sides
@@ -240,7 +241,7 @@ final class Pool: @unchecked Sendable {
             }
         }
         sleepers.add(1, ordering: .sequentiallyConsistent)
-        bed.sleep { self.ticket.load(ordering: .sequentiallyConsistent).job == job }
+        bed.held { while ticket.load(ordering: .sequentiallyConsistent).job == job { bed.wait() } }
         sleepers.subtract(1, ordering: .relaxed)
         return ticket.load(ordering: .acquiring).job
     }
@@ -248,35 +249,5 @@ final class Pool: @unchecked Sendable {
     private func leaveCallerCore() {
         let core = callerCore.load(ordering: .relaxed)
         if trellis_current_core() == core { trellis_leave_core(core) }
-    }
-}
-
-/// A mutex and a condition at a stable address.
-private final class Bed: @unchecked Sendable {
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-
-    init() {
-        pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
-    }
-
-    deinit {
-        pthread_cond_destroy(condition)
-        pthread_mutex_destroy(mutex)
-        condition.deallocate()
-        mutex.deallocate()
-    }
-
-    func sleep(while stay: () -> Bool) {
-        pthread_mutex_lock(mutex)
-        while stay() { pthread_cond_wait(condition, mutex) }
-        pthread_mutex_unlock(mutex)
-    }
-
-    func wakeAll() {
-        pthread_mutex_lock(mutex)
-        pthread_cond_broadcast(condition)
-        pthread_mutex_unlock(mutex)
     }
 }

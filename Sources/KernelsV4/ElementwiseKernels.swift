@@ -60,6 +60,7 @@ private func runInstruction(_ opcode: Int32, _ o: Operands, _ n: Int) {
     case 31: unary(o, n, Copy.self)
     case 32: ternary(o, n, Select.self)
     case 33: ternary(o, n, MultiplyAdd.self)
+    case 34: unary(o, n, ErrorFunction.self)
     default: break
     }
 }

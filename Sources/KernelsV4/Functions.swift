@@ -69,6 +69,29 @@ import CKernels
     return withSign(of: x, large).replacing(with: small, where: a .< splat(0.625))
 }
 
+/// erf(x), within 2.5 units: an odd polynomial up to 475/512, 1 - exp(-p(|x|)) above. Coefficients: N. Juffa's.
+@inline(always) func errorFunction(_ x: V) -> V {
+    let (a, z) = (magnitude(x), x * x)
+    var t = splat(-5.96761703e-4)
+    t = fma(splat(4.99119423e-3), t, z)
+    t = fma(splat(-2.67681349e-2), t, z)
+    t = fma(splat(1.12819925e-1), t, z)
+    t = fma(splat(-3.76125336e-1), t, z)
+    t = fma(splat(1.28379166e-1), t, z)
+    let small = fma(x, x, t)
+    // Beyond 4 it is 1 in every digit that there is.
+    let b = minimum(splat(4), a)
+    let low = fma(splat(3.83197126e-4), splat(-1.72853470e-5), b)
+    let high = fma(splat(2.42546219e-2), splat(-3.88396438e-3), b)
+    var p = fma(high, low, b * b)
+    p = fma(splat(-1.06777877e-1), p, b)
+    p = fma(splat(-6.34846687e-1), p, b)
+    p = fma(splat(-1.28717512e-1), p, b)
+    p = fma(-b, p, b)
+    let large = withSign(of: x, splat(1) - exponential(p))
+    return large.replacing(with: small, where: a .< splat(0.92773438)).replacing(with: x, where: x .!= x)
+}
+
 @inline(always) func magnitude(_ x: V) -> V { fromBits(bits(x) & VI(repeating: 0x7fff_ffff)) }
 
 @inline(always) func withSign(of x: V, _ y: V) -> V {

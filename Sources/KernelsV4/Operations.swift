@@ -44,6 +44,7 @@ enum Square: UnaryOperation { @inline(always) static func of(_ x: V) -> V { x * 
 enum Rectifier: UnaryOperation { @inline(always) static func of(_ x: V) -> V { positive(x) } }
 enum Logistic: UnaryOperation { @inline(always) static func of(_ x: V) -> V { logistic(x) } }
 enum HyperbolicTangent: UnaryOperation { @inline(always) static func of(_ x: V) -> V { hyperbolicTangent(x) } }
+enum ErrorFunction: UnaryOperation { @inline(always) static func of(_ x: V) -> V { errorFunction(x) } }
 enum Step: UnaryOperation { @inline(always) static func of(_ x: V) -> V { one(x .> V.zero) } }
 enum Floor: UnaryOperation { @inline(always) static func of(_ x: V) -> V { floor(x) } }
 enum Ceiling: UnaryOperation { @inline(always) static func of(_ x: V) -> V { ceil(x) } }

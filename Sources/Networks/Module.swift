@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// What one value of a module's result depends on: lets a network run several modules, or several batches, as one.
@@ -43,6 +44,8 @@ open class Module {
     /// Stored tensors that no optimiser changes (running statistics).
     open var ownBuffers: [Named] { [] }
 
+    /// Whether it only holds modules: nothing computes it.
+    open var isContainer: Bool { false }
     /// What a value of the result depends on; a module that does not say may depend on everything.
     open var reach: Reach { .anything }
     /// Whether it computes something else in training than in evaluation.
@@ -153,7 +156,7 @@ open class Module {
     public func describe(indent: String = "", name: String = "") -> String {
         let label = (name.isEmpty ? "" : name + ": ") + kind + (details.isEmpty ? "" : "(\(details))")
         let count = parameterCount
-        var lines = [indent + label + (count > 0 ? "  \(Module.grouped(count)) parameters" : "")]
+        var lines = [indent + label + (count > 0 ? "  \(NumberText.grouped(count)) parameters" : "")]
         for (name, child) in children { lines.append(child.describe(indent: indent + "  ", name: name)) }
         return lines.joined(separator: "\n")
     }
@@ -163,17 +166,6 @@ open class Module {
 
     /// What a host prints: `describe()`, or less for a network of many modules.
     open var summary: String { describe() }
-
-    /// 1234567 as 1,234,567.
-    package static func grouped(_ n: Int) -> String {
-        var digits = Array(String(n))
-        var i = digits.count - 3
-        while i > 0 {
-            digits.insert(",", at: i)
-            i -= 3
-        }
-        return String(digits)
-    }
 }
 
 /// Modules one after another.

@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// How large a network is and, for an input of a given shape, what it computes.
@@ -50,12 +51,12 @@ extension ModuleCount: CustomStringConvertible {
     /// A table by part.
     public var description: String {
         func row(_ name: String, _ parameters: Int, _ multiplyAdds: Int?) -> [String] {
-            [name, Module.grouped(parameters)] + (multiplyAdds.map { [decimalUnits($0)] } ?? [])
+            [name, NumberText.grouped(parameters)] + (multiplyAdds.map { [decimalUnits($0)] } ?? [])
         }
         var rows = [["", "parameters"] + (work == nil ? [] : ["multiply-adds"])]
         rows += parts.map { row($0.name, $0.parameters, $0.multiplyAdds) }
         rows.append(row("total", parameters, work?.multiplyAdds))
         let shape = input.map { "input \($0.map(String.init).joined(separator: "x")); " } ?? ""
-        return alignColumns(rows) + "\n\(shape)\(Module.grouped(tensors)) parameter tensors, \(Module.grouped(buffers)) numbers in buffers"
+        return alignColumns(rows) + "\n\(shape)\(NumberText.grouped(tensors)) parameter tensors, \(NumberText.grouped(buffers)) numbers in buffers"
     }
 }

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// Shape and strides (in elements) of a tensor's elements in its storage.

@@ -6,7 +6,7 @@ import Search
 import Tensors
 
 // Times a search step (a weight step and an architecture step) of a supernet; prints one JSON object. `scripts/bench search` runs it beside
-// ../shared/reference/torch_search.py with the same sizes. `--lua FILE` runs a script first: one that defines operators, which `--operators` may name, or
+// a PyTorch peer with the same sizes. `--lua FILE` runs a script first: one that defines operators, which `--operators` may name, or
 // one that draws what was measured.
 
 func text(_ name: String) -> String? {

@@ -122,19 +122,6 @@ final class DataTests: XCTestCase {
         XCTAssertEqual(names.last, "5 ← block 4")
     }
 
-    func testNumbers() {
-        XCTAssertEqual(NumberText.fixed(-0.004, 2), "0.00")
-        XCTAssertEqual(NumberText.fixed(1.005, 1), "1.0")
-        XCTAssertEqual(NumberText.fixed(-12.3456, 2), "-12.35")
-        XCTAssertEqual(NumberText.fixed(0.05, 1), "0.1")
-        XCTAssertEqual(NumberText.short(0.000123456), "0.000123")
-        XCTAssertEqual(NumberText.short(1234567), "1234567")
-        XCTAssertEqual(NumberText.short(99_999_999), "1e8")
-        XCTAssertEqual(NumberText.short(-1.5e-9), "-1.5e-9")
-        XCTAssertEqual(NumberText.grouped(-10_147_427), "-10,147,427")
-        XCTAssertEqual(NumberText.superscript(-12), "⁻¹²")
-    }
-
     func testTicks() {
         func labels(_ low: Double, _ high: Double, _ count: Int, log: Bool = false, whole: Bool = false) -> [String] {
             AxisScale(Axis("", scale: log ? .log : .linear, range: low...high), values: []).ticks(count, whole: whole).map(\.label)

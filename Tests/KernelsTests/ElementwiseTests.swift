@@ -40,6 +40,7 @@ final class ElementwiseTests: XCTestCase {
         case .floor: return a.rounded(.down)
         case .ceil: return a.rounded(.up)
         case .round: return a.rounded(.toNearestOrEven)
+        case .erf: return Foundation.erf(a)
         case .copy: return a
         case .select: return a != 0 ? b : c
         case .fma: return a * b + c
@@ -79,7 +80,7 @@ final class ElementwiseTests: XCTestCase {
         let c = noise.floats(a.count)
         // Units in the last place; what is not listed is exact to rounding.
         let allowed: [Program.Opcode: Double] = [
-            .exp: 1.5, .log: 1.2, .sigmoid: 2.5, .tanh: 2.5, .sin: 2, .cos: 2, .pow: 1, .rsqrt: 1.5,
+            .exp: 1.5, .log: 1.2, .sigmoid: 2.5, .tanh: 2.5, .erf: 2.5, .sin: 2, .cos: 2, .pow: 1, .rsqrt: 1.5,
         ]
         onEveryLevel { level in
             Program.Opcode.allCases.map { op in

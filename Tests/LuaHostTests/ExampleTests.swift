@@ -4,7 +4,7 @@ import XCTest
 
 /// Every example of the reference runs, and prints what it says it prints.
 final class ExampleTests: ScriptTestCase {
-    private static let modules: Set = ["tensor", "nn", "optim", "nas", "trellis", "data", "metrics", "checkpoint", "progress", "plot"]
+    private static let modules: Set = ["tensor", "nn", "optim", "nas", "trellis", "data", "metrics", "checkpoint", "progress", "plot", "session"]
 
     func testExamples() throws {
         var count = 0

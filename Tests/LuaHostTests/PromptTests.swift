@@ -3,9 +3,9 @@ import XCTest
 
 /// The prompt as a person meets it, on a terminal.
 final class PromptTests: XCTestCase {
-    private func session(state: String? = nil) throws -> TerminalSession {
+    private func session(state: String? = nil, coloured: Bool = false) throws -> TerminalSession {
         let folder = try state ?? Program.temporaryFolder()
-        let session = try TerminalSession(environment: ["XDG_STATE_HOME": folder, "HOME": folder, "NO_COLOR": "1"])
+        let session = try TerminalSession(environment: ["XDG_STATE_HOME": folder, "HOME": folder, "NO_COLOR": coloured ? "" : "1"])
         session.wait(for: "> ")
         return session
     }
@@ -71,12 +71,12 @@ final class PromptTests: XCTestCase {
     func testErrorsShowTheUsersFramesOnly() throws {
         let s = try session()
         s.send("error('plain')\r")
-        XCTAssertFalse(s.wait(for: "plain\r\n> ").contains("traceback"))
+        XCTAssertFalse(s.wait(for: "plain\r\n  1 | error('plain')\r\n> ").contains("traceback"))
         s.send("function f() error('boom') end\r")
         s.send("f()\r")
-        s.wait(for: "[2]:1: boom\r\nstack traceback:\r\n\t[C]: in function 'error'\r\n\t[2]:1: in function 'f'\r\n> ")
+        s.wait(for: "[2]:1: boom\r\n  1 | function f() error('boom') end\r\nstack traceback:\r\n\t[C]: in function 'error'\r\n\t[2]:1: in function 'f'\r\n> ")
         s.send("error({code = 1})\r")
-        s.wait(for: "(error object is a table value)\r\n> ")
+        s.wait(for: "(error object is a table value)\r\n{code = 1}\r\n> ")
         s.send("error(setmetatable({}, {__tostring = function() return 'mine' end}))\r")
         s.wait(for: "mine\r\n> ")
     }
@@ -314,7 +314,10 @@ final class PromptTests: XCTestCase {
 
     /// Keys in bursts: control characters, sequences, pieces of characters of several bytes, pastes that do not end. The prompt answers afterwards.
     /// TRELLIS_KEYS: how many.
-    func testRandomKeys() throws {
+    func testRandomKeys() throws { try randomKeys(coloured: false) }
+    func testRandomKeysWhereTheLineIsPainted() throws { try randomKeys(coloured: true) }
+
+    private func randomKeys(coloured: Bool) throws {
         let total = ProcessInfo.processInfo.environment["TRELLIS_KEYS"].flatMap { Int($0) } ?? 6000
         var state: UInt64 = 20
         func draw(_ n: Int) -> Int {
@@ -336,7 +339,7 @@ final class PromptTests: XCTestCase {
             default: [UInt8(128 + draw(128))]
             }
         }
-        let s = try session()
+        let s = try session(coloured: coloured)
         s.send(bytes: Array("\u{12}\u{1b}qqqq\rab".utf8))  // in one piece
         s.settle(100)
         var sent = 0
@@ -356,7 +359,7 @@ final class PromptTests: XCTestCase {
         }
         s.discard()
         s.send("1+1\r")
-        s.wait(for: "2\r\n> ", seconds: 30)
+        s.wait(for: coloured ? "2\r\n[" : "2\r\n> ", seconds: 30)
     }
 
     func testPastedBlockIsOneEntry() throws {

@@ -58,6 +58,21 @@ case("functions", nn.lambda(function(x)
   y = y + (x:gt(0)) * 2 + x:le(y) + x:ne(0.25) - x:eq(x) + x:lt(positive) + x:ge(-1)
   return y + tensor.where(x:gt(0.1), x, y) + x:maximum(y):minimum(positive)
 end), 5, 7)
+local f = nn.functional
+case("operators", nn.module{
+  weight = tensor.randn(4, 3, 3, 3, {seed = 11}), bias = tensor.randn(3, {seed = 12}), mix = tensor.randn(4, 3, {seed = 13}), gamma = tensor.rand(4, {seed = 14}),
+  forward = function(self, x)                                   -- [N, 4, 6, 8]
+    local n = x:size(1)
+    local y = x:erf() + x:gelu() + x:silu() + (x * 3):hard_sigmoid() + (x * 3):hard_swish()
+    y = f.layer_norm(y, {6, 8}) + f.group_norm(x, 2, {weight = self.gamma, bias = self.gamma})
+    local up = f.conv_transpose2d(y, self.weight, self.bias, {stride = 2, padding = 1, output_padding = 1}) + f.pixel_shuffle(y, 2)
+    local columns = f.unfold(x, {kernel = {3, 2}, padding = 1, stride = 2})                             -- [N, 24, 3 * 5]
+    local tokens = x:reshape(n, 4, 48)
+    local seen = f.attention(tokens, tokens, tokens, {causal = true}):reshape(n, 4, 6, 8)
+    local mixed = tensor.einsum("nchw,cd->ndhw", seen, self.mix)                                        -- [N, 3, 6, 8]
+    return f.resize(up, {size = {6, 8}}) + mixed + columns:logsumexp(2):mean()
+  end,
+}, 6, 8, 4)
 case("integers", nn.lambda(function(x)
   local i = (x * 4):cast("int32")
   local j = (i + 3):maximum(i * i - 2):abs()

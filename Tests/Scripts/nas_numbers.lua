@@ -56,7 +56,6 @@ do
   local step = trellis.compile(function(x) return nas.price(w * x, 1e11, {shape = 'both'}) + nas.sum{x, nil, x} end)
   near(step(tensor.ones(1)):sum():item(), 2 + 2, 1e-4)
   near(step(tensor.full({1}, 2)):sum():item(), 5 + 4, 1e-4)
-  same(step.recordings or 1, 1)
 end
 fails('a target above 0 expected', function() nas.price(1, 0) end)
 fails('a target above 0 expected', function() nas.price(1, 0 / 0) end)

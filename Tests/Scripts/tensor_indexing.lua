@@ -35,7 +35,8 @@ fails('range {3, 2} of dimension 1 ends before it starts', function() return x[{
 fails('a tensor without dimensions has no positions', function() return x:sum()[1] end)
 fails('index 1 is a string, expected a number or a range', function() return x[{'a'}] end)
 same(x[4], nil)
-same(x.nothing, nil)
+fails("tensor has no 'nothing'; help \"tensor\" lists what it has", function() return x.nothing end)
+fails("tensor has no 'maen'; did you mean x:mean()?", function() return x:maen() end)
 fails("no field 'nothing' to set in a tensor", function() x.nothing = 1 end)
 fails("field 'shape' of a tensor can only be read", function() x.shape = {1} end)
 

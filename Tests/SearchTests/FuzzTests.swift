@@ -23,7 +23,7 @@ final class FuzzTests: XCTestCase {
             let c = context.channels
             return Sequential(named: [
                 ("relu", Layer.relu()), ("depthwise", try Conv2d(c, c, kernel: (7, 7), padding: (3, 3), groups: c, bias: false)),
-                ("pointwise", try Conv2d(c, c, kernel: (1, 1), bias: false)), ("bn", try context.norm()), ("tanh", Layer.tanh()),
+                ("pointwise", try Conv2d(c, c, kernel: (1, 1), bias: false)), ("bn", try context.norm()), ("tanh", Layer.activation(.tanh)),
             ])
         }
         registry.add("squeeze") { context in
@@ -33,7 +33,7 @@ final class FuzzTests: XCTestCase {
         }
         registry.add("two_branches") { context in
             let c = context.channels
-            return Parallel([try Conv2d(c, c, kernel: (1, 1), bias: false), Layer.tanh()], join: .sum)
+            return Parallel([try Conv2d(c, c, kernel: (1, 1), bias: false), Layer.activation(.tanh)], join: .sum)
         }
         return registry
     }

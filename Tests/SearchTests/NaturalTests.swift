@@ -73,13 +73,4 @@ final class NaturalTests: XCTestCase {
         // 0.1 is not a tenth.
         XCTAssertNotEqual(product([0.1, 0.1]), product([0.01]))
     }
-
-    func testNearestName() {
-        XCTAssertEqual(nearestName(to: "sep_conv_3x4", in: OperatorCatalogue.standard.names), "sep_conv_3x3")
-        XCTAssertEqual(nearestName(to: "skip_conect", in: OperatorCatalogue.standard.names), "skip_connect")
-        XCTAssertEqual(nearestName(to: "Max_Pool_3x3", in: OperatorCatalogue.standard.names), "max_pool_3x3")
-        XCTAssertEqual(nearestName(to: "opreator", in: ["state", "operator"]), "operator")
-        XCTAssertNil(nearestName(to: "xyz", in: OperatorCatalogue.standard.names))
-        XCTAssertNil(nearestName(to: "x", in: []))
-    }
 }

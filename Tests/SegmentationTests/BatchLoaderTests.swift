@@ -31,7 +31,7 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
     private let plain = Normalisation(mean: [0, 0, 0], deviation: [1 / 255, 1 / 255, 1 / 255])
 
     private func bits(_ batch: Batch) -> [UInt32] {
-        Array(batch.images.elements(of: UInt32.self)) + Array(batch.labels.elements(of: UInt32.self))
+        Array(batch.arrays[0].buffer.elements(of: UInt32.self)) + Array(batch.arrays[1].buffer.elements(of: UInt32.self))
     }
 
     private func everything() -> Augmentation {
@@ -47,9 +47,9 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
             for index in 0..<3 {
                 let batch = try loader.next()
                 XCTAssertEqual([batch.epoch, batch.index], [epoch, index])
-                XCTAssertEqual(batch.imageShape, [3, 3, 20, 30])
-                XCTAssertEqual(batch.labelShape, [3, 20, 30])
-                XCTAssertEqual(batch.images.byteCount, 3 * 3 * 600 * 4)
+                XCTAssertEqual(batch.arrays[0].shape, [3, 3, 20, 30])
+                XCTAssertEqual(batch.arrays[1].shape, [3, 20, 30])
+                XCTAssertEqual(batch.arrays[0].buffer.byteCount, 3 * 3 * 600 * 4)
                 epochIndices += batch.indices
             }
             XCTAssertEqual(Set(epochIndices).count, 9)
@@ -63,12 +63,12 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
     func testValuesAreNormalised() throws {
         let loader = try BatchLoader(Places(1, size), size: 1, augmentation: Augmentation(), seed: 1)
         let batch = try loader.next()
-        let values = batch.images.elements(of: Float.self)
+        let values = batch.arrays[0].buffer.elements(of: Float.self)
         // Row 4, column 7 of red and green.
         XCTAssertEqual(values[4 * 30 + 7], (4 / 255 - 0.485) / 0.229, accuracy: 1e-6)
         XCTAssertEqual(values[600 + 4 * 30 + 7], (7 / 255 - 0.456) / 0.224, accuracy: 1e-6)
-        XCTAssertEqual(batch.labels.elements(of: Int32.self)[4 * 30 + 7], 35)
-        let image = try Normalisation.imageNet.image(batch.images.elements(of: Float.self).baseAddress!, size: size)
+        XCTAssertEqual(batch.arrays[1].buffer.elements(of: Int32.self)[4 * 30 + 7], 35)
+        let image = try Normalisation.imageNet.image(batch.arrays[0].buffer.elements(of: Float.self).baseAddress!, size: size)
         XCTAssertEqual(image, try Places(1, size).sample(0).image)
     }
 
@@ -78,7 +78,7 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
         var (mirrored, places) = (0, Set<Int>())
         for _ in 0..<20 {
             let batch = try loader.next()
-            let (values, labels) = (batch.images.elements(of: Float.self), batch.labels.elements(of: Int32.self))
+            let (values, labels) = (batch.arrays[0].buffer.elements(of: Float.self), batch.arrays[1].buffer.elements(of: Int32.self))
             for slot in 0..<8 {
                 let plane = slot * 3 * 30
                 for pixel in 0..<30 {
@@ -115,15 +115,15 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
         let data = Places(1, Size(height: 2, width: 3))
         let augmentation = Augmentation(crop: Size(height: 4, width: 6), scale: 2...2, normalisation: plain)
         let batch = try BatchLoader(data, size: 1, augmentation: augmentation, seed: 1).next()
-        let columns = Array(batch.images.elements(of: Float.self)[24..<30])
+        let columns = Array(batch.arrays[0].buffer.elements(of: Float.self)[24..<30])
         for (value, expected) in zip(columns, [0, 0.25, 0.75, 1.25, 1.75, 2]) { XCTAssertEqual(value, Float(expected), accuracy: 1e-5) }
-        XCTAssertEqual(Array(batch.labels.elements(of: Int32.self).prefix(6)), [0, 0, 1, 1, 2, 2])
+        XCTAssertEqual(Array(batch.arrays[1].buffer.elements(of: Int32.self).prefix(6)), [0, 0, 1, 1, 2, 2])
     }
 
     func testPaddingIsMeanColourAndIgnored() throws {
         let augmentation = Augmentation(crop: Size(height: 30, width: 40), scale: 0.5...0.5, pad: true)
         let batch = try BatchLoader(Places(1, size), size: 1, augmentation: augmentation, seed: 1).next()
-        let (values, labels) = (batch.images.elements(of: Float.self), batch.labels.elements(of: Int32.self))
+        let (values, labels) = (batch.arrays[0].buffer.elements(of: Float.self), batch.arrays[1].buffer.elements(of: Int32.self))
         XCTAssertEqual(labels.filter { $0 != 255 }.count, 10 * 15)
         for index in labels.indices where labels[index] == 255 { XCTAssertEqual(values[index], 0) }
     }
@@ -217,7 +217,7 @@ final class BatchLoaderTests: TemporaryDirectoryTestCase {
         check("the crop 21x30 is larger than place 0 (20x30)", Augmentation(crop: Size(height: 21, width: 30)), data: data)
         check("at scale 0.5, 10x15", Augmentation(crop: Size(height: 11, width: 11), scale: 0.5...1), data: data)
         check("too few for batches of 5", size: 5, data: data)
-        check("at least 1 image", size: 0, data: data)
+        check("at least 1 sample", size: 0, data: data)
         check("random scales need a crop", Augmentation(scale: 1...2), data: data)
         check("expected scales", Augmentation(crop: size, scale: 0...2), data: data)
         check("expected a jitter", Augmentation(jitter: 1), data: data)

@@ -48,7 +48,7 @@ enum Nets {
     /// Scores that depend on what is around a pixel, and not alike on both sides; one row and column less at each edge.
     static func uneven(_ classes: Int, seed: UInt64 = 3) throws -> Module {
         let random = RandomState(seed: seed)
-        return Sequential([try Conv2d(3, classes, kernel: (3, 3), random: random), Layer.tanh()])
+        return Sequential([try Conv2d(3, classes, kernel: (3, 3), random: random), Layer.activation(.tanh)])
     }
 
     /// Two convolutions without a norm, at half the size.

@@ -31,7 +31,7 @@ final class TrainerTests: TemporaryDirectoryTestCase {
         func gradients(_ parts: Int, _ weights: [Float]?) throws -> (Double, [[Float]]) {
             let net = try Nets.plain(3)
             let targets = net.parameters().map(\.tensor)
-            let loss = try TrainingStep(net, targets: targets, classWeights: weights, parts: parts)(images, labels)
+            let loss = try TrainingStep(net, targets: targets, names: ["images", "labels"], classWeights: weights, parts: parts)([images, labels])
             return (loss, try targets.map { try XCTUnwrap($0.grad).floats() })
         }
         for weights in [nil, [0.5, 1, 3]] as [[Float]?] {
@@ -142,13 +142,13 @@ final class TrainerTests: TemporaryDirectoryTestCase {
         }
         let history = try trainer.run()
         let best = try XCTUnwrap(history.best)
-        XCTAssertEqual(best.meanIoU, history.rows.compactMap(\.meanIoU).max())
+        XCTAssertEqual(best.measured[0], history.rows.compactMap { $0.measured[0] }.max())
         XCTAssertEqual(kept.last { $0.0 == .best }?.1, best.step)
         XCTAssertEqual(kept.filter { $0.0 == .last }.map(\.1), [2, 4, 6, 8, 10, 12])
         try trainer.useBest()
         XCTAssertEqual(try bits(net), atBest)
         let again = try Evaluator.run(Segmenter(net), data(3, seed: 2))
-        XCTAssertEqual(again.meanIoU, best.meanIoU)
+        XCTAssertEqual(again.meanIoU, best.measured[0])
     }
 
     /// Said once where the loss falls and the validation, by running statistics that lag behind, sees one class everywhere.
@@ -216,12 +216,12 @@ final class TrainerTests: TemporaryDirectoryTestCase {
         var history = TrainingHistory(steps: 10)
         XCTAssertEqual(history.summary, "nothing done of 10 steps")
         history.rows = [
-            TrainingHistory.Row(step: 4, epoch: 1.0 / 3, rate: 0.05, loss: 1.25, meanIoU: .nan, accuracy: 0.5),
-            TrainingHistory.Row(step: 8, epoch: 2, rate: 1e-7, loss: 0.1, meanIoU: 0.4125, accuracy: 1),
-            TrainingHistory.Row(step: 10, epoch: 2.5, rate: 0, loss: 123456789, meanIoU: nil, accuracy: nil),
+            TrainingHistory.Row(step: 4, epoch: 1.0 / 3, rate: 0.05, loss: 1.25, measured: [.nan, 0.5]),
+            TrainingHistory.Row(step: 8, epoch: 2, rate: 1e-7, loss: 0.1, measured: [0.4125, 1]),
+            TrainingHistory.Row(step: 10, epoch: 2.5, rate: 0, loss: 123456789),
         ]
         history.stopped = "it was enough"
-        let read = try XCTUnwrap(TrainingHistory(JSONValue.parse(history.json.text().utf8)))
+        let read = try XCTUnwrap(TrainingHistory(JSONValue.parse(history.json.text().utf8), measures: .segmentation))
         XCTAssertEqual(read.csv, history.csv)
         XCTAssertEqual(read.stopped, history.stopped)
         XCTAssertEqual(history.csv.split(separator: "\n").map(String.init), [
@@ -229,7 +229,7 @@ final class TrainerTests: TemporaryDirectoryTestCase {
         ])
         XCTAssertEqual(history.best?.step, 8)
         XCTAssertTrue(history.table().contains("41.3"))
-        history.rows = (1...50).map { TrainingHistory.Row(step: $0, epoch: 1, rate: 1, loss: 1, meanIoU: nil, accuracy: nil) }
+        history.rows = (1...50).map { TrainingHistory.Row(step: $0, epoch: 1, rate: 1, loss: 1) }
         XCTAssertTrue(history.table().contains("... 30 more"))
     }
 }

@@ -68,19 +68,19 @@ final class DerivativeTests: XCTestCase {
     }
 
     func testElementwise() throws {
-        for f in UnaryFunction.allCases where ![.sign, .step, .floor, .ceil, .round].contains(f) {
+        for f in UnaryFunction.allCases where f.derivative != nil {
             let positive = [.log, .sqrt, .rsqrt, .reciprocal, .abs, .relu].contains(f)
-            try check(Case(name: f.rawValue, shapes: [[3, 5]], low: positive ? 0.6 : -1.5, high: 1.7) { try $0[0].unary(f) })
+            try check(Case(name: f.name, shapes: [[3, 5]], low: positive ? 0.6 : -1.5, high: 1.7) { try $0[0].unary(f) })
         }
         try check(Case(name: "relu below 0", shapes: [[9]], low: -2, high: -0.5) { try $0[0].unary(.relu) })
         for f in [BinaryFunction.add, .sub, .mul, .div, .pow] {
-            try check(Case(name: f.rawValue, shapes: [[3, 4], [3, 4]], low: 0.6, high: 1.6) { try $0[0].binary(f, $0[1]) })
+            try check(Case(name: f.name, shapes: [[3, 4], [3, 4]], low: 0.6, high: 1.6) { try $0[0].binary(f, $0[1]) })
             try check(Case(name: "\(f) broadcast", shapes: [[2, 1, 4], [3, 1]], low: 0.6, high: 1.6) { try $0[0].binary(f, $0[1]) })
             try check(Case(name: "\(f) scalar", shapes: [[5]], low: 0.6, high: 1.6) { try $0[0].scalar(f, 1.7) })
             try check(Case(name: "scalar \(f)", shapes: [[5]], low: 0.6, high: 1.6) { try $0[0].scalar(f, 1.7, scalarFirst: true) })
         }
         for f in [BinaryFunction.max, .min] {
-            try check(Case(name: f.rawValue, shapes: [[4], [4]]) { try $0[0].binary(f, $0[1] + Tensor([3, -3, 3, -3])) })
+            try check(Case(name: f.name, shapes: [[4], [4]]) { try $0[0].binary(f, $0[1] + Tensor([3, -3, 3, -3])) })
             try check(Case(name: "\(f) scalar", shapes: [[4]], low: 0.5, high: 1) { try $0[0].scalar(f, 0.2) })
         }
         try check(Case(name: "gate", shapes: [[6], [6]], low: 0.3, high: 1) { try $0[0].binary(.gate, $0[1]) })

@@ -1,7 +1,7 @@
 """scripts/bench search: a search step of Trellis beside PyTorch's, in one run.
 
 For each crop and kind of atrous convolutions runs Trellis and its peers in turn, `--rounds` times, with the same sizes, and prints medians and ratios. The
-peer is ../shared/reference/torch_search.py: `plain` as a researcher writes it, or `tuned` by hand; channels last unless --nchw. GFLOP/s count the
+peer (`--peer FILE`) takes `--impl`: `plain` as a researcher writes it, or `tuned` by hand; channels last unless --nchw. GFLOP/s count the
 arithmetic of the convolutions of both steps; the peak beside them is a large matrix product's in the same run, on the same threads. `--operator` adds
 the step of a space with an operator written in Lua (a separable 7x7 in place of the 5x5). `--plot` draws step time over crop size and over layers.
 """

@@ -22,11 +22,12 @@ typedef struct clua_function {
 
 enum {
   CLUA_FUNCTION = 0,
-  CLUA_OPERATOR = 1,  ///< arguments are operands
-  CLUA_CALLABLE = 2,  ///< what __call runs: the value called is not an argument
+  CLUA_METHOD = 1,    ///< wants the object that it is read from as its first argument
+  CLUA_OPERATOR = 2,  ///< arguments are operands
+  CLUA_CALLABLE = 3,  ///< what __call runs: the value called is not an argument
   // The next two are called by functions of this library or of Lua's: the user's line is one level further down.
-  CLUA_FIELD = 3,     ///< reads or sets the field it is named after, or is __tostring
-  CLUA_KEY = 4,       ///< reads or sets any other key
+  CLUA_FIELD = 4,     ///< reads or sets the field it is named after, or is __tostring
+  CLUA_KEY = 5,       ///< reads or sets any other key
 };
 
 typedef struct clua_host {
@@ -41,11 +42,13 @@ typedef struct clua_host {
   int hook_mask, hook_count;
   int depth;            ///< nesting of top-level runs
   int results;          ///< values that clua_keep_result has kept
+  bool keeps_frames;    ///< whether what functions held is kept when an error ends a top-level run
   bool closed;          ///< lua_close has begun: registry references must no longer be dropped
   int64_t objects;      ///< userdata of ours alive
   int64_t strays;       ///< anchors whose last userdata went before their objects: see anchors.c. 0 unless the host has a fault
   int64_t base, limit;  ///< bytes outside Lua's heap: smallest threshold, and the one in force
   int64_t collections;  ///< full collections made because of `limit`
+  void (*loaded)(void *swift, const char *path);  ///< told of each file of Lua that a script loads; may be NULL
   struct clua_trace *trace;  ///< what a function that is being recorded reads of Lua; NULL while none is
   /// Coroutines being resumed, outermost first: the interrupt hook is armed on each.
   lua_State *threads[CLUA_MAX_THREADS];
@@ -132,8 +135,16 @@ bool clua_push_unique_box(lua_State *L, const void *type, void *object, bool anc
 void clua_free_box(lua_State *L, int index);
 
 /// Makes the metatable of `type` out of the values on the stack, in this order: table of methods, table of getters, table of
-/// setters, function for other keys read or nil, function for other keys written or nil, table of further metamethods. Pops them.
+/// setters, function for other keys read or nil, function for other keys written or nil, function for keys that have nothing, table of further
+/// metamethods. Pops them. The function for keys that have nothing gets the object, the key, and whether it is read to be called as a method.
 void clua_make_type(lua_State *L, const void *type, const char *name);
+
+// MARK: - Sizes
+
+/// Gives the list on top the manners of sizes: position 0 is an error that says so, -1 is the last one.
+void clua_make_sizes(lua_State *L);
+/// Whether the table at `index` is such a list, which is plain data all the same.
+bool clua_is_sizes(lua_State *L, int index);
 
 // MARK: - Anchors: Lua values that belong to a Swift object. Out of memory apart, none of these raises.
 
@@ -207,6 +218,11 @@ int clua_load_file(lua_State *L, const char *path);
 /// A C function that stores the caller's active local variables in the table that is its only upvalue. Pops the table, +1 value.
 void clua_push_keeper(lua_State *L);
 
+/// Whether what the functions on the stack held is kept when an error ends a top-level run.
+void clua_frames_keep(lua_State *L, bool keep);
+/// What was kept last, innermost first: a list of {source, line, name, locals = list of {name, value}}, or nil. +1 value.
+void clua_frames_push(lua_State *L);
+
 // MARK: - What a recorded function reads of Lua
 // None of these raises, but for want of memory.
 
@@ -252,6 +268,14 @@ void clua_trace_describe(const clua_trace *trace, lua_State *L, int i);
 
 /// SIGINT arms the hook of the running state. Where nothing looks for it, a second one says so and a third one ends the process.
 void clua_interrupt_install(void);
+/// Interrupts as SIGINT does; from whatever thread.
+void clua_interrupt(void);
+/// Whether pressing on counts for no more than once: a front end asks again and again, and nobody reads what would be said.
+void clua_interrupt_patient(bool patient);
+/// Raises an error as soon as Lua's code runs on: for what is called where no error can be raised.
+void clua_raise_soon(lua_State *L, const char *message);
+/// Interrupts as SIGINT does, once, after so many seconds; 0 takes that back.
+void clua_interrupt_after(double seconds);
 /// Top-level code begins or ends: between the two SIGINT raises an error that pcall cannot hold.
 void clua_run_begin(lua_State *L);
 /// Returns whether an interrupt came meanwhile, and forgets it.
@@ -263,6 +287,8 @@ bool clua_is_interrupt(lua_State *L, int index);
 /// Replaces coroutine.resume, wrap and close by versions that know which threads run, and xpcall by one whose handler cannot hold an
 /// interrupt.
 void clua_make_interruptible(lua_State *L);
+/// `loaded` is told of each file that dofile, loadfile and require have compiled; it must not call Lua.
+void clua_on_load(lua_State *L, void (*loaded)(void *swift, const char *path));
 /// Replaces load, loadfile, dofile and require's search of Lua files by versions that take text only.
 void clua_text_only(lua_State *L);
 
@@ -271,6 +297,27 @@ void clua_text_only(lua_State *L);
 /// Faults of the host say which function of the host was called, the signal, and `advice`; then the process dies by the signal. Also ignores SIGXFSZ, so
 /// that a write beyond the limit of a file's size fails with an error.
 void clua_crash_install(lua_State *L, const char *advice);
+
+// MARK: - Streams of the host's own
+
+/// Who gets what is written to C's stdout and stderr, and gives what is read from stdin.
+typedef struct clua_streams {
+  void *context;
+  /// Takes all bytes, on whatever thread, and from several at once.
+  void (*write)(void *context, const char *bytes, size_t count, bool is_error);
+  /// As read(2): 0 at the end of input, -1 with errno. On the thread that reads.
+  ssize_t (*read)(void *context, char *bytes, size_t room);
+} clua_streams;
+
+/// From now on C's streams, which Lua's, C's and Swift's prints go through, are these, and so is what children write. Before a Lua state is opened,
+/// as that takes C's streams over. False with errno where it is not possible.
+bool clua_capture_begin(const clua_streams *streams);
+/// Hands on what children have written so far.
+void clua_capture_flush(void);
+/// Puts C's streams and the descriptors back; no Lua state opened meanwhile may be used any more.
+void clua_capture_end(void);
+/// Where the process's own last words go: 2, or its duplicate while children write elsewhere.
+extern int clua_error_descriptor;
 
 // MARK: - Lines from a terminal
 
@@ -281,6 +328,21 @@ typedef int (*clua_completer)(const char *line, int start, int end);
 void clua_add_candidate(const char *text);
 
 void clua_line_setup(const char *name, clua_completer completer, bool to_stderr);
+
+/// What is shown and done while an entry is typed on a terminal with colours. Texts that are returned live until the next call of the same function.
+/// None may raise or run a script.
+typedef struct clua_editor {
+  /// Writes a class for each byte of the entry: ' ' plain, k keyword, s string, n number, m module, c comment, b bracket at the cursor.
+  void (*classify)(const char *entry, int count, int cursor, char *classes);
+  /// What an earlier entry that begins like this one goes on with, or NULL.
+  const char *(*suggestion)(const char *entry, int count);
+  /// What the function takes whose arguments the cursor is in, in one line, or NULL.
+  const char *(*signature)(const char *entry, int count, int cursor);
+  /// What Return does: -1 ends the entry, else the number of spaces that a next line begins with; `*dedent` of them go from the current one.
+  int (*indentation)(const char *entry, int count, int cursor, int *dedent);
+} clua_editor;
+/// From now on entries are edited so. After clua_line_setup; what `editor` points to is copied.
+void clua_line_edit_with(const clua_editor *editor);
 typedef enum { CLUA_LINE_READ, CLUA_LINE_END, CLUA_LINE_INTERRUPTED } clua_line;
 /// Reads one line into malloc'ed memory. Ctrl-C gives the line up.
 clua_line clua_read_line(const char *prompt, char **text);

@@ -1,3 +1,5 @@
+import Base
+
 /// How the numbers of an axis become places.
 public struct Axis: Hashable, Sendable {
     /// Spacing of the numbers.

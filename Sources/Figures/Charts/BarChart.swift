@@ -1,3 +1,5 @@
+import Base
+
 /// Named values as horizontal bars or dots: long names stay readable.
 ///
 /// Several values under one name (one a run, say) show as a bar of their mean with a dot each; with `bars` off only the dots and a

@@ -1,3 +1,5 @@
+import Base
+
 /// A table of numbers as colours, with names of rows and columns and the numbers written where there is room.
 public struct HeatMap: Figure {
     public let values: [[Double]]

@@ -1,3 +1,5 @@
+import Base
+
 /// A heat map in characters: each number on its colour, or behind a shade where there are no colours.
 struct HeatMapText {
     private let map: HeatMap

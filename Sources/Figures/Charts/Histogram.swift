@@ -1,3 +1,5 @@
+import Base
+
 /// How often values fall into equal intervals.
 public struct Histogram: Figure {
     public var series: [(name: String, values: [Double])]

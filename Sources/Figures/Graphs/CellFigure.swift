@@ -1,3 +1,5 @@
+import Base
+
 /// One operator of a cell's block: which state it reads and what it does.
 public struct CellOperator: Hashable, Sendable {
     /// 1 = the cell before the previous one (two back), 2 = the previous cell, 3... = the blocks, counted from 1 at 3.

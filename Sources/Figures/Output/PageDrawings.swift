@@ -1,3 +1,4 @@
+import Base
 import CCairo
 
 /// Figures on an HTML page: inline SVG whose words are text, a tenth of the size of a document with outlines, and whose colours follow the
@@ -127,11 +128,5 @@ public struct PageDrawings {
     }
 
     /// Hundredths of a pixel.
-    private static func short(_ value: Double) -> String {
-        var text = NumberText.fixed(value, 2)
-        guard text.contains(".") else { return text }
-        while text.last == "0" { text.removeLast() }
-        if text.last == "." { text.removeLast() }
-        return text
-    }
+    private static func short(_ value: Double) -> String { NumberText.trimmed(NumberText.fixed(value, 2)) }
 }

@@ -1,3 +1,4 @@
+import Base
 import CCairo
 
 /// Makes an SVG document of a figure and repairs what Cairo's own output lacks for notebooks.

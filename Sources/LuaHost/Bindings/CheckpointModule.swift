@@ -10,6 +10,7 @@ extension LoaderObject: Checkpointable {
         let crop = a.crop.map { "\($0)" } ?? "none"
         return "\(loader.data.description), crop \(crop), scale \(a.scale.lowerBound) to \(a.scale.upperBound), flip \(a.flip), jitter \(a.jitter), "
             + "pad \(a.pad), \(a.focus > 0 ? "focus \(a.focus), " : "")\(loader.batchesPerEpoch) batches an epoch, mean \(a.normalisation.mean), std \(a.normalisation.deviation)"
+            + (loader.transform.map { ", transform \($0.text)" } ?? "")
     } }
 
     public func checkpointPart() throws -> CheckpointPart {

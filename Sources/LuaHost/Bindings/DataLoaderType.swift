@@ -1,11 +1,14 @@
+import Base
 import Segmentation
 import Tensors
 
 /// A batch loader as Lua holds it.
 public final class LoaderObject: LuaObject {
     private var loader: BatchLoader?
+    /// Of functions of scripts that make its samples.
+    private let anchors: [LuaAnchor]
 
-    init(_ loader: BatchLoader) { self.loader = loader }
+    init(_ loader: BatchLoader, anchors: [LuaAnchor] = []) { (self.loader, self.anchors) = (loader, anchors) }
 
     /// - Throws: once it is closed.
     func open() throws -> BatchLoader {
@@ -13,11 +16,10 @@ public final class LoaderObject: LuaObject {
         return loader
     }
 
-    /// The next batch as tensors.
-    func next() throws -> (images: Tensor, labels: Tensor) {
+    /// The next batch as tensors, inputs first.
+    func next() throws -> [Tensor] {
         try checkInterrupt()
-        let batch = try open().next()
-        return (Tensor(batch.imageArray), Tensor(batch.labelArray))
+        return try open().next().tensors
     }
 
     /// Ends the background thread and lets the prepared batches go.
@@ -25,16 +27,16 @@ public final class LoaderObject: LuaObject {
 
     public static let objectType = ObjectType(
         "loader", of: LoaderObject.self, summary: "Batches without end from a data set.",
-        detail: "`loader:next()` gives images [N, 3, H, W] and labels [N, H, W]; a background thread prepares the next ones meanwhile. "
-            + "Where it stands is two numbers, which checkpoints keep.",
+        detail: "`loader:next()` gives images [N, 3, H, W] and labels [N, H, W], or inputs and targets [N, ...] of `data.from`; a background thread prepares the next ones "
+            + "meanwhile, unless a function of a script makes or transforms samples. Where it stands is two numbers, which checkpoints keep.",
         methods: [next, pass, state, loadState, close],
         fields: [
             Field("epoch", .integer, "Pass over the data that the next batch belongs to, from 1.", of: { (l: LoaderObject) in try l.open().state.epoch + 1 }),
             Field("position", .integer, "Batches of this pass that are done.", of: { (l: LoaderObject) in try l.open().state.batch }),
             Field("per_epoch", .integer, "Batches of a pass.", of: { (l: LoaderObject) in try l.open().batchesPerEpoch }),
-            Field("size", .integer, "Images in a batch.", of: { (l: LoaderObject) in try l.open().size }),
+            Field("size", .integer, "Samples in a batch.", of: { (l: LoaderObject) in try l.open().size }),
         ],
-        unique: true, describe: { $0.text })
+        unique: true, anchors: { $0.anchors }, describe: { $0.text })
 
     private var text: String {
         guard let loader else { return "loader (closed)" }
@@ -46,25 +48,24 @@ public final class LoaderObject: LuaObject {
     private static let sample = "local loader = data.shapes{images = 6, size = {16, 16}, classes = 3, seed = 1}:batches{size = 2, seed = 1}\n"
 
     private static let next = Binding(
-        module: "loader", name: "next", returns: [Returns(.tensor, "images [N, 3, H, W]"), Returns(.tensor, "labels [N, H, W], int32")],
-        summary: "The next batch; after the last of an epoch the first of the following one.", detail: "Errors of files come here, with the file's name. Augmentation of a script's own that draws from math.random repeats after tensor.manual_seed, and goes on "
+        module: "loader", name: "next",
+        returns: [Returns(.tensor, "images [N, 3, H, W], or the inputs"), Returns(.tensor, "labels [N, H, W] int32, or the targets")],
+        summary: "The next batch; after the last of an epoch the first of the following one.", detail: "Errors of files come here, with the file's name, and those of functions with the sample's number. Augmentation of a script's own that draws from math.random repeats after tensor.manual_seed, and goes on "
             + "from a checkpoint where it stood.",
         example: sample + "local images, labels = loader:next()\nprint(images:size(2), labels:size(1))  --> 3\t2"
     ) { call in
-        let (images, labels) = try call.this(as: LoaderObject.self).next()
-        return call.push(images) + call.push(labels)
+        call.push(all: try call.this(as: LoaderObject.self).next())
     }
 
     private static let pass = Binding(
-        module: "loader", name: "pass", returns: [Returns(.function)], summary: "What is left of this epoch, for a loop: images and labels.",
+        module: "loader", name: "pass", returns: [Returns(.function)], summary: "What is left of this epoch, for a loop: images and labels, or inputs and targets.",
         example: sample + "local n = 0\nfor images, labels in loader:pass() do n = n + 1 end\nprint(n, loader.epoch)  --> 3\t2"
     ) { call in
         let loader: LoaderObject = try call.this()
         let epoch = try loader.open().state.epoch
-        return call.push(function: "next") { call in
+        return call.push(function: "next", holding: loader) { call in
             guard try loader.open().state.epoch == epoch else { return call.pushNil() }
-            let (images, labels) = try loader.next()
-            return call.push(images) + call.push(labels)
+            return call.push(all: try loader.next())
         }
     }
 

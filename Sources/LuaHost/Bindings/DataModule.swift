@@ -3,28 +3,31 @@ import Segmentation
 
 enum DataModule {
     static let module = LuaModule(
-        "data", summary: "Images with the class of each pixel: Cityscapes, VOC, ADE20K, CamVid, any folder, generated scenes; batches.",
+        "data", summary: "Images with the class of each pixel: Cityscapes, VOC, ADE20K, CamVid, any folder, generated scenes; samples of any task of one's own; batches.",
         detail: "Class numbers stay as the data set has them, from 0; 255 is a pixel that does not count.",
-        types: [DataSetObject.objectType, LoaderObject.objectType], bindings: [camvid, cityscapes, voc, ade20k, folder, shapes])
+        types: [DataSetObject.objectType, LoaderObject.objectType], bindings: [camvid, cityscapes, voc, ade20k, folder, shapes, DataFrom.binding])
 
     private static let scale = Option("scale", .number, default: 1, "fraction of the size, above 0 and at most 1")
-    private static let cache = Option("cache", .integer, default: 1024, "MiB of decoded images that are kept in memory; 0 keeps none")
+    static let cache = Option("cache", .integer, default: 1024, "MiB of decoded images that are kept in memory; 0 keeps none")
     private static let check = Option("check", .boolean, default: true, "read all labels now; else when they are wanted")
     /// Of large sets, whose labels take minutes to read.
     private static let laterCheck = Option("check", .boolean, default: false, "read all labels now; else when they are wanted")
-    private static let set = [Returns(.object("data_set"))]
+    static let set = [Returns(.object("data_set"))]
 
     /// The set as the options want it.
-    private static func finish(
-        _ call: Call, _ base: any DataSet, check: Bool, _ origin: DataSetObject.Origin = .files(saysVoid: true)
+    /// - Parameters:
+    ///   - anchors: of functions of scripts that make its samples.
+    ///   - keeps: whether samples are worth keeping once they were made.
+    static func finish(
+        _ call: Call, _ base: any DataSet, check: Bool, _ origin: DataSetObject.Origin = .files(saysVoid: true), anchors: [LuaAnchor] = [], keeps: Bool = true
     ) throws -> Int {
         let megabytes: Int = try call.option("cache")
         guard (0...1 << 24).contains(megabytes) else { throw call.badOption("cache", "0 or more MiB expected, got \(megabytes)") }
         var set = base
         if call.hasOption("scale") { set = try set.scaled(call.option("scale")) }
-        if megabytes > 0 { set = set.cached(bytes: megabytes << 20) }
-        let object = DataSetObject(set, origin)
-        if check { try object.checkLabels().forEach(Notice.say) }
+        if megabytes > 0, keeps { set = set.cached(bytes: megabytes << 20) }
+        let object = DataSetObject(set, origin, anchors: anchors)
+        if check { try object.checkLabels(call.host).forEach(Notice.say) }
         return call.push(object)
     }
 
@@ -176,7 +179,8 @@ enum DataModule {
         module: "data", name: "shapes",
         options: [
             Option("images", .integer, default: 64, "number of scenes, 1 to \(Shapes.maximumImages)"), Option("size", Kind.integers, default: [96, 128], "height and width, at least 16"),
-            Option("classes", .integer, default: 5, "2 to \(Shapes.maximumClasses)"), Option("seed", .integer, default: 0, "decides every pixel"), cache,
+            Option("classes", .integer, default: 5, "2 to \(Shapes.maximumClasses)"), Option("seed", .integer, default: 0, "decides every pixel"),
+            Option("depth", .boolean, default: false, "samples have a second target, depth: metres to what a pixel shows, float32 [H, W], 0 for the sky"), cache,
         ],
         returns: set, summary: "Generated street scenes, which need no download.",
         detail: "Classes cannot be told by colour alone: texture, place and context decide; things hide each other, shrink with distance, and poles and wires are a "
@@ -185,7 +189,7 @@ enum DataModule {
     ) { call in
         let (height, width) = try call.pair("size")
         return try finish(
-            call, Shapes(images: call.option("images"), size: Size(height: height, width: width), classes: call.option("classes"), seed: call.option("seed")),
+            call, Shapes(images: call.option("images"), size: Size(height: height, width: width), classes: call.option("classes"), seed: call.option("seed"), hasDepth: call.option("depth")),
             check: false, .generator)
     }
 }

@@ -16,12 +16,14 @@ extension DataSetMethods {
 /// The options `normalise`, `mean` and `std`.
 enum DataNormalisation {
     static let options = [
-        Option("normalise", .boolean, default: true, "(value - mean) / std for each channel, values 0 to 1; false leaves 0 to 1"),
+        Option("normalise", .boolean, "(value - mean) / std for each channel, values 0 to 1; false leaves 0 to 1; as the set says when left out"),
         Option("mean", .list(.number), "of red, green, blue; ImageNet's when not given"), Option("std", .list(.number), "the same of the deviations"),
     ]
 
-    static func read(_ call: Call) throws -> Normalisation {
-        guard try call.option("normalise") else { return Normalisation(mean: [0, 0, 0], deviation: [1, 1, 1]) }
+    /// - Parameter standard: where the call says nothing.
+    static func read(_ call: Call, standard: Normalisation = .imageNet) throws -> Normalisation {
+        if try call.option(ifPresent: "normalise") == false { return .none }
+        guard ["normalise", "mean", "std"].contains(where: { call.hasOption($0) }) else { return standard }
         func channels(_ name: String, _ standard: [Float]) throws -> [Float] {
             guard let given: [Float] = try call.option(ifPresent: name) else { return standard }
             guard given.count == 3 else { throw call.badOption(name, "3 numbers expected, got \(given.count)") }
@@ -32,16 +34,18 @@ enum DataNormalisation {
     }
 }
 
-/// A line on a terminal that says how far a pass over a set is, once that takes longer than a second.
+/// A line that says how far a pass over a set is, once that takes longer than a second: on a terminal and in a notebook's front end.
 final class LateBar {
     private let total: Int
     private let label: String
+    private let host: ScriptHost
     private let start = LateBar.now
     private var bar: ProgressBar?
 
-    init(total: Int, label: String) {
+    init(total: Int, label: String, host: ScriptHost) {
         self.total = total
         self.label = label
+        self.host = host
     }
 
     private static var now: Int {
@@ -50,8 +54,14 @@ final class LateBar {
         return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
     }
 
+    /// Not where outputs are the same in every run, which this is not.
+    private var isWanted: Bool {
+        if case .display(_, clock: false) = host.output.progress { return false }
+        return host.output.showsProgress
+    }
+
     func update(_ done: Int) {
-        if bar == nil, isatty(2) == 1, LateBar.now - start > 1000 { bar = ProgressBar(total: total, label: label, done: done) }
+        if bar == nil, isWanted, LateBar.now - start > 1000 { bar = ProgressBar(total: total, label: label, done: done, host: host) }
         bar?.update(done, [])
     }
 

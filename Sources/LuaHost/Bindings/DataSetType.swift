@@ -11,24 +11,28 @@ public final class DataSetObject: LuaObject {
     /// Whether all images are known to be whole.
     private var areImagesVerified = false
     private let origin: Origin
+    /// Of functions of a script that make its samples.
+    let anchors: [LuaAnchor]
 
     /// Where the samples come from, by which it is known what has to be looked at.
     enum Origin {
         /// Files. Where `saysVoid` is not set, nobody said that 255 counts nowhere in the label images, which is what it is read as.
         case files(saysVoid: Bool)
-        /// Samples are made here, and nothing can be wrong with them.
+        /// Samples are made when asked for, and looked at then.
         case generator
     }
 
-    init(_ base: any DataSet, _ origin: Origin) {
+    init(_ base: any DataSet, _ origin: Origin, anchors: [LuaAnchor] = []) {
         self.base = base
         self.origin = origin
+        self.anchors = anchors
     }
 
     /// Some of the samples of another set, or all of them in another size; what is known of that one need not be found again.
     private init(_ base: any DataSet, of whole: DataSetObject, summary: DataSummary?) {
         self.base = base
         self.summary = summary
+        anchors = whole.anchors
         areImagesVerified = whole.areImagesVerified
         // Of the whole set it is known by now that it does not look like masks; a part may hold one class only.
         if case .files = whole.origin, whole.summary != nil { origin = .files(saysVoid: true) } else { origin = whole.origin }
@@ -39,31 +43,31 @@ public final class DataSetObject: LuaObject {
 
     /// What is looked at before work on the set, once: every image is decoded, every label read. A word is said on what is no error.
     /// - Parameter countsClasses: whether the labels are to be learned or measured: then some pixel needs a class, and a class should occur.
-    func ensureChecked(countsClasses: Bool = true) throws {
+    func ensureChecked(_ host: ScriptHost, countsClasses: Bool = true) throws {
         guard case .files = origin else { return }
-        try verifyImages()
-        if countsClasses { try checkLabels().forEach(Notice.say) } else if base.isLabelled { _ = try inspected() }
+        try verifyImages(host)
+        if countsClasses { try checkLabels(host).forEach(Notice.say) } else if base.isLabelled { _ = try inspected(host) }
     }
 
     /// The same whatever the set is made of, with the words as a list.
-    func check() throws -> [String] {
-        try verifyImages()
-        return try checkLabels()
+    func check(_ host: ScriptHost) throws -> [String] {
+        try verifyImages(host)
+        return try checkLabels(host)
     }
 
     /// Reads all labels, if there are any.
     /// - Returns: words on classes that occur nowhere.
     /// - Throws: what `inspected` does, and when no pixel has a class.
-    func checkLabels() throws -> [String] {
-        guard base.isLabelled else { return [] }
-        let summary = try inspected()
+    func checkLabels(_ host: ScriptHost) throws -> [String] {
+        guard base.isLabelled, base.hasClasses else { return [] }
+        let summary = try inspected(host)
         try summary.requireClasses(base)
         return summary.warnings(base)
     }
 
-    private func verifyImages() throws {
+    private func verifyImages(_ host: ScriptHost) throws {
         if areImagesVerified { return }
-        let bar = LateBar(total: base.count, label: "looking at images of \(base.name)")
+        let bar = LateBar(total: base.count, label: "looking at images of \(base.name)", host: host)
         try base.verifyImages(each: bar.update)
         bar.clear()
         areImagesVerified = true
@@ -71,9 +75,9 @@ public final class DataSetObject: LuaObject {
 
     /// Reads all labels once.
     /// - Throws: for labels that mean nothing, and for masks whose 255 would be read as void although nobody said so.
-    func inspected() throws -> DataSummary {
+    func inspected(_ host: ScriptHost) throws -> DataSummary {
         if let summary { return summary }
-        let bar = LateBar(total: base.count, label: "reading labels of \(base.name)")
+        let bar = LateBar(total: base.count, label: "reading labels of \(base.name)", host: host)
         let found = try base.inspect(each: bar.update)
         bar.clear()
         if case .files(saysVoid: false) = origin, found.looksLikeMasks { throw found.masksError(base) }
@@ -89,13 +93,15 @@ public final class DataSetObject: LuaObject {
     }
 
     public static let objectType = ObjectType(
-        "data_set", of: DataSetObject.self, summary: "Images with the class of each pixel.",
+        "data_set", of: DataSetObject.self, summary: "Images with the class of each pixel, or inputs and targets of any task.",
         detail: "`#set` is the number of samples. Class numbers count from 0 as label images have them, 255 where a pixel does not count; "
             + "`set.names[1]` is class 0. Samples are made or decoded when asked for.",
         methods: DataSetMethods.all,
         fields: [
             Field("name", .string, "What it is called in messages.", of: { (s: DataSetObject) in s.base.name }),
-            Field("classes", .integer, "Number of classes.", of: { (s: DataSetObject) in s.base.classes.count }),
+            Field("inputs", .list(.string), "Names of what networks compute from.", of: { (s: DataSetObject) in s.base.parts.filter(\.isInput).map(\.name) }),
+            Field("targets", .list(.string), "Names of what networks are to give.", of: { (s: DataSetObject) in s.base.parts.filter { !$0.isInput }.map(\.name) }),
+            Field("classes", .integer, "Number of classes; 0 where the targets are no classes of pixels.", of: { (s: DataSetObject) in s.base.classes.count }),
             Field("names", .list(.string), "Names of the classes; the first is class 0.", of: { (s: DataSetObject) in s.base.classes.map(\.name) }),
             Field(
                 "colours", .list(.list(.integer)), "Colours of the classes, {red, green, blue} of 0 to 255.",
@@ -113,8 +119,8 @@ public final class DataSetObject: LuaObject {
                 call.push(try call.get(1, as: DataSetObject.self).base.count)
             },
         ],
-        unique: true, describe: { set in
-            let size = set.base.count > 0 ? try set.base.size(0) : nil
+        unique: true, anchors: { $0.anchors }, describe: { set in
+            let size = set.base.count > 0 && set.base.parts.contains(where: \.kind.isMap) ? try set.base.size(0) : nil
             return set.base.description + (size.map { ", the first \($0)" } ?? "")
         })
 }
@@ -147,13 +153,13 @@ enum DataSetMethods {
     }
 
     private static let sample = method(
-        "sample", [number], returns: [Returns(.tensor, "[3, height, width], values 0 to 1"), Returns(.tensor, "[height, width] int32")],
-        "An image and its labels as they are: neither cut nor normalised.",
+        "sample", [number], returns: [Returns(.tensor, "[3, height, width], values 0 to 1; or the inputs"), Returns(.tensor, "[height, width] int32; or the targets")],
+        "An image and its labels, or inputs and targets, as they are: neither cut nor normalised.",
         example: "local image, labels = set:sample(1)\nprint(image:size(1), labels.dtype, labels:size(1), labels:size(2))  --> 3\tint32\t32\t48"
     ) { call in
         let set: DataSetObject = try call.this()
         let sample = try set.base.sample(set.index(call.get(1)))
-        return call.push(try sample.image.tensor()) + call.push(try sample.labels.tensor())
+        return call.push(all: try sample.values.map { try $0.tensor() })
     }
 
     private static let size = method(
@@ -186,6 +192,7 @@ enum DataSetMethods {
         returns: [Returns(.object("data_set"))], "Writes labels or a prediction as the data set's evaluation wants it: its ids, with its colours as palette.",
         "Returns the set.", example: "set:save_labels(select(2, set:sample(1)), 'labels.png')"
     ) { call in
+        try call.this(as: DataSetObject.self).base.requireClasses(for: "writing labels", remedy: "save the tensor itself: tensor:save(path)")
         let labels: Tensor = try call.get(1)
         guard labels.rank == 2, labels.dtype == .int32 else { throw call.bad(1, "int32 [height, width] expected, got \(labels.dtype) \(labels.shape)") }
         let contiguous = try labels.detach().contiguous()
@@ -198,12 +205,12 @@ enum DataSetMethods {
     private static let frequencies = method(
         "frequencies", returns: [Returns(.list(.number))], "Share of each class among the pixels that have one.", "Reads all labels the first time.",
         example: "local sum = 0\nfor _, f in ipairs(set:frequencies()) do sum = sum + f end\nprint(math.abs(sum - 1) < 1e-12)  --> true"
-    ) { call in call.push(try call.this(as: DataSetObject.self).inspected().frequencies) }
+    ) { call in call.push(try call.this(as: DataSetObject.self).inspected(call.host).frequencies) }
 
     private static let weights = method(
         "weights", returns: [Returns(.tensor, "[classes]")], "Weights of the classes for a loss: the median frequency over the class's own.",
         "Eigen and Fergus, 2015; mean 1 over the classes that occur, 0 for others.", example: "print(set:weights().count)  --> 4"
-    ) { call in call.push(try Tensor(call.this(as: DataSetObject.self).inspected().balancedWeights)) }
+    ) { call in call.push(try Tensor(call.this(as: DataSetObject.self).inspected(call.host).balancedWeights)) }
 
     private static let subset = method(
         "subset", [Argument("first", .union([.integer, .list(.integer)]), "number of a sample, or a list of numbers"), Argument("last", .integer, optional: true)],
@@ -223,7 +230,7 @@ enum DataSetMethods {
 
     private static let scaled = method(
         "scaled", [Argument("factor", .number, "above 0, at most 1")], returns: [Returns(.object("data_set"))], "The set at a fraction of its size.",
-        "Images are averaged over areas, labels taken from the nearest pixel.", example: "print(set:scaled(0.5):size(1))  --> 16\t24"
+        "Images and depths are averaged over areas, labels taken from the nearest pixel, other parts by their kind (`data.from`).", example: "print(set:scaled(0.5):size(1))  --> 16\t24"
     ) { call in
         let set: DataSetObject = try call.this()
         return call.push(set.resized(try set.base.scaled(call.get(1))))
@@ -239,7 +246,7 @@ enum DataSetMethods {
         """,
         example: "print(#set:check(), #select(2, set:check()))  --> 8\t0"
     ) { call in
-        let words = try call.this(as: DataSetObject.self).check()
+        let words = try call.this(as: DataSetObject.self).check(call.host)
         return call.pushThis() + call.push(words)
     }
 
@@ -250,7 +257,7 @@ enum DataSetMethods {
     private static let batches = method(
         "batches",
         options: [
-            Option("size", .integer, required: true, "images in a batch"), Option("seed", .integer, default: 0, "decides order and augmentation"),
+            Option("size", .integer, required: true, "samples in a batch"), Option("seed", .integer, default: 0, "decides order and augmentation"),
             Option("crop", Kind.integers, "height and width cut out at random; none takes whole images, which then need one size"),
             Option("scale", .union([.number, .list(.number)]), "resize by a random factor of this range, {least, most}"),
             Option("flip", .boolean, default: false, "mirror left and right at random"),
@@ -259,6 +266,7 @@ enum DataSetMethods {
             Option("focus", .number, default: 0, "share of crops laid over a pixel of a class picked evenly from those of the image: more of what is rare"),
             Option("shuffle", .boolean, default: true, "a new order in each epoch"),
             Option("drop_last", .boolean, default: true, "leave out what fills no batch"),
+            transformOption,
             Option("ahead", .integer, default: 3, "batches prepared in the background, at most \(BatchLoader.mostAhead); 0: none, no thread"), checkOption,
         ] + DataNormalisation.options,
         returns: [Returns(.object("loader"))], "Batches without end, prepared on a background thread.",
@@ -268,20 +276,21 @@ enum DataSetMethods {
             + "print(images:size(1), images:size(4), labels:size(3), loader.per_epoch)  --> 2\t24\t24\t4"
     ) { call in
         let set: DataSetObject = try call.this()
-        let augmentation = try augmentation(call)
+        let augmentation = try augmentation(call, set.base)
+        let transform = try transform(call, set.base)
         let isShuffled: Bool = try call.option("shuffle")
         let loader = try BatchLoader(
-            set.base, size: call.option("size"), augmentation: augmentation, seed: call.option("seed"), shuffle: isShuffled,
-            dropLast: call.option("drop_last"), ahead: call.option("ahead"))
-        if try call.option("check") { try set.ensureChecked(countsClasses: isShuffled) }
-        return call.push(LoaderObject(loader))
+            set.base, size: call.option("size"), augmentation: augmentation, transform: transform?.transform, seed: call.option("seed"),
+            shuffle: isShuffled, dropLast: call.option("drop_last"), ahead: call.option("ahead"))
+        if try call.option("check") { try set.ensureChecked(call.host, countsClasses: isShuffled) }
+        return call.push(LoaderObject(loader, anchors: set.anchors + (transform.map { [$0.anchor] } ?? [])))
     }
 
-    private static func augmentation(_ call: Call) throws -> Augmentation {
+    private static func augmentation(_ call: Call, _ data: any DataSet) throws -> Augmentation {
         var crop: Size?
         if let (height, width) = try call.pair(ifPresent: "crop") { crop = Size(height: height, width: width) }
         return Augmentation(
             crop: crop, scale: try scaleRange(call), flip: try call.option("flip"), jitter: try call.option("jitter"), pad: try call.option("pad"),
-            focus: try call.option("focus"), normalisation: try DataNormalisation.read(call))
+            focus: try call.option("focus"), normalisation: try DataNormalisation.read(call, standard: data.normalisation))
     }
 }

@@ -71,7 +71,7 @@ public final class ConfusionObject: LuaObject {
             Field("classes", .integer, "Number of classes.", of: { (c: ConfusionObject) in c.matrix.classes }),
             Field("names", .list(.string), "Names of the classes, if they are known.", of: { (c: ConfusionObject) in c.names }),
         ],
-        unique: true, describe: { $0.matrix.table($0.names, rule: $0.rule) })
+        unique: true, rich: { RichTables.confusion($0.matrix, $0.names, $0.rule) }, describe: { $0.matrix.table($0.names, rule: $0.rule) })
 
     private static let start = "local c = metrics.confusion(3)\nc:add(tensor.from({0, 1, 2, 2}, {dtype = 'int32'}), tensor.from({0, 1, 1, 255}, {dtype = 'int32'}))\n"
 
@@ -122,7 +122,8 @@ public final class ConfusionObject: LuaObject {
 
 enum MetricsModule {
     static let module = LuaModule(
-        "metrics", summary: "How good a segmentation is: confusion matrix, IoU, accuracy.", types: [ConfusionObject.objectType], bindings: [confusion, evaluate])
+        "metrics", summary: "How good a result is: confusion matrix, IoU and accuracy of classes; measures of depths, boundaries and key points.",
+        types: [ConfusionObject.objectType], bindings: [confusion, evaluate] + MeasureBindings.all)
 
     private static let confusion = Binding(
         module: "metrics", name: "confusion", parameters: [Argument("classes", .union([.integer, .list(.string)]), "their number, or their names")],
@@ -168,8 +169,9 @@ enum MetricsModule {
         guard size > 0 else { throw call.badOption("batch", "1 image or more expected, got \(size)") }
         if let set = DataSetObject.read(call.thread, call.index(2)) {
             try set.base.requireLabels(for: "evaluation")
-            if try call.option("check") { try set.ensureChecked() }
-            let loader = LoaderObject(try Evaluation.loader(set.base, size, DataNormalisation.read(call)))
+            try set.base.requireClasses(for: "the mean IoU", remedy: "use network:evaluate(set, {metric = f}), f a function of network, inputs and targets")
+            if try call.option("check") { try set.ensureChecked(call.host) }
+            let loader = LoaderObject(try Evaluation.loader(set.base, size, DataNormalisation.read(call, standard: set.base.normalisation)))
             defer { loader.close() }
             return call.push(try Evaluation.run(model, loader, ignore: ignore, each))
         }
@@ -237,15 +239,16 @@ enum Evaluation {
     static func run(_ model: Model, _ loader: LoaderObject, ignore: Int32, _ each: LuaFunction?) throws -> ConfusionObject {
         let data = try loader.open().data
         try data.requireLabels(for: "evaluation")
+        try data.requireClasses(for: "the mean IoU", remedy: "use network:evaluate(set, {metric = f}), f a function of network, inputs and targets")
         let result = ConfusionObject(classes: data.classes.count, names: data.classNames, ignore: ignore, rule: data.meanRule)
         let epoch = try loader.open().state.epoch
         let total = try loader.open().data.count
         var done = 0
         try model.run { scores in
             while try loader.open().state.epoch == epoch {
-                let (images, labels) = try loader.next()
-                try result.add(sized(scores(images), labels), labels)
-                done += images.shape[0]
+                let batch = try loader.next()
+                try result.add(sized(scores(batch[0]), batch[1]), batch[1])
+                done += batch[0].shape[0]
                 try each?.call(done, total)
             }
         }

@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Search
 import Segmentation
@@ -10,9 +11,12 @@ enum ModelCards {
         guard let network = network as? DerivedNetwork else { return nil }
         let record = ModelRecord.of(network)
         let classes = network.options.classes
+        var data = record?.data ?? ModelCard.Data(name: "unknown", classes: [])
+        // A task of one's own has no classes; what the network gives has still to be counted.
+        if data.classes.isEmpty { data.classes = ClassInfo.numbered(classes) }
         var card = ModelCard(
             architecture: try JSONValue.parse(network.architecture.json.utf8), network: options(network),
-            data: record?.data ?? ModelCard.Data(name: "unknown", classes: ClassInfo.numbered(classes)))
+            data: data)
         let size = record?.size ?? Size(height: 512, width: 512)
         let count = try network.count(input: [1, 3, size.height, size.width])
         card.counts = [

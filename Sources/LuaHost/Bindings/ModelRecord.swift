@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Segmentation
 import Tensors
@@ -57,9 +58,14 @@ final class ModelRecord {
         if let note = trainer.note { training.append(.init("note", note)) }
         if let identity = trainer.identity { training.append(.init("run", .string(identity))) }
         result = []
-        if let validation = trainer.validation, let miou = row.meanIoU, let accuracy = row.accuracy {
-            result = [.init("data", .string(validation.name)), .init("miou", .number(miou)), .init("accuracy", .number(accuracy))]
+        if let validation = trainer.validation, !row.measured.isEmpty {
+            result = [.init("data", .string(validation.name))] + trainer.history.measured(row).map { JSONValue.Member($0.name, .number($0.value)) }
         }
+    }
+
+    func note(_ measured: MeasuredValues) {
+        result = [.init("data", .string(measured.data)), .init("images", .integer(measured.samples))]
+            + zip(measured.names, measured.values).map { JSONValue.Member($0, .number($1)) }
     }
 
     func note(_ evaluation: EvaluationResult) {

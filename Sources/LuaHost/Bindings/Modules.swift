@@ -11,6 +11,8 @@ extension Registry {
         CheckpointModule.module, FilesModule.module,
         ProgressModule.module,
         PlotModule.module,
+        SessionModule.module,
+        DisplayModule.module,
         HelpModule.module,
     ])
 }

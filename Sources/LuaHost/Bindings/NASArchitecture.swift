@@ -53,7 +53,8 @@ public final class ArchitectureObject: LuaObject {
             guard let name = Stack.string(call.thread, 2), let value = try call.this(as: ArchitectureObject.self).value(of: name) else { return call.pushNil() }
             return call.push(value)
         },
-        describe: { try $0.trellis?.description ?? $0.text() })
+        mayLack: { _, _ in true },
+        rich: { $0.trellis.map(RichTables.architecture) ?? MIMEBundle(plain: "") }, describe: { try $0.trellis?.description ?? $0.text() })
 
     /// What is decided under a name; nil where nothing is.
     private func value(of name: String) throws -> LuaValue? {

@@ -30,7 +30,7 @@ public final class DecisionObject: LuaObject {
             Field("name", .string, "Its name.", of: { (d: DecisionObject) in d.decision.decision.name }),
             Field("kind", .string, "choice, subset, paths, number or branches.", of: { (d: DecisionObject) in d.decision.decision.domain.kind }),
             Field("options", .list(.any), "Options of a choice, a subset or branches, numbers of a number, states of paths.", of: { (d: DecisionObject) in LuaValue.table(LuaTable(list: d.options)) }),
-            Field("shape", .list(.integer), "The shape of its logits.", of: { (d: DecisionObject) in d.decision.decision.shape }),
+            Field("shape", .list(.integer), "The shape of its logits.", of: { (d: DecisionObject) in Sizes(d.decision.decision.shape) }),
         ],
         describe: { "\($0.decision.decision.name): \($0.decision.decision.domain.summary)" })
 

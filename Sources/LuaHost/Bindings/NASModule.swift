@@ -39,7 +39,11 @@ enum NASModule {
         detail: "Strictly: every member known and of its type, and the whole fits its space, whose mask is in the file (one without has all arrows); operators of "
             + "nas.operator must be added before. Errors name the place in the file. A file that says nothing of head_reach means the published 96.",
         example: "nas.trellis{layers = 4}:random{seed = 3}:save('random.json')\nprint(#nas.load('random.json').path)  --> 4"
-    ) { call in call.push(ArchitectureObject(try Architecture(contentsOf: call.get(1), catalogue: ScriptOperators.catalogue))) }
+    ) { call in
+        let path: String = try call.get(1)
+        if ArrayFile.isPyTorch(path) { throw ArrayFile.foreign(path) }
+        return call.push(ArchitectureObject(try Architecture(contentsOf: path, catalogue: ScriptOperators.catalogue)))
+    }
 
     private static let architecture = Binding(
         module: "nas", name: "architecture",

@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Search
 
@@ -112,7 +113,7 @@ public final class SpaceObject: LuaObject {
         }
         let width = rows.map(\.[0].count).max() ?? 0
         return rows.map { $0[0] + String(repeating: " ", count: width - $0[0].count + 2) + $0[1] }.joined(separator: "\n")
-            + "\n\(decisions.decisions.count) decisions, \(count.int.map { Module.grouped($0) } ?? "\(count)") architectures" + (filter == nil ? "" : ", some of which a filter refuses")
+            + "\n\(decisions.decisions.count) decisions, \(count.int.map { NumberText.grouped($0) } ?? "\(count)") architectures" + (filter == nil ? "" : ", some of which a filter refuses")
     }
 }
 

@@ -1,3 +1,4 @@
+import Base
 import CLua
 import Networks
 import Search

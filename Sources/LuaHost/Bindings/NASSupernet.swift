@@ -19,11 +19,17 @@ public final class SupernetObject: LuaObject {
         (self.net, self.space, self.anchors, self.losses) = (net, space, anchors + [losses.anchor], losses)
     }
 
+    /// The option `loss`; pixel cross entropy when left out.
+    func loss(_ call: Call) throws -> Supernet.Loss {
+        let function: LuaFunction? = try call.option(ifPresent: "loss")
+        return function.map { loss($0, call) } ?? .crossEntropy
+    }
+
     /// The loss that is a function of a script.
-    fileprivate func loss(_ function: LuaFunction, _ call: Call) -> Supernet.Loss {
+    func loss(_ function: LuaFunction, _ call: Call) -> Supernet.Loss {
         let (id, kept) = losses.kept(function, call)
         return Supernet.Loss(id: id) { [unowned self] _, inputs in
-            try kept.call(self, inputs[0], inputs[1], returning: Tensor.self, expected: .tensor, from: "the loss")
+            try kept.call(all: [self] + inputs, returning: Tensor.self, expected: .tensor, from: "the loss")
         }
     }
 
@@ -44,16 +50,26 @@ public final class SupernetObject: LuaObject {
         ],
         metamethods: [
             Binding(
-                name: "__call", parameters: [Argument("images", .tensor, "[N, 3, H, W]; what the space's networks take")], returns: Returns.tensor,
+                name: "__call", parameters: [Argument("inputs", .tensor, variadic: true, "[N, 3, H, W]; what the space's networks take")], returns: Returns.tensor,
                 summary: "Class scores [N, classes, H, W]; what the space's networks give.",
                 detail: "With a history, operation by operation; `supernet:scores` is the fast way when no derivative is wanted.",
                 example: SupernetMethods.tiny + "print(table.concat(supernet(tensor.zeros(1, 3, 16, 16)).shape, ' '))  --> 1 3 16 16",
                 body: { call in
                     let net = try call.this(as: SupernetObject.self).net
+                    if call.count != 1, let root = net.root as? ScriptedModule { return try net.inOneComputation { try root.call(call) } }
                     return call.push(try call.contained(net) { try net(call.get(1)) })
                 }),
         ],
         unique: true, anchors: { $0.anchors + $0.space.anchors + $0.net.luaAnchors + $0.net.root.luaAnchors }, describe: { $0.net.summary })
+}
+
+extension Call {
+    /// What a step is given after the optimiser, for its loss.
+    func stepInputs(hasLoss: Bool) throws -> [Tensor] {
+        let inputs = try (2...max(2, count)).map { try get($0, as: Tensor.self) }
+        guard hasLoss || inputs.count == 2 else { throw bad(min(3, count + 1), "images and labels expected, got \(inputs.count) tensors; more of them need a loss of their own") }
+        return inputs
+    }
 }
 
 /// Losses that are functions of scripts, told apart by their addresses; kept, so that an address stays one function's.
@@ -131,15 +147,17 @@ enum SupernetMethods {
             example: "print(table.concat(supernet:architecture():names(), ' '))  --> alpha beta"
         ) { call in call.push(ParameterList(try call.this(as: SupernetObject.self).net.architecture())) },
         method(
-            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its architecture"), images, labels],
-            options: [Option("loss", .function, "of the supernet, images and labels, returns one number; pixel cross entropy when left out")], returns: [Returns(.tensor, "the loss before the step")],
+            "step", [Argument("optimiser", .object("optimiser"), "of its weights or its architecture"), images, Argument("targets", .tensor, variadic: true, "labels int32 [N, H, W], or what the loss takes")],
+            options: [Option("loss", .function, "of the supernet, images and targets, returns one number; pixel cross entropy when left out"), SecondOrder.option],
+            returns: [Returns(.tensor, "the loss before the step")],
             "One step on a batch: loss, derivatives of the optimiser's parameters only, update.",
             """
             The computation is written down at the first step with an optimiser and a size of batch and runs as a plan from then on, without Lua. Batch norms use the batch's \
             statistics and move the running ones. The loss is the pixel cross entropy, mean over pixels whose label is not `ignore`. First order: a step of the architecture \
             computes no derivatives of weights, and the other way round. A loss or a gradient that is NaN or infinite is an error that says in which operation of which module it \
             began, or that the weights hold it; parameters and running statistics are as they were.
-            """,
+
+            """ + SecondOrder.detail,
             example: """
                 local sgd = optim.sgd(supernet:weights(), {lr = 0.025, momentum = 0.9})
                 local images, labels = tensor.randn(2, 3, 16, 16, {seed = 1}), tensor.full({2, 16, 16}, 1, {dtype = 'int32'})
@@ -148,10 +166,9 @@ enum SupernetMethods {
                 print(supernet:step(sgd, images, labels):item() < first)  --> true
                 """
         ) { call in
-            let net = try call.this(as: SupernetObject.self).net
-            let function: LuaFunction? = try call.option(ifPresent: "loss")
-            let loss = try function.map { try call.this(as: SupernetObject.self).loss($0, call) } ?? .crossEntropy
-            return call.push(try net.step(call.object(1, as: Optimiser.self), [call.get(2), call.get(3)], loss))
+            let object = try call.this(as: SupernetObject.self)
+            let ahead = try call.option(ifPresent: SecondOrder.option.name, as: LuaValue.self).flatMap { try SecondOrder.read($0, object, call) }
+            return call.push(try object.net.step(call.object(1, as: Optimiser.self), call.stepInputs(hasLoss: call.hasOption("loss")), object.loss(call), ahead: ahead))
         },
         method(
             "loss", [images, labels], returns: [Returns(.tensor)], "Pixel cross entropy of a batch, with a history for derivatives.", "What `step` minimises, operation by operation.",

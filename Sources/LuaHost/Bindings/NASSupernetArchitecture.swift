@@ -46,7 +46,7 @@ enum SupernetArchitectureMethods {
         let net = try call.this(as: SupernetObject.self).net
         if let loader = LoaderObject.read(call.thread, call.index(1)) {
             let epoch = try loader.open().state.epoch
-            try net.recalibrate { try loader.open().state.epoch == epoch ? try loader.next().images : nil }
+            try net.recalibrate { try loader.open().state.epoch == epoch ? try loader.next().first : nil }
         } else {
             let images: [Tensor] = try call.get(1)
             var next = 0

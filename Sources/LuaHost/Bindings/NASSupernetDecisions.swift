@@ -4,9 +4,9 @@ import Tensors
 
 /// Methods of supernets: their decisions, and what is decoded from them.
 enum SupernetDecisionMethods {
-    static let all: [Binding] = reading + finding
+    static let all: [Binding] = reading + [CurvatureBinding.curvature] + finding
 
-    private static func method(
+    static func method(
         _ name: String, _ parameters: [Argument] = [], options: [Option] = [], returns: [Returns] = [], _ summary: String, _ detail: String = "", sample: String = SupernetMethods.small,
         example: String, body: @escaping (SupernetObject, Call) throws -> Int
     ) -> Binding {
@@ -84,32 +84,57 @@ enum SupernetDecisionMethods {
                 Option("count", .integer, "the so many best as a list of {architecture =, score =, cost =}"), Option("budget", .table, "{cost = kind, limit = number, input = shape}: only architectures whose networks cost no more"),
                 Option("within", .object("space"), "a space that `fix` or `where` made of this one"), Option("data", .string, "of nas.trellis: what it was found on, for its provenance"),
                 Option("date", .string, "of nas.trellis: when, for its provenance"), Option("name", .string, "of nas.trellis: a name of its own"),
-            ], returns: [Returns(.object("architecture"), "with count a list"), Returns(.number, "of a space of a function its score: the logarithm of its probability", optional: true)], "The most probable architecture.",
+            ] + ScoredDecodingOptions.all,
+            returns: [
+                Returns(.object("architecture"), "with count a list"),
+                Returns(.number, "its score: what `score` gave, else of a space of a function the logarithm of its probability", optional: true),
+                Returns(.table, "with `score`: {tried = how many were scored, all = whether there are no others}; after a list the second", optional: true),
+            ], "The most probable architecture, or the one with the best score.",
             """
             Exact by the structure of the decisions: choices by sorting, paths by dynamic programming, several paths over sets of states, k best by lists, budgets by labels of score and \
             cost where the cost is a sum over options; else, as of nas.trellis, the most probable architectures are gone through and their networks counted, until 1,000 in a row cost more. \
             Of equal ones the lower option first. Of nas.trellis that is Auto-DeepLab, section 3.4: the path of the largest product of betas by Viterbi; for each block the two states \
             whose strongest operator other than 'none' is strongest, with that operator. The seed is part of its provenance; its field `score` is that of the path.
-            """,
-            example: "print(net:decode().op ~= nil)  --> true\n" + SupernetMethods.tiny + "local found = supernet:decode{data = 'nothing'}\nprint(#found.path, found.provenance.seed)  --> 2\t1"
+
+            """ + ScoredDecodingOptions.detail,
+            example: "print(net:decode().op ~= nil)  --> true\n" + ScoredDecodingOptions.example + SupernetMethods.tiny + "local found = supernet:decode{data = 'nothing'}\nprint(#found.path, found.provenance.seed)  --> 2\t1"
         ) { object, call in
-            let smaller: SpaceObject? = try call.option(ifPresent: "within")
             let count: Int? = try call.option(ifPresent: "count")
-            let limit = try call.option(ifPresent: "budget", as: LuaValue.self).map { try Self.limit($0, call) }
             let (name, provenance) = try description(object, call)
-            let (within, filter) = (smaller?.decisions ?? object.space.decisions, smaller?.filter ?? object.space.filter)
-            let found = try limit.map { try object.net.decode(count: count ?? 1, limit: $0, within: within, accept: filter) }
-                ?? object.net.decode(count: count ?? 1, within: within, accept: filter)
+            let (found, how) = try decoded(object, call, count: count ?? 1)
+            var pushed = 0
             if count == nil, let best = found.first {
-                let pushed = call.push(try object.architecture(best.assignment, name, provenance))
-                return object.net.space.trellis == nil ? pushed + call.push(best.score) : pushed
+                pushed += call.push(try object.architecture(best.assignment, name, provenance))
+                if how != nil || object.net.space.trellis == nil { pushed += call.push(best.score) }
+            } else {
+                pushed += call.push(LuaValue.table(LuaTable(list: try found.map { one in
+                    let architecture = try object.architecture(one.assignment, name, provenance)
+                    return .table(LuaTable(fields: ["architecture": .object(architecture), "score": .number(one.score), "cost": .number(one.cost)]))
+                })))
             }
-            return call.push(LuaValue.table(LuaTable(list: try found.map { one in
-                let architecture = try object.architecture(one.assignment, name, provenance)
-                return .table(LuaTable(fields: ["architecture": .object(architecture), "score": .number(one.score), "cost": .number(one.cost)]))
-            })))
+            if let how { pushed += call.push(LuaValue.table(how)) }
+            return pushed
         },
     ]
+
+    private typealias Found = (assignment: Assignment, score: Double, cost: Double)
+
+    /// - Returns: what was found, best first, and of a scored decoding how.
+    private static func decoded(_ object: SupernetObject, _ call: Call, count: Int) throws -> (found: [Found], how: LuaTable?) {
+        let smaller: SpaceObject? = try call.option(ifPresent: "within")
+        let limit = try call.option(ifPresent: "budget", as: LuaValue.self).map { try Self.limit($0, call) }
+        let (within, filter) = (smaller?.decisions ?? object.space.decisions, smaller?.filter ?? object.space.filter)
+        func probable(_ count: Int) throws -> [Decoded] {
+            if let limit { return try object.net.decode(count: count, limit: limit, within: within, accept: filter) }
+            return try object.net.decode(count: count, within: within, accept: filter)
+        }
+        guard let score = try ScoredDecodingOptions.score(object, call) else { return (try probable(count).map { ($0.assignment, $0.score, $0.cost) }, nil) }
+        let present = object.present
+        defer { object.present = present }
+        let result = try object.net.best(count, of: score.candidates, from: probable, score: score.function)
+        let found = result.best.map { ($0.candidate.assignment, $0.score, $0.candidate.cost) }
+        return (found, LuaTable(fields: ["tried": .integer(result.tried), "all": .boolean(result.isExhaustive)]))
+    }
 
     /// Name and provenance that a script gives to what is decoded.
     private static func description(_ object: SupernetObject, _ call: Call) throws -> (name: String?, provenance: Provenance) {

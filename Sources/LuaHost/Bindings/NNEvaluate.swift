@@ -1,4 +1,3 @@
-import Glibc
 import Networks
 import Segmentation
 import Tensors
@@ -15,28 +14,33 @@ enum EvaluateBindings {
     ]
 
     /// How an image is looked at; normalised as the network was trained unless the call says otherwise.
-    private static func segmentation(_ call: Call, _ network: Module) throws -> SegmentationOptions {
+    private static func segmentation(_ call: Call, _ network: Module, _ data: (any DataSet)? = nil) throws -> SegmentationOptions {
         var options = SegmentationOptions(scales: try call.option("scales"), flip: try call.option("flip"))
         if let (height, width) = try call.pair(ifPresent: "window") { options.window = Size(height: height, width: width) }
         if let (height, width) = try call.pair(ifPresent: "stride") { options.stride = Size(height: height, width: width) }
-        let isGiven = ["normalise", "mean", "std"].contains { call.hasOption($0) }
-        options.normalisation = try isGiven ? DataNormalisation.read(call) : ModelRecord.of(network)?.data?.normalisation ?? .imageNet
+        options.normalisation = try normalisation(call, network, data)
         return options
+    }
+
+    private static func normalisation(_ call: Call, _ network: Module, _ data: (any DataSet)?) throws -> Normalisation {
+        try DataNormalisation.read(call, standard: ModelRecord.of(network)?.data?.normalisation ?? data?.normalisation ?? .imageNet)
     }
 
     private static let evaluate = Binding(
         module: "module", name: "evaluate", parameters: [Argument("data", .object("data_set"))],
         options: looks + [
-            Option("batch", .integer, default: 4, "images at once, where all have one size"),
+            MetricOptions.metric, Option("batch", .integer, "images at once, where all have one size; 4 when left out, of a metric 1"),
             Option("save", .string, "directory for the predictions: PNG files with the data set's class numbers and colours"),
-            Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
+            Option("progress", .boolean, "a line that says how far it is; when left out, on a terminal and in notebooks"),
             Option("each", .function, "called with the images done and their number"), DataSetMethods.checkOption,
         ] + DataNormalisation.options,
-        returns: [Returns(.object("evaluation"))], summary: "Measures the network on whole images: mIoU, accuracy, a table of the classes, the confusion matrix.",
+        returns: [Returns(.object("evaluation"))], summary: "Measures the network on whole images: mIoU, accuracy, a table of the classes, the confusion matrix; or metrics of your own.",
         detail: """
             In evaluation mode whatever the network's own, through plans that are kept by the shape of the images, which may differ. Several scales and mirror images are \
             resized back to the image and averaged as probabilities; windows overlap and are averaged as scores, for images that are too large as a whole. The mean is taken \
-            by the data set's rule, pixels labelled 255 count nowhere. Pixels are normalised as in `fit`. A network that returns several tensors is an error.
+            by the data set's rule, pixels labelled 255 count nowhere. Pixels are normalised as in `fit`. A network that returns several tensors is an error. \
+            A `metric` is a function of network, inputs and targets, recorded once, that gives one number, or a table of such functions by name: `value` and `values` of the result are \
+            their means over the samples, each measured by itself (with `batch` so many at once; the mean goes by their number). Scales, mirror images and windows are of classes only.
             """,
         example: """
             local set = data.shapes{images = 2, size = {32, 48}, classes = 3, seed = 1}
@@ -47,19 +51,41 @@ enum EvaluateBindings {
     ) { call in
         let network: Module = try call.this()
         let set: DataSetObject = try call.get(1)
-        let segmenter = try Segmenter(network, segmentation(call, network))
+        if let measures = try MetricOptions.read(call, network) { return try measure(call, network, set, measures) }
+        let segmenter = try Segmenter(network, segmentation(call, network, set.base))
         try set.base.requireLabels(for: "evaluation")
-        if try call.option("check") { try set.ensureChecked() }
+        if try call.option("check") { try set.ensureChecked(call.host) }
+        let result = try watched(call, set) {
+            try Evaluator.run(segmenter, set.base, batch: call.option(ifPresent: "batch") ?? 4, directory: call.option(ifPresent: "save"), each: $0)
+        }
+        ModelRecord.of(network) { $0.note(result) }
+        return call.push(EvaluationObject(result))
+    }
+
+    private static func measure(_ call: Call, _ network: Module, _ set: DataSetObject, _ measures: Measures) throws -> Int {
+        for name in ["scales", "flip", "window", "stride", "save"] where call.hasOption(name) {
+            throw call.badOption(name, "this is for classes; a metric gets the samples as they are")
+        }
+        if try call.option("check") { try set.ensureChecked(call.host, countsClasses: false) }
+        let batch: Int = try call.option(ifPresent: "batch") ?? 1
+        let values = try watched(call, set) {
+            try Measurer(network, measures).run(set.base, batch: batch, normalisation: normalisation(call, network, set.base), each: $0)
+        }
+        ModelRecord.of(network) { $0.note(values) }
+        return call.push(EvaluationObject(values))
+    }
+
+    /// Runs `body` with a function that is told the number of samples done: progress on a terminal, and the script's own function.
+    private static func watched<T>(_ call: Call, _ set: DataSetObject, _ body: (@escaping (Int) throws -> Void) throws -> T) throws -> T {
         let each: LuaFunction? = try call.option(ifPresent: "each")
-        let shows: Bool = try call.option(ifPresent: "progress") ?? (isatty(2) == 1)
-        let bar = shows ? ProgressBar(total: set.base.count, label: "evaluation", done: 0) : nil
-        let result = try Evaluator.run(segmenter, set.base, batch: call.option("batch"), directory: call.option(ifPresent: "save")) { done in
+        let shows: Bool = try call.option(ifPresent: "progress") ?? call.output.showsProgress
+        let bar = shows ? ProgressBar(total: set.base.count, label: "evaluation", done: 0, host: call.host) : nil
+        let result = try body { done in
             bar?.update(done, [])
             try each?.call(done, set.base.count)
         }
         bar?.finish()
-        ModelRecord.of(network) { $0.note(result) }
-        return call.push(EvaluationObject(result))
+        return result
     }
 
     private static let segment = Binding(
@@ -82,7 +108,8 @@ enum EvaluateBindings {
         if let set: DataSetObject = try call.option(ifPresent: "set") {
             known = set.base.classes
         } else {
-            known = try ModelRecord.of(network)?.data?.classes ?? ClassInfo.numbered(Segmenter.classes(of: network, for: image.size))
+            let trained = ModelRecord.of(network)?.data?.classes ?? []
+            known = try trained.isEmpty ? ClassInfo.numbered(Segmenter.classes(of: network, for: image.size)) : trained
         }
         let labels = try segmenter.classify(image)
         if let path: String = try call.option(ifPresent: "labels") { try ImageFile.write(labels, as: known, to: path) }

@@ -1,4 +1,3 @@
-import Glibc
 import Networks
 import Segmentation
 import Tensors
@@ -7,10 +6,12 @@ import Tensors
 enum FitBinding {
     static let method = Binding(
         module: "module", name: "fit", parameters: [Argument("data", .object("data_set"), "what it learns from")], options: options,
-        returns: [Returns(.object("history"))], summary: "Trains the network: SGD with momentum on cross entropy, as a compiled plan.",
+        returns: [Returns(.object("history"))], summary: "Trains the network: SGD with momentum on cross entropy or a loss of your own, as a compiled plan.",
         detail: """
             For any network that maps images [N, 3, H, W] to class scores [N, classes, h, w]; scores of another size than the labels are resized to them (bilinear, \
-            corners aligned). The network is left with the weights of the last step, or of the best validation with use = 'best'. Images are cut (crop), resized (scale), \
+            corners aligned). With a `loss`, f(network, inputs, targets), for any network and any set (`data.from`): it is recorded once, and no Lua runs from then on. `metric`, a function \
+            of the same or several by name, is what the validation measures then, each sample by itself; `metric_goal` says which value is best. Heads with weights are a sum in the loss. \
+            A checkpoint knows the loss and the metric by their source: with another one `resume` is an error. The network is left with the weights of the last step, or of the best validation with use = 'best'. Images are cut (crop), resized (scale), \
             mirrored (flip) and normalised; where a random scale makes an image smaller than the crop, it is filled up with the mean colour and labels 255. Everything \
             random comes from the seed: a run can be repeated, and continued from `out` after a kill, bit for bit, on any number of threads. Classes that do not fit, what \
             `set:check()` finds (damaged images and wrong labels, with their file), a crop larger than an image, a network that returns several tensors and settings out of \
@@ -26,15 +27,18 @@ enum FitBinding {
 
     private static let options = [
         Option("steps", .integer, "steps of the optimiser; or give epochs"), Option("epochs", .number, "passes over the data"),
-        Option("batch", .integer, default: 4, "images of a step"),
-        Option("accumulate", .integer, default: 1, "parts that a step's images go through one after another: the same gradient with less memory (norms see a part)"),
+        Option("batch", .integer, default: 4, "samples of a step"),
+        Option("accumulate", .integer, default: 1, "parts that a step's samples go through one after another: the same gradient with less memory (norms see a part)"),
         Option("lr", .number, default: 0.05, "learning rate at the start"), Option("lr_end", .number, default: 0, "and at the end of poly and cosine"),
         Option("schedule", .union([.choice(["poly", "cosine", "constant"]), .object("schedule")]), default: "poly", "of the rate, or one of optim"),
         Option("power", .number, default: 0.9, "of poly"), Option("warm_up", .integer, default: 0, "steps in which the rate rises from 0"),
         Option("momentum", .number, default: 0.9, "share of the last step that is kept"), Option("nesterov", .boolean, default: false, "looks ahead by the momentum"),
         Option("weight_decay", .number, default: 4e-5, "of kernels; norms and biases are left alone"),
         Option("clip", .number, "largest norm of the gradient"),
-        Option("loss", .function, "of network, images [N, 3, H, W] and labels int32 [N, H, W]: one number; cross entropy when left out"),
+        Option("loss", .function, "of network, inputs and targets (images [N, 3, H, W] and labels int32 [N, H, W]): one number; cross entropy when left out"),
+        MetricOptions.metric,
+        Option("metric_goal", .union([.choice(["min", "max"]), .table]), "which value is best, for patience and use = 'best'; of several {name = 'min' or 'max'}, the one that decides"),
+        DataSetMethods.transformOption,
         Option("class_weights", .union([.choice(["balanced"]), .list(.number), .tensor]), "of the loss; balanced: the median frequency over the class's own"),
         Option("drop_path", .number, "probability with which the last cell drops a path in the end, rising from 0; the network's own when left out"),
         Option("crop", Kind.integers, "height and width cut out at random; none takes whole images, which then need one size"),
@@ -46,11 +50,11 @@ enum FitBinding {
         Option("seed", .integer, default: 0, "decides everything that is random"),
         Option("validation", .object("data_set"), "measured after every row of the history, whole images"),
         Option("every", .integer, "steps from row to row of the history; a pass over the data when left out"),
-        Option("patience", .integer, "end after so many validations without a better mIoU"),
+        Option("patience", .integer, "end after so many validations without a better mIoU, or metric"),
         Option("use", .choice(["last", "best"]), default: "last", "weights that the network is left with"),
         Option("out", .string, "directory for checkpoint.safetensors and log.csv, and the networks best and last; locked while it trains"),
         Option("resume", .boolean, default: false, "go on with the run in out; without one, begin"),
-        Option("progress", .boolean, "a line on stderr that says how far it is; when left out, on a terminal"),
+        Option("progress", .boolean, "a line that says how far it is; when left out, on a terminal and in notebooks"),
         Option("each", .function, "called with each row of the history"),
         Option("note", .table, "plain values that the checkpoint keeps (checkpoint.load(PATH).note), and the networks' cards (net:card().training.note)"),
         DataSetMethods.checkOption,
@@ -61,13 +65,19 @@ enum FitBinding {
         let set: DataSetObject = try call.get(1)
         let validation: DataSetObject? = try call.option(ifPresent: "validation")
         let options = try trainingOptions(call, set)
-        let trainer = try Trainer(network, set.base, validation: validation?.base, options: options, objective: objective(call, network))
+        let measures = try MetricOptions.read(call, network)
+        let trainer = try Trainer(
+            network, set.base, validation: validation?.base, options: options, objective: objective(call, network), measures: measures)
         if try call.option("check") {
-            try set.ensureChecked()
-            try validation?.ensureChecked()
+            try set.ensureChecked(call.host)
+            try validation?.ensureChecked(call.host)
         }
         let usesBest = try call.option("use", as: String.self) == "best"
         guard !usesBest || validation != nil else { throw call.badOption("use", "a validation set says which weights are best") }
+        if measures != nil, validation == nil { throw call.badOption("metric", "a validation set expected, which it measures") }
+        if let measures, measures.deciding == nil, usesBest || options.patience != nil {
+            throw call.badOption("metric_goal", "'min' or 'max' expected, for it to be known which validation is best; of several metrics {name = 'min'}")
+        }
         trainer.note = try call.option(ifPresent: "note", as: PlainValue.self)?.json("note")
         let lock = try TrainingDirectory.prepare(trainer, call.option(ifPresent: "out"), resume: call.option("resume"))
         defer { lock?.release() }
@@ -79,11 +89,11 @@ enum FitBinding {
     }
 
     /// The script's own loss.
-    private static func objective(_ call: Call, _ network: Module) throws -> ((Tensor, Tensor) throws -> Tensor)? {
+    private static func objective(_ call: Call, _ network: Module) throws -> Objective? {
         guard let function: LuaFunction = try call.option(ifPresent: "loss") else { return nil }
         guard !call.hasOption("class_weights") else { throw call.badOption("class_weights", "the loss that is given has its own") }
-        return { images, labels in
-            try function.call(network, images, labels, returning: Tensor.self, expected: .tensor, from: "the loss")
+        return Objective(text: function.recipe) { inputs in
+            try function.call(all: [network] + inputs, returning: Tensor.self, expected: .tensor, from: "the loss")
         }
     }
 
@@ -107,6 +117,7 @@ enum FitBinding {
         options.clip = try call.option(ifPresent: "clip")
         options.dropPath = try call.option(ifPresent: "drop_path")
         options.classWeights = try classWeights(call, set)
+        options.transform = try DataSetMethods.transform(call, set.base)?.transform
         options.every = try call.option(ifPresent: "every")
         options.patience = try call.option(ifPresent: "patience")
         return options
@@ -138,7 +149,7 @@ enum FitBinding {
         if let (height, width) = try call.pair(ifPresent: "crop") { crop = Size(height: height, width: width) }
         let scale = try DataSetMethods.scaleRange(call)
         let pad: Bool? = try call.option(ifPresent: "pad")
-        if let crop, pad == nil {
+        if let crop, pad == nil, !data.needsCaller {
             // Padding makes good what a random scale took away, not a crop that fits no image.
             for index in 0..<data.count {
                 let size = try data.size(index)
@@ -149,12 +160,12 @@ enum FitBinding {
         }
         return Augmentation(
             crop: crop, scale: scale, flip: try call.option("flip"), jitter: try call.option("jitter"), pad: pad ?? (scale.lowerBound < 1),
-            focus: try call.option("focus"), normalisation: try DataNormalisation.read(call))
+            focus: try call.option("focus"), normalisation: try DataNormalisation.read(call, standard: data.normalisation))
     }
 
     private static func classWeights(_ call: Call, _ set: DataSetObject) throws -> [Float]? {
         guard let given: LuaValue = try call.option(ifPresent: "class_weights") else { return nil }
-        if given.string == "balanced" { return try set.inspected().balancedWeights }
+        if given.string == "balanced" { return try set.inspected(call.host).balancedWeights }
         if let tensor: Tensor = given.object() { return try tensor.floats() }
         return try call.option("class_weights", as: [Float].self)
     }
@@ -162,16 +173,17 @@ enum FitBinding {
     /// Progress on a terminal, and the script's own function.
     private static func observe(_ trainer: Trainer, _ call: Call) throws {
         let each: LuaFunction? = try call.option(ifPresent: "each")
-        let shows: Bool = try call.option(ifPresent: "progress") ?? (isatty(2) == 1)
-        let bar = shows ? ProgressBar(total: trainer.options.steps, label: "training", done: trainer.done) : nil
+        let shows: Bool = try call.option(ifPresent: "progress") ?? call.output.showsProgress
+        let bar = shows ? ProgressBar(total: trainer.options.steps, label: "training", done: trainer.done, host: call.host) : nil
         trainer.onStep = { [unowned trainer] done, loss in
-            let best = trainer.history.best?.meanIoU
-            bar?.update(done, [("loss", .number(loss))] + (best.map { [("mIoU", .number($0))] } ?? []))
+            var shown: [(name: String, value: LuaValue)] = [("loss", .number(loss))]
+            if let best = trainer.history.bestMeasure { shown.append((best.name == "miou" ? "mIoU" : best.name, .number(best.value))) }
+            bar?.update(done, shown)
             if done == trainer.options.steps { bar?.finish() }
         }
         trainer.onRow = { [unowned trainer] row in
             if trainer.history.stopped != nil { bar?.finish() } else { bar?.clear() }
-            try each?.call(row.value)
+            try each?.call(trainer.history.value(of: row))
         }
     }
 }

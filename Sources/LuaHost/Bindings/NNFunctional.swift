@@ -1,9 +1,9 @@
 import Networks
 import Tensors
 
-/// Losses, and layers as functions that take their weights as arguments.
+/// The cross entropy, and layers as functions that take their weights as arguments.
 enum FunctionalBindings {
-    static let all: [Binding] = [crossEntropy, mse, l1] + functional
+    static let all: [Binding] = [crossEntropy] + LossBindings.all + functional
 
     // MARK: Losses
 
@@ -21,30 +21,12 @@ enum FunctionalBindings {
         return call.push(try logits.crossEntropy(call.get(2), ignore: ignore, weights: call.option(ifPresent: "weights")))
     }
 
-    private static let mse = loss("mse_loss", "Mean of the squared differences.", "print(nn.mse_loss(tensor.ones(2), tensor.zeros(2)):item())  --> 1.0") {
-        try $0.unary(.square)
-    }
-    private static let l1 = loss("l1_loss", "Mean of the absolute differences.", "print(nn.l1_loss(tensor.ones(2), tensor.zeros(2)):item())  --> 1.0") {
-        try $0.unary(.abs)
-    }
-
-    private static func loss(_ name: String, _ summary: String, _ example: String, _ f: @escaping (Tensor) throws -> Tensor) -> Binding {
-        Binding(
-            module: "nn", name: name, parameters: [Argument("input", .tensor), Argument("target", .tensor, "of the same shape")], returns: Returns.tensor,
-            summary: summary, example: example
-        ) { call in
-            let x: Tensor = try call.get(1), y: Tensor = try call.get(2)
-            guard x.shape == y.shape else { throw call.bad(2, "shape \(Shape.text(x.shape)) expected, got \(Shape.text(y.shape))") }
-            return call.push(try f(x - y).mean())
-        }
-    }
-
     // MARK: Layers as functions
 
     private static let functional: [Binding] = [
-        conv2d, linear, batchNorm, maxPool, averagePool, resize, resize.alias("functional.interpolate"), dropout, classes,
-        plain("relu", .relu), plain("sigmoid", .sigmoid), plain("tanh", .tanh),
-    ]
+        conv2d, convTranspose, linear, batchNorm, layerNorm, groupNorm, maxPool, averagePool, resize, resize.alias("functional.interpolate"), dropout, classes,
+        pixelShuffle, pixelUnshuffle, unfold, attention,
+    ] + LayerBindings.activations.map(plain)
 
     private static func function(
         _ name: String, _ parameters: [Argument], options: [Option] = [], _ summary: String, _ detail: String = "", example: String,
@@ -57,8 +39,8 @@ enum FunctionalBindings {
 
     private static let input = Argument("input", .tensor, "[N, C, H, W]")
 
-    private static func plain(_ name: String, _ f: UnaryFunction) -> Binding {
-        function(name, [Argument("input", .tensor)], "The same as `input:\(name)()`.", example: "print(nn.functional.\(name)(tensor.zeros(2)):size(1))  --> 2") { call in
+    private static func plain(_ f: UnaryFunction) -> Binding {
+        function(f.name, [Argument("input", .tensor)], "The same as `input:\(f.name)()`.", example: "print(nn.functional.\(f.name)(tensor.zeros(2)):size(1))  --> 2") { call in
             try call.get(1, as: Tensor.self).unary(f)
         }
     }
@@ -101,6 +83,73 @@ enum FunctionalBindings {
         try BatchNorm.check(epsilon)
         let statistics = try mean.flatMap { m in try variance.map { try Tensor.stack([m, $0], 0) } }
         return try x.batchNorm(statistics: statistics, gamma: gamma, beta: beta, epsilon: epsilon)
+    }
+
+    private static let convTranspose = function(
+        "conv_transpose2d", [input, Argument("weight", .tensor, "[in, out / groups, kh, kw]"), Argument("bias", .tensor, optional: true, "[out]")],
+        options: [LayerBindings.stride, LayerBindings.padding, LayerBindings.outputPadding, LayerBindings.dilation, LayerBindings.groups], "Transposed convolution.",
+        "[N, in, H, W] to [N, out, H', W'] with H' = (H - 1)·stride - 2·padding + dilation·(kernel - 1) + output_padding + 1.",
+        example: "print(nn.functional.conv_transpose2d(tensor.ones(1, 1, 2, 2), tensor.ones(1, 1, 2, 2), {stride = 2}):sum():item())  --> 16.0"
+    ) { call in
+        let options = try ConvOptions(
+            stride: call.pair("stride"), padding: call.pair("padding", least: 0), dilation: call.pair("dilation"), groups: call.option("groups"))
+        return try call.get(1, as: Tensor.self).convTranspose2d(
+            call.get(2), bias: call.get(ifPresent: 3), options, outputPadding: call.pair("output_padding", least: 0))
+    }
+
+    private static let weights = [Option("weight", .tensor, "a factor for each"), Option("bias", .tensor, "a number added to each"), LayerBindings.eps]
+
+    private static let layerNorm = function(
+        "layer_norm", [Argument("input", .tensor), Argument("sizes", Kind.integers, "of the last dimensions, which are normalised together")], options: weights,
+        "(x - mean) / sqrt(variance + eps) · weight + bias over the last dimensions.", "weight and bias are of these sizes.",
+        example: "print(nn.functional.layer_norm(tensor.randn(2, 8), 8):mean():abs():item() < 1e-5)  --> true"
+    ) { call in
+        let epsilon: Float = try call.option("eps")
+        try BatchNorm.check(epsilon, "layer_norm")
+        return try call.get(1, as: Tensor.self).layerNorm(
+            call.get(2, as: [Int].self), gamma: call.option(ifPresent: "weight"), beta: call.option(ifPresent: "bias"), epsilon: epsilon)
+    }
+
+    private static let groupNorm = function(
+        "group_norm", [Argument("input", .tensor, "[N, C, ...]"), Argument("groups", .integer)], options: weights,
+        "(x - mean) / sqrt(variance + eps) · weight + bias over groups of neighbouring channels of each sample.", "weight and bias are [C].",
+        example: "print(nn.functional.group_norm(tensor.randn(2, 4, 3, 3), 2):mean():abs():item() < 1e-5)  --> true"
+    ) { call in
+        let epsilon: Float = try call.option("eps")
+        try BatchNorm.check(epsilon, "group_norm")
+        return try call.get(1, as: Tensor.self).groupNorm(
+            call.get(2), gamma: call.option(ifPresent: "weight"), beta: call.option(ifPresent: "bias"), epsilon: epsilon)
+    }
+
+    private static let pixelShuffle = function(
+        "pixel_shuffle", [input, LayerBindings.factor], "Channels become the pixels of squares: [N, C·factor², H, W] to [N, C, H·factor, W·factor].",
+        example: "print(nn.functional.pixel_shuffle(tensor.zeros(1, 4, 2, 3), 2):size(4))  --> 6"
+    ) { call in try call.get(1, as: Tensor.self).pixelShuffle(call.get(2)) }
+
+    private static let pixelUnshuffle = function(
+        "pixel_unshuffle", [input, LayerBindings.factor], "The inverse of `pixel_shuffle`: [N, C, H·factor, W·factor] to [N, C·factor², H, W].",
+        example: "print(nn.functional.pixel_unshuffle(tensor.zeros(1, 1, 4, 6), 2):size(2))  --> 4"
+    ) { call in try call.get(1, as: Tensor.self).pixelUnshuffle(call.get(2)) }
+
+    private static let unfold = function(
+        "unfold", [input], options: [LayerBindings.window, LayerBindings.stride, LayerBindings.padding, LayerBindings.dilation],
+        "The elements of each window as a column: [N, C, H, W] to [N, C·kh·kw, H'·W'].", "H' and W' as for `conv2d`.",
+        example: "print(table.concat(nn.functional.unfold(tensor.ones(1, 2, 4, 4), {kernel = 3}).shape, ' '))  --> 1 18 4"
+    ) { call in
+        let options = try ConvOptions(stride: call.pair("stride"), padding: call.pair("padding", least: 0), dilation: call.pair("dilation"))
+        return try call.get(1, as: Tensor.self).unfold(kernel: call.pair("kernel"), options)
+    }
+
+    private static let attention = function(
+        "attention", [Argument("queries", .tensor, "[..., L, D]"), Argument("keys", .tensor, "[..., S, D]"), Argument("values", .tensor, "[..., S, E]")],
+        options: [
+            Option("scale", .number, "factor of the products; 1 / sqrt(D) if left out"), Option("causal", .boolean, default: false, "query i sees the keys up to i"),
+        ], "softmax(queries · keysᵀ · scale) · values, [..., L, E].",
+        "Computed for a block of queries at a time, forward and backward: memory grows with S and not with L · S.",
+        example: "local x = tensor.randn(2, 5, 4)\nprint(table.concat(nn.functional.attention(x, x, x).shape, ' '))  --> 2 5 4"
+    ) { call in
+        try call.get(1, as: Tensor.self).attention(
+            keys: call.get(2), values: call.get(3), scale: call.option(ifPresent: "scale"), causal: call.option("causal"))
     }
 
     private static let maxPool = function(

@@ -4,10 +4,12 @@ import Tensors
 /// The layers of module nn.
 enum LayerBindings {
     static let all: [Binding] = [
-        sequential, parallel, residual, conv2d, linear, batchNorm, activation("relu", "max(x, 0)", Layer.relu),
-        activation("sigmoid", "1 / (1 + e^-x)", Layer.sigmoid), activation("tanh", "the hyperbolic tangent", Layer.tanh),
-        activation("identity", "x itself", Layer.identity), softmax, flatten, maxPool, averagePool, globalAveragePool, resize, dropout, dropPath,
-    ] + ScriptedBindings.all
+        sequential, parallel, residual, conv2d, convTranspose, linear, batchNorm, layerNorm, groupNorm, identity, softmax, flatten, pixelShuffle, maxPool, averagePool,
+        globalAveragePool, resize, dropout, dropPath,
+    ] + activations.map(activation) + ScriptedBindings.all
+
+    /// The element-wise functions that are layers and functions of `nn.functional`, too.
+    static let activations: [UnaryFunction] = [.relu, .sigmoid, .tanh, .gelu, .silu, .hardSigmoid, .hardSwish]
 
     private static let module = [Returns(.object("module"))]
     private static let modules = Argument("modules", .union([.list(.object("module")), .object("module")]), variadic: true, "one by one or as a list")
@@ -19,10 +21,25 @@ enum LayerBindings {
         Binding(
             module: "nn", name: name, parameters: parameters, options: options, returns: module, summary: summary, detail: detail, example: example,
             body: { call in
+                try refuseInput(call, name, parameters)
                 let module = try body(call)
                 try module.checkExtent()
                 return call.push(module)
             })
+    }
+
+    /// A layer is made first, then it computes: a tensor behind the parameters was meant as its input.
+    private static func refuseInput(_ call: Call, _ name: String, _ parameters: [Argument]) throws {
+        guard parameters.last?.variadic != true, call.count > parameters.count else { return }
+        for position in (parameters.count + 1)...call.count where Tensor.read(call.thread, call.index(position)) != nil {
+            throw HostError("nn.\(name) makes a layer and computes nothing by itself: write nn.\(name)(\(parameters.isEmpty ? "" : "..."))(x)" + computing(name))
+        }
+    }
+
+    /// What computes without a layer, in words.
+    private static func computing(_ name: String) -> String {
+        if Tensor.objectType.methods.contains(where: { $0.name == name }) { return ", or x:\(name)(...)" }
+        return FunctionalBindings.all.contains { $0.name == "functional." + name } ? ", or nn.functional.\(name)(x, ...)" : ""
     }
 
     // MARK: Containers
@@ -109,6 +126,24 @@ enum LayerBindings {
             dilation: call.pair("dilation"), groups: call.option("groups"), bias: call.option("bias"), random: random(call))
     }
 
+    static let outputPadding = Option("output_padding", Kind.integers, default: 0, "rows and columns more at the end, fewer than the stride, or {height, width}")
+
+    private static let convTranspose = layer(
+        "conv_transpose2d", [Argument("in_channels", .integer), Argument("out_channels", .integer)],
+        options: [
+            Option("kernel", Kind.integers, required: true, "side of the kernel, or {height, width}"), stride, padding, outputPadding, dilation, groups,
+            Option("bias", .boolean, default: true, "adds a number to each output channel"), seed,
+        ], "Transposed convolution: the adjoint of a convolution, for images that grow.",
+        "[N, in, H, W] to [N, out, H', W'] with H' = (H - 1)·stride - 2·padding + dilation·(kernel - 1) + output_padding + 1. Parameters weight [in, out / groups, kh, kw] and "
+            + "bias [out], initially uniform in ±1/sqrt(out / groups · kh · kw).",
+        example: "local up = nn.conv_transpose2d(8, 3, {kernel = 4, stride = 2, padding = 1})\nprint(table.concat(up(tensor.zeros(1, 8, 5, 5)).shape, ' '))  --> 1 3 10 10"
+    ) { call in
+        try ConvTranspose2d(
+            call.get(1), call.get(2), kernel: call.pair("kernel"), stride: call.pair("stride"), padding: call.pair("padding", least: 0),
+            outputPadding: call.pair("output_padding", least: 0), dilation: call.pair("dilation"), groups: call.option("groups"), bias: call.option("bias"),
+            random: random(call))
+    }
+
     private static let linear = layer(
         "linear", [Argument("in_features", .integer), Argument("out_features", .integer)],
         options: [Option("bias", .boolean, default: true, "adds a number to each output"), seed], "x · weightᵀ + bias along the last dimension.",
@@ -127,13 +162,45 @@ enum LayerBindings {
         example: "print(nn.batch_norm(4)(tensor.randn(2, 4, 3, 3)):mean():abs():item() < 1e-5)  --> true"
     ) { call in try BatchNorm(call.get(1), affine: call.option("affine"), epsilon: call.option("eps"), momentum: call.option("momentum")) }
 
+    private static let affine = Option("affine", .boolean, default: true, "has a weight and a bias")
+    static let eps = Option("eps", .number, default: 1e-5, "added to the variance, 0 or more")
+
+    private static let layerNorm = layer(
+        "layer_norm", [Argument("sizes", Kind.integers, "of the last dimensions, which are normalised together")], options: [affine, eps],
+        "Layer normalisation over the last dimensions (Ba et al., 2016).",
+        "(x - mean) / sqrt(variance + eps) · weight + bias by the statistics of each sample. Parameters weight and bias of these sizes.",
+        example: "print(nn.layer_norm(4)(tensor.randn(2, 3, 4)):mean():abs():item() < 1e-5)  --> true"
+    ) { call in try LayerNorm(call.get(1, as: [Int].self), affine: call.option("affine"), epsilon: call.option("eps")) }
+
+    private static let groupNorm = layer(
+        "group_norm", [Argument("groups", .integer), Argument("channels", .integer)], options: [affine, eps],
+        "Group normalisation of [N, C, ...] (Wu and He, 2018).",
+        "As `layer_norm` over groups of neighbouring channels of each sample; the batch plays no part. Parameters weight and bias [C].",
+        example: "print(nn.group_norm(2, 4)(tensor.randn(2, 4, 3, 3)):mean():abs():item() < 1e-5)  --> true"
+    ) { call in try GroupNorm(call.get(1), call.get(2), affine: call.option("affine"), epsilon: call.option("eps")) }
+
     // MARK: Without parameters
 
-    private static func activation(_ name: String, _ equation: String, _ make: @escaping () -> Module) -> Binding {
+    private static func activation(_ f: UnaryFunction) -> Binding {
         layer(
-            name, [], "\(equation.prefix(1).uppercased() + equation.dropFirst()), as a layer.", name == "identity" ? "" : "On tensors: `x:\(name)()`.",
-            example: "print(nn.\(name)()(tensor.zeros(2)):size(1))  --> 2"
-        ) { _ in make() }
+            f.name, [], "\(f.equation.prefix(1).uppercased() + f.equation.dropFirst()), as a layer.", "On tensors: `x:\(f.name)()`.",
+            example: "print(nn.\(f.name)()(tensor.zeros(2)):size(1))  --> 2"
+        ) { _ in Layer.activation(f) }
+    }
+
+    private static let identity = layer(
+        "identity", [], "X itself, as a layer.", example: "print(nn.identity()(tensor.zeros(2)):size(1))  --> 2"
+    ) { _ in Layer.identity() }
+
+    static let factor = Argument("factor", .integer, "pixels of a side, 1 or more")
+
+    private static let pixelShuffle = layer(
+        "pixel_shuffle", [factor], "Channels become the pixels of squares (Shi et al., 2016).", "[N, C·factor², H, W] to [N, C, H·factor, W·factor].",
+        example: "print(table.concat(nn.pixel_shuffle(2)(tensor.zeros(1, 8, 3, 3)).shape, ' '))  --> 1 2 6 6"
+    ) { call in
+        let factor: Int = try call.get(1)
+        guard factor > 0 else { throw call.bad(1, "a factor of 1 or more expected, got \(factor)") }
+        return Lambda("pixel_shuffle", details: "by \(factor)", reach: .sample) { x, _ in try x.pixelShuffle(factor) }
     }
 
     private static let softmax = layer(

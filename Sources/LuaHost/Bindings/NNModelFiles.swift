@@ -35,15 +35,49 @@ enum ModelFileBindings {
 
     private static let load = Binding(
         module: "module", name: "load", parameters: [Argument("path", .string, "a file, or a model directory, of which the weights are taken")],
-        options: [LoadReport.strict], returns: [Returns(.object("module")), LoadReport.returns], summary: "Reads what `save` wrote.", detail: LoadReport.detail,
+        options: [
+            LoadReport.strict,
+            Option("map", .union([.function, .table]), "names of this network for names of the file: f(name) or by name; nil (of f) and false leave a value out"),
+        ], returns: [Returns(.object("module")), LoadReport.returns], summary: "Reads what `save` wrote, or weights from elsewhere.",
+        detail: LoadReport.detail + " With `map` files of other programs fit: names that a table does not have stay as they are; two names for one are an error.",
         example: "local net = nn.linear(2, 3)\nnet:save('net.safetensors')\nprint(nn.linear(2, 3):load('net.safetensors').weight:equal(net.weight))  --> true"
     ) { call in
         let path: String = try call.get(1)
         let file = Directory.isDirectory(path) ? ModelDirectory(path).weightsPath : path
         let (tensors, _) = try Tensor.load(file)
-        let values = Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 })
+        let values = try renamed(tensors, call, file)
         let report = try call.this(as: Module.self).load(values, strict: call.option("strict"))
         return call.pushThis() + call.push(report.value)
+    }
+
+    /// The values of a file under the names that the option `map` gives them.
+    private static func renamed(_ tensors: [(name: String, tensor: Tensor)], _ call: Call, _ file: String) throws -> [String: Tensor] {
+        let rename: (String) throws -> String?
+        switch try call.option(ifPresent: "map", as: LuaValue.self) {
+        case .function(let function)?:
+            rename = { name in
+                let result = try function.call(name).first ?? .nil
+                guard result.string != nil || result.isNil || result.boolean == false else { throw call.badOption("map", "a name, or nil expected for '\(name)', got \(result.source)") }
+                return result.string
+            }
+        case .table(let table)?:
+            if let stray = table.fields.keys.sorted().first(where: { name in !tensors.contains { $0.name == name } }) {
+                throw call.badOption("map", "\(file) has no '\(stray)'")
+            }
+            rename = { name in
+                guard let entry = table.fields[name] else { return name }
+                guard entry.string != nil || entry.boolean == false else { throw call.badOption("map", "a name, or false expected for '\(name)', got \(entry.source)") }
+                return entry.string
+            }
+        default: rename = { $0 }
+        }
+        var (values, origins): ([String: Tensor], [String: String]) = ([:], [:])
+        for (name, tensor) in tensors {
+            guard let own = try rename(name) else { continue }
+            if let other = origins.updateValue(name, forKey: own) { throw call.badOption("map", "'\(other)' and '\(name)' both become '\(own)'") }
+            values[own] = tensor
+        }
+        return values
     }
 
     private static let card = Binding(

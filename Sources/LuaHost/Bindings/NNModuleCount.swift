@@ -22,7 +22,7 @@ final class ModuleCountObject: LuaObject {
                 }
             }),
         ],
-        describe: { $0.count.description })
+        rich: { RichTables.count($0.count) }, describe: { $0.count.description })
 
     static let method = Binding(
         module: "module", name: "count",

@@ -46,16 +46,25 @@ extension Module: LuaObject {
                 if let group = module as? ModuleGroup { return group[position].map { call.push($0) } ?? call.pushNil() }
                 if let scripted = module as? ScriptedModule, scripted.hasPositions { return push(String(position), of: module, call) }
                 if let child = module.children.first(where: { $0.name == String(position) }) { return call.push(child.module) }
+                guard position > 0 else { throw HostError("modules are counted from 1, got \(position): the first is net[1], the last net[#net]") }
                 return module.children.indices.contains(position - 1) ? call.push(module.children[position - 1].module) : call.pushNil()
             }
             return push(Stack.string(call.thread, 2) ?? "", of: module, call)
         },
-        unique: true, anchors: { $0.luaAnchors }, describe: { $0.summary })
+        mayLack: { $0.mayLack($1) }, unique: true, anchors: { $0.luaAnchors }, describe: { $0.summary })
 
     /// The anchors of all modules of scripts in the tree.
     var luaAnchors: [LuaAnchor] {
         ((self as? ScriptedModule).map { [$0.anchor] } ?? []) + children.flatMap(\.module.luaAnchors)
     }
+
+    /// Whether nothing need be under a name: what a script names is the script's business, and some layers have no bias.
+    private func mayLack(_ name: String) -> Bool {
+        self is ScriptedModule || self is ModuleGroup || children.contains { Int($0.name) == nil } || Module.tensorNames.contains(name)
+    }
+
+    /// Names of tensors that layers have, each not all of them.
+    private static let tensorNames: Set<String> = ["weight", "bias", "running_mean", "running_var"]
 
     /// Pushes the part of a module with a name, nil when there is none.
     private static func push(_ name: String, of module: Module, _ call: Call) -> Int {

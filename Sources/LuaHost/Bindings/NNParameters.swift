@@ -44,6 +44,7 @@ public final class ParameterList: LuaObject {
             let at = position < 0 ? list.items.count + position : position - 1
             return list.items.indices.contains(at) ? call.push(list.items[at].tensor) : call.pushNil()
         },
+        mayLack: { _, _ in true },
         describe: { $0.text })
 
     private var text: String {

@@ -131,6 +131,7 @@ final class ModuleGroup: Module {
     init(_ members: [Member]) { self.members = members }
 
     override var kind: String { members.enumerated().allSatisfy { $1.key.integer == $0 + 1 } ? "list" : "table" }
+    override var isContainer: Bool { true }
     override var children: [(name: String, module: Module)] { members.map { ($0.name, $0.module) } }
 
     /// The module under a position: as in a table there may be none.

@@ -1,3 +1,4 @@
+import Base
 import CLua
 import Networks
 import Tensors
@@ -95,7 +96,7 @@ struct PlainValue: LuaReadable, LuaPushable {
             guard let identity = lua_topointer(L, index) else { return .null }
             guard !open.contains(identity) else { throw Refusal(problem: "contains itself") }
             guard open.count < Reader.deepest else { throw Refusal(problem: "is nested more than \(Reader.deepest) deep") }
-            guard lua_getmetatable(L, index) == 0 else {
+            guard clua_is_sizes(L, index) || lua_getmetatable(L, index) == 0 else {
                 clua_pop(L, 1)
                 throw Refusal(problem: "has a metatable, which a checkpoint cannot keep; give a plain table of what it stands for")
             }

@@ -1,5 +1,5 @@
 import Figures
-import Glibc
+import Notebook
 
 /// A figure as Lua holds it.
 public final class FigureObject: LuaObject {
@@ -8,29 +8,14 @@ public final class FigureObject: LuaObject {
 
     public static let objectType = ObjectType(
         "figure", of: FigureObject.self, summary: "A picture.",
-        detail: "At the prompt, and printed to a terminal, it shows itself: as a picture where the terminal knows kitty's protocol or sixels, else in characters. "
+        detail: "At the prompt, and printed to a terminal, it shows itself: as a picture where the terminal knows kitty's protocol or sixels, else in characters; in notebooks it is a picture. "
             + "TRELLIS_GRAPHICS (kitty, sixel, unicode, ascii, none) decides where it is set; NO_COLOR switches colours off.",
         methods: [save, text, svg],
         fields: [
             Field("width", .number, "Natural width in CSS pixels.", of: { (f: FigureObject) in f.figure.size.width }),
             Field("height", .number, "Natural height in CSS pixels.", of: { (f: FigureObject) in f.figure.size.height }),
         ],
-        unique: true, describe: { try $0.shown() })
-
-    /// What the prompt prints: by the terminal that standard output is.
-    private func shown() throws -> String {
-        let names = [
-            "TRELLIS_GRAPHICS", "TERM", "NO_COLOR", "COLORTERM", "TMUX", "STY", "TERM_PROGRAM", "KITTY_WINDOW_ID", "LC_ALL", "LC_CTYPE", "LANG", "COLUMNS",
-        ]
-        var environment: [String: String] = [:]
-        for name in names { environment[name] = getenv(name).map { String(cString: $0) } }
-        var size = winsize()
-        let columns = ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : nil
-        let terminal = Figures.Terminal.detect(environment: environment, isTerminal: isatty(1) == 1, columns: columns)
-        guard var text = try figure.rendered(for: terminal) else { return "figure \(Int(figure.size.width))x\(Int(figure.size.height))" }
-        if text.hasSuffix("\n") { text.removeLast() }
-        return text
-    }
+        unique: true, rich: { MIMEBundle(plain: "", figure: $0.figure) }, describing: { figure, output in try output.drawing(of: figure.figure) })
 
     private static let line = "local f = plot.line({1, 3, 2})\n"
 

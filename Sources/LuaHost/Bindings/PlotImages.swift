@@ -56,7 +56,7 @@ enum PlotImages {
         let own = set?.base.classes.map {
             Figures.Colour(red: Double($0.colour.red) / 255, green: Double($0.colour.green) / 255, blue: Double($0.colour.blue) / 255)
         }
-        if let colours = colours ?? own { return LabelPalette(colours: colours, names: names) }
+        if let colours = colours ?? own, !colours.isEmpty { return LabelPalette(colours: colours, names: names) }
         return names.isEmpty ? LabelPalette(colours: LabelPalette.distinct(255)) : LabelPalette(names: names)
     }
 

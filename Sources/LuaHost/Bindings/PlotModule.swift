@@ -9,7 +9,7 @@ enum PlotModule {
 
     private static let figure = [Returns(.object("figure"))]
 
-    private static let charts = [curves, line, scatter, bar, histogram, heatmap, confusion, grid]
+    private static let charts = [curves, line, scatter, bar, histogram, heatmap, confusion, grid, LiveObject.binding]
 
     private static let curves = Binding(
         module: "plot", name: "curves",

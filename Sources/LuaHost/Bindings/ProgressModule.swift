@@ -1,10 +1,14 @@
 import Glibc
+import Notebook
 
-/// A line on stderr that says how far a long job is: one line drawn over again on a terminal, now and then a plain line elsewhere.
+/// Says how far a long job is: one line drawn over again on a terminal, a display that changes in a notebook, now and then a plain line elsewhere.
 public final class ProgressBar: LuaObject {
     private let total: Int
     private let label: String
-    private let isTerminal: Bool
+    private let output: any Output
+    private let style: ProgressStyle
+    /// Of the display.
+    private let id: String
     private let start = ProgressBar.now
     /// What was done before the start, of a resumed job: it says nothing about the rate.
     private let offset: Int
@@ -13,14 +17,17 @@ public final class ProgressBar: LuaObject {
     private var drawn = -Double.infinity
     private var nextShare = 0.1
     private var finished = false
+    private var isDisplayed = false
 
     /// - Parameters: total, done: 0 or more.
-    init(total: Int, label: String, done: Int) {
+    init(total: Int, label: String, done: Int, host: ScriptHost) {
         self.total = total
         self.label = label
         self.done = done
         offset = done
-        isTerminal = isatty(2) == 1 && Terminal.hasControls
+        output = host.output
+        style = output.progress
+        if case .display = style { id = host.newDisplayID() } else { id = "" }
     }
 
     private static var now: Double {
@@ -34,10 +41,12 @@ public final class ProgressBar: LuaObject {
         self.done = max(0, done)
         if !fields.isEmpty { self.fields = fields }
         let time = ProgressBar.now
-        if isTerminal {
-            // Ten times a second are enough for an eye.
-            if time - drawn >= 0.1 { draw(time) }
-        } else if share >= nextShare, time - drawn >= 10 {
+        switch style {
+        // Ten times a second are enough for an eye.
+        case .line: if time - drawn >= 0.1 { draw(time) }
+        case .display(let every, _): if time - drawn >= every { draw(time) }
+        case .log:
+            guard share >= nextShare, time - drawn >= 10 else { return }
             draw(time)
             nextShare = (share * 10).rounded(.down) / 10 + 0.1
         }
@@ -47,36 +56,51 @@ public final class ProgressBar: LuaObject {
     func finish() {
         guard !finished else { return }
         finished = true
-        let text = line(ProgressBar.now, width: isTerminal ? columns : 200, final: true)
-        write(isTerminal ? "\r\u{1B}[K" + text + "\n" : text + "\n")
+        draw(ProgressBar.now)
     }
 
-    /// Takes the line away, to print something else above it.
+    /// Takes the line away, to print something else above it. A display stays.
     func clear() {
-        guard isTerminal, !finished else { return }
+        guard case .line = style, !finished else { return }
         write("\r\u{1B}[K")
         drawn = -.infinity
     }
 
     private func draw(_ time: Double) {
         drawn = time
-        write(isTerminal ? "\r\u{1B}[K" + line(time, width: columns, final: false) : line(time, width: 200, final: false) + "\n")
+        switch style {
+        case .line(let columns): write("\r\u{1B}[K" + line(time, width: columns, final: finished) + (finished ? "\n" : ""))
+        case .log: write(line(time, width: 200, final: finished) + "\n")
+        case .display:
+            let bundle = MIMEBundle(plain: line(time, width: 200, final: finished), html: html(time))
+            if isDisplayed { output.update(bundle, id: id) } else { output.display(bundle, id: id) }
+            isDisplayed = true
+        }
     }
 
     private var share: Double { total > 0 ? min(1, Double(done) / Double(total)) : 1 }
 
-    /// `label 12/80 ━━━━──── loss 1.234  3.1/s  0:12 left`
-    func line(_ time: Double, width: Int, final: Bool) -> String {
-        var head = (label.isEmpty ? "" : label + " ") + "\(done)/\(total)"
+    private var head: String { (label.isEmpty ? "" : label + " ") + "\(done)/\(total)" }
+
+    /// What was said with the last step, and how long it takes.
+    private func tail(_ time: Double, final: Bool) -> String {
         var tail = fields.map { "  " + ($0.name.isEmpty ? "" : $0.name + " ") + ProgressBar.text($0.value) }.joined()
         let elapsed = time - start
         let steps = Double(done - offset)
+        if case .display(_, clock: false) = style { return tail }
         if elapsed > 0, steps > 0 {
             let rate = steps / elapsed
             tail += rate >= 1 ? "  \(ProgressBar.text(.number(rate)))/s" : "  \(ProgressBar.text(.number(1 / rate))) s each"
             tail += final ? "  took \(ProgressBar.clock(elapsed))" : "  \(ProgressBar.clock(Double(total - done) / rate)) left"
         }
-        if isTerminal {
+        return tail
+    }
+
+    /// `label 12/80 ━━━━──── loss 1.234  3.1/s  0:12 left`
+    func line(_ time: Double, width: Int, final: Bool) -> String {
+        var head = head
+        let tail = tail(time, final: final)
+        if case .line = style {
             let room = min(30, width - 2 - head.count - tail.count)
             if room >= 8 {
                 let full = Int((share * Double(room)).rounded(.down))
@@ -86,6 +110,11 @@ public final class ProgressBar: LuaObject {
             head += " (\(Int((share * 100).rounded(.down)))%)"
         }
         return String((head + tail).prefix(max(20, width - 1)))
+    }
+
+    private func html(_ time: Double) -> String {
+        "<div><progress max=\"\(max(1, total))\" value=\"\(total > 0 ? min(done, total) : 1)\"></progress> "
+            + HTMLPage.escape(head + tail(time, final: finished)) + "</div>"
     }
 
     /// Numbers with three significant digits or so, anything else as it is.
@@ -110,20 +139,12 @@ public final class ProgressBar: LuaObject {
         return s >= 3600 ? "\(s / 3600):\(two(s / 60 % 60)):\(two(s % 60))" : "\(s / 60):\(two(s % 60))"
     }
 
-    private var columns: Int {
-        var size = winsize()
-        return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
-    }
-
     private func write(_ text: String) {
-        // What Lua has printed comes first.
-        fflush(nil)
-        var text = text
-        text.withUTF8 { _ = Glibc.write(2, $0.baseAddress, $0.count) }
+        Terminal.error(text)
     }
 
     public static let objectType = ObjectType(
-        "progress_bar", of: ProgressBar.self, summary: "How far a long job is, on stderr.", methods: [updateBinding, finishBinding, clearBinding],
+        "progress_bar", of: ProgressBar.self, summary: "How far a long job is.", methods: [updateBinding, finishBinding, clearBinding],
         fields: [
             Field("done", .integer, "Steps done.", of: { (b: ProgressBar) in b.done }), Field("total", .integer, "Steps in all.", of: { (b: ProgressBar) in b.total }),
         ],
@@ -167,7 +188,7 @@ public final class ProgressBar: LuaObject {
 
 enum ProgressModule {
     static let module = LuaModule(
-        "progress", summary: "How far a long job is, on stderr.", types: [ProgressBar.objectType],
+        "progress", summary: "How far a long job is: a line on stderr, a display in notebooks.", types: [ProgressBar.objectType],
         bindings: [
             Binding(
                 module: "progress", name: "bar",
@@ -175,14 +196,14 @@ enum ProgressModule {
                     Option("total", .integer, required: true, "steps in all"), Option("label", .string, default: "", "what stands in front"),
                     Option("done", .integer, default: 0, "steps that were done before, of a resumed job"),
                 ],
-                returns: [Returns(.object("progress_bar"))], summary: "A progress bar: one line on a terminal, now and then a plain line elsewhere.",
+                returns: [Returns(.object("progress_bar"))], summary: "A progress bar: one line on a terminal, a display that changes in notebooks, now and then a plain line elsewhere.",
                 example: "local bar = progress.bar{total = 10, label = 'epoch 1'}\nprint(bar)  --> progress 0 of 10"
             ) { call in
                 let total: Int = try call.option("total")
                 guard total >= 0 else { throw call.badOption("total", "0 or more expected, got \(total)") }
                 let done: Int = try call.option("done")
                 guard done >= 0 else { throw call.badOption("done", "0 or more expected, got \(done)") }
-                return call.push(ProgressBar(total: total, label: try call.option("label"), done: done))
+                return call.push(ProgressBar(total: total, label: try call.option("label"), done: done, host: call.host))
             },
         ])
 }

@@ -68,54 +68,23 @@ enum TensorArithmetic {
 
     // MARK: Methods
 
-    static let methods: [Binding] = binary.map { name, f, equation, example in
-        tensorMethod(
-            name, [Argument("other", .operand, "tensor whose shape broadcasts with this one, or number")], "Element-wise \(equation).",
-            f.isComparison
-                ? "1 where it holds, else 0; the result selects elements as a mask, `t[mask]`. No derivative."
-                : "Shapes broadcast as in NumPy: aligned at the last dimension, sizes equal or 1.",
-            example: example
-        ) { call in call.push(try apply(f, call.this(), call, 1)) }
-    } + unary.map { name, f, equation, example in
-        tensorMethod(name, [], "Element-wise \(equation).", f.note, example: example) { call in
-            call.push(try call.this(as: Tensor.self).unary(f))
+    static let methods: [Binding] = BinaryFunction.allCases.compactMap { f in
+        f.method.map { method in
+            tensorMethod(
+                method.name, [Argument("other", .operand, "tensor whose shape broadcasts with this one, or number")], "Element-wise \(method.equation).",
+                f.isComparison
+                    ? "1 where it holds, else 0; the result selects elements as a mask, `t[mask]`. No derivative."
+                    : "Shapes broadcast as in NumPy: aligned at the last dimension, sizes equal or 1.",
+                example: method.example
+            ) { call in call.push(try apply(f, call.this(), call, 1)) }
+        }
+    } + UnaryFunction.allCases.compactMap { f in
+        f.example.map { example in
+            tensorMethod(f.name, [], "Element-wise \(f.equation).", f.note, example: example) { call in
+                call.push(try call.this(as: Tensor.self).unary(f))
+            }
         }
     } + [pow, clamp, lerp] + inPlace
-
-    private static let binary: [(String, BinaryFunction, String, String)] = [
-        ("add", .add, "sum x + other", "print(tensor.from{1, 2}:add(1):sum():item())  --> 5.0"),
-        ("sub", .sub, "difference x - other", "print(tensor.from{1, 2}:sub(1):sum():item())  --> 1.0"),
-        ("mul", .mul, "product x · other", "print(tensor.from{1, 2}:mul(3):sum():item())  --> 9.0"),
-        ("div", .div, "quotient x / other", "print(tensor.from{1, 2}:div(2):sum():item())  --> 1.5"),
-        ("maximum", .max, "larger of x and other", "print(tensor.from{1, 5}:maximum(3):sum():item())  --> 8.0"),
-        ("minimum", .min, "smaller of x and other", "print(tensor.from{1, 5}:minimum(3):sum():item())  --> 4.0"),
-        ("eq", .eq, "x == other", "print(tensor.from{1, 5}:eq(5):sum():item())  --> 1.0"),
-        ("ne", .ne, "x ~= other", "print(tensor.from{1, 5}:ne(5):sum():item())  --> 1.0"),
-        ("lt", .lt, "x < other", "print(tensor.from{1, 5}:lt(2):sum():item())  --> 1.0"),
-        ("le", .le, "x <= other", "print(tensor.from{1, 5}:le(5):sum():item())  --> 2.0"),
-        ("gt", .gt, "x > other", "local x = tensor.from{1, 5}; print(x[x:gt(2)]:item())  --> 5.0"),
-        ("ge", .ge, "x >= other", "print(tensor.from{1, 5}:ge(1):sum():item())  --> 2.0"),
-    ]
-
-    private static let unary: [(String, UnaryFunction, String, String)] = [
-        ("neg", .neg, "negative -x", "print(tensor.from{1, 2}:neg():sum():item())  --> -3.0"),
-        ("abs", .abs, "absolute value |x|", "print(tensor.from{-1, 2}:abs():sum():item())  --> 3.0"),
-        ("sign", .sign, "sign of x: -1, 0 or 1", "print(tensor.from{-3, 2, 4}:sign():sum():item())  --> 1.0"),
-        ("exp", .exp, "exponential e^x", "print(tensor.from{0}:exp():item())  --> 1.0"),
-        ("log", .log, "natural logarithm ln x", "print(tensor.from{1}:log():item())  --> 0.0"),
-        ("sqrt", .sqrt, "square root", "print(tensor.from{9}:sqrt():item())  --> 3.0"),
-        ("rsqrt", .rsqrt, "1 / sqrt(x)", "print(tensor.from{4}:rsqrt():item())  --> 0.5"),
-        ("reciprocal", .reciprocal, "1 / x", "print(tensor.from{4}:reciprocal():item())  --> 0.25"),
-        ("square", .square, "x²", "print(tensor.from{3}:square():item())  --> 9.0"),
-        ("relu", .relu, "max(x, 0)", "print(tensor.from{-1, 2}:relu():sum():item())  --> 2.0"),
-        ("sigmoid", .sigmoid, "1 / (1 + e^-x)", "print(tensor.from{0}:sigmoid():item())  --> 0.5"),
-        ("tanh", .tanh, "hyperbolic tangent", "print(tensor.from{0}:tanh():item())  --> 0.0"),
-        ("sin", .sin, "sine, x in radians", "print(tensor.from{0}:sin():item())  --> 0.0"),
-        ("cos", .cos, "cosine, x in radians", "print(tensor.from{0}:cos():item())  --> 1.0"),
-        ("floor", .floor, "largest integer not above x", "print(tensor.from{1.7}:floor():item())  --> 1.0"),
-        ("ceil", .ceil, "smallest integer not below x", "print(tensor.from{1.2}:ceil():item())  --> 2.0"),
-        ("round", .round, "nearest integer, halves to even", "print(tensor.from{2.5}:round():item())  --> 2.0"),
-    ]
 
     private static let pow = tensorMethod(
         "pow", [Argument("exponent", .operand, "number, or tensor whose shape broadcasts with this one")], "Element-wise power x ^ exponent.",
@@ -192,27 +161,5 @@ enum TensorArithmetic {
     ) { call in
         try call.this(as: Tensor.self).assign(call.get(1))
         return call.pushThis()
-    }
-}
-
-extension BinaryFunction {
-    fileprivate var isComparison: Bool {
-        switch self {
-        case .eq, .ne, .lt, .le, .gt, .ge: true
-        default: false
-        }
-    }
-}
-
-extension UnaryFunction {
-    fileprivate var note: String {
-        switch self {
-        case .neg, .square: ""
-        case .abs, .sign, .relu: "The derivative at 0 is 0."
-        case .floor, .ceil, .round: "The derivative is 0."
-        case .log: "Minus infinity at 0, NaN below. int32 tensors give float32."
-        case .sqrt, .rsqrt: "NaN below 0. int32 tensors give float32."
-        default: "int32 tensors give float32."
-        }
     }
 }

@@ -1,4 +1,6 @@
+import Base
 import CLua
+import Segmentation
 import Tensors
 
 /// Derivatives, values, files and memory.
@@ -7,7 +9,7 @@ enum TensorHistory {
         backward, requiresGrad, detach, clone, contiguous, cast, to("float", .float32), to("int", .int32), item, toTable, isContiguous, save,
     ]
 
-    static let functions: [Binding] = [grad, noGrad("tensor"), concat, concat.alias("cat"), stack, choose, load, saveAll, memory]
+    static let functions: [Binding] = [grad, noGrad("tensor"), concat, concat.alias("cat"), stack, einsum, choose, load, saveAll, memory]
 
     // MARK: Derivatives
 
@@ -159,6 +161,18 @@ enum TensorHistory {
         return call.push(try Tensor.stack(parts, checkedDimension(call, first.rank + 1)))
     }
 
+    private static let einsum = Binding(
+        module: "tensor", name: "einsum",
+        parameters: [Argument("equation", .string, "the letters of each tensor's dimensions and of the result's: \"ij,jk->ik\""), Argument("tensors", .tensor, variadic: true, "float32")],
+        returns: Returns.tensor, summary: "Sums of products over the letters that the result does not have.",
+        detail: "A letter that stands twice in a tensor means its diagonal. Without `->` the result has the letters that stand once, in alphabetical order. Tensors are multiplied "
+            + "from the left to the right, by batched matrix products.",
+        example: "local a, b = tensor.ones(2, 3), tensor.ones(3, 4)\nprint(tensor.einsum('ij,jk->ik', a, b):equal(a:matmul(b)))  --> true"
+    ) { call in
+        let tensors = try (1..<max(call.count, 1)).map { try call.get($0 + 1, as: Tensor.self).cast(.float32) }
+        return call.push(try Tensor.einsum(call.get(1), tensors))
+    }
+
     private static let choose = Binding(
         module: "tensor", name: "where", parameters: [Argument("condition", .tensor), Argument("a", .operand), Argument("b", .operand)], returns: Returns.tensor,
         summary: "Elements of a where the condition is not 0, else of b.", detail: "All three broadcast. float32 unless a and b are both int32.",
@@ -176,11 +190,22 @@ enum TensorHistory {
     // MARK: Files
 
     private static let save = tensorMethod(
-        "save", [Argument("path", .string, "ends in .npy, .npz or .safetensors")], returns: [], "Writes the tensor to a file.",
-        "The ending chooses the format. The file is written beside its place and then moved there: it is whole or not at all. In .npz and .safetensors the tensor is named `tensor`.",
+        "save", [Argument("path", .string, "ends in .npy, .npz, .safetensors, .png or .jpg")],
+        options: [Option("bits", .integer, default: 8, "of a PNG's samples: 8 or 16"), Option("quality", .integer, default: 95, "of a JPEG, 1 to 100")], returns: [],
+        "Writes the tensor to a file.",
+        """
+        The ending chooses the format. The file is written beside its place and then moved there: it is whole or not at all. In .npz and .safetensors the tensor is named `tensor`. \
+        Images are [H, W] or [1, H, W] as grey, [3, H, W] as red, green, blue; float32 of 0 to 1, what lies outside is cut off; int32 as they are, an error beyond what the bits hold.
+        """,
         example: "tensor.from{1, 2}:save('x.npy')\nprint(tensor.load('x.npy'):sum():item())  --> 3.0"
     ) { call in
-        try call.this(as: Tensor.self).save(call.get(1))
+        let path: String = try call.get(1)
+        if ImageFile.isNamedAsImage(path) {
+            try ImageFile.write(call.this(), to: path, bits: call.option("bits"), quality: call.option("quality"))
+        } else {
+            for name in ["bits", "quality"] where call.hasOption(name) { throw call.badOption(name, "this is for images, .png and .jpg") }
+            try call.this(as: Tensor.self).save(path)
+        }
         return 0
     }
 
@@ -201,14 +226,19 @@ enum TensorHistory {
     }
 
     private static let load = Binding(
-        module: "tensor", name: "load", parameters: [Argument("path", .string, "ends in .npy, .npz or .safetensors")],
+        module: "tensor", name: "load", parameters: [Argument("path", .string, "ends in .npy, .npz, .safetensors, .png or .jpg")],
+        options: [Option("stored", .boolean, default: false, "of images: the numbers as the file has them, int32")],
         returns: [Returns(.union([.tensor, .table]), "the tensor, or tensors by name"), Returns(.table, "metadata of a .safetensors file", optional: true)],
         summary: "Reads tensors from a file.",
         detail: "An .npy file and what `t:save` wrote give the tensor itself; other files a table by name. Numbers of other types are converted where float32 or int32 hold them. "
-            + "Files are read strictly: a damaged one is an error that says what is wrong.",
+            + "Files are read strictly: a damaged one is an error that says what is wrong. Images are float32 of 0 to 1, grey [1, H, W], colours [3, H, W] without alpha; with `stored` grey and "
+            + "palette indices are [H, W].",
         example: "tensor.eye(2):save('eye.safetensors')\nprint(tensor.load('eye.safetensors'):sum():item())  --> 2.0"
     ) { call in
-        let (tensors, metadata) = try Tensor.load(call.get(1))
+        let path: String = try call.get(1)
+        if ImageFile.isNamedAsImage(path) { return call.push(try ImageFile.tensor(path, stored: call.option("stored"))) }
+        if call.hasOption("stored") { throw call.badOption("stored", "this is for images, .png and .jpg") }
+        let (tensors, metadata) = try Tensor.load(path)
         if tensors.count == 1, let only = tensors.first, only.name.isEmpty || only.name == "tensor" {
             return call.push(only.tensor) + (metadata.isEmpty ? 0 : call.push(metadata))
         }

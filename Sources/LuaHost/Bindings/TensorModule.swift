@@ -12,7 +12,7 @@ extension Tensor: LuaObject {
             """,
         methods: TensorArithmetic.methods + TensorReductions.methods + TensorShape.methods + TensorHistory.methods,
         fields: [
-            Field("shape", .list(.integer), "Sizes, outermost first.", of: { (t: Tensor) in t.shape }),
+            Field("shape", .list(.integer), "Sizes, outermost first: shape[1] is the first, shape[-1] the last.", of: { (t: Tensor) in Sizes(t.shape) }),
             Field("dtype", .string, "\"float32\" or \"int32\".", of: { (t: Tensor) in t.dtype.rawValue }),
             Field("rank", .integer, "Number of dimensions.", of: { (t: Tensor) in t.rank }),
             Field("count", .integer, "Number of elements.", of: { (t: Tensor) in t.count }),

@@ -5,7 +5,7 @@ enum TensorReductions {
     static let methods: [Binding] = [
         sum, mean, variance, deviation, prod, norm, extreme("max", largest: true), extreme("min", largest: false),
         position("argmax", largest: true), position("argmin", largest: false), all, any, cumsum, softmax(logarithm: false),
-        softmax(logarithm: true), topk, sort, matmul, allclose, equal,
+        softmax(logarithm: true), logSumExp, topk, sort, matmul, allclose, equal,
     ]
 
     private static let axes = Argument("dimensions", Kind.integers, optional: true, "one or several, from 1, negative from the end; all if left out")
@@ -105,17 +105,8 @@ enum TensorReductions {
         "cumsum", [Argument("dimension", .integer, default: 1)], "Running sums along a dimension: y[i] = x[1] + ... + x[i].",
         example: "print(tensor.from{1, 2, 3}:cumsum()[3])  --> 6.0"
     ) { call in
-        var y: Tensor = try call.this()
-        let axis = try call.dimension(1, of: y), n = y.shape[axis]
-        var shift = 1
-        // Hillis and Steele, 1986: sums over 1, 2, 4, ... neighbours.
-        while shift < n {
-            var before = y.shape.map { _ in 0 }
-            before[axis] = shift
-            y = try named("cumsum") { try y + y.narrow(axis, 0, n - shift).pad(before: before, after: y.shape.map { _ in 0 }) }
-            shift *= 2
-        }
-        return call.push(y)
+        let x: Tensor = try call.this()
+        return call.push(try x.cumulativeSum(call.dimension(1, of: x)))
     }
 
     // MARK: Extremes and orders
@@ -223,6 +214,14 @@ enum TensorReductions {
         "[..., m, k] · [..., k, n] = [..., m, n]; leading dimensions broadcast; a vector counts as a row on the left and as a column on the right.",
         example: "local x = tensor.randn(2, 3, 4)\nprint(table.concat(x:matmul(tensor.zeros(4, 5)).shape, ' '))  --> 2 3 5"
     ) { call in call.push(try call.this(as: Tensor.self).matmul(call.get(1))) }
+
+    private static let logSumExp = tensorMethod(
+        "logsumexp", [axes], options: [keep], "log Σ e^x over dimensions.", "Computed without overflow: the largest element is taken off first. float32.",
+        example: "print(tensor.from{0, 0}:logsumexp():exp():item())  --> 2.0"
+    ) { call in
+        let x: Tensor = try call.this()
+        return call.push(try x.cast(.float32).logSumExp(call.dimensions(ifPresent: 1, of: x), keep: call.option("keep")))
+    }
 
     private static func softmax(logarithm: Bool) -> Binding {
         tensorMethod(

@@ -4,7 +4,7 @@ import Tensors
 enum TensorShape {
     static let methods: [Binding] = [
         size, dim, numel, reshape, view, flatten, squeeze, unsqueeze, transpose, t, permute, expand, narrow, select, slice, split, chunk, flip,
-        pad, gather, indexSelect, maskedFill, oneHot,
+        pad, gather, scatter, scatterAdd, indexSelect, maskedFill, oneHot,
     ]
 
     private static let views = "A view where the memory allows it (writes are seen by both), else a copy."
@@ -18,7 +18,7 @@ enum TensorShape {
     ) { call in
         let x: Tensor = try call.this()
         if let axis = try call.dimension(ifPresent: 1, of: x) { return call.push(x.shape[axis]) }
-        return call.push(x.shape)
+        return call.push(Sizes(x.shape))
     }
 
     private static let dim = tensorMethod(
@@ -252,9 +252,37 @@ enum TensorShape {
         "y[i][j] = x[indices[i][j]][j] for dimension 1, and so on.", "What `sort`, `topk` and `max` return as positions fits.",
         example: "local x = tensor.from{{1, 2}, {3, 4}}\nlocal v, i = x:max(2, {keep = true})\nprint(x:gather(2, i):equal(v))  --> true"
     ) { call in
-        let x: Tensor = try call.this(), axis = try call.dimension(1, of: x), indices: Tensor = try call.get(2)
+        let x: Tensor = try call.this(), axis = try call.dimension(1, of: x)
+        return call.push(try x.gather(axis, positions(call)))
+    }
+
+    private static let places = [
+        axis(), Argument("indices", .tensor, "int32, positions from 1"), Argument("source", .tensor, "of the indices' shape: this tensor's but along the dimension"),
+    ]
+
+    private static let scatter = tensorMethod(
+        "scatter", places, "The tensor with elements of another written at positions: y[indices[i][j]][j] = source[i][j] for dimension 1, and so on.",
+        "A copy. Of several elements at one place the last stays, and it alone has a derivative.",
+        example: "local i = tensor.from({3, 1}, {dtype = 'int32'})\nprint(tensor.zeros(3):scatter(1, i, tensor.from{5, 7})[3])  --> 5.0"
+    ) { call in
+        let x: Tensor = try call.this(), axis = try call.dimension(1, of: x)
+        return call.push(try x.scatter(axis, positions(call), call.get(3)))
+    }
+
+    private static let scatterAdd = tensorMethod(
+        "scatter_add", places, "The tensor with elements of another added at positions: y[indices[i][j]][j] = x[indices[i][j]][j] + source[i][j] for dimension 1.",
+        "A copy. Several elements at one place add up. float32.",
+        example: "local i = tensor.from({3, 3}, {dtype = 'int32'})\nprint(tensor.zeros(3):scatter_add(1, i, tensor.from{5, 7})[3])  --> 12.0"
+    ) { call in
+        let x: Tensor = try call.this(), axis = try call.dimension(1, of: x)
+        return call.push(try x.cast(.float32).scatterAdd(axis, positions(call), call.get(3, as: Tensor.self).cast(.float32)))
+    }
+
+    /// Positions in argument 2, from 0.
+    private static func positions(_ call: Call) throws -> Tensor {
+        let indices: Tensor = try call.get(2)
         guard indices.dtype == .int32 else { throw call.bad(2, "int32 positions expected, got \(indices.dtype)") }
-        return call.push(try x.gather(axis, indices.scalar(.sub, 1)))
+        return try indices.scalar(.sub, 1)
     }
 
     private static let maskedFill = tensorMethod(

@@ -9,15 +9,17 @@ final class TrainingHistoryObject: LuaObject {
     static let objectType = ObjectType(
         "history", of: TrainingHistoryObject.self, summary: "How a training run went.",
         detail: "Printing it shows its rows. A row is {step =, epoch =, lr =, loss =, miou =, accuracy =}: the mean loss over the steps since the row before, and what "
-            + "the validation measured, if there was one.",
+            + "the validation measured, if there was one; with a metric of your own that under its name, or as `metric`.",
         methods: [plot, csv],
         fields: [
-            Field("rows", .list(.table), "All rows in order.", of: { (h: TrainingHistoryObject) in h.history.rows.map(\.value) }),
+            Field("rows", .list(.table), "All rows in order.", of: { (h: TrainingHistoryObject) in h.history.rows.map(h.history.value(of:)) }),
             Field("best", .table, "The row of the best validation; nil without validation.", optional: true, get: { call in
-                call.push(try call.this(as: TrainingHistoryObject.self).history.best?.value)
+                let history = try call.this(as: TrainingHistoryObject.self).history
+                return call.push(history.best.map(history.value(of:)))
             }),
             Field("last", .table, "The last row.", optional: true, get: { call in
-                call.push(try call.this(as: TrainingHistoryObject.self).history.rows.last?.value)
+                let history = try call.this(as: TrainingHistoryObject.self).history
+                return call.push(history.rows.last.map(history.value(of:)))
             }),
             Field("steps", .integer, "Steps done.", of: { (h: TrainingHistoryObject) in h.history.rows.last?.step ?? 0 }),
             Field("stopped", .string, "Why the run ended before its last step; nil when it did not.", optional: true, get: { call in
@@ -33,7 +35,8 @@ final class TrainingHistoryObject: LuaObject {
         module: "history", name: "plot", returns: [Returns(.object("figure"))], summary: "Loss, learning rate and validation over the steps.",
         example: sample + "history:plot():save('training.svg')"
     ) { call in
-        let rows = try call.this(as: TrainingHistoryObject.self).history.rows
+        let history = try call.this(as: TrainingHistoryObject.self).history
+        let rows = history.rows
         let steps = rows.map { Double($0.step) }
         func chart(_ title: String, _ series: [(String, (TrainingHistory.Row) -> Double?)], range: ClosedRange<Double>? = nil) throws -> Chart {
             Chart(
@@ -41,8 +44,14 @@ final class TrainingHistoryObject: LuaObject {
                 title: title, x: Axis("step"), y: Axis("", range: range))
         }
         var charts: [any Figure] = [try chart("loss", [("", { $0.loss })]), try chart("learning rate", [("", { $0.rate })])]
-        if rows.contains(where: { $0.meanIoU != nil }) {
-            charts.append(try chart("validation", [("mIoU", { $0.meanIoU }), ("accuracy", { $0.accuracy })], range: 0...1))
+        if rows.contains(where: { !$0.measured.isEmpty }) {
+            func measure(_ index: Int) -> (TrainingHistory.Row) -> Double? { { $0.measured.indices.contains(index) ? $0.measured[index] : nil } }
+            if history.measures == .segmentation {
+                charts.append(try chart("validation", [("mIoU", measure(0)), ("accuracy", measure(1))], range: 0...1))
+            } else {
+                // Each has a unit of its own.
+                for (index, name) in history.measures.names.enumerated() { charts.append(try chart(name, [("", measure(index))])) }
+            }
         }
         return call.push(FigureObject(FigureGrid(charts.map { [$0] })))
     }
@@ -53,12 +62,11 @@ final class TrainingHistoryObject: LuaObject {
     ) { call in call.push(try call.this(as: TrainingHistoryObject.self).history.csv) }
 }
 
-extension TrainingHistory.Row {
-    /// The row as a table.
-    var value: LuaValue {
-        var fields: [String: LuaValue] = ["step": .integer(step), "epoch": .number(epoch), "lr": .number(rate), "loss": .number(loss)]
-        if let meanIoU { fields["miou"] = .number(meanIoU) }
-        if let accuracy { fields["accuracy"] = .number(accuracy) }
+extension TrainingHistory {
+    /// A row as a table.
+    func value(of row: Row) -> LuaValue {
+        var fields: [String: LuaValue] = ["step": .integer(row.step), "epoch": .number(row.epoch), "lr": .number(row.rate), "loss": .number(row.loss)]
+        for (name, value) in measured(row) { fields[name] = .number(value) }
         return .table(LuaTable(fields: fields))
     }
 }

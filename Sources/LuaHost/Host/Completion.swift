@@ -41,6 +41,79 @@ struct Completer {
         return .words(from: start, names.count == 1 && unique[names[0]] == true ? [names[0] + "("] : names)
     }
 
+    /// The signature of the function that a chain of names leads to; nil when it leads to none, or to one of which nothing is known.
+    func signature(of chain: [SourceScan.Step]) -> String? {
+        guard let L = host.thread, lua_checkstack(L, 16) != 0 else { return nil }
+        let top = lua_gettop(L)
+        defer { lua_settop(L, top) }
+        guard let target = resolve(L, chain) else { return nil }
+        if let binding = binding(L, target) {
+            let isMethod = if case .binding = target { true } else { false }
+            return (binding.module.isEmpty ? "" : binding.module + (isMethod ? ":" : ".")) + binding.signatureWithOptions
+        }
+        guard case .value(let index) = target, lua_type(L, index) == LUA_TFUNCTION else { return nil }
+        if lua_iscfunction(L, index) == 0 { return "\(chain[chain.count - 1].name)(\(LuaFunctionInfo.parameters(L, index)))" }
+        return LuaLibrary.name(L, index).flatMap(LuaLibrary.signature)
+    }
+
+    /// What the value that a chain of names leads to is, as `help` says it; nil when it leads nowhere.
+    func describe(_ chain: [SourceScan.Step]) -> String? {
+        guard let L = host.thread, lua_checkstack(L, 16) != 0 else { return nil }
+        let top = lua_gettop(L)
+        defer { lua_settop(L, top) }
+        let help = Help(host)
+        guard let target = resolve(L, chain) else {
+            let found = help.exactly(chain.map(\.name).joined(separator: "."))
+            return found.isEmpty ? nil : found.joined(separator: "\n")
+        }
+        switch target {
+        case .binding(let binding): return help.text(binding, method: true)
+        case .type(let type): return help.text(type)
+        case .value(let index): return lua_type(L, index) == LUA_TNIL ? nil : help.about(value: L, index)
+        }
+    }
+
+    /// A word that can be completed to.
+    struct Match {
+        let text: String
+        /// "function", "table", "keyword" and the like.
+        let type: String
+        /// "(x [, options])" of a function of the host; empty where it is not known.
+        let signature: String
+    }
+
+    /// What words are that begin at a byte offset of a text.
+    func matches(_ words: [String], _ before: String, from: Int) -> [Match] {
+        guard let L = host.thread, lua_checkstack(L, 16) != 0 else { return [] }
+        let top = lua_gettop(L)
+        let scan = SourceScan(before)
+        let chain = scan.isSeparator(from - 1) ? scan.chain(endingAt: from - 1) ?? [] : []
+        return words.map { word in
+            defer { lua_settop(L, top) }
+            let name = word.hasSuffix("(") ? String(word.dropLast()) : word
+            if keywords.contains(name) { return Match(text: name, type: "keyword", signature: "") }
+            if name.hasSuffix(" = ") { return Match(text: name, type: "option", signature: "") }
+            guard scan.openString == nil, let target = resolve(L, chain + [SourceScan.Step(name: name, isCalled: false)]) else {
+                return Match(text: name, type: "field", signature: "")
+            }
+            let signature = binding(L, target).map { String($0.signature.drop { $0 != "(" }) } ?? ""
+            switch target {
+            case .binding: return Match(text: name, type: "function", signature: signature)
+            case .type(let type): return Match(text: name, type: type.name, signature: "")
+            case .value(let index): return Match(text: name, type: Stack.typeName(L, index), signature: signature)
+            }
+        }
+    }
+
+    /// Where the function that a chain of names leads to is written; nil for anything else.
+    func definition(_ chain: [SourceScan.Step]) -> LuaFunctionInfo.Place? {
+        guard let L = host.thread, lua_checkstack(L, 16) != 0 else { return nil }
+        let top = lua_gettop(L)
+        defer { lua_settop(L, top) }
+        guard case .value(let index)? = resolve(L, chain), lua_type(L, index) == LUA_TFUNCTION, lua_iscfunction(L, index) == 0 else { return nil }
+        return LuaFunctionInfo.place(L, index)
+    }
+
     // MARK: Strings and options
 
     private func completeString(_ L: LuaThread, _ scan: SourceScan, _ quote: Int) -> Result {

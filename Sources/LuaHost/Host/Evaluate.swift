@@ -32,10 +32,13 @@ extension ScriptHost {
         guard let L = state else { return .done }
         let base = lua_gettop(L)
         defer { lua_settop(L, base) }
+        let shownName = String(name.dropFirst())  // without = or @
+        sources.note(source, as: shownName)
         switch compile(L, source, name, options) {
         case .failed(let error): return .failed(error)
         case .incomplete(let error): return .incomplete(error)
         case .ready(let keeps):
+            warn(about: source, name: shownName)
             if keeps {
                 clua_push_globals(L)
                 clua_push_keeper(L)
@@ -51,6 +54,7 @@ extension ScriptHost {
         defer { lua_settop(L, base) }
         let file = path.map { $0.keptBytes.map { CChar(bitPattern: $0) } + [0] }
         guard clua_load_file(L, file) == LUA_OK else { return .failed(LuaError.take(L, traceback: false)) }
+        if let path, let text = SourceTexts.file(path) { warn(about: text, name: path) }
         clua_push_globals(L)
         if let arguments { arguments.push(L) } else { Stack.rawGet(L, -1, "arg") }
         clua_remove(L, -2)
@@ -98,6 +102,26 @@ extension ScriptHost {
         // Also without an error: what shows a value goes on where its __tostring was interrupted.
         if interrupted || failure?.isInterrupt == true { return .interrupted(failure) }
         return failure.map(Outcome.failed) ?? .done
+    }
+
+    /// What a text is as Lua: whole, the beginning of something, or neither.
+    func completeness(_ source: String) -> Completeness {
+        guard let L = state else { return .invalid }
+        let base = lua_gettop(L)
+        defer { lua_settop(L, base) }
+        return switch compile(L, source, "=", EvaluationOptions()) {
+        case .ready: .complete
+        case .incomplete: .incomplete
+        case .failed: .invalid
+        }
+    }
+
+    /// Whether a text is Lua as it stands.
+    func compiles(_ source: String) -> Bool {
+        guard let L = state else { return false }
+        let base = lua_gettop(L)
+        defer { lua_settop(L, base) }
+        return load(L, source, "=")
     }
 
     // MARK: Compiling

@@ -1,3 +1,4 @@
+import Base
 import CLua
 
 /// help(x), help "name", help.search "word": read from the registry.
@@ -26,8 +27,9 @@ enum HelpModule {
 /// The texts of help, for prompt, notebook and script alike.
 struct Help {
     private let registry: Registry
+    private let sources: SourceTexts
 
-    init(_ host: ScriptHost) { registry = host.registry }
+    init(_ host: ScriptHost) { (registry, sources) = (host.registry, host.sources) }
 
     /// What help() says.
     var overview: String {
@@ -38,7 +40,8 @@ struct Help {
             \(list)
             help(tensor) lists a module, help(tensor.zeros) or help "tensor.zeros" tells about a function,
             help(x) about any value, help.search "word" finds what has a word in it. At the prompt: ? tensor.zeros
-            Lua itself: https://www.lua.org/manual/5.4/
+            help "pytorch" is a table for who comes from Python: what is called how here.
+            Lua itself: help(string), help "string.format"; all of it: https://www.lua.org/manual/5.4/
 
             """
     }
@@ -55,6 +58,7 @@ struct Help {
         case LUA_TFUNCTION: return aboutFunction(L, index)
         case LUA_TTABLE:
             if let module = registry.modules.first(where: { isModule(L, index, $0) }) { return text(module) }
+            if let library = libraries.first(where: { isGlobal(L, index, $0) }) { return text(library: library) }
             return "A table.\n"
         default: return "A \(Stack.typeName(L, index)): \(Stack.display(L, index))\n"
         }
@@ -70,32 +74,82 @@ struct Help {
 
     private func aboutFunction(_ L: LuaThread, _ index: Int32) -> String {
         if let function = NativeFunction.at(L, index) { return text(function.binding, method: function.base == 1) }
-        guard lua_iscfunction(L, index) == 0 else {
-            return "A function of Lua's library or of a C module: https://www.lua.org/manual/5.4/\n"
+        if let name = LuaLibrary.name(L, index), let text = LuaLibrary.about(name) { return text }
+        guard lua_iscfunction(L, index) == 0 else { return "A function of a C module: nothing is known of it.\n" }
+        let text = "function(\(LuaFunctionInfo.parameters(L, index)))\n"
+        guard let place = LuaFunctionInfo.place(L, index) else { return text }
+        return text + indented(comment(above: place)) + "    defined in \(place.source), line \(place.first)\n"
+    }
+
+    /// The comment that stands right above a function.
+    private func comment(above place: LuaFunctionInfo.Place) -> String {
+        var lines: [String] = [], number = place.first - 1
+        while let line = sources.line(number, of: place.source)?.trimmingSpaces, line.hasPrefix("--"), lines.count < 40 {
+            lines.insert(String(line.drop { $0 == "-" }).trimmingSpaces, at: 0)
+            number -= 1
         }
-        var record = lua_Debug()
-        clua_push_copy(L, index)
-        lua_getinfo(L, ">Su", &record)
-        let arguments = record.nparams == 1 ? "1 argument" : "\(record.nparams) arguments"
-        let place = withUnsafeBytes(of: &record.short_src) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-        return "A function of \(arguments)\(record.isvararg != 0 ? " or more" : ""), defined in \(place), line \(record.linedefined).\n"
+        return lines.joined(separator: "\n")
+    }
+
+    /// The source of the function at `index`, with the comment above it; why there is none otherwise.
+    func source(_ L: LuaThread, _ index: Int32) -> String {
+        guard lua_type(L, index) == LUA_TFUNCTION else { return about(L, index) }
+        guard lua_iscfunction(L, index) == 0, let place = LuaFunctionInfo.place(L, index) else {
+            return "This function is not written in Lua, so there is no source to show.\n" + about(L, index)
+        }
+        guard let text = sources.text(of: place) else { return "The source of this function, \(place.source), is gone, or has changed since.\n" }
+        return "-- \(place.source), line \(place.first)\n\(text)\n"
+    }
+
+    private let libraries = ["coroutine", "debug", "io", "math", "os", "package", "string", "table", "utf8"]
+
+    private func isGlobal(_ L: LuaThread, _ index: Int32, _ name: String) -> Bool {
+        let address = lua_topointer(L, index)
+        clua_push_globals(L)
+        Stack.rawGet(L, -1, name)
+        defer { clua_pop(L, 2) }
+        return lua_topointer(L, -1) == address
+    }
+
+    private func text(library: String) -> String {
+        "\(library): a library of Lua's own, https://www.lua.org/manual/5.4/\n" + table(LuaLibrary.members(of: library).map { ($0.signature, $0.summary) })
     }
 
     // MARK: Names
 
     /// About "tensor", "tensor.zeros", "tensor:backward", "zeros".
     func about(name: String) -> String {
+        if ["pytorch", "torch", "python", "numpy"].contains(name.trimmingSpaces.lowercased()) { return pyTorch }
+        if let here = PyTorch.here(path: name.trimmingSpaces) { return "\(name) is here: \(here)\n" }
         let found = lookUp(name.trimmingSpaces)
         if !found.isEmpty { return found.joined(separator: "\n") }
+        if let text = LuaLibrary.about(name.trimmingSpaces) { return text }
+        if libraries.contains(name.trimmingSpaces) { return text(library: name.trimmingSpaces) }
         let result = search(name)
         if !result.hasPrefix("Nothing") { return "No '\(name)' here. " + result }
-        let near = nearest(name, among: allNames)
+        let near = nearestName(to: name, in: allNames)
         return "Nothing is known of '\(name)'" + (near.map { "; did you mean '\($0)'?" } ?? ".") + " help() lists the modules.\n"
     }
 
     private var allNames: [String] {
         registry.modules.flatMap { module in [module.name] + module.bindings.map { module.name + "." + $0.name } }
-            + registry.allTypes.flatMap { type in [type.name] + type.methods.map { type.name + ":" + $0.name } }
+            + registry.allTypes.flatMap { type in [type.name] + type.methods.map { type.name + ":" + $0.name } } + LuaLibrary.names
+    }
+
+    /// What the registry has under exactly this name.
+    func exactly(_ name: String) -> [String] { lookUp(name) }
+
+    /// About the value at `index`; a string is a string. What it is first, and of a table or a number what it holds.
+    func about(value L: LuaThread, _ index: Int32) -> String {
+        switch lua_type(L, index) {
+        case LUA_TSTRING: return "A string: \(luaQuoted(Stack.string(L, index) ?? "", limit: 200))\n"
+        case LUA_TTABLE where !registry.modules.contains { isModule(L, index, $0) }:
+            var pretty = Pretty()
+            pretty.depth = 2
+            pretty.items = 20
+            return "A table: \(pretty.describe(L, index))\n"
+        default: return about(L, index)
+        }
     }
 
     private func lookUp(_ name: String) -> [String] {
@@ -149,12 +203,19 @@ struct Help {
                 hits.append((type.name + "." + field.name, field.doc))
             }
         }
+        hits += LuaLibrary.search { has($0) }.map { ($0.name, $0.summary) }
         guard !hits.isEmpty else { return "Nothing has '\(word)' in its name or description.\n" }
         let width = min(hits.map(\.0.count).max() ?? 0, 32)
         return "With '\(word)':\n" + hits.map { "  " + pad($0.0, width) + "  " + $0.1 + "\n" }.joined()
     }
 
     // MARK: Texts
+
+    /// Python on the left, what is written here on the right.
+    private var pyTorch: String {
+        let intro = "Positions and dimensions count from 1, images are [N, C, H, W], and Trellis computes on the CPU: nothing is moved to a device."
+        return indented(intro) + PyTorch.page.map { page in page.title + "\n" + table(page.rows) }.joined(separator: "\n")
+    }
 
     private func text(_ module: LuaModule) -> String {
         var rows = module.bindings.map { ($0.signature, $0.summary) }
@@ -163,7 +224,7 @@ struct Help {
         return module.name + ": " + module.summary + "\n" + indented(module.detail) + table(rows) + types
     }
 
-    private func text(_ type: ObjectType) -> String {
+    func text(_ type: ObjectType) -> String {
         let fields = type.fields.map { (".\($0.name)", $0.doc.isEmpty ? $0.kind.words : $0.doc) }
         let methods = type.methods.map { (":" + $0.signature, $0.summary) }
         return "type " + type.name + ": " + type.summary + "\n" + indented(type.detail) + table(fields + methods)

@@ -1,3 +1,4 @@
+import Base
 import CLua
 import Glibc
 import Tensors
@@ -12,6 +13,8 @@ final class PromptHistory {
 
     private let path: String?
     private var last: [UInt8] = []
+    /// The texts, oldest first, for what an entry that is being typed may go on with.
+    private var texts: [[UInt8]] = []
     /// Whether entries go into the file.
     private var isKept = false
 
@@ -57,8 +60,17 @@ final class PromptHistory {
         }
     }
 
+    /// What the newest entry that begins like `text` goes on with.
+    func suggestion(for text: String) -> String? {
+        let start = Array(text.utf8)
+        guard !start.allSatisfy({ $0 <= 32 }) else { return nil }
+        let found = texts.last { $0.count > start.count && $0.starts(with: start) }
+        return found.flatMap { String(validating: $0[start.count...], as: UTF8.self) }
+    }
+
     private func remember(_ text: [UInt8]) {
         last = text
+        texts.append(text)
         (text + [0]).withUnsafeBytes { clua_history_add($0.baseAddress?.assumingMemoryBound(to: CChar.self)) }
     }
 
@@ -67,6 +79,12 @@ final class PromptHistory {
     struct Entry: Equatable {
         var time: Int
         var text: [UInt8]
+    }
+
+    /// The entries that prompts have left, oldest first, as text; none where there is no file that can be read.
+    static func texts() -> [String] {
+        guard let path = standardPath, let bytes = try? Files.contents(path, limit: 1 << 26) else { return [] }
+        return newest(entries(bytes)).map { String(decoding: $0.text, as: UTF8.self) }
     }
 
     /// Entries of a file. Lines before the first stamp, as other programs write them, are an entry each.

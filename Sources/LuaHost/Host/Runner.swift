@@ -15,6 +15,8 @@ public enum Runner {
           --        stop handling options
           -         stop handling options and execute stdin
         or:    trellis profile script.lua [args]   run it and show where the time goes (trellis profile --help)
+               trellis notebook IN -o OUT   run a script cell by cell into a page, a notebook or Markdown (trellis notebook --help)
+               trellis kernel install       let Jupyter find the kernel (trellis kernel --help)
                trellis stubs DIR    write definitions for editors (LuaCATS) and .luarc.json
                trellis reference    print the reference of all modules as Markdown
                trellis doctor       show what this machine has
@@ -62,7 +64,7 @@ public enum Runner {
     }
 
     /// What follows the report of a crash.
-    private static let crashAdvice = """
+    static let crashAdvice = """
         This is a fault of trellis itself, not of your script. Please report it, with the lines above, the script and what `trellis doctor` prints,
         as "When trellis itself fails" in README.md says.
 
@@ -103,7 +105,8 @@ public enum Runner {
         switch outcome {
         case .done: return nil
         case .incomplete(let error), .failed(let error):
-            Terminal.error("trellis: \(error.message)\n" + (error.traceback.map { $0 + "\n" } ?? ""))
+            let lines = [error.message, ErrorHints.hint(for: error, in: host).map { "hint: " + $0 }, error.traceback].compactMap { $0 }
+            Terminal.error("trellis: " + lines.joined(separator: "\n") + "\n")
             return 1
         case .interrupted(let error):
             let words = host.interruptText.map { ": \($0)\n" } ?? "\n" + (error?.traceback.map { $0 + "\n" } ?? "")

@@ -8,10 +8,22 @@ import Tensors
 /// Not to be shared between threads. `close` it when done; functions and errors that outlive it become inert.
 public final class ScriptHost {
     public let registry: Registry
+    /// Where what scripts show goes.
+    public let output: any Output
+    /// Displays that were given an id of the host's own.
+    private var displays = 0
     private(set) var state: LuaThread?
     private var functions: [NativeFunction] = []
     /// Anchors alive: without any, no userdata has to look for them.
     var anchorCount = 0
+    /// The session that runs here, if one does.
+    private(set) weak var session: Session?
+    /// Modules of scripts, and whether their files have changed.
+    let modules = ModuleReloader()
+    /// What was run, for messages.
+    let sources = SourceTexts()
+    /// Warnings on sources that were given, so that a file that is loaded again does not repeat them.
+    private var warned = Set<String>()
     /// What the program says instead of a trace when Ctrl-C ends its script.
     var interruptText: String?
 
@@ -23,8 +35,9 @@ public final class ScriptHost {
 
     /// - Parameter ignoreEnvironment: as `lua -E`: LUA_PATH and the like are not read.
     /// - Throws: `HostError` when there is no memory for a state.
-    public init(_ registry: Registry, ignoreEnvironment: Bool = false) throws {
+    public init(_ registry: Registry, output: any Output = TerminalOutput(), ignoreEnvironment: Bool = false) throws {
         self.registry = registry
+        self.output = output
         let base = min(256 << 20, trellis_memory_available().bytes / 4)
         state = clua_open(
             Unmanaged.passUnretained(self).toOpaque(),
@@ -37,6 +50,12 @@ public final class ScriptHost {
             }, base, ignoreEnvironment)
         guard let state else { throw HostError("not enough memory for a Lua state") }
         Compiled.onRecordedOften = { Terminal.error(CompiledFunction.often("a step", $0, $1)) }
+        clua_on_load(state) { swift, path in
+            guard let swift, let path else { return }
+            let host = Unmanaged<ScriptHost>.fromOpaque(swift).takeUnretainedValue(), name = String(keeping: path)
+            host.modules.note(name)
+            if let text = SourceTexts.file(name) { host.warn(about: text, name: name) }
+        }
         for type in registry.allTypes { install(state, type) }
         for module in registry.modules { install(state, module) }
     }
@@ -50,9 +69,56 @@ public final class ScriptHost {
         self.state = nil
     }
 
+    /// An id for a display that no other one has.
+    func newDisplayID() -> String {
+        displays += 1
+        return "trellis-\(getpid())-\(displays)"
+    }
+
     /// The host that owns a Lua thread.
     static func of(_ L: LuaThread) -> ScriptHost {
         Unmanaged<ScriptHost>.fromOpaque(clua_host_of(L).pointee.swift).takeUnretainedValue()
+    }
+
+    /// Says on stderr what in a source, compiled under `name`, cannot be meant.
+    func warn(about source: String, name: String) {
+        for warning in SourceWarnings.of(source) {
+            let text = "trellis: warning: \(name):\(warning.line): \(warning.text)\n"
+            if warned.insert(text).inserted { Terminal.error(text) }
+        }
+    }
+
+    // MARK: Sessions
+
+    /// Makes the functions of sessions global, where no script has made something else of their names, and `debug` callable; errors keep their frames.
+    func begin(_ session: Session) {
+        self.session = session
+        guard let L = state else { return }
+        let top = lua_gettop(L)
+        defer { lua_settop(L, top) }
+        clua_frames_keep(L, true)
+        clua_push_globals(L)
+        let globals = lua_gettop(L)
+        Stack.rawGet(L, clua_registry(), LUA_LOADED_TABLE)
+        Stack.rawGet(L, -1, SessionModule.module.name)
+        guard lua_type(L, -1) == LUA_TTABLE else { return }  // a host with fewer modules
+        let functions = lua_gettop(L)
+        for (name, global) in SessionModule.globals {
+            Stack.rawGet(L, globals, global)
+            if lua_type(L, -1) == LUA_TNIL {
+                Stack.rawGet(L, functions, name)
+                Stack.rawSet(L, globals, global)
+            }
+            lua_settop(L, functions)
+        }
+        Stack.rawGet(L, globals, "debug")
+        guard lua_type(L, -1) == LUA_TTABLE, lua_getmetatable(L, -1) == 0 else { return }
+        clua_push_table(L, 0, 1)
+        let function = NativeFunction(SessionModule.frames, owner: "session", skipping: 1, style: CLUA_CALLABLE, registry: registry)
+        self.functions.append(function)
+        clua_push_function(L, function.record)
+        Stack.rawSet(L, -2, "__call")
+        lua_setmetatable(L, -2)
     }
 
     // MARK: Installing
@@ -69,7 +135,7 @@ public final class ScriptHost {
     private func install(_ L: LuaThread, _ type: ObjectType) {
         clua_push_table(L, 0, Int32(type.methods.count))
         for method in type.methods {
-            push(L, method, methodOf: type)
+            push(L, method, methodOf: type, style: CLUA_METHOD)
             Stack.rawSet(L, -2, method.name)
         }
         clua_push_table(L, 0, Int32(type.fields.count))
@@ -86,6 +152,7 @@ public final class ScriptHost {
         }
         pushKeyFunction(L, type, "index", ["key"], type.index)
         pushKeyFunction(L, type, "newindex", ["key", "value"], type.newindex)
+        pushKeyFunction(L, type, "index", ["key", "is_method"], type.readNothing)
         clua_push_table(L, 0, Int32(type.metamethods.count + 1))
         for metamethod in type.metamethods {
             let word = operatorWords[metamethod.name]
@@ -116,15 +183,11 @@ public final class ScriptHost {
             push(L, binding, owner: module.name)
             setNested(L, binding.name)
         }
-        if !module.constants.isEmpty { installConstants(L, module.constants) }
-        if let call = module.call {
-            // The table called is the first argument of __call; the body does not see it.
-            if lua_getmetatable(L, -1) == 0 { clua_push_table(L, 0, 1) }
-            let function = NativeFunction(call, owner: module.name, skipping: 1, style: CLUA_CALLABLE, registry: registry)
-            functions.append(function)
-            clua_push_function(L, function.record)
-            Stack.rawSet(L, -2, "__call")
+        for table in ModuleTable.all(of: module) {
+            pushTable(L, table.path)
+            pushMetatable(L, table)
             lua_setmetatable(L, -2)
+            clua_pop(L, 1)
         }
         clua_push_globals(L)
         clua_push_copy(L, -2)
@@ -138,70 +201,17 @@ public final class ScriptHost {
 
     /// Sets "a.b.c" in the table below the top to the value on top, making tables on the way.
     private func setNested(_ L: LuaThread, _ name: String) {
-        var parts = name.split(separator: ".").map(String.init)
-        let last = parts.removeLast()
-        clua_push_copy(L, -2)
-        for part in parts {
-            Stack.rawGet(L, -1, part)
-            if lua_type(L, -1) != LUA_TTABLE {
-                clua_pop(L, 1)
-                clua_push_table(L, 0, 4)
-                clua_push_copy(L, -1)
-                Stack.rawSet(L, -3, part)
-            }
-            clua_remove(L, -2)
-        }
-        clua_insert(L, -2)
-        Stack.rawSet(L, -2, last)
+        let parts = name.split(separator: ".")
+        clua_insert(L, -2)  // the value, the table
+        pushTable(L, parts.dropLast().joined(separator: "."))
+        clua_push_copy(L, -3)
+        Stack.rawSet(L, -2, String(parts[parts.count - 1]))
         clua_pop(L, 1)
-    }
-
-    /// Constants are made when first read, so that starting costs nothing for them: __index of the table that holds them.
-    private func installConstants(_ L: LuaThread, _ constants: [Constant]) {
-        let groups = Dictionary(grouping: constants) { $0.name.split(separator: ".").dropLast().joined(separator: ".") }
-        for (path, members) in groups {
-            let byName = Dictionary(
-                members.map { ($0.name.split(separator: ".").last.map(String.init) ?? "", $0) }, uniquingKeysWith: { $1 })
-            let lookUp = Binding(name: "index", parameters: [Argument("table", .any), Argument("key", .any)], summary: "") { call in
-                guard let name = String.read(call.thread, 2), let constant = byName[name] else { return call.pushNil() }
-                // Kept in the metatable: in the table itself it would be a field that has changed, to a recorded function that was the first to read it.
-                guard lua_getmetatable(call.thread, 1) != 0 else { return try constant.make(call) }
-                let metatable = lua_gettop(call.thread)
-                Stack.rawGet(call.thread, metatable, "made." + name)
-                guard clua_is_none_or_nil(call.thread, -1) else { return 1 }
-                _ = try constant.make(call)
-                clua_push_copy(call.thread, -1)
-                Stack.rawSet(call.thread, metatable, "made." + name)
-                return 1
-            }
-            pushTable(L, path)
-            clua_push_table(L, 0, 1)
-            push(L, lookUp)
-            Stack.rawSet(L, -2, "__index")
-            // A table of constants only is walked as if they were there, in their order.
-            if !path.isEmpty {
-                push(L, walk(members))
-                Stack.rawSet(L, -2, "__pairs")
-            }
-            lua_setmetatable(L, -2)
-            clua_pop(L, 1)
-        }
-    }
-
-    private func walk(_ members: [Constant]) -> Binding {
-        Binding(name: "pairs", parameters: [Argument("table", .any)], summary: "") { call in
-            var next = 0
-            return call.push(function: "next") { call in
-                guard next < members.count else { return call.pushNil() }
-                next += 1
-                return try call.push(members[next - 1].name.split(separator: ".").last.map(String.init) ?? "") + members[next - 1].make(call)
-            }
-        }
+        clua_remove(L, -2)
     }
 
     /// Pushes the table "a.b" inside the table on top, making it if it is not there.
     private func pushTable(_ L: LuaThread, _ path: String) {
-        if path.isEmpty { return clua_push_copy(L, -1) }
         clua_push_copy(L, -1)
         for part in path.split(separator: ".") {
             Stack.rawGet(L, -1, String(part))
@@ -212,6 +222,26 @@ public final class ScriptHost {
                 Stack.rawSet(L, -3, String(part))
             }
             clua_remove(L, -2)
+        }
+    }
+
+    private func pushMetatable(_ L: LuaThread, _ table: ModuleTable) {
+        clua_push_table(L, 0, 4)
+        push(L, Binding(name: "index", parameters: [Argument("table", .any), Argument("key", .any)], summary: "", body: table.read))
+        Stack.rawSet(L, -2, "__index")
+        push(L, Binding(name: "tostring", parameters: [Argument("table", .any)], summary: "") { call in call.push(table.text) })
+        Stack.rawSet(L, -2, "__tostring")
+        // A table of constants only is walked as if they were there, in their order.
+        if table.holdsConstantsOnly {
+            push(L, Binding(name: "pairs", parameters: [Argument("table", .any)], summary: "", body: table.walk))
+            Stack.rawSet(L, -2, "__pairs")
+        }
+        if table.path.isEmpty, let call = table.module.call {
+            // The table called is the first argument of __call; the body does not see it.
+            let function = NativeFunction(call, owner: table.module.name, skipping: 1, style: CLUA_CALLABLE, registry: registry)
+            functions.append(function)
+            clua_push_function(L, function.record)
+            Stack.rawSet(L, -2, "__call")
         }
     }
 }

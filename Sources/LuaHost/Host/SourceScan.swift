@@ -6,6 +6,8 @@ struct SourceScan {
     /// Where the quote of an unfinished string stands.
     private(set) var openString: Int?
     private(set) var inComment = false
+    /// Names and keywords outside of strings and comments.
+    private(set) var words: [Range<Int>] = []
     /// Opening position for each closing bracket or quote.
     private var partner: [Int: Int] = [:]
 
@@ -21,6 +23,10 @@ struct SourceScan {
             } else if byte == UInt8(ascii: "["), let end = longBracket(i) {
                 if end == bytes.count { openString = i }
                 i = end
+            } else if isIdentifierByte(byte) {
+                let start = i
+                while isIdentifierByte(at(i)) { i += 1 }
+                if !(48...57).contains(byte) { words.append(start..<i) }
             } else {
                 note(bracket: byte, at: i)
                 i += 1
@@ -102,6 +108,31 @@ struct SourceScan {
             guard isSeparator(nameStart - 1) else { return steps }
             i = nameStart - 1
         }
+    }
+
+    /// The chain that a position of a text lies in, or behind; else the function whose arguments it lies in.
+    /// - Parameter position: a byte offset.
+    static func chain(in text: String, around position: Int) -> [Step]? {
+        let bytes = Array(text.utf8)
+        var end = max(0, min(position, bytes.count))
+        while end < bytes.count, isIdentifierByte(bytes[end]) { end += 1 }
+        let scan = SourceScan(String(decoding: bytes[..<end], as: UTF8.self))
+        if scan.openString == nil, !scan.inComment, let chain = scan.chain(endingAt: end), !keywords.contains(chain[0].name) { return chain }
+        for bracket in scan.open.reversed() where bytes[bracket] != UInt8(ascii: "[") {
+            if let before = scan.lastBefore(bracket), let chain = scan.chain(endingAt: before + 1), !keywords.contains(chain[0].name) { return chain }
+        }
+        return nil
+    }
+
+    /// The spaces that a line behind an unfinished text begins with: those of its last line, and two more behind what opens a block.
+    static func indent(after text: String) -> String {
+        let last = text.split(separator: "\n", omittingEmptySubsequences: false).last ?? ""
+        let margin = String(last.prefix { $0 == " " || $0 == "\t" })
+        let line = last.trimmingSpaces
+        let word = String(line.reversed().prefix { $0.isLetter || $0 == "_" }.reversed())
+        let opens = ["then", "do", "else", "repeat"].contains(word) || "({[".contains(line.last ?? " ")
+        let isFunction = line.last == ")" && line.split(whereSeparator: { !$0.isLetter }).contains("function")
+        return margin + (opens || isFunction ? "  " : "")
     }
 
     /// Where the identifier that ends at `end` begins.

@@ -9,6 +9,8 @@ enum Subcommand {
         let rest = Array(arguments.dropFirst(2))
         switch arguments[1] {
         case "profile": return ProfileCommand.run(rest, registry)
+        case "kernel": return KernelCommand.run(rest, registry)
+        case "notebook": return NotebookCommand.run(rest, registry)
         case "stubs": return stubs(rest, registry)
         case "reference": return noArguments("reference", rest) ?? print(Reference(registry).markdown)
         case "doctor": return noArguments("doctor", rest) ?? print(Doctor.report)

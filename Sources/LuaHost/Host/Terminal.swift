@@ -26,10 +26,25 @@ public enum Terminal {
 
     static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
-    /// Columns of the terminal: asked of it, else COLUMNS, else 80.
-    static var width: Int {
+    /// Columns of the terminal behind a descriptor, if one is there that knows.
+    static func columns(of descriptor: Int32) -> Int? {
         var size = winsize()
-        if ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
-        return environment("COLUMNS").flatMap { Int($0) } ?? 80
+        return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : nil
+    }
+
+    /// Columns of the terminal: asked of it, else COLUMNS, else 80.
+    static var width: Int { columns(of: 1) ?? environment("COLUMNS").flatMap { Int($0) } ?? 80 }
+
+    /// Lets the terminal keep to itself what is typed; the function returned ends that.
+    static func hideTyping() -> () -> Void {
+        var settings = termios()
+        guard tcgetattr(0, &settings) == 0 else { return {} }
+        let before = settings
+        settings.c_lflag &= ~tcflag_t(ECHO)
+        tcsetattr(0, TCSAFLUSH, &settings)
+        return {
+            var before = before
+            tcsetattr(0, TCSAFLUSH, &before)
+        }
     }
 }

@@ -28,7 +28,7 @@ enum RecordingRule {
     private static let constant: Set<String> = ["tensor", "module", "parameters", "compiled", "count", "schedule", "supernet", "space", "decision", "gate"]
 
     /// Functions that are written down, of modules whose others are not.
-    private static let recorded: [String: Set<String>] = ["nas": ["sum", "price", "when", "expect"]]
+    private static let recorded: [String: Set<String>] = ["nas": ["sum", "price", "when", "expect"], "metrics": MeasureBindings.names]
 
     /// - Parameters:
     ///   - owner: the type of a method, property or operator, else the module.

@@ -1,3 +1,4 @@
+import Base
 import Figures
 import Foundation
 import Search
@@ -214,13 +215,13 @@ struct FindingsReport {
             height: crop.height, width: crop.width, batch: batch, classes: classes, catalogue: ScriptOperators.catalogue)
         var rows = estimate.parts.map { part in
             [part.name, "\(part.nodes)", part.arrows == 0 ? "" : "\(part.arrows)", NumberText.grouped(part.cost.parameters),
-                Self.units(batch * part.cost.multiplyAdds)]
+                decimalUnits(batch * part.cost.multiplyAdds)]
         }
-        rows.append(["all", "", "\(run.space.arrows.count)", NumberText.grouped(estimate.parameters), Self.units(estimate.multiplyAdds)])
+        rows.append(["all", "", "\(run.space.arrows.count)", NumberText.grouped(estimate.parameters), decimalUnits(estimate.multiplyAdds)])
         var body = "<div class=\"pair\"><div><h3>The supernet</h3>"
         body += HTMLPage.paragraph(
-            "A batch of \(batch) crops of \(crop.height)x\(crop.width), \(classes) classes: about \(Self.units(estimate.totalBytes))B of memory, "
-                + "\(Self.units(estimate.searchStepMultiplyAdds)) multiply-adds a search step, as the mathematics is written; the compiled plan shares "
+            "A batch of \(batch) crops of \(crop.height)x\(crop.width), \(classes) classes: about \(decimalUnits(estimate.totalBytes))B of memory, "
+                + "\(decimalUnits(estimate.searchStepMultiplyAdds)) multiply-adds a search step, as the mathematics is written; the compiled plan shares "
                 + "what is equal.")
         body += HTMLPage.table(["", "nodes", "arrows", "parameters", "multiply-adds"], rows, last: true)
         body += "</div><div><h3>The found network</h3>"
@@ -229,17 +230,9 @@ struct FindingsReport {
         body += HTMLPage.table(["filters F", "parameters", "multiply-adds"], try widths.map { filters in
             let cost = try found.estimate(
                 filters: filters, classes: classes, height: crop.height, width: crop.width, catalogue: ScriptOperators.catalogue)
-            return ["\(filters)", NumberText.grouped(cost.parameters), Self.units(cost.multiplyAdds)]
+            return ["\(filters)", NumberText.grouped(cost.parameters), decimalUnits(cost.multiplyAdds)]
         })
         page.add("cost", "Cost", body + "</div></div>\n")
-    }
-
-    /// `1.23 G`.
-    private static func units(_ value: Int) -> String {
-        var (rest, unit) = (Double(value), 0)
-        let names = ["", "k", "M", "G", "T", "P", "E"]
-        while rest >= 1000, unit < names.count - 1 { (rest, unit) = (rest / 1000, unit + 1) }
-        return NumberText.short(rest) + " " + names[unit]
     }
 
     // MARK: Settings

@@ -60,28 +60,36 @@ struct HTMLPage {
     func document(language: String = "en") -> String {
         let links = sections.map { "<a href=\"#\($0.id)\">\(HTMLPage.escape($0.heading))</a>" }.joined()
         let body = sections.map { "<section id=\"\($0.id)\"><h2>\(HTMLPage.escape($0.heading))</h2>\n\($0.body)</section>\n" }.joined()
-        return """
-            <!DOCTYPE html>
-            <html lang="\(language)">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta name="color-scheme" content="light dark">
-            <title>\(HTMLPage.escape(title))</title>
-            <style>
-            :root{\(HTMLPage.colours(.light));\(drawings.variables(dark: false))}
-            @media screen and (prefers-color-scheme:dark){:root{\(HTMLPage.colours(.dark));\(drawings.variables(dark: true))}}
-            \(HTMLPage.style)
-            </style>
-            </head>
-            <body>
-            <header><h1>\(HTMLPage.escape(title))</h1>\(subtitle)<nav>\(links)</nav></header>
-            <main>
-            \(body)</main>
-            </body>
-            </html>
+        return HTMLPage.document(
+            title: title, drawings: drawings, language: language,
+            body: "<header><h1>\(HTMLPage.escape(title))</h1>\(subtitle)<nav>\(links)</nav></header>\n<main>\n\(body)</main>\n")
+    }
 
-            """
+    /// A document of which the body is given.
+    /// - Parameters:
+    ///   - drawings: those that are in the body.
+    ///   - style: CSS beside what all pages have.
+    static func document(title: String, drawings: PageDrawings, language: String = "en", style: String = "", body: String) -> String {
+        """
+        <!DOCTYPE html>
+        <html lang="\(language)">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
+        <title>\(escape(title))</title>
+        <style>
+        :root{\(colours(.light));\(drawings.variables(dark: false))}
+        @media screen and (prefers-color-scheme:dark){:root{\(colours(.dark));\(drawings.variables(dark: true))}}
+        \(HTMLPage.style)
+        \(style)
+        </style>
+        </head>
+        <body>
+        \(body)</body>
+        </html>
+
+        """
     }
 
     private static func colours(_ theme: Theme) -> String {

@@ -1,3 +1,4 @@
+import Base
 import Search
 import Segmentation
 import Tensors

@@ -1,5 +1,7 @@
 import CLua
+import Networks
 import Segmentation
+import Tensors
 
 /// A call from Lua in progress: what a body reads its arguments from and pushes its results to.
 ///
@@ -15,6 +17,12 @@ public struct Call {
 
     @inline(__always)
     func index(_ argument: Int) -> Int32 { Int32(truncatingIfNeeded: argument) + function.base }
+
+    /// Where what the script shows goes.
+    public var output: any Output { host.output }
+
+    /// Whose call it is.
+    var host: ScriptHost { ScriptHost.of(thread) }
 
     // MARK: Arguments
 
@@ -194,6 +202,16 @@ public struct Call {
         if lua_type(thread, index) == LUA_TSTRING, let bytes = Stack.bytes(thread, index), String(validating: bytes, as: UTF8.self) == nil {
             return "\(expected) expected, got '\(FileName.escaped(bytes))', which is not UTF-8; if it names a file, rename that"
         }
-        return "\(expected) expected, got \(Stack.typeName(thread, index))"
+        return "\(expected) expected, got \(Stack.typeName(thread, index))" + remedy(index, expected)
+    }
+
+    /// What follows such a message where the slip is a known one.
+    private func remedy(_ index: Int32, _ expected: String) -> String {
+        let binding = function.binding
+        if Tensor.read(thread, index) != nil, binding.module == "nn", case .object("module")? = binding.returns.first?.kind {
+            return "; nn.\(binding.name)(...) makes a layer, and the layer computes: nn.\(binding.name)(...)(x)"
+        }
+        if Module.read(thread, index) != nil, expected.hasPrefix("parameters") { return "; its parameters are net:parameters()" }
+        return ""
     }
 }

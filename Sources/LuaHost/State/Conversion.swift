@@ -1,3 +1,4 @@
+import Base
 import CLua
 import Tensors
 
@@ -84,6 +85,17 @@ extension Array: LuaPushable where Element: LuaPushable {
             element.push(L)
             lua_rawseti(L, -2, lua_Integer(position + 1))
         }
+    }
+}
+
+/// A list of sizes, which says what position 0 and negative ones are.
+struct Sizes: LuaPushable {
+    private let sizes: [Int]
+    init(_ sizes: [Int]) { self.sizes = sizes }
+
+    func push(_ L: LuaThread) {
+        sizes.push(L)
+        clua_make_sizes(L)
     }
 }
 

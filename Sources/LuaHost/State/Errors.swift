@@ -23,6 +23,14 @@ public struct LuaError: Error, CustomStringConvertible {
 
     public var description: String { message }
 
+    /// The message, and below it what an error that is a table holds.
+    var shownMessage: String {
+        guard let L = value.thread, message.hasPrefix("(error object is a table") else { return message }
+        value.push(L)
+        defer { clua_pop(L, 1) }
+        return lua_type(L, -1) == LUA_TTABLE ? message + "\n" + Pretty().describe(L, lua_gettop(L)) : message
+    }
+
     /// Takes the error value off the top of the stack after a failed clua_pcall.
     static func take(_ L: LuaThread, traceback withTraceback: Bool = true) -> LuaError {
         let isInterrupt = clua_is_interrupt(L, -1)

@@ -2,7 +2,7 @@ import CLua
 
 /// A Lua function, or any value that can be called.
 public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
-    private let reference: LuaReference
+    let reference: LuaReference
 
     init(_ L: LuaThread, _ index: Int32) { reference = LuaReference(L, index) }
 
@@ -60,6 +60,11 @@ public final class LuaFunction: LuaReadable, LuaPushable, @unchecked Sendable {
     /// - Throws: `LuaError`; `HostError` when the result is of another type, and when there are several: which of them is meant is not known.
     public func call<T: LuaReadable>(
         _ arguments: any LuaPushable..., returning type: T.Type, expected: Kind, from what: String = "the function"
+    ) throws -> T { try call(all: arguments, returning: type, expected: expected, from: what) }
+
+    /// The same with a list of arguments.
+    public func call<T: LuaReadable>(
+        all arguments: [any LuaPushable], returning type: T.Type, expected: Kind, from what: String = "the function"
     ) throws -> T {
         try callRaw(arguments) { L, first, count in
             guard count > 0, let result = try T.read(L, first) else {

@@ -1,3 +1,4 @@
+import Base
 import CKernels
 import CLua
 import Glibc
@@ -195,7 +196,10 @@ final class NativeFunction {
     private func checkOptions(_ call: Call) throws {
         let L = call.thread, index = call.optionsIndex
         if index > 0 {
-            guard lua_type(L, index) == LUA_TTABLE else { throw call.mismatch(index, expected: "table of options") }
+            guard lua_type(L, index) == LUA_TTABLE else {
+                let example = requiredOptions.first ?? binding.options[0]
+                throw ArgumentError(index: index, message: "table of options expected, got \(Stack.typeName(L, index)); options have names: {\(example.name) = ...}")
+            }
             try Stack.forEach(L, index) {
                 guard let name = Stack.string(L, -2) else {
                     throw ArgumentError(index: index, message: "options have names, got the key \(Stack.display(L, -2))")
@@ -211,8 +215,9 @@ final class NativeFunction {
 
     private func unknownOption(_ name: String) -> String {
         let names = binding.options.map(\.name)
-        if let near = nearest(name, among: names) { return "unknown option '\(name)', did you mean '\(near)'?" }
-        return "unknown option '\(name)', there are \(names.joined(separator: ", "))"
+        if let here = PyTorch.options[name]?.first(where: names.contains) { return "unknown option '\(name)', here it is '\(here)'" }
+        if let near = nearestName(to: name, in: names) { return "unknown option '\(name)', did you mean '\(near)'?" }
+        return "unknown option '\(name)', there \(names.count == 1 ? "is" : "are") \(names.joined(separator: ", "))"
     }
 
     // MARK: Functions of Lua

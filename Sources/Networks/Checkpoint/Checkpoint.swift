@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// What a checkpoint keeps of one object: tensors, and the rest as JSON.

@@ -2,9 +2,9 @@ import Tensors
 
 /// Layers without parameters.
 public enum Layer {
-    public static func relu() -> Module { Lambda("relu", reach: .channel) { x, _ in try x.unary(.relu) } }
-    public static func sigmoid() -> Module { Lambda("sigmoid", reach: .channel) { x, _ in try x.unary(.sigmoid) } }
-    public static func tanh() -> Module { Lambda("tanh", reach: .channel) { x, _ in try x.unary(.tanh) } }
+    /// An element-wise function as a layer.
+    public static func activation(_ function: UnaryFunction) -> Module { Lambda(function.name, reach: .channel) { x, _ in try x.unary(function) } }
+    public static func relu() -> Module { activation(.relu) }
     public static func identity() -> Module { Lambda("identity", reach: .channel) { x, _ in x } }
     /// Along dimension `axis` (from 0).
     public static func softmax(axis: Int) -> Module { Lambda("softmax", details: "dimension \(axis + 1)") { x, _ in try x.softmax(axis) } }
@@ -36,7 +36,8 @@ public enum Layer {
     public static func dropout(_ p: Float) throws -> Module {
         guard p >= 0, p < 1 else { throw TensorError("dropout", "probability should be in [0, 1), got \(p)") }
         return Lambda("dropout", details: "\(p)", hasMode: p > 0) { x, module in
-            guard module.isTraining, p > 0 else { return x }
+            guard p > 0 else { return x }
+            guard module.isTraining else { return try Recording.passing(x) }
             return try x * (Tensor.random(.bernoulli(1 - p), x.shape) / (1 - p))
         }
     }

@@ -28,8 +28,8 @@ public final class BatchNorm: Module {
     }
 
     /// - Throws: for what, added to a variance, may leave no root or no number.
-    public static func check(_ epsilon: Float) throws {
-        guard epsilon >= 0, epsilon.isFinite else { throw TensorError("batch_norm", "eps should be 0 or more and finite, got \(epsilon)") }
+    public static func check(_ epsilon: Float, _ name: String = "batch_norm") throws {
+        guard epsilon >= 0, epsilon.isFinite else { throw TensorError(name, "eps should be 0 or more and finite, got \(epsilon)") }
     }
 
     /// The branch of the network that is being computed. A layer whose weights serve several branches (the arrows into a node of a trellis)

@@ -57,7 +57,8 @@ public final class DropPath: Module {
 
     /// x [N, ...] to the same shape.
     public override func forward(_ x: Tensor) throws -> Tensor {
-        guard isActive, isTraining else { return x }
+        guard isActive else { return x }
+        guard isTraining else { return try Recording.passing(x) }
         let samples = [x.shape.first ?? 1] + [Int](repeating: 1, count: max(x.rank - 1, 0))
         let kept = try Tensor.random(.uniform(low: 0, high: 1), samples).binary(.lt, keep)
         return try x * (kept / keep)

@@ -187,6 +187,9 @@ public final class Optimiser {
 
     // MARK: State
 
+    /// The momentum's v of a parameter; nil before its first step with a momentum.
+    func velocity(of parameter: Tensor) -> Tensor? { rule == .sgd ? first[ObjectIdentifier(parameter)] : nil }
+
     /// Its moments and counters; the moments are those in use, not copies.
     public func state() -> OptimiserState {
         var state = OptimiserState(rule: rule, parameters: parameters.map(\.name), steps: steps)

@@ -6,13 +6,13 @@ extension Translator {
     func elementwise(_ step: Step) throws -> String? {
         switch step.operations[0] {
         case .unary(let function):
-            return try unary(function, name(step.inputs[0]), step)
+            return try self.function(function.onnx, name(step.inputs[0]), of: step.dtype, name: step.name)
         case .binary(let function):
-            return try binary(function, name(step.inputs[0]), name(step.inputs[1]), step)
+            return try self.function(function.onnx, name(step.inputs[0]), name(step.inputs[1]), of: step.dtype, name: step.name)
         case .scalar(let function, _, let scalarFirst):
             if let mean = try meanNode(step) { return mean }
             let (x, number) = (try name(step.inputs[0]), try scalarOperand(step))
-            return try binary(function, scalarFirst ? number : x, scalarFirst ? x : number, step)
+            return self.function(function.onnx, scalarFirst ? number : x, scalarFirst ? x : number, of: step.dtype, name: step.name)
         case .select:
             let condition = builder.add("Cast", [try name(step.inputs[0])], name: "\(step.name)/condition", [.to(.bool)])
             return builder.add("Where", [condition, try name(step.inputs[1]), try name(step.inputs[2])], name: step.name)
@@ -43,58 +43,41 @@ extension Translator {
         return builder.add("Where", [turns, builder.add("Add", [rest, b], name: "\(name)/turned"), rest], name: name)
     }
 
-    private func unary(_ function: UnaryFunction, _ x: String, _ step: Step) throws -> String {
-        let isInteger = step.dtype == .int32
+    /// - Parameter y: the second operand, "" for a function of one.
+    private func function(_ function: ONNXFunction, _ x: String, _ y: String = "", of dtype: DType, name: String) -> String {
+        let operands = y.isEmpty ? [x] : [x, y]
         switch function {
-        case .neg: return try node("Neg", step)
-        case .abs: return try node("Abs", step)
-        case .sign: return try node("Sign", step)
-        case .exp: return try node("Exp", step)
-        case .log: return try node("Log", step)
-        case .sqrt: return try node("Sqrt", step)
-        case .reciprocal: return try node("Reciprocal", step)
-        case .relu: return try node("Relu", step)
-        case .sigmoid: return try node("Sigmoid", step)
-        case .tanh: return try node("Tanh", step)
-        case .sin: return try node("Sin", step)
-        case .cos: return try node("Cos", step)
-        // Integers stay what they are.
-        case .floor: return isInteger ? x : try node("Floor", step)
-        case .ceil: return isInteger ? x : try node("Ceil", step)
-        case .round: return isInteger ? x : try node("Round", step)
-        case .square: return builder.add("Mul", [x, x], name: step.name)
-        case .rsqrt: return builder.add("Reciprocal", [builder.add("Sqrt", [x], name: "\(step.name)/sqrt")], name: step.name)
-        case .step: return compare("Greater", x, builder.number(0, step.dtype), step)
+        case .node(let type):
+            return builder.add(type, operands, name: name)
+        case .rounding(let type):
+            return dtype == .int32 ? x : builder.add(type, operands, name: name)
+        case .comparison(let type, let negated):
+            let holds = builder.add(type, operands, name: "\(name)/holds")
+            return builder.add("Cast", [negated ? builder.add("Not", [holds], name: "\(name)/not") : holds], name: name, [.to(dtype.onnx)])
+        case .formula(let formula):
+            return write(formula, x, y, dtype, name: name)
         }
     }
 
-    private func binary(_ function: BinaryFunction, _ a: String, _ b: String, _ step: Step) throws -> String {
-        func plain(_ type: String) -> String { builder.add(type, [a, b], name: step.name) }
-        switch function {
-        case .add: return plain("Add")
-        case .sub: return plain("Sub")
-        case .mul: return plain("Mul")
-        case .div: return plain("Div")
-        case .pow: return plain("Pow")
-        case .max: return plain("Max")
-        case .min: return plain("Min")
-        case .eq: return compare("Equal", a, b, step)
-        case .lt: return compare("Less", a, b, step)
-        case .le: return compare("LessOrEqual", a, b, step)
-        case .gt: return compare("Greater", a, b, step)
-        case .ge: return compare("GreaterOrEqual", a, b, step)
-        case .ne:
-            let equal = builder.add("Equal", [a, b], name: "\(step.name)/equal")
-            return builder.add("Cast", [builder.add("Not", [equal], name: "\(step.name)/not")], name: step.name, [.to(step.dtype.onnx)])
-        case .gate:
-            let positive = builder.add("Greater", [a, builder.number(0, step.dtype)], name: "\(step.name)/positive")
-            return builder.add("Where", [positive, b, builder.number(0, step.dtype)], name: step.name)
+    private func write(_ formula: Formula, _ x: String, _ y: String, _ dtype: DType, name: String) -> String {
+        func part(_ formula: Formula) -> String {
+            switch formula {
+            case .x: x
+            case .y: y
+            case .number(let number): builder.number(Float(number), dtype)
+            case .unary(let f, _): write(formula, x, y, dtype, name: "\(name)/\(f.name)")
+            case .binary(let f, _, _): write(formula, x, y, dtype, name: "\(name)/\(f.name)")
+            case .select: write(formula, x, y, dtype, name: "\(name)/where")
+            }
         }
-    }
-
-    /// ONNX compares to truth values, Trellis to 1 and 0.
-    private func compare(_ type: String, _ a: String, _ b: String, _ step: Step) -> String {
-        builder.add("Cast", [builder.add(type, [a, b], name: "\(step.name)/holds")], name: step.name, [.to(step.dtype.onnx)])
+        switch formula {
+        case .x, .y, .number: return part(formula)
+        case .unary(let f, let a): return function(f.onnx, part(a), of: dtype, name: name)
+        case .binary(let f, let a, let b): return function(f.onnx, part(a), part(b), of: dtype, name: name)
+        case .select(let condition, let a, let b):
+            let holds = builder.add("Cast", [part(condition)], name: "\(name)/condition", [.to(.bool)])
+            return builder.add("Where", [holds, part(a), part(b)], name: name)
+        }
     }
 
     /// The number of a `scalar` operation, which may be a size of the batch: a mean over it divides by one.

@@ -7,6 +7,8 @@ extension Translator {
         switch try layerOperation(step) {
         case .conv2d(let options):
             return try convolution(step, options)
+        case .convInputGradient(let options, let height, let width):
+            return try transposedConvolution(step, options, height: height, width: width)
         case .maxPool(let options):
             return try node("MaxPool", step, options.attributes)
         case .averagePool(let options, let countPadding):
@@ -26,7 +28,7 @@ extension Translator {
 
     private func layerOperation(_ step: Step) throws -> Operation {
         switch step.operations[0] {
-        case .conv2d, .maxPool, .averagePool, .resize, .moments, .batchNorm, .softmax: try operation(step)
+        case .conv2d, .convInputGradient, .maxPool, .averagePool, .resize, .moments, .batchNorm, .softmax: try operation(step)
         default: step.operations[0]
         }
     }
@@ -39,6 +41,21 @@ extension Translator {
             .ints("kernel_shape", kernel), .ints("strides", [o.strideHeight, o.strideWidth]),
             .ints("pads", [o.padHeight, o.padWidth, o.padHeight, o.padWidth]), .ints("dilations", [o.dilationHeight, o.dilationWidth]),
             .int("group", o.groups),
+        ])
+    }
+
+    private func transposedConvolution(_ step: Step, _ o: ConvOptions, height: Int, width: Int) throws -> String {
+        let kernel = shape(step.inputs[1]).suffix(2).compactMap(\.fixed), before = shape(step.inputs[0]).suffix(2).compactMap(\.fixed)
+        guard kernel.count == 2, before.count == 2, o.repeats == 1 else {
+            throw TensorError("conv_transpose2d", "sizes of its kernel or image depend on the number of images, which a file cannot say")
+        }
+        let least = [
+            (before[0] - 1) * o.strideHeight - 2 * o.padHeight + o.dilationHeight * (kernel[0] - 1) + 1,
+            (before[1] - 1) * o.strideWidth - 2 * o.padWidth + o.dilationWidth * (kernel[1] - 1) + 1,
+        ]
+        return try node("ConvTranspose", step, [
+            .ints("kernel_shape", kernel), .ints("strides", [o.strideHeight, o.strideWidth]), .ints("pads", [o.padHeight, o.padWidth, o.padHeight, o.padWidth]),
+            .ints("dilations", [o.dilationHeight, o.dilationWidth]), .int("group", o.groups), .ints("output_padding", [height - least[0], width - least[1]]),
         ])
     }
 

@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Tensors
 
@@ -187,9 +188,22 @@ final class Translator {
     // MARK: Steps
 
     private func translate(_ step: Step) throws -> String {
-        if let name = try elementwise(step) ?? reshaping(step) ?? reduction(step) ?? layer(step) ?? stack(step) { return name }
+        if let name = try elementwise(step) ?? reshaping(step) ?? reduction(step) ?? layer(step) ?? stack(step) ?? ownNode(step) { return name }
         throw TensorError(
             step.operations[0].name, "has no counterpart in ONNX; write this part of the network with other operations, or export the network without it")
+    }
+
+    /// The node that an operation says to be the same.
+    private func ownNode(_ step: Step) throws -> String? {
+        guard let own = try operation(step).onnx else { return nil }
+        return try node(own.type, step, own.attributes.map { name, value in
+            switch value {
+            case .int(let number): .int(name, number)
+            case .ints(let numbers): .ints(name, numbers)
+            case .float(let number): .float(name, number)
+            case .string(let text): .string(name, text)
+            }
+        })
     }
 
     /// A node of the step's own name and with its inputs.

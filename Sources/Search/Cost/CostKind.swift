@@ -20,10 +20,7 @@ public struct CostKind: Sendable {
 
     /// Multiply-adds of convolutions and matrix products, as `Module.count` has them.
     public static let multiplyAdds = CostKind("multiply_adds") { operation, inputs, output in
-        switch operation {
-        case .conv2d, .matmul: Double(operation.multiplyAdds(inputs, output))
-        default: 0
-        }
+        Double(operation.multiplyAdds(inputs, output))
     }
 
     /// Trained numbers; each tensor counts once.
@@ -31,9 +28,6 @@ public struct CostKind: Sendable {
 
     /// Floats that operations make, views aside.
     public static let activations = CostKind("activations") { operation, _, output in
-        switch operation {
-        case .reshape, .broadcast, .permute, .slice, .detach, .alias, .moments, .runningStatistics, .emerge: 0
-        default: Double(output.reduce(1, *))
-        }
+        operation.makesValue ? Double(output.reduce(1, *)) : 0
     }
 }

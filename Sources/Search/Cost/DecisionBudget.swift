@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Tensors
 
@@ -33,7 +34,7 @@ extension Supernet {
         } catch let error as SpaceError where error.kind == .filter {
             guard let cheapest = costs.values.min(), cheapest > limit.limit else { throw error }
             throw SpaceError(
-                .budget, at: "budget", expected: "at least \(numberText(cheapest)), the cheapest of the \(costs.count) most probable architectures", got: numberText(limit.limit),
+                .budget, at: "budget", expected: "at least \(NumberText.plain(cheapest)), the cheapest of the \(costs.count) most probable architectures", got: NumberText.plain(limit.limit),
                 remedy: "raise the limit, fix decisions (space:fix), or search with a price (nas.price)")
         }
     }
@@ -52,10 +53,10 @@ extension Supernet {
         let smallest = try always + decisions.smallestCost { costs[$0] ?? 0 }
         guard smallest <= limit.limit else {
             throw SpaceError(
-                .budget, at: "budget", expected: "at least \(numberText(smallest)), the smallest \(limit.kind.name) of an architecture", got: numberText(limit.limit),
+                .budget, at: "budget", expected: "at least \(NumberText.plain(smallest)), the smallest \(limit.kind.name) of an architecture", got: NumberText.plain(limit.limit),
                 remedy: "raise the limit, or add cheaper options to the space")
         }
-        return Budget(limit: limit.limit - always) { costs[$0] ?? 0 }
+        return Budget(limit: limit.limit, always: always) { costs[$0] ?? 0 }
     }
 
     /// Whether each gate is inside of the one before by nesting, so that the innermost says all.

@@ -151,6 +151,11 @@ extension DecisionList {
         decision.domain.options(of: value).map(decision.domain.label).joined(separator: ", ")
     }
 
+    /// "op.1 = conv, width = 8", in the order of the decisions.
+    public func text(_ assignment: Assignment) -> String {
+        all.compactMap { decision in assignment[decision.name].map { "\(decision.name) = \(text($0, of: decision))" } }.joined(separator: ", ")
+    }
+
     /// A smaller list: some decisions are open no more. What is nested in options that are off then disappears.
     /// - Throws: `SpaceError` for an unknown name, a value of another domain, and a decision that these values or earlier ones leave no place.
     public func fixing(_ values: [String: Value]) throws -> DecisionList {

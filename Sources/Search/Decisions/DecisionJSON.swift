@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 // MARK: - Architectures
 
@@ -64,7 +64,7 @@ extension Domain {
             }
             guard let position = number.position(of: read) else {
                 throw SpaceError(
-                    .misfit, at: place, expected: "one of \(number.labels.joined(separator: ", "))", got: numberText(read), remedy: "is it a value of another space?")
+                    .misfit, at: place, expected: "one of \(number.labels.joined(separator: ", "))", got: NumberText.plain(read), remedy: "is it a value of another space?")
             }
             return .option(position)
         case .subset(let subset):
@@ -131,7 +131,7 @@ extension Domain {
         switch json {
         case .string(let text): label = text
         case .integer(let number): label = String(number)
-        case .number(let number): label = numberText(number)
+        case .number(let number): label = NumberText.plain(number)
         default: throw wrong(json, "the name of a \(what)", at: place)
         }
         guard let position = labels.firstIndex(of: label) else { throw SpaceError.unknown(what, label, known: labels, at: place) }

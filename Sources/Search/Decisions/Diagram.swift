@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// The ways through a domain: a graph without cycles in which every way from the first node to the last is one value, and every value is one way.
 /// An edge switches an option on or off. So counting, drawing, going through all, the best and the k best are one algorithm for every kind of

@@ -1,3 +1,4 @@
+import Base
 import Foundation
 
 /// One number of a grid: an ordered choice.
@@ -16,11 +17,11 @@ public struct Number: Hashable, Sendable {
         let step = step ?? (isLogarithmic ? 2 : 1)
         func check(_ place: String, _ number: Double, _ expected: String, _ isFine: Bool, _ remedy: String) throws {
             guard number.isFinite, isFine else {
-                throw SpaceError(.size, at: place, expected: expected, got: numberText(number), remedy: remedy)
+                throw SpaceError(.size, at: place, expected: expected, got: NumberText.plain(number), remedy: remedy)
             }
         }
         try check("low", low, isLogarithmic ? "a number above 0" : "a finite number", !isLogarithmic || low > 0, "give the grid's first number")
-        try check("high", high, "a finite number of at least low, \(numberText(low))", high >= low, "give the grid's last number")
+        try check("high", high, "a finite number of at least low, \(NumberText.plain(low))", high >= low, "give the grid's last number")
         try check(
             "step", step, isLogarithmic ? "a factor above 1" : "a number above 0", step > (isLogarithmic ? 1 : 0),
             isLogarithmic ? "neighbours of a logarithmic grid have this ratio; 2 when left out" : "1 when left out")
@@ -43,15 +44,10 @@ public struct Number: Hashable, Sendable {
     }
 
     /// The numbers as people write them.
-    public var labels: [String] { values.map(numberText) }
+    public var labels: [String] { values.map(NumberText.plain) }
 
     /// The position of a number of the grid, up to rounding; nil for another.
     public func position(of number: Double) -> Int? {
         values.firstIndex { abs($0 - number) <= 1e-9 * max(abs($0), abs(number)) }
     }
-}
-
-/// A number without a fraction it does not have: 8 and 0.5.
-func numberText(_ number: Double) -> String {
-    Int(exactly: number).map(String.init) ?? "\(number)"
 }

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// What is summed over values and multiplied along them: numbers to count with, the better of two scores, lists of the k best.
 ///

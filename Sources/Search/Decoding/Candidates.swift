@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Edges of decisions' diagrams in the order in which they are gone through, as a tree that candidates share.
 private indirect enum Trail: Sendable {

@@ -1,9 +1,11 @@
+import Base
+
 /// What decoding found.
 public struct Decoded: Hashable, Sendable {
     public let assignment: Assignment
     /// The sum of the scores of what is on (and off).
     public let score: Double
-    /// The sum of the costs of what is on; 0 without a budget.
+    /// The sum of the costs of what is on, and of what every architecture has; 0 without a budget.
     public let cost: Double
 }
 
@@ -11,9 +13,15 @@ public struct Decoded: Hashable, Sendable {
 public struct Budget {
     /// What an option adds where it is on (and active); costs are not negative.
     public let cost: (Literal) throws -> Double
+    /// What every architecture costs besides.
+    public let always: Double
+    /// Of the whole cost.
     public let limit: Double
 
-    public init(limit: Double, cost: @escaping (Literal) throws -> Double) { (self.limit, self.cost) = (limit, cost) }
+    public init(limit: Double, always: Double = 0, cost: @escaping (Literal) throws -> Double) { (self.limit, self.always, self.cost) = (limit, always, cost) }
+
+    /// What is left for options.
+    var rest: Double { limit - always }
 }
 
 extension DecisionList {
@@ -122,33 +130,33 @@ extension DecisionList {
         let costs = try all.map { decision in
             try budget.map { budget in try (0..<decision.optionCount).map { try decision.domain.canBeOn($0) ? Self.checked(budget.cost, decision, $0) : 0 } }
         }
-        let result = try fold(Best<S>(count: count, limit: budget?.limit)) { decision, edge, position, taken in
+        let result = try fold(Best<S>(count: count, limit: budget?.rest)) { decision, edge, position, taken in
             let cost = edge.isOn ? costs[position]?[edge.option] ?? 0 : 0
-            guard let score = scores(decision, edge), cost <= budget?.limit ?? .infinity else { return [] }
+            guard let score = scores(decision, edge), cost <= budget?.rest ?? .infinity else { return [] }
             return [Candidate(score: score, cost: cost, taken: taken)]
         }.total
-        if result.isEmpty { throw try nothingFound(scores, costs, budget?.limit) }
+        if result.isEmpty { throw try nothingFound(scores, costs, budget) }
         return try result.prefix(count).map { candidate in
             var on: [Int: [Int]] = [:]
             for taken in candidate.edges {
                 let edge = try diagram(taken.decision).edges[taken.node][taken.edge]
                 on[taken.decision, default: []] += edge.isOn ? [edge.option] : []
             }
-            return Decoded(assignment: assignment(on: on), score: candidate.score.value, cost: candidate.cost)
+            return Decoded(assignment: assignment(on: on), score: candidate.score.value, cost: candidate.cost + (budget?.always ?? 0))
         }
     }
 
     /// Why there is no result: no assignment that may be on at all, or none that is cheap enough.
-    private func nothingFound<S: Score>(_ scores: Scores<S>, _ costs: [[Double]?], _ limit: Double?) throws -> SpaceError {
+    private func nothingFound<S: Score>(_ scores: Scores<S>, _ costs: [[Double]?], _ budget: Budget?) throws -> SpaceError {
         let cheapest = try fold(Cheapest()) { decision, edge, position, _ in
             scores(decision, edge) == nil ? .infinity : edge.isOn ? costs[position]?[edge.option] ?? 0 : 0
         }.total
-        guard let limit, cheapest < .infinity else {
+        guard let budget, cheapest < .infinity else {
             return SpaceError(
                 .noPath, at: "decode", expected: "an architecture with a weight above 0", got: "weights of 0 in every one", remedy: "check the weights for zeros and the logits for minus infinity")
         }
         return SpaceError(
-            .budget, at: "budget", expected: "at least \(numberText(cheapest)), the smallest cost that can be reached", got: numberText(limit),
+            .budget, at: "budget", expected: "at least \(NumberText.plain(cheapest + budget.always)), the smallest cost that can be reached", got: NumberText.plain(budget.limit),
             remedy: "raise the limit, or add cheaper options to the space")
     }
 

@@ -86,20 +86,21 @@ public final class DerivedCell: Module {
         var states = [first, try located("input.previous") { try self.previous(input) }]
         let expected = [input.shape[0], layout.channels, size.height, size.width]
         for (b, branches) in blocks.enumerated() {
-            let terms = try branches.enumerated().map { i, part in
-                try located("block.\(b + 1).\(i + 1).\(part.branch.operation)") {
-                    try apply(part.module, of: part.branch, to: states[part.branch.state - 1], giving: expected)
+            let terms = try branches.enumerated().map { i, part -> Tensor in
+                let value = try located("block.\(b + 1).\(i + 1).\(part.branch.operation)") {
+                    try apply(part.module, to: states[part.branch.state - 1], giving: expected)
                 }
+                // The released code drops every path but those of the operator without a computation.
+                return part.branch.operation == OperatorCatalogue.skipConnect ? value : try located("drop_path") { try dropPath(value) }
             }
             states.append(try terms[0] + terms[1])
         }
         return try Tensor.concat(Array(states.dropFirst(CellSpace.inputStates)), 1)
     }
 
-    private func apply(_ module: Module, of branch: CellBranch, to x: Tensor, giving expected: [Int]) throws -> Tensor {
+    private func apply(_ module: Module, to x: Tensor, giving expected: [Int]) throws -> Tensor {
         let value = try module(x)
         guard value.shape == expected else { throw TensorError("operator", "should give \(expected) of \(x.shape), gave \(value.shape)") }
-        // The released code drops every path but those of the operator without a computation.
-        return branch.operation == OperatorCatalogue.skipConnect ? value : try dropPath(value)
+        return value
     }
 }

@@ -1,3 +1,4 @@
+import Base
 import Networks
 
 /// What the derived network of an architecture will cost, from sizes alone: to choose a width for a budget, or to compare
@@ -24,8 +25,8 @@ public struct DerivedEstimate: Hashable, Sendable {
 extension DerivedEstimate: CustomStringConvertible {
     public var description: String {
         var rows = [["", "parameters", "multiply-adds"]]
-        rows += parts.map { [$0.name, groupDigits("\($0.cost.parameters)"), decimalUnits($0.cost.multiplyAdds)] }
-        rows.append(["total", groupDigits("\(parameters)"), decimalUnits(multiplyAdds)])
+        rows += parts.map { [$0.name, NumberText.grouped($0.cost.parameters), decimalUnits($0.cost.multiplyAdds)] }
+        rows.append(["total", NumberText.grouped(parameters), decimalUnits(multiplyAdds)])
         return alignColumns(rows) + "\nF = \(filters), \(classes) classes, image \(height)x\(width)"
     }
 }

@@ -42,9 +42,11 @@ public final class DerivedASPP: Module {
     public override func forward(_ x: Tensor) throws -> Tensor {
         var parts = [try located("conv1x1") { try point(x) }]
         for (i, branch) in atrous.enumerated() { parts.append(try located("atrous.\(i + 1)") { try branch(x) }) }
-        let pooled = try located("pool") { try pool(x.mean([2, 3], keep: true)) }
+        let mean = try x.mean([2, 3], keep: true)
+        let pooled = try located("pool") { try pool(mean) }
         parts.append(try pooled.expand([x.shape[0], pooled.shape[1], x.shape[2], x.shape[3]]))
-        return try located("project") { try project(Tensor.concat(parts, 1)) }
+        let joined = try Tensor.concat(parts, 1)
+        return try located("project") { try project(joined) }
     }
 }
 

@@ -1,3 +1,4 @@
+import Base
 import Networks
 import Tensors
 
@@ -66,7 +67,7 @@ public final class DerivedNetwork: Module, DropPathScheduling {
         ).parameters
         guard weights < 1 << 31 else {
             throw SpaceError(
-                .size, at: "network", expected: "fewer than 2^31 weights", got: Module.grouped(weights), remedy: "give fewer filters or smaller widths")
+                .size, at: "network", expected: "fewer than 2^31 weights", got: NumberText.grouped(weights), remedy: "give fewer filters or smaller widths")
         }
         var architecture = architecture
         // What is written about the network says its own reach; programs that know of none but the published one refuse to read another.
@@ -144,7 +145,8 @@ public final class DerivedNetwork: Module, DropPathScheduling {
             (back, previous) = (previous, output)
             if i == layout.lowCell { low = output }
         }
-        let features = try located("aspp") { try aspp(previous.unary(.relu)) }
+        let deepest = try previous.unary(.relu)
+        let features = try located("aspp") { try aspp(deepest) }
         let scores = try located("decoder") { try decoder(features, lowLevel: low, size: sizes[0]) }
         return try scores.resize(.bilinearAlignCorners, height: x.shape[2], width: x.shape[3])
     }
@@ -156,19 +158,19 @@ public final class DerivedNetwork: Module, DropPathScheduling {
 
     /// A line for each part: the tree itself has hundreds of modules.
     public override var summary: String {
-        var rows = [["stem", "3x3, " + layout.stem.map { "\($0.outChannels)" }.joined(separator: ", "), Module.grouped(children[0].module.parameterCount)]]
+        var rows = [["stem", "3x3, " + layout.stem.map { "\($0.outChannels)" }.joined(separator: ", "), NumberText.grouped(children[0].module.parameterCount)]]
         for (i, cell) in cells.enumerated() {
             let move = cell.layout.level == cell.layout.from ? "" : cell.layout.isDown ? ", down" : ", up"
             rows.append([
                 "cells.\(i + 1)", "stride \(architecture.path[i])\(move), \(architecture.cell.blocks.count)x\(cell.layout.channels) channels",
-                Module.grouped(cell.parameterCount),
+                NumberText.grouped(cell.parameterCount),
             ])
         }
-        rows.append(["aspp", "rates \(layout.rates.map(String.init).joined(separator: ", ")), \(layout.widths.aspp) channels", Module.grouped(aspp.parameterCount)])
-        rows.append(["decoder", "\(layout.widths.lowLevel) low-level, \(layout.widths.decoder) channels", Module.grouped(decoder.parameterCount)])
+        rows.append(["aspp", "rates \(layout.rates.map(String.init).joined(separator: ", ")), \(layout.widths.aspp) channels", NumberText.grouped(aspp.parameterCount)])
+        rows.append(["decoder", "\(layout.widths.lowLevel) low-level, \(layout.widths.decoder) channels", NumberText.grouped(decoder.parameterCount)])
         let cell = architecture.cell.blocks.enumerated().map { b, block in "  block \(b + 1)  \(block.first) + \(block.second)" }.joined(separator: "\n")
         return """
-            network(\(details))  \(Module.grouped(parameterCount)) parameters\(dropPath > 0 ? ", drop path \(Float(dropPath))" : "")\(isTraining ? "" : ", evaluation mode")
+            network(\(details))  \(NumberText.grouped(parameterCount)) parameters\(dropPath > 0 ? ", drop path \(Float(dropPath))" : "")\(isTraining ? "" : ", evaluation mode")
             \(alignColumns(rows))
             each cell:
             \(cell)

@@ -9,6 +9,8 @@ public final class Construction {
     }
 
     public let kind: Kind
+    /// What the first build met: a decision that is not among these is an error.
+    private let known: DecisionList?
     /// What the build met so far.
     private var builder = DecisionListBuilder()
     /// Options in whose builders the build is now, the outermost first.
@@ -19,7 +21,7 @@ public final class Construction {
     /// The network that is being built.
     nonisolated(unsafe) public private(set) static var current: Construction?
 
-    public init(_ kind: Kind) { self.kind = kind }
+    public init(_ kind: Kind, known: DecisionList? = nil) { (self.kind, self.known) = (kind, known) }
 
     public var isDerived: Bool { if case .derived = kind { true } else { false } }
     /// The decisions that the build has met.
@@ -49,6 +51,7 @@ public final class Construction {
     /// - Throws: for another domain under a known name, and an architecture that has no value for it.
     public func decide(_ name: String, _ domain: Domain, within: Literal? = nil, place: String = "") throws -> BuiltDecision {
         let decision = try builder.meet(name, domain, within: context + (within.map { [$0] } ?? []), place: place)
+        if let known, known[name]?.domain != domain { throw SpaceError.unrepeatable(known, got: decisions) }
         guard case .derived(let assignment) = kind else { return BuiltDecision(decision, in: self, value: nil) }
         let isActive = within.map { isOn($0, assignment) } ?? true
         guard let value = assignment[name] else {

@@ -40,15 +40,10 @@ public final class ModuleSpace {
     /// Builds a network; random numbers come from the present streams.
     /// - Throws: for a build that meets other decisions than the first time.
     func build(_ kind: Construction.Kind, classes: Int?, seed: UInt64) throws -> (root: Module, construction: Construction) {
-        let construction = Construction(kind)
+        let construction = Construction(kind, known: decisions)
         let root = try construction.build { try function(Context(classes: classes ?? self.classes, isDerived: construction.isDerived, seed: seed)) }
-        let met = construction.decisions
-        let isSame = construction.isDerived ? met.decisions.allSatisfy { decisions[$0.name]?.domain == $0.domain } : met == decisions
-        guard isSame else {
-            throw SpaceError(
-                .misfit, at: "space", expected: "the decisions of the first build: \(decisions.decisions.map(\.name).joined(separator: ", "))", got: "another build's: \(met.decisions.map(\.name).joined(separator: ", "))",
-                remedy: "the build function has to make the same decisions each time; let it depend on its argument only")
-        }
+        // A derived network meets those that its architecture leaves.
+        guard construction.isDerived || construction.decisions == decisions else { throw SpaceError.unrepeatable(decisions, got: construction.decisions) }
         return (root, construction)
     }
 
@@ -93,5 +88,15 @@ extension Module {
             }
         }
         return count
+    }
+}
+
+extension SpaceError {
+    /// A build met other decisions than the first one.
+    static func unrepeatable(_ known: DecisionList, got met: DecisionList) -> SpaceError {
+        func text(_ list: DecisionList) -> String { list.decisions.map { "\($0.name) (\($0.domain.summary))" }.joined(separator: ", ") }
+        return SpaceError(
+            .misfit, at: "space", expected: "the decisions of the first build: \(text(known))", got: "another build's: \(text(met))",
+            remedy: "the build function has to make the same decisions each time; let it depend on its argument only")
     }
 }

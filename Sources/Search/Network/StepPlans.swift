@@ -9,21 +9,53 @@ final class StepPlans {
         /// Tells losses apart.
         let id: AnyHashable
         let body: ([Tensor]) throws -> Tensor
+        /// Other parameters stand one step of their optimiser ahead where it is taken; nil: all stand where they are.
+        var unrolling: Unrolling?
 
         init(id: AnyHashable, _ body: @escaping ([Tensor]) throws -> Tensor) {
             self.id = id
             self.body = body
+        }
+
+        /// - Throws: for more than one number, and leaves that are no parameters of the network.
+        func value(_ inputs: [Tensor], _ network: Module) throws -> Tensor {
+            let value = try body(inputs)
+            guard value.count == 1 else { throw TensorError("step", "a loss is one number, got a tensor \(value.shape); reduce it, with mean() say") }
+            try network.requireOwnLeaves(of: value)
+            return value
+        }
+
+        /// Leaves its derivatives at `targets`.
+        fileprivate func differentiate(_ inputs: [Tensor], _ targets: [Tensor], _ network: Module) throws -> Tensor {
+            guard let unrolling else {
+                let value = try value(inputs, network)
+                try value.backward(with: targets)
+                return value
+            }
+            let (value, gradients) = try unrolling.differentiate(self, inputs, targets, network)
+            for (target, gradient) in zip(targets, gradients) { if let gradient { try target.setGradient(gradient) } }
+            return value
         }
     }
 
     private struct Key: Hashable {
         let optimiser: ObjectIdentifier
         let loss: AnyHashable
+        /// Of an unrolling: its optimiser, and its loss.
+        let ahead: ObjectIdentifier?
+        let training: AnyHashable?
+
+        init(_ optimiser: Optimiser, _ loss: Loss) {
+            (self.optimiser, self.loss) = (ObjectIdentifier(optimiser), loss.id)
+            (ahead, training) = (loss.unrolling.map { ObjectIdentifier($0.ahead.optimiser) }, loss.unrolling?.training.id)
+        }
+
+        func knows(_ optimiser: ObjectIdentifier) -> Bool { self.optimiser == optimiser || ahead == optimiser }
     }
 
     private unowned let network: Module
     private var plans: [Key: Compiled] = [:]
-    /// Optimisers that `plans` knows: alive as long as their plans.
+    /// Optimisers that `plans` know: alive as long as their plans.
     private var kept: [Optimiser] = []
     /// What is computed again in the backward pass instead of being kept.
     var recomputation = Recomputation.cheap { didSet { for plan in plans.values { plan.recomputation = recomputation } } }
@@ -79,7 +111,10 @@ final class StepPlans {
         defer { RandomState.global.draws = now }
         let compiled = try compiled(optimiser, loss)
         try compiled.takeBack()
-        let given = inputs.enumerated().filter { $0.element.dtype == .float32 }.map { (name: $0.offset == 0 ? "the images" : "input \($0.offset + 1)", tensor: $0.element) }
+        let names = loss.unrolling?.inputNames ?? ["the images"]
+        let given = inputs.enumerated().filter { $0.element.dtype == .float32 }.map { i, tensor in
+            (name: names.indices.contains(i) ? names[i] : "input \(i + 1)", tensor: tensor)
+        }
         let place = try network.whereNotFinite(given: given) { _ = try compiled(inputs, context: context, keepingWritten: true) }
         try compiled.takeBack()
         optimiser.zeroGrad()
@@ -88,29 +123,26 @@ final class StepPlans {
     }
 
     private func compiled(_ optimiser: Optimiser, _ loss: Loss) throws -> Compiled {
-        let key = Key(optimiser: ObjectIdentifier(optimiser), loss: loss.id)
+        let key = Key(optimiser, loss)
         if let known = plans[key] { return known }
         forgetAbandonedOptimisers()
         let targets = optimiser.parameters.map(\.tensor)
         let own = Set(network.parameters().map { ObjectIdentifier($0.tensor) })
-        for (name, tensor) in optimiser.parameters where !own.contains(ObjectIdentifier(tensor)) {
+        let optimisers = [optimiser] + (loss.unrolling.map { [$0.ahead.optimiser] } ?? [])
+        for (name, tensor) in optimisers.flatMap(\.parameters) where !own.contains(ObjectIdentifier(tensor)) {
             throw TensorError("step", "the optimiser's parameter \(name) is not this supernet's")
         }
         // A step trains, so it uses the batch's statistics whatever the mode; evaluation in between leaves its plan as it is.
         let compiled = Compiled { [unowned network, unowned optimiser] inputs in
             optimiser.zeroGrad()
-            let value = try Module.inMode(training: true) { try loss.body(inputs) }
-            guard value.count == 1 else { throw TensorError("step", "a loss is one number, got a tensor \(value.shape); reduce it, with mean() say") }
-            try network.requireOwnLeaves(of: value)
-            try value.backward(with: targets)
-            return [value]
+            return [try Module.inMode(training: true) { try loss.differentiate(inputs, targets, network) }]
         }
         compiled.recomputation = recomputation
         // As much memory as the weights; the arena has room for them when the activations are gone.
         compiled.ownsGradients = false
         compiled.leavesOff = true
         plans[key] = compiled
-        if !kept.contains(where: { $0 === optimiser }) { kept.append(optimiser) }
+        for one in optimisers where !kept.contains(where: { $0 === one }) { kept.append(one) }
         return compiled
     }
 
@@ -118,7 +150,7 @@ final class StepPlans {
     private func forgetAbandonedOptimisers() {
         for i in kept.indices.reversed() where isKnownUniquelyReferenced(&kept[i]) {
             let gone = ObjectIdentifier(kept[i])
-            plans = plans.filter { $0.key.optimiser != gone }
+            plans = plans.filter { !$0.key.knows(gone) }
             kept.remove(at: i)
         }
     }

@@ -22,6 +22,9 @@ public final class Supernet: Module {
     /// Whether weights of some decision can be exact zeros.
     private var isSparse: Bool
     private lazy var plans = StepPlans(self)
+    /// The last step of weights alone.
+    var lastStep: LastStep?
+    var curvatures = CurvaturePlans()
     /// By mode and whether they end in the classes.
     private var inferences: [Int: Compiled] = [:]
     /// The weights of the computation that runs at once.
@@ -118,7 +121,7 @@ public final class Supernet: Module {
         let rows = decisions.all.map { [$0.name, $0.domain.kind, "\($0.shape)", (try? relaxation(of: $0.name).name) ?? ""] }
         return """
             supernet(\(details)), seed \(seed)\(isTraining ? "" : ", evaluation mode")
-            weights  \(Module.grouped(weights.reduce(0) { $0 + $1.tensor.count })) in \(Module.grouped(weights.count)) tensors
+            weights  \(NumberText.grouped(weights.reduce(0) { $0 + $1.tensor.count })) in \(NumberText.grouped(weights.count)) tensors
             \(alignColumns([["decision", "kind", "logits", "relaxation"]] + rows))
             """
     }
@@ -170,7 +173,7 @@ extension Supernet {
     }
 
     /// What of `at` a recording depends on.
-    private var context: Int { choice?.context ?? 0 }
+    var context: Int { choice?.context ?? 0 }
 }
 
 // MARK: - Steps and evaluation
@@ -193,19 +196,29 @@ extension Supernet {
     /// first step with an optimiser, a loss and a batch size, and runs as a plan from then on.
     ///
     /// The gradients can be read until the next computation that runs as a plan; `gradients` gives lasting ones.
-    /// - Parameter inputs: what the loss takes: images and targets.
+    /// - Parameters:
+    ///   - inputs: what the loss takes: images and targets.
+    ///   - ahead: the loss is taken with the weights one step ahead.
     /// - Returns: the loss before the step.
     /// - Throws: `TensorError` when the loss or its gradient is NaN or infinite, with the place where it began; parameters and running statistics are
     ///   as they were.
     @discardableResult
-    public func step(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss = .crossEntropy) throws -> Tensor {
-        try plans.step(optimiser, inputs, own(loss), context: context)
+    public func step(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss = .crossEntropy, ahead: StepAhead? = nil) throws -> Tensor {
+        guard let ahead else {
+            let value = try plans.step(optimiser, inputs, own(loss), context: context)
+            note(optimiser, inputs, loss)
+            return value
+        }
+        let (loss, inputs) = try unrolled(loss, inputs, ahead, of: optimiser)
+        return try plans.step(optimiser, inputs, loss, context: context)
     }
 
     /// Loss and gradients of an optimiser's parameters without the update.
     /// - Throws: as `step` does.
-    public func gradients(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss = .crossEntropy) throws -> Tensor {
-        try plans.gradients(optimiser, inputs, own(loss), context: context)
+    public func gradients(_ optimiser: Optimiser, _ inputs: [Tensor], _ loss: Loss = .crossEntropy, ahead: StepAhead? = nil) throws -> Tensor {
+        guard let ahead else { return try plans.gradients(optimiser, inputs, own(loss), context: context) }
+        let (loss, inputs) = try unrolled(loss, inputs, ahead, of: optimiser)
+        return try plans.gradients(optimiser, inputs, loss, context: context)
     }
 
     /// The plan of a step, for profiles and counts.
@@ -213,7 +226,7 @@ extension Supernet {
         try plans.plan(optimiser, inputs, own(loss), context: context)
     }
 
-    private func own(_ loss: Loss) -> StepPlans.Loss {
+    func own(_ loss: Loss) -> StepPlans.Loss {
         StepPlans.Loss(id: loss.id) { [unowned self] inputs in
             let value = try loss.body(self, inputs)
             if let images = inputs.first, images.rank == 4 { remark(on: images.shape) }
@@ -230,7 +243,7 @@ extension Supernet {
 
     /// How often its computation was written down: once for each optimiser, loss, kind of result and size of batch, once more of each for all architectures that it
     /// is at, and anew where something else that it read had changed (frozen parameters, values of operators in Lua).
-    public var recordingCount: Int { plans.recordingCount + inferences.values.reduce(0) { $0 + $1.recordingCount } }
+    public var recordingCount: Int { plans.recordingCount + curvatures.recordingCount + inferences.values.reduce(0) { $0 + $1.recordingCount } }
 
     /// What its steps compute again in the backward pass instead of keeping it: less memory for more time.
     public var recompute: Recomputation {

@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// Architectures as text: JSON with its members in a fixed order, so that equal architectures give equal files.

@@ -1,3 +1,5 @@
+import Base
+
 /// A natural number of any size.
 ///
 /// The counts of a space leave 64 bits at the paper's own size (75,025 paths times 5.6e14 cells is 4.2e19), and the exact
@@ -167,15 +169,5 @@ public struct Natural: Hashable, Comparable, Sendable, CustomStringConvertible, 
     }
 
     /// Decimal digits in groups of three: `556,627,761,561,600`.
-    public var grouped: String { groupDigits(description) }
-}
-
-/// Decimal digits in groups of three, for printing.
-func groupDigits(_ digits: String) -> String {
-    var grouped = ""
-    for (i, digit) in digits.enumerated() {
-        if i > 0, (digits.count - i) % 3 == 0 { grouped.append(",") }
-        grouped.append(digit)
-    }
-    return grouped
+    public var grouped: String { NumberText.grouped(digits: description) }
 }

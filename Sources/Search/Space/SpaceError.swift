@@ -1,3 +1,5 @@
+import Base
+
 /// What went wrong with a search space, an architecture or a table read against one.
 ///
 /// The parts are kept apart so that a host can phrase them its own way; `description` joins them into one sentence:
@@ -54,34 +56,4 @@ public struct SpaceError: Error, Equatable, Sendable, CustomStringConvertible {
         let remedy = nearestName(to: name, in: known).map { "did you mean '\($0)'? \(list)" } ?? list
         return SpaceError(.unknownName, at: location, expected: "a known \(what)", got: "'\(name)'", remedy: remedy)
     }
-}
-
-/// The name of `names` with the smallest edit distance to `name` (of equals the first), or nil when none comes near:
-/// more than half of the longer name would have to change.
-public func nearestName(to name: String, in names: [String]) -> String? {
-    let wanted = Array(name.lowercased())
-    var best: (name: String, distance: Int)?
-    for candidate in names {
-        let distance = editDistance(wanted, Array(candidate.lowercased()))
-        guard 2 * distance <= max(wanted.count, candidate.count) else { continue }
-        if best.map({ distance < $0.distance }) ?? true { best = (candidate, distance) }
-    }
-    return best?.name
-}
-
-/// Levenshtein's distance, in which a swap of neighbours counts one.
-private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
-    var before: [Int] = []
-    var last = Array(0...b.count)
-    for i in 0..<a.count {
-        var row = [i + 1]
-        for j in 0..<b.count {
-            var cost = min(last[j + 1] + 1, row[j] + 1, last[j] + (a[i] == b[j] ? 0 : 1))
-            if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, before[j - 1] + 1) }
-            row.append(cost)
-        }
-        before = last
-        last = row
-    }
-    return last[b.count]
 }

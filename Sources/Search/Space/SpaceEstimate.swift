@@ -1,3 +1,4 @@
+import Base
 import Networks
 
 /// What a supernet will cost, from sizes alone: nothing is allocated.
@@ -180,12 +181,12 @@ extension SpaceEstimate: CustomStringConvertible {
         var rows = [["", "nodes", "arrows", "parameters", "multiply-adds", "activations"]]
         for part in parts {
             rows.append([
-                part.name, "\(part.nodes)", part.arrows == 0 ? "" : "\(part.arrows)", groupDigits("\(part.cost.parameters)"),
+                part.name, "\(part.nodes)", part.arrows == 0 ? "" : "\(part.arrows)", NumberText.grouped(part.cost.parameters),
                 decimalUnits(saturating(batch, part.cost.multiplyAdds)), byteUnits(saturating(4 * batch, part.cost.activations)),
             ])
         }
         rows.append([
-            "total", "", "\(parts.reduce(0) { $0 + $1.arrows })", groupDigits("\(parameters)"), decimalUnits(multiplyAdds),
+            "total", "", "\(parts.reduce(0) { $0 + $1.arrows })", NumberText.grouped(parameters), decimalUnits(multiplyAdds),
             byteUnits(activationBytes),
         ])
         return """

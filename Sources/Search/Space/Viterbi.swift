@@ -1,5 +1,5 @@
+import Base
 import Foundation
-import Tensors
 
 /// A path through states, and the logarithm of its probability.
 public struct ScoredPath: Hashable, Sendable {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension StockStrategy {
     /// Regularised evolution (Real et al., "Regularized evolution for image classifier architecture search", AAAI 2019, algorithm 1): a population that begins with random

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// To which neighbour a local search moves.
 public enum LocalMove: String, CaseIterable, Sendable {

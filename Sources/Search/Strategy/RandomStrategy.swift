@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 extension StockStrategy {
     /// Architectures by chance, each equally likely, none again before all others were asked for; then from the beginning, in another order.

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// A strategy of the library: a rule, and the books of what was asked and told.
 public final class StockStrategy: Strategy {

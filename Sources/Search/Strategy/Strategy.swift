@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// What a trial of an architecture came to.
 public struct TrialResult: Hashable, Sendable {
@@ -15,7 +15,7 @@ public struct TrialResult: Hashable, Sendable {
     public func check() throws {
         for (name, number) in [("score", score), ("cost", cost ?? 0)] where !number.isFinite {
             throw SpaceError(
-                .result, at: name, expected: "a finite number", got: number.isNaN ? "nan" : numberText(number),
+                .result, at: name, expected: "a finite number", got: number.isNaN ? "nan" : NumberText.plain(number),
                 remedy: "a trial that came to no number has failed: say so (trial:fail), and the strategy goes on without it")
         }
         if let step, step < 0 { throw SpaceError(.result, at: "step", expected: "0 or more", got: "\(step)", remedy: "leave it out where there are no steps") }

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// How a stock strategy goes on, and what it remembers for that. A value: where a call fails halfway, the strategy keeps the one it had.
 protocol StrategyRule: Sendable {

@@ -12,6 +12,7 @@ final class Group: Module {
     }
 
     override var kind: String { text }
+    override var isContainer: Bool { true }
     override var children: [(name: String, module: Module)] { members }
 }
 

@@ -1,3 +1,5 @@
+import Base
+
 /// How pixels become the numbers a network sees: `(value / 255 - mean) / deviation`, a channel at a time.
 public struct Normalisation: Equatable, Sendable {
     public var mean: [Float]
@@ -5,6 +7,8 @@ public struct Normalisation: Equatable, Sendable {
 
     /// Means and deviations of ImageNet, the field's habit.
     public static let imageNet = Normalisation(mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225])
+    /// Values of 0 to 1 as they are.
+    public static let none = Normalisation(mean: [0, 0, 0], deviation: [1, 1, 1])
 
     /// Red, green, blue.
     public init(mean: [Float], deviation: [Float]) {
@@ -84,6 +88,23 @@ public struct Augmentation: Equatable, Sendable {
         }
     }
 
+    /// Whether pixels come to lie elsewhere than they did.
+    var movesPixels: Bool { crop != nil || scale != 1...1 || flip }
+
+    /// Checks that it is known what becomes of each part of a data set.
+    func check(_ data: any DataSet) throws(DataError) {
+        if focus > 0 { try data.requireClasses(for: "a focus on rare classes", remedy: "leave focus out") }
+        guard movesPixels else { return }
+        guard data.parts.contains(where: \.kind.isMap) else { throw DataError("samples of \(data.name) have no height and width to cut, scale or mirror") }
+        if let part = data.parts.first(where: { $0.kind == .unplaced }) { throw Augmentation.unplaced(part, of: data.name) }
+    }
+
+    static func unplaced(_ part: SamplePart, of name: String) -> DataError {
+        DataError(
+            "it is not known what becomes of \(part.name) of \(name) when a sample is cut, scaled or mirrored",
+            remedy: "say it: kinds = {\(part.name) = \"same\"} leaves it as it is, \"points\" moves x and y, a function does anything else")
+    }
+
     /// Checks that the crop fits into an image of `size` at every scale.
     func check(_ size: Size, source: String) throws(DataError) {
         guard let crop, !pad else { return }
@@ -97,18 +118,20 @@ public struct Augmentation: Equatable, Sendable {
     }
 
     /// What was drawn for one sample.
-    struct Window: Equatable {
+    public struct Window: Equatable, Sendable {
         /// Size of the whole image after scaling.
-        var scaled: Size
+        public var scaled: Size
         /// First row and column of the output in the scaled image; negative where it is padded.
-        var top: Int
-        var left: Int
+        public var top: Int
+        public var left: Int
         /// Size of the output.
-        var size: Size
-        var mirrored = false
+        public var size: Size
+        public var mirrored = false
         var brightness: Float = 1
         var contrast: Float = 1
         var saturation: Float = 1
+
+        init(scaled: Size, top: Int, left: Int, size: Size) { (self.scaled, self.top, self.left, self.size) = (scaled, top, left, size) }
     }
 
     /// Draws what happens to an image of `size`. The same numbers are drawn whatever the settings are.

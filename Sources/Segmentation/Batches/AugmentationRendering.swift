@@ -1,34 +1,126 @@
+import Base
 import Tensors
 
 /// Resizing, cutting, mirroring, colour and normalisation in one pass over the output; nothing in between is stored.
 extension Augmentation {
-    /// Writes one sample's [3, H, W] and [H, W] of `window.size`.
+    /// Where the rows and columns of a window come from in maps of one size.
+    struct Axes {
+        fileprivate let rows: [Axis]
+        fileprivate let columns: [Axis]
+        /// Height and width of the maps.
+        fileprivate let old: Size
+
+        init(_ window: Window, old: Size) {
+            self.old = old
+            rows = Axis.list(window.top, window.size.height, old: old.height, new: window.scaled.height, mirrored: false)
+            columns = Axis.list(window.left, window.size.width, old: old.width, new: window.scaled.width, mirrored: window.mirrored)
+        }
+    }
+
+    /// What a window shows of a part, in memory of its own.
+    /// - Throws: `FileError` when there is not the memory; `Interrupted`.
+    func rendered(_ value: SampleValue, _ part: SamplePart, _ window: Window, _ axes: Axes) throws -> NamedArray {
+        let shape = window.shape(of: value, part)
+        let buffer = try Buffer(byteCount: shape.reduce(part.dtype.size, *))
+        try render(value, part, window, axes, to: buffer.pointer)
+        return NamedArray(name: part.name, dtype: part.dtype, shape: shape, buffer: buffer)
+    }
+
+    /// Writes what a window shows of a part: elements of the part's type in the shape that `Window.shape` says.
     /// - Throws: `Interrupted`.
-    func render(
-        _ sample: Sample, _ window: Window, images: UnsafeMutablePointer<Float>, labels: UnsafeMutablePointer<Int32>
-    ) throws {
-        let rows = Axis.list(window.top, window.size.height, old: sample.image.size.height, new: window.scaled.height, mirrored: false)
-        let columns = Axis.list(
-            window.left, window.size.width, old: sample.image.size.width, new: window.scaled.width, mirrored: window.mirrored)
-        let width = sample.image.size.width
-        try sample.labels.values.withUnsafeBufferPointer { source in
-            for (y, row) in rows.enumerated() {
-                try checkInterrupt()
-                for (x, column) in columns.enumerated() {
-                    let inside = row.nearest >= 0 && column.nearest >= 0
-                    labels[y * columns.count + x] = inside ? Int32(source[row.nearest * width + column.nearest]) : Int32(LabelMap.ignore)
-                }
+    func render(_ value: SampleValue, _ part: SamplePart, _ window: Window, _ axes: Axes, to target: UnsafeMutableRawPointer) throws {
+        let count = window.shape(of: value, part).reduce(1, *)
+        func floats() -> UnsafeMutablePointer<Float> { target.bindMemory(to: Float.self, capacity: count) }
+        switch value {
+        case .image(let image):
+            try image.pixels.withUnsafeBufferPointer { try paint($0, axes, window, floats()) }
+        case .labels(let map):
+            try map.values.withUnsafeBufferPointer {
+                try pick($0, axes, outside: Int32(part.outside), target.bindMemory(to: Int32.self, capacity: count)) { Int32($0) }
+            }
+        case .array(let array):
+            switch part.kind {
+            case .nearest where array.dtype == .int32:
+                let to = target.bindMemory(to: Int32.self, capacity: count)
+                try eachPlane(array, Int32.self, window) { try pick($0, axes, outside: Int32(part.outside), to + $1) { $0 } }
+            case .nearest:
+                try eachPlane(array, Float.self, window) { try pick($0, axes, outside: part.outside, floats() + $1) { $0 } }
+            case .bilinear:
+                try eachPlane(array, Float.self, window) { try blend($0, axes, outside: part.outside, floats() + $1) }
+            case .image:
+                try eachPlane(array, Float.self, window) { try blend($0, axes, outside: .nan, floats() + $1) }
+                try finish(floats(), window)
+            case .points:
+                window.move(array.buffer.elements(of: Float.self), width: array.shape.last ?? 2, axes.old, to: floats())
+            case .same, .own, .unplaced:
+                target.copyMemory(from: array.buffer.pointer, byteCount: array.buffer.byteCount)
             }
         }
-        try sample.image.pixels.withUnsafeBufferPointer { source in
-            try paint(source, width, rows, columns, window, images)
+    }
+
+    /// Calls `body` for each [H, W] of an array, with where its result begins.
+    private func eachPlane<Element>(_ array: NamedArray, _ type: Element.Type, _ window: Window, _ body: (UnsafeBufferPointer<Element>, Int) throws -> Void) rethrows {
+        let values = UnsafeBufferPointer(array.buffer.elements(of: type))
+        let plane = SampleValue.array(array).size.count
+        for index in 0..<values.count / plane { try body(UnsafeBufferPointer(rebasing: values[index * plane..<(index + 1) * plane]), index * window.size.count) }
+    }
+
+    /// The nearest pixel of one plane.
+    private func pick<From, To>(
+        _ source: UnsafeBufferPointer<From>, _ axes: Axes, outside: To, _ target: UnsafeMutablePointer<To>, _ convert: (From) -> To
+    ) throws {
+        let (columns, width) = (axes.columns, axes.old.width)
+        for (y, row) in axes.rows.enumerated() {
+            try checkInterrupt()
+            for (x, column) in columns.enumerated() {
+                let inside = row.nearest >= 0 && column.nearest >= 0
+                target[y * columns.count + x] = inside ? convert(source[row.nearest * width + column.nearest]) : outside
+            }
+        }
+    }
+
+    /// One plane of floats, blended of four pixels; one whose share is 0 does not count, were it NaN.
+    private func blend(_ source: UnsafeBufferPointer<Float>, _ axes: Axes, outside: Float, _ target: UnsafeMutablePointer<Float>) throws {
+        let (columns, width) = (axes.columns, axes.old.width)
+        func mix(_ a: Float, _ b: Float, _ share: Float) -> Float { share == 0 ? a : a * (1 - share) + b * share }
+        for (y, row) in axes.rows.enumerated() {
+            try checkInterrupt()
+            let (above, below) = (row.first * width, row.second * width)
+            for (x, column) in columns.enumerated() {
+                guard row.nearest >= 0, column.nearest >= 0 else {
+                    target[y * columns.count + x] = outside
+                    continue
+                }
+                let top = mix(source[above + column.first], source[above + column.second], column.weight)
+                target[y * columns.count + x] = row.weight == 0 ? top
+                    : mix(top, mix(source[below + column.first], source[below + column.second], column.weight), row.weight)
+            }
+        }
+    }
+
+    /// Colours and normalisation of three planes of 0 to 1, in place; the mean colour where they are NaN.
+    private func finish(_ planes: UnsafeMutablePointer<Float>, _ window: Window) throws {
+        let plane = window.size.count
+        let (r, g, b) = (planes, planes + plane, planes + 2 * plane)
+        for at in 0..<plane {
+            if at & 0xffff == 0 { try checkInterrupt() }
+            guard !r[at].isNaN, !g[at].isNaN, !b[at].isNaN else {
+                (r[at], g[at], b[at]) = (0, 0, 0)
+                continue
+            }
+            if jitter > 0 {
+                var (red, green, blue) = (r[at] * 255, g[at] * 255, b[at] * 255)
+                window.colour(&red, &green, &blue)
+                (r[at], g[at], b[at]) = (red / 255, green / 255, blue / 255)
+            }
+            for (channel, values) in [r, g, b].enumerated() { values[at] = (values[at] - normalisation.mean[channel]) / normalisation.deviation[channel] }
         }
     }
 
     private func paint(
-        _ source: UnsafeBufferPointer<UInt8>, _ width: Int, _ rows: [Axis], _ columns: [Axis], _ window: Window,
-        _ images: UnsafeMutablePointer<Float>
+        _ source: UnsafeBufferPointer<UInt8>, _ axes: Axes, _ window: Window, _ images: UnsafeMutablePointer<Float>
     ) throws {
+        let (rows, columns, width) = (axes.rows, axes.columns, axes.old.width)
         let plane = rows.count * columns.count
         let gain = (0..<3).map { 1 / (255 * normalisation.deviation[$0]) }
         let offset = (0..<3).map { -normalisation.mean[$0] / normalisation.deviation[$0] }
@@ -62,6 +154,22 @@ extension Augmentation {
 }
 
 extension Augmentation.Window {
+    /// Shape of what the window shows of a part.
+    func shape(of value: SampleValue, _ part: SamplePart) -> [Int] { part.kind.isMap ? value.shape.dropLast(2) + [size.height, size.width] : value.shape }
+
+    /// Points {x, y, ...} of a sample of size `old`, in pixels from the centre of the first, as they lie in the window.
+    fileprivate func move(_ points: UnsafeMutableBufferPointer<Float>, width: Int, _ old: Size, to target: UnsafeMutablePointer<Float>) {
+        for at in points.indices {
+            switch at % width {
+            case 0:
+                let x = (points[at] + 0.5) * Float(scaled.width) / Float(old.width) - 0.5 - Float(left)
+                target[at] = mirrored ? Float(size.width - 1) - x : x
+            case 1: target[at] = (points[at] + 0.5) * Float(scaled.height) / Float(old.height) - 0.5 - Float(top)
+            default: target[at] = points[at]
+            }
+        }
+    }
+
     /// Brightness, contrast about the middle grey, saturation about the pixel's own grey (weights of ITU-R BT.601).
     @inline(__always)
     fileprivate func colour(_ red: inout Float, _ green: inout Float, _ blue: inout Float) {

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Batches without end, prepared a few ahead by a background thread while a step runs.
 ///
@@ -37,21 +37,31 @@ public final class BatchLoader: @unchecked Sendable {
     ///   - size: images a batch.
     ///   - shuffle: a new random order each epoch, or the data set's own.
     ///   - dropLast: leave out the rest of an epoch that fills no batch, or return it as a smaller one.
-    ///   - ahead: batches kept ready, up to `mostAhead`; 0 prepares each when it is asked for, without a thread.
+    ///   - transform: what is made of each sample before it goes into a batch.
+    ///   - ahead: batches kept ready, up to `mostAhead`; 0 prepares each when it is asked for, without a thread, as is done with a transform and
+    ///     where the data set's samples need the caller's thread.
     /// - Throws: `DataError` when the settings do not fit the data, from the sizes in the files' headers, before any work.
     public init(
-        _ data: any DataSet, size: Int, augmentation: Augmentation = Augmentation(), seed: UInt64, shuffle: Bool = true,
-        dropLast: Bool = true, ahead: Int = 3
+        _ data: any DataSet, size: Int, augmentation: Augmentation = Augmentation(), transform: SampleTransform? = nil, seed: UInt64,
+        shuffle: Bool = true, dropLast: Bool = true, ahead: Int = 3
     ) throws {
-        guard size > 0 else { throw DataError("expected batches of at least 1 image, got \(size)") }
+        guard size > 0 else { throw DataError("expected batches of at least 1 sample, got \(size)") }
         guard (0...BatchLoader.mostAhead).contains(ahead) else {
             throw DataError("expected 0 to \(BatchLoader.mostAhead) batches ahead, got \(ahead)")
         }
         guard data.count >= (dropLast ? size : 1) else {
             throw DataError(
-                "\(data.name) has \(data.count) images, too few for batches of \(size)", remedy: "use smaller batches or more images")
+                "\(data.name) has \(data.count) samples, too few for batches of \(size)", remedy: "use smaller batches or more samples")
         }
         try augmentation.check()
+        try augmentation.check(data)
+        if !data.needsCaller, data.parts.contains(where: \.kind.isMap) { try BatchLoader.checkSizes(data, size, augmentation) }
+        maker = BatchMaker(
+            data: data, size: size, augmentation: augmentation, transform: transform, seed: seed, shuffle: shuffle, dropLast: dropLast)
+        producer = Producer(maker, ahead: data.needsCaller || transform != nil ? 0 : ahead)
+    }
+
+    private static func checkSizes(_ data: any DataSet, _ size: Int, _ augmentation: Augmentation) throws {
         var first: Size?
         for index in 0..<data.count {
             try checkInterrupt()
@@ -63,17 +73,15 @@ public final class BatchLoader: @unchecked Sendable {
             }
             first = first ?? found
         }
-        maker = BatchMaker(
-            data: data, size: size, augmentation: augmentation, seed: seed, shuffle: shuffle, dropLast: dropLast)
-        producer = Producer(maker, ahead: ahead)
     }
 
     deinit { producer.stop() }
 
     public var data: any DataSet { maker.data }
-    /// Images a batch.
+    /// Samples a batch.
     public var size: Int { maker.size }
     public var augmentation: Augmentation { maker.augmentation }
+    public var transform: SampleTransform? { maker.transform }
     /// Batches of one pass over the data.
     public var batchesPerEpoch: Int { maker.perEpoch }
 

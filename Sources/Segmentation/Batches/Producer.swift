@@ -1,7 +1,6 @@
 import Base
 import CKernels
 import Glibc
-import Tensors
 
 /// The background thread of a `BatchLoader` and the queue between them.
 ///

@@ -4,12 +4,12 @@ import Base
 ///
 /// What was kept stays: training passes over everything again and again, and evicting the oldest would then evict each
 /// sample just before it is needed. Results do not depend on what is cached.
-public final class Cached: DataSet, @unchecked Sendable {
+public final class Cached: DataSetView, @unchecked Sendable {
     /// 2 GiB: CamVid whole, or Cityscapes at a quarter of its size.
     public static let defaultLimit = 2 << 30
 
     public let base: any DataSet
-    /// Most bytes of pixels and labels that are kept.
+    /// Most bytes of values that are kept.
     public let limit: Int
     private let lock = Lock()
     private var kept: [Int: Sample] = [:]
@@ -20,16 +20,8 @@ public final class Cached: DataSet, @unchecked Sendable {
         limit = bytes
     }
 
-    public var name: String { base.name }
-    public var classes: [ClassInfo] { base.classes }
-    public var count: Int { base.count }
-    public var isLabelled: Bool { base.isLabelled }
-    public var meanRule: MeanRule { base.meanRule }
-    public func outputName(_ index: Int) -> String { base.outputName(index) }
-    public func source(_ index: Int) -> String { base.source(index) }
-
     public func size(_ index: Int) throws -> Size {
-        if let sample = lock.held({ kept[index] }) { return sample.image.size }
+        if let size = lock.held({ kept[index] })?.size(parts) { return size }
         return try base.size(index)
     }
 
@@ -37,7 +29,7 @@ public final class Cached: DataSet, @unchecked Sendable {
         if let sample = lock.held({ kept[index] }) { return sample }
         let sample = try base.sample(index)
         lock.held {
-            let size = sample.image.pixels.count + sample.labels.values.count * 2
+            let size = sample.values.reduce(0) { $0 + $1.byteCount }
             guard bytes + size <= limit, kept[index] == nil else { return }
             kept[index] = sample
             bytes += size
@@ -46,7 +38,7 @@ public final class Cached: DataSet, @unchecked Sendable {
     }
 
     public func labels(_ index: Int) throws -> LabelMap {
-        if let sample = lock.held({ kept[index] }) { return sample.labels }
+        if let labels = lock.held({ kept[index] })?.labelMap { return labels }
         return try base.labels(index)
     }
 

@@ -1,5 +1,5 @@
+import Base
 import Glibc
-import Tensors
 
 /// The files below a directory.
 enum DirectoryListing {

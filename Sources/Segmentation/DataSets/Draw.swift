@@ -3,7 +3,7 @@
 public struct Draw: RandomNumberGenerator, Sendable {
     /// First number of a stream. Changing one changes what every seed means.
     enum Purpose: UInt64 {
-        case split = 1, order, augment, scene, noise
+        case split = 1, order, augment, scene, noise, transform, sample
     }
 
     private var state: UInt64
@@ -23,6 +23,9 @@ public struct Draw: RandomNumberGenerator, Sendable {
         z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
         return z ^ z >> 31
     }
+
+    /// Where the stream stands, as the seed of another generator.
+    var seed: UInt64 { Draw.mix(state) }
 
     public mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
@@ -58,4 +61,9 @@ public struct Draw: RandomNumberGenerator, Sendable {
         for index in stride(from: count - 1, to: 0, by: -1) { order.swapAt(index, below(index + 1)) }
         return order
     }
+}
+
+extension Draw {
+    /// The seed of what is random in making sample `index` by a function of a script.
+    public static func sampleSeed(_ seed: UInt64, _ index: Int) -> UInt64 { Draw(seed: seed, stream: Draw.Purpose.sample.rawValue, UInt64(index)).seed }
 }

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Images and label images that belong together by their names.
 struct FilePairs {

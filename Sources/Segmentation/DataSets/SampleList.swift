@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// A text file that lists samples: on each line a name, or the paths of an image and of its labels as some versions of VOC's augmented list

@@ -1,6 +1,8 @@
+import Tensors
+
 /// Another data set at a fraction of its size: images averaged over the area each new pixel covers, labels taken from
-/// the nearest old pixel (an average of class numbers means nothing).
-public struct Scaled: DataSet {
+/// the nearest old pixel (an average of class numbers means nothing), other parts by their kind.
+public struct Scaled: DataSetView {
     public let base: any DataSet
     public let factor: Double
 
@@ -11,22 +13,31 @@ public struct Scaled: DataSet {
         self.factor = factor
     }
 
-    public var name: String { base.name }
-    public var classes: [ClassInfo] { base.classes }
-    public var count: Int { base.count }
-    public var isLabelled: Bool { base.isLabelled }
-    public var meanRule: MeanRule { base.meanRule }
-    public func outputName(_ index: Int) -> String { base.outputName(index) }
-    public func source(_ index: Int) -> String { base.source(index) }
     public func size(_ index: Int) throws -> Size { try base.size(index).scaled(factor) }
 
     public func sample(_ index: Int) throws -> Sample {
         let sample = try base.sample(index)
-        let size = sample.image.size.scaled(factor)
-        return Sample(image: try sample.image.reduced(to: size), labels: try sample.labels.nearest(to: size))
+        guard let old = sample.size(parts) else { throw DataError("samples of \(name) have no height and width to scale") }
+        let size = old.scaled(factor)
+        let window = Augmentation.Window(scaled: size, top: 0, left: 0, size: size)
+        return try Sample(sample.values.enumerated().map { index, value in
+            switch value {
+            case .image(let image): .image(try image.reduced(to: size))
+            case .labels(let map): .labels(try map.nearest(to: size))
+            case .array(let array): try scaled(array, part: index, to: window, from: old)
+            }
+        })
     }
 
-    public func verifyImage(_ index: Int) throws { try base.verifyImage(index) }
+    private func scaled(_ array: NamedArray, part index: Int, to window: Augmentation.Window, from old: Size) throws -> SampleValue {
+        let part = parts[index]
+        switch part.kind {
+        case .own: return try base.cut(.array(array), part: index, to: window)
+        case .image, .bilinear: return .array(try array.reduced(to: window.size))
+        case .unplaced: throw Augmentation.unplaced(part, of: name)
+        case .nearest, .points, .same: return .array(try Augmentation().rendered(.array(array), part, window, Augmentation.Axes(window, old: old)))
+        }
+    }
 
     public func labels(_ index: Int) throws -> LabelMap {
         let labels = try base.labels(index)

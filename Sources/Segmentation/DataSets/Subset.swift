@@ -1,5 +1,5 @@
 /// Some samples of another data set.
-public struct Subset: DataSet {
+public struct Subset: DataSetView {
     public let base: any DataSet
     /// Numbers in `base`, in this set's order.
     public let indices: [Int]
@@ -15,10 +15,7 @@ public struct Subset: DataSet {
         self.name = name ?? base.name
     }
 
-    public var classes: [ClassInfo] { base.classes }
     public var count: Int { indices.count }
-    public var isLabelled: Bool { base.isLabelled }
-    public var meanRule: MeanRule { base.meanRule }
     public func outputName(_ index: Int) -> String { base.outputName(indices[index]) }
     public func source(_ index: Int) -> String { base.source(indices[index]) }
     public func size(_ index: Int) throws -> Size { try base.size(indices[index]) }
@@ -38,8 +35,8 @@ extension DataSet {
         let size = Int((Double(count) * fraction).rounded())
         guard size > 0, size < count else {
             throw DataError(
-                "\(name) has \(count) images, too few to split off \(fraction) of them and keep some",
-                remedy: "use more images or another fraction")
+                "\(name) has \(count) samples, too few to split off \(fraction) of them and keep some",
+                remedy: "use more samples or another fraction")
         }
         var draw = Draw(seed: seed, stream: Draw.Purpose.split.rawValue)
         let order = draw.permutation(count)

@@ -1,6 +1,5 @@
 import Base
 import Glibc
-import Tensors
 
 /// Image files that this process has decoded to their end: another look is not needed as long as they are the same.
 enum VerifiedFiles {

@@ -39,6 +39,7 @@ public enum Evaluator {
         guard batch > 0 else { throw DataError("expected batches of at least 1 image, got \(batch)") }
         guard data.count > 0 else { throw DataError("\(data.name) has no images") }
         try data.requireLabels(for: "evaluation")
+        try data.requireClasses(for: "the mean IoU", remedy: "give a metric: a function of network, inputs and targets")
         try Segmenter.check(segmenter.network, fits: data.classes, of: data.name, size: data.size(0))
         if let directory { try Directory.make(directory) }
         var confusion = ConfusionMatrix(classes: data.classes.count)
@@ -47,11 +48,11 @@ public enum Evaluator {
         while done < data.count {
             try checkInterrupt()
             let batch = try loader.next()
-            let predicted = try segmenter.classify(Tensor(batch.imageArray)).contiguous()
-            let truth = batch.labels.elements(of: Int32.self)
+            let predicted = try segmenter.classify(Tensor(batch.arrays[0])).contiguous()
+            let truth = batch.arrays[1].buffer.elements(of: Int32.self)
             try predicted.withBytes { bytes in
-                guard let truth = truth.baseAddress, let found = bytes.bindMemory(to: Int32.self).baseAddress else { return }
-                try confusion.add(labels: truth, predictions: found, count: batch.labels.byteCount / 4)
+                guard let start = truth.baseAddress, let found = bytes.bindMemory(to: Int32.self).baseAddress else { return }
+                try confusion.add(labels: start, predictions: found, count: truth.count)
             }
             if let directory { try save(predicted, batch, data, directory) }
             done += batch.indices.count
@@ -72,7 +73,7 @@ public enum Evaluator {
 
     /// Writes what was predicted for a batch, int32 [images, height, width].
     private static func save(_ labels: Tensor, _ batch: Batch, _ data: any DataSet, _ directory: String) throws {
-        let size = Size(height: batch.labelShape[1], width: batch.labelShape[2])
+        let size = Size(height: labels.shape[1], width: labels.shape[2])
         for (slot, index) in batch.indices.enumerated() {
             let map = try LabelMap(labels.narrow(0, slot, 1), size: size)
             try ImageFile.write(map, as: data.classes, to: directory + "/" + data.outputName(index) + ".png")

@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// An RGB colour of 8 bits a channel.

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// Label images that show each class in a colour: which colour stands for which label.
 ///

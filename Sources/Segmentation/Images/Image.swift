@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// Height and width in pixels.

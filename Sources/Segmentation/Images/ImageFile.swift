@@ -4,7 +4,7 @@ import Tensors
 /// Image files of the formats there are: PNG and JPEG, told apart by their first bytes.
 public enum ImageFile {
     /// Largest file that is read, bytes.
-    private static let maximumBytes = 1 << 30
+    static let maximumBytes = 1 << 30
     /// In which the size of most JPEG files stands.
     private static let headerBytes = 1 << 15
 
@@ -114,14 +114,14 @@ public enum ImageFile {
     }
 
     /// - Throws: `FileError` without a path for what is neither PNG nor JPEG.
-    private static func isPNG(_ bytes: [UInt8]) throws -> Bool {
+    static func isPNG(_ bytes: [UInt8]) throws -> Bool {
         if bytes.starts(with: PNG.signature) { return true }
         guard bytes.starts(with: JPEG.signature) else { throw FileError("", "expected a PNG or JPEG image, got something else") }
         return false
     }
 
     /// Runs `body` with the file's name in its errors.
-    private static func located<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+    static func located<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
         do { return try body() } catch let error as FileError {
             throw error.path.isEmpty ? FileError(path, error.problem, remedy: error.remedy) : error
         }

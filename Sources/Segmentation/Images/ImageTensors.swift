@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 // Images and labels as tensors, without a copy in between.

@@ -1,5 +1,5 @@
+import Base
 import CImage
-import Tensors
 
 /// JPEG files through libjpeg-turbo.
 public enum JPEG {

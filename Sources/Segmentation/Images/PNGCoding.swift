@@ -1,3 +1,4 @@
+import Base
 import CImage
 import Tensors
 
@@ -98,7 +99,8 @@ public enum PNG {
         }
     }
 
-    private static func encode(
+    /// Rows of samples as PNG: bytes, or 16 bits of the machine's order.
+    static func encode(
         _ size: Size, channels: Int, depth: Int, palette: [(UInt8, UInt8, UInt8)], _ row: @escaping (Int, UnsafeMutablePointer<UInt8>) throws -> Void
     ) throws -> [UInt8] {
         var png = trellis_png()

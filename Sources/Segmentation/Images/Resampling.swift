@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 extension Image {
@@ -7,8 +8,8 @@ extension Image {
     /// - Throws: `FileError` when there is not the memory; `Interrupted`.
     public func reduced(to target: Size) throws -> Image {
         if target == size { return self }
-        let rows = coverage(from: size.height, to: target.height)
-        let columns = coverage(from: size.width, to: target.width)
+        let rows = Span.coverage(from: size.height, to: target.height)
+        let columns = Span.coverage(from: size.width, to: target.width)
         // In units where an old pixel is `target` long and a new one `size` long.
         let area = UInt64(size.height) * UInt64(size.width)
         var line = [UInt8](repeating: 0, count: target.width * 3)
@@ -44,18 +45,49 @@ extension Image {
         }
     }
 
-    /// The old pixels that a new one covers: all but the first and last are covered whole.
-    private struct Span {
-        var first: Int
-        var last: Int
-        var firstWeight: UInt64
-        var lastWeight: UInt64
-        var whole: UInt64
+}
 
-        func weight(_ index: Int) -> UInt64 { index == first ? firstWeight : index == last ? lastWeight : whole }
+extension NamedArray {
+    /// Float32 maps [..., H, W] made smaller: each new pixel is the average of the area it covers.
+    /// - Throws: `FileError` when there is not the memory; `Interrupted`.
+    func reduced(to target: Size) throws -> NamedArray {
+        let old = SampleValue.array(self).size
+        if target == old { return self }
+        let (rows, columns) = (Span.coverage(from: old.height, to: target.height), Span.coverage(from: old.width, to: target.width))
+        let planes = count / old.count
+        let result = try Buffer(byteCount: planes * target.count * 4)
+        let (from, to) = (buffer.elements(of: Float.self), result.elements(of: Float.self))
+        let area = Double(old.height) * Double(old.width)
+        for plane in 0..<planes {
+            for y in 0..<target.height {
+                try checkInterrupt()
+                for (x, span) in columns.enumerated() {
+                    var sum = 0.0
+                    for row in rows[y].first...rows[y].last {
+                        let tall = Double(rows[y].weight(row))
+                        for column in span.first...span.last {
+                            sum += tall * Double(span.weight(column)) * Double(from[plane * old.count + row * old.width + column])
+                        }
+                    }
+                    to[plane * target.count + y * target.width + x] = Float(sum / area)
+                }
+            }
+        }
+        return NamedArray(name: name, dtype: dtype, shape: shape.dropLast(2) + [target.height, target.width], buffer: result)
     }
+}
 
-    private func coverage(from old: Int, to new: Int) -> [Span] {
+/// The old pixels that a new one covers: all but the first and last are covered whole.
+private struct Span {
+    var first: Int
+    var last: Int
+    var firstWeight: UInt64
+    var lastWeight: UInt64
+    var whole: UInt64
+
+    func weight(_ index: Int) -> UInt64 { index == first ? firstWeight : index == last ? lastWeight : whole }
+
+    static func coverage(from old: Int, to new: Int) -> [Span] {
         (0..<new).map { index in
             // New pixel `index` covers [index * old, (index + 1) * old) in units where an old pixel is `new` long.
             let (low, high) = (index * old, (index + 1) * old)

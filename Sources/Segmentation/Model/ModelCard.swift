@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// What people and programs should know of a trained network: how it is built, on what it was trained, what came out. JSON.
 ///

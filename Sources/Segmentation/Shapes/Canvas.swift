@@ -1,3 +1,4 @@
+import Base
 import CKernels
 import Tensors
 
@@ -14,18 +15,21 @@ final class Canvas {
     private let rows: Int
     private var tones: [Tone]
     private var labels: [UInt8]
+    /// How far away what is seen at a point is, in metres, 0 of the sky; empty unless asked for.
+    private var depths: [Float]
     /// Whether Ctrl-C was seen: what is painted afterwards has gaps, also when whoever reacts to it has done so already.
     private var isInterrupted = false
 
     /// - Throws: `FileError` when there is not the memory.
-    init(size: Size) throws {
+    init(size: Size, keepsDepth: Bool) throws {
         let points = size.count * Canvas.points * Canvas.points
-        try Memory.check(points * (MemoryLayout<Tone>.stride + 1), toHold: "painting a scene of \(size)")
+        try Memory.check(points * (MemoryLayout<Tone>.stride + (keepsDepth ? 5 : 1)), toHold: "painting a scene of \(size)")
         self.size = size
         columns = size.width * Canvas.points
         rows = size.height * Canvas.points
         tones = [Tone](repeating: Tone(grey: 0), count: columns * rows)
         labels = [UInt8](repeating: 0, count: columns * rows)
+        depths = [Float](repeating: 0, count: keepsDepth ? columns * rows : 0)
     }
 
     /// Half the image's width in image heights.
@@ -44,12 +48,15 @@ final class Canvas {
     }
 
     /// Sets the points of a rectangle for which `shader` returns a colour and class, given where they are.
+    /// - Parameter depth: how far away a point is, in metres.
     @inline(__always)
     func paint(
-        u: ClosedRange<Double>, v: ClosedRange<Double>, _ shader: (_ u: Double, _ v: Double) -> (tone: Tone, label: UInt8)?
+        u: ClosedRange<Double>, v: ClosedRange<Double>, depth: (_ u: Double, _ v: Double) -> Double,
+        _ shader: (_ u: Double, _ v: Double) -> (tone: Tone, label: UInt8)?
     ) {
         let area = points(u, v)
         let half = halfWidth
+        let keepsDepth = !depths.isEmpty
         tones.withUnsafeMutableBufferPointer { tones in
             labels.withUnsafeMutableBufferPointer { labels in
                 for row in area.rows {
@@ -59,6 +66,7 @@ final class Canvas {
                         guard let point = shader(place.0, place.1) else { continue }
                         tones[row * columns + column] = point.tone
                         labels[row * columns + column] = point.label
+                        if keepsDepth { depths[row * columns + column] = Float(depth(place.0, place.1)) }
                     }
                 }
             }
@@ -129,6 +137,15 @@ final class Canvas {
                 classes[at] = min(UInt16(labels[(y * side + middle) * columns + x * side + middle]), UInt16(count - 1))
             }
         }
-        return Sample(image: Image(size: size, pixels: pixels), labels: LabelMap(size: size, values: classes))
+        let sample = Sample(image: Image(size: size, pixels: pixels), labels: LabelMap(size: size, values: classes))
+        return depths.isEmpty ? sample : Sample(sample.values + [.array(try depthMap())])
+    }
+
+    /// The depth at the middle of each pixel, [H, W].
+    private func depthMap() throws -> NamedArray {
+        let middle = Canvas.points / 2
+        return try NamedArray(
+            name: Shapes.depth.name, shape: [size.height, size.width],
+            floats: (0..<size.count).map { depths[($0 / size.width * Canvas.points + middle) * columns + $0 % size.width * Canvas.points + middle] })
     }
 }

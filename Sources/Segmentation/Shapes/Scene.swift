@@ -1,3 +1,5 @@
+import Base
+
 /// One street scene: where the camera stands, what the weather is like, and the means to paint surfaces.
 ///
 /// World: X to the right of the camera, Y up from the ground, Z ahead, in metres. A point is seen at
@@ -31,9 +33,9 @@ struct Scene {
     let wet: Bool
 
     /// - Throws: `FileError` when there is not the memory.
-    init(_ start: Draw, size: Size, classes: Int) throws {
+    init(_ start: Draw, size: Size, classes: Int, keepsDepth: Bool) throws {
         draw = start
-        canvas = try Canvas(size: size)
+        canvas = try Canvas(size: size, keepsDepth: keepsDepth)
         self.classes = classes
         noise = Noise(seed: draw.next())
         horizon = draw.between(0.36, 0.54)
@@ -139,6 +141,9 @@ struct Scene {
         canvas.fill(above: horizon, label: ShapesClass.sky.rawValue) { u, v in scene.sky(u, v) }
     }
 
+    /// Metres to what is farthest.
+    static let skyline = 260.0
+
     /// Far away woods, or far away houses where there are no trees.
     private mutating func paintSkyline() {
         guard has(.building) else { return }
@@ -147,14 +152,14 @@ struct Scene {
         let base = draw.between(0.015, 0.05)
         let rise = draw.between(0.02, 0.09)
         let scene = self
-        canvas.paint(u: -canvas.halfWidth...canvas.halfWidth, v: 0...horizon + 0.03) { u, v in
+        canvas.paint(u: -canvas.halfWidth...canvas.halfWidth, v: 0...horizon + 0.03, depth: { _, _ in Scene.skyline }) { u, v in
             let height = woods
                 ? base + rise * scene.noise.rough(u * 6, 90, octaves: 5)
                 : base + rise * scene.noise.at(Int((u * 28 + 1000).rounded(.down)), 91)
             guard v > scene.horizon - height else { return nil }
             let grain = scene.noise.smooth(u * 90, v * 90)
             let tone = woods ? scene.green * (0.6 + 0.6 * grain) : scene.concrete * (0.85 + 0.2 * grain)
-            return (scene.lit(tone, 260), label)
+            return (scene.lit(tone, Scene.skyline), label)
         }
     }
 }

@@ -4,7 +4,7 @@ extension Scene {
         let scene = self
         let zebra = draw.chance(0.4) ? draw.between(6, 20) : nil
         let lanes = draw.chance(0.7)
-        canvas.paint(u: -canvas.halfWidth...canvas.halfWidth, v: horizon...1) { u, v in
+        canvas.paint(u: -canvas.halfWidth...canvas.halfWidth, v: horizon...1, depth: { _, v in min(scene.eye / (v - scene.horizon), Scene.skyline) }) { u, v in
             guard v > scene.horizon + 1e-6 else { return nil }
             let z = scene.eye / (v - scene.horizon)
             let x = (u - scene.vanishing) * z
@@ -90,7 +90,7 @@ extension Scene {
     ) {
         let (eye, horizon, vanishing) = (eye, horizon, vanishing)
         canvas.paint(
-            u: u(x + width.lowerBound, z)...u(x + width.upperBound, z), v: v(height.upperBound, z)...v(height.lowerBound, z)
+            u: u(x + width.lowerBound, z)...u(x + width.upperBound, z), v: v(height.upperBound, z)...v(height.lowerBound, z), depth: { _, _ in z }
         ) { u, v in
             let (across, up) = ((u - vanishing) * z - x, eye - (v - horizon) * z)
             guard width.contains(across), height.contains(up) else { return nil }
@@ -109,7 +109,7 @@ extension Scene {
         let (first, last) = (u(x, depth.lowerBound), u(x, depth.upperBound))
         let top = min(v(height.upperBound, depth.lowerBound), v(height.upperBound, depth.upperBound))
         let bottom = max(v(height.lowerBound, depth.lowerBound), v(height.lowerBound, depth.upperBound))
-        canvas.paint(u: min(first, last)...max(first, last), v: top...bottom) { u, v in
+        canvas.paint(u: min(first, last)...max(first, last), v: top...bottom, depth: { u, _ in x / (u - vanishing) }) { u, v in
             let offset = u - vanishing
             guard offset * x > 1e-9 else { return nil }
             let z = x / offset

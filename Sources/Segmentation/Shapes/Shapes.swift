@@ -19,13 +19,19 @@ public struct Shapes: DataSet {
     public let classes: [ClassInfo]
     public let size: Size
     public let seed: UInt64
+    /// The labels, and the depth if it was asked for.
+    public let parts: [SamplePart]
+
+    /// Metres to what a pixel shows, at most 260; 0 where that is the sky, and outside.
+    public static let depth = SamplePart("depth", isInput: false, kind: .nearest)
 
     /// - Parameters:
     ///   - images: number of scenes, up to `maximumImages`.
     ///   - size: at least 16x16.
     ///   - classes: 2 to 12.
+    ///   - hasDepth: samples have the part `depth` too.
     /// - Throws: `DataError` when a number is out of its range.
-    public init(images: Int, size: Size, classes: Int, seed: UInt64) throws(DataError) {
+    public init(images: Int, size: Size, classes: Int, seed: UInt64, hasDepth: Bool = false) throws(DataError) {
         guard (1...Shapes.maximumImages).contains(images) else {
             throw DataError("expected 1 to \(Shapes.maximumImages) images for shapes, got \(images)")
         }
@@ -39,6 +45,7 @@ public struct Shapes: DataSet {
         self.size = size
         self.classes = ShapesClass.infos(classes)
         self.seed = seed
+        parts = SamplePart.labelledImage + (hasDepth ? [Shapes.depth] : [])
     }
 
     public var name: String { "shapes" }
@@ -48,7 +55,7 @@ public struct Shapes: DataSet {
     public func sample(_ index: Int) throws -> Sample {
         precondition((0..<count).contains(index), "no such sample")
         let draw = Draw(seed: seed, stream: Draw.Purpose.scene.rawValue, UInt64(index))
-        var scene = try Scene(draw, size: size, classes: classes.count)
+        var scene = try Scene(draw, size: size, classes: classes.count, keepsDepth: parts.contains(Shapes.depth))
         return try scene.painted()
     }
 

@@ -7,6 +7,6 @@ extension DataSet {
             let source = source(index)
             return source.utf8.lastIndex(of: UInt8(ascii: "/")).map { source[source.utf8.index(after: $0)...] } ?? source[...]
         }
-        return try RunIdentity.make(names.joined(separator: "\n"))
+        return try RunIdentity.make((names + (recipe.isEmpty ? [] : [recipe[...]])).joined(separator: "\n"))
     }
 }

@@ -2,7 +2,8 @@ import Base
 import Networks
 import Tensors
 
-/// Trains a network that maps images [N, 3, H, W] to class scores [N, classes, h, w], on images with labels.
+/// Trains a network: one that maps images [N, 3, H, W] to class scores [N, classes, h, w] on images with labels, any network on any samples by a loss
+/// of one's own.
 ///
 /// Everything random comes from the seed, so a run is repeated, and continued from its checkpoint, bit for bit, on any number of
 /// threads. The network is left with the weights of the last step; `best` has those of the best validation.
@@ -44,8 +45,9 @@ public final class Trainer {
     /// Where the streams of what dropout and the like drop stand, and of what `onRow` draws in a script.
     var random: RandomStreams
     private let step: TrainingStep
-    private let segmenter: Segmenter
-    private let validationBatch: Int
+    private let validator: Validator?
+    /// What decides what is learned and what is best, for the settings.
+    let criteria: (loss: String, measures: String)
     /// Whether a word was said about validations that see one class only.
     private var hasRemarked = false
 
@@ -56,36 +58,35 @@ public final class Trainer {
     ///
     /// - Parameters:
     ///   - validation: measured after each row of the history, whole images.
-    ///   - segmentation: how it is measured.
-    ///   - objective: the loss of images and labels where it is not the cross entropy; class weights are no part of it then.
+    ///   - segmentation: how classes are measured.
+    ///   - objective: the loss where it is not the cross entropy; class weights are no part of it then.
+    ///   - measures: what is measured where it is not the mean IoU.
     /// - Throws: `DataError` when settings, data and network do not fit each other; `TensorError` when the network cannot take such images.
     public init(
         _ network: Module, _ data: any DataSet, validation: (any DataSet)? = nil, options: TrainingOptions,
-        segmentation: SegmentationOptions? = nil, objective: ((Tensor, Tensor) throws -> Tensor)? = nil
+        segmentation: SegmentationOptions? = nil, objective: Objective? = nil, measures: Measures? = nil
     ) throws {
         self.network = network
         self.data = data
         self.validation = validation
         self.options = options
-        history = TrainingHistory(steps: options.steps)
         random = RandomStreams.keeping {
             RandomStreams.start(seed: Draw.mix(options.seed &+ 0x7261_6e64))
             return .current
         }
         try options.check(classes: data.classes.count, isValidated: validation != nil)
         try data.requireLabels(for: "training")
-        loader = try BatchLoader(data, size: options.batch, augmentation: options.augmentation, seed: options.seed)
-        try Segmenter.check(network, fits: data.classes, of: data.name, size: options.augmentation.crop ?? data.size(0))
-        if let validation {
-            try validation.requireLabels(for: "validation")
-            guard validation.count > 0 else { throw DataError("the validation set \(validation.name) has no images") }
-            guard validation.classes.count == data.classes.count else {
-                throw DataError("\(data.name) has \(data.classes.count) classes, the validation set \(validation.name) has \(validation.classes.count)")
-            }
+        if objective == nil {
+            try data.requireClasses(for: "the cross entropy", remedy: "give a loss: a function of network, inputs and targets")
         }
+        loader = try BatchLoader(data, size: options.batch, augmentation: options.augmentation, transform: options.transform, seed: options.seed)
+        // What a loss makes of the network's results is its own affair.
+        let needsScores = objective == nil || data.hasClasses && measures == nil && validation != nil
+        if needsScores { try Segmenter.check(network, fits: data.classes, of: data.name, size: options.augmentation.crop ?? data.size(0)) }
+        validator = try validation.map { try Validator(network, $0, beside: data, options, segmentation, measures) }
+        history = TrainingHistory(steps: options.steps, measures: validator?.measures ?? (data.hasClasses ? .segmentation : .init([])))
+        criteria = (objective?.text ?? "cross entropy", measures?.text ?? "none")
         images = (try data.fingerprint(), try validation?.fingerprint() ?? "none")
-        segmenter = try Segmenter(network, segmentation ?? SegmentationOptions(normalisation: options.augmentation.normalisation))
-        validationBatch = max(1, options.batch / options.accumulate)
         if let dropPath = options.dropPath {
             if let scheduled = network as? any DropPathScheduling {
                 scheduled.dropPath = dropPath
@@ -96,7 +97,8 @@ public final class Trainer {
         let trained = network.parameters().filter(\.tensor.requiresGrad)
         guard !trained.isEmpty else { throw DataError("the network has no parameters to train") }
         optimiser = try Trainer.optimiser(trained, options)
-        step = try TrainingStep(network, targets: trained.map(\.tensor), classWeights: options.classWeights, parts: options.accumulate, objective: objective)
+        step = try TrainingStep(
+            network, targets: trained.map(\.tensor), names: data.parts.map(\.name), classWeights: options.classWeights, parts: options.accumulate, objective: objective)
     }
 
     private static func optimiser(_ parameters: [Module.Named], _ options: TrainingOptions) throws -> Optimiser {
@@ -139,12 +141,12 @@ public final class Trainer {
         optimiser.rate = options.rate(done)
         optimiser.zeroGrad()
         let batch = try loader.next()
-        let (images, labels) = (Tensor(batch.imageArray), Tensor(batch.labelArray))
+        let tensors = batch.tensors
         let drawn = RandomState.global.draws
-        let loss = try step(images, labels)
-        guard loss.isFinite else { throw try failure("the loss is \(loss.isNaN ? "nan" : "\(loss)")", images, labels, drawn) }
+        let loss = try step(tensors)
+        guard loss.isFinite else { throw try failure("the loss is \(loss.isNaN ? "nan" : "\(loss)")", tensors, drawn) }
         do { try optimiser.step(requiresFinite: true) } catch is NonFiniteGradient {
-            throw try failure("the loss is \(Decimals.significant(loss, 4)), its gradient not finite", images, labels, drawn)
+            throw try failure("the loss is \(Decimals.significant(loss, 4)), its gradient not finite", tensors, drawn)
         }
         done += 1
         return loss
@@ -152,14 +154,14 @@ public final class Trainer {
 
     /// The error of a step that came out NaN or infinite, with the place where it began.
     /// - Parameter drawn: random numbers drawn before the step.
-    private func failure(_ what: String, _ images: Tensor, _ labels: Tensor, _ drawn: UInt64) throws -> DataError {
+    private func failure(_ what: String, _ batch: [Tensor], _ drawn: UInt64) throws -> DataError {
         optimiser.zeroGrad()
         try step.takeBack()
         let now = RandomState.global.draws
         RandomState.global.draws = drawn
         defer { RandomState.global.draws = now }
-        let place = try network.whereNotFinite(given: step.given(images, labels)) {
-            _ = try step(images, labels)
+        let place = try network.whereNotFinite(given: step.given(batch)) {
+            _ = try step(batch)
             optimiser.zeroGrad()
         }
         try step.takeBack()
@@ -182,11 +184,11 @@ public final class Trainer {
     private func record(loss: Double) throws {
         try checkFinite()
         var row = TrainingHistory.Row(
-            step: done, epoch: Double(done) / Double(loader.batchesPerEpoch), rate: optimiser.rate, loss: loss, meanIoU: nil, accuracy: nil)
-        if let validation {
-            let result = try Evaluator.run(segmenter, validation, batch: validationBatch)
-            (row.meanIoU, row.accuracy) = (result.meanIoU, result.pixelAccuracy)
-            if let only = result.confusion.onlyPrediction { remark(onOnly: data.classes[only].name, loss: loss) }
+            step: done, epoch: Double(done) / Double(loader.batchesPerEpoch), rate: optimiser.rate, loss: loss)
+        if let validator {
+            let (measured, onlyPrediction) = try validator.run()
+            row.measured = measured
+            if let onlyPrediction { remark(onOnly: data.classes[onlyPrediction].name, loss: loss) }
         }
         history.rows.append(row)
         if validation != nil, history.best?.step == done {
@@ -221,7 +223,7 @@ public final class Trainer {
     /// Puts the weights of the best validation into the network.
     /// - Throws: `DataError` without validation.
     public func useBest() throws {
-        guard let best else { throw DataError("no validation says which weights are best", remedy: "give a validation set") }
+        guard let best else { throw DataError("no validation says which weights are best", remedy: "give a validation set, and with a metric of your own which value is best") }
         try network.load(Dictionary(best.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }))
     }
 }

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 import Networks
 import Tensors
@@ -16,12 +17,19 @@ extension Trainer {
             ("focus", "\(a.focus)"),
             ("mean", "\(a.normalisation.mean)"), ("std", "\(a.normalisation.deviation)"), ("seed", "\(o.seed)"), ("every", "\(every)"),
             ("patience", o.patience.map { "\($0)" } ?? "none"), ("drop path", "\((network as? any DropPathScheduling)?.dropPath ?? 0)"),
-            ("images", images.training), ("validation images", images.validation),
+            ("images", images.training), ("validation images", images.validation), ("loss", criteria.loss), ("metric", criteria.measures),
+            ("transform", o.transform?.text ?? "none"),
         ]
     }
 
-    /// Settings that runs of before did not keep.
-    private static let later = Set(["images", "validation images"])
+    /// Settings that runs of before did not keep, with what they were then; nil: it is not known.
+    private static let later: [String: String?] = ["images": nil, "validation images": nil, "loss": nil, "metric": "none", "transform": "none"]
+
+    /// A setting in a message: of a function's source the beginning.
+    private static func short(_ setting: String) -> String {
+        let line = setting.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        return line.count > 160 ? line.prefix(150) + " ..." : line
+    }
 
     /// The identity of a run that begins now with these settings and weights.
     func newIdentity() throws -> String {
@@ -52,15 +60,18 @@ extension Trainer {
         let checkpoint = try Checkpoint(reading: path)
         func value(_ name: String) -> JSONValue? { checkpoint.values.first { $0.key == name }?.value }
         guard let stored = value("settings"), case .integer(let done)? = value("done"), case .integer(let epoch)? = value("epoch"),
-            case .integer(let position)? = value("position"), let history = TrainingHistory(value("history"))
+            case .integer(let position)? = value("position"), let recorded = value("history")
         else { throw CheckpointError("\(path): this is no checkpoint of a training run") }
         guard (0...options.steps).contains(done), (0..<BatchLoader.mostEpochs).contains(epoch) else {
             throw CheckpointError("\(path): the checkpoint is damaged: it stands at step \(done) of \(options.steps), epoch \(epoch)")
         }
         for (name, now) in settings where stored[name] != .string(now) {
-            if stored[name] == nil, Trainer.later.contains(name) { continue }
+            if stored[name] == nil, let before = Trainer.later[name], before == nil || before == now { continue }
             guard case .string(let before)? = stored[name] else { throw CheckpointError("\(path): the run says nothing of its \(name)") }
-            throw CheckpointError("\(path): the run has \(name) \(before), not \(now); continue it with the settings that it began with")
+            throw CheckpointError("\(path): the run has \(name) \(Trainer.short(before)), not \(Trainer.short(now)); continue it with the settings that it began with")
+        }
+        guard let history = TrainingHistory(recorded, measures: self.history.measures) else {
+            throw CheckpointError("\(path): the checkpoint is damaged: its history is no table of \(self.history.measures.names)")
         }
         var identity: String?
         if case .string(let run)? = value("run") { identity = run }

@@ -1,4 +1,4 @@
-import Tensors
+import Base
 
 /// How a training run went, row by row.
 public struct TrainingHistory: Equatable, Sendable {
@@ -12,58 +12,100 @@ public struct TrainingHistory: Equatable, Sendable {
         public var rate: Double
         /// Mean loss over the stretch.
         public var loss: Double
-        /// Of the validation; nil without one.
-        public var meanIoU: Double?
-        public var accuracy: Double?
+        /// What the validation measured, in the order of the history's measures; empty without one.
+        public var measured: [Double?] = []
+    }
+
+    /// What validations measure.
+    public struct Measures: Equatable, Sendable {
+        public var names: [String]
+        /// The measure that says which validation is best, and whether the smallest value is; nil where nothing says it.
+        public var deciding: Int?
+        public var isLowestBest = false
+
+        public init(_ names: [String], deciding: Int? = nil, isLowestBest: Bool = false) {
+            (self.names, self.deciding, self.isLowestBest) = (names, deciding, isLowestBest)
+        }
+
+        /// Of classes of pixels.
+        public static let segmentation = Measures(["miou", "accuracy"], deciding: 0)
+
+        /// How people read a measure, and a value of it: shares in percent.
+        func shown(_ index: Int) -> (title: String, text: (Double) -> String) {
+            if self == .segmentation { return (["mIoU", "accuracy"][index] + " %", { Decimals.fixed(100 * $0, 1) }) }
+            return (names[index], { Decimals.significant($0, 4) })
+        }
     }
 
     public internal(set) var rows: [Row] = []
     /// Steps that were planned.
     public let steps: Int
+    public let measures: Measures
     /// Why the run ended before that; nil when it did not.
     public internal(set) var stopped: String?
 
-    public init(steps: Int) { self.steps = steps }
+    public init(steps: Int, measures: Measures = .segmentation) { (self.steps, self.measures) = (steps, measures) }
 
-    /// The row of the highest validated mean IoU, the first of equals; nil without validation.
+    /// What decides in a row; nil without validation.
+    private func score(_ row: Row) -> Double? {
+        guard let index = measures.deciding, row.measured.indices.contains(index), let value = row.measured[index], !value.isNaN else { return nil }
+        return measures.isLowestBest ? -value : value
+    }
+
+    /// The row of the best validation, the first of equals; nil without validation.
     public var best: Row? {
-        rows.reduce(nil) { best, row in
-            guard let value = row.meanIoU, !value.isNaN else { return best }
-            return value > best?.meanIoU ?? -1 ? row : best
+        var best: (row: Row, score: Double)?
+        for row in rows {
+            guard let score = score(row), score > best?.score ?? -.infinity else { continue }
+            best = (row, score)
         }
+        return best?.row
+    }
+
+    /// The measures of a row that were made, by name.
+    public func measured(_ row: Row) -> [(name: String, value: Double)] {
+        zip(measures.names, row.measured).compactMap { name, value in value.map { (name, $0) } }
+    }
+
+    /// What decided in the best row so far, by name.
+    public var bestMeasure: (name: String, value: Double)? {
+        guard let best, let index = measures.deciding, let value = best.measured[index] else { return nil }
+        return (measures.names[index], value)
     }
 
     /// Validations since the best one.
     var validationsSinceBest: Int {
         guard let best else { return rows.count }
-        return rows.reduce(0) { $0 + ($1.step > best.step && $1.meanIoU != nil ? 1 : 0) }
+        return rows.reduce(0) { $0 + ($1.step > best.step && !$1.measured.isEmpty ? 1 : 0) }
     }
 
     /// Whether there is no step left to do.
     public var isFinished: Bool { stopped != nil || rows.last?.step == steps }
 
-    private static let columns = ["step", "epoch", "lr", "loss", "miou", "accuracy"]
+    private var columns: [String] { ["step", "epoch", "lr", "loss"] + measures.names }
 
-    private static func cells(_ row: Row) -> [Double?] { [Double(row.step), row.epoch, row.rate, row.loss, row.meanIoU, row.accuracy] }
+    private func cells(_ row: Row) -> [Double?] {
+        [Double(row.step), row.epoch, row.rate, row.loss] + measures.names.indices.map { row.measured.indices.contains($0) ? row.measured[$0] : nil }
+    }
 
     /// Comma-separated values; a cell is empty where there is no number. No times: the file is the same however often a run was interrupted.
     public var csv: String {
         let lines = rows.map { row in
-            TrainingHistory.cells(row).map { $0.flatMap { $0.isFinite ? Decimals.significant($0, 6) : nil } ?? "" }.joined(separator: ",")
+            cells(row).map { $0.flatMap { $0.isFinite ? Decimals.significant($0, 6) : nil } ?? "" }.joined(separator: ",")
         }
-        return ([TrainingHistory.columns.joined(separator: ",")] + lines).joined(separator: "\n") + "\n"
+        return ([columns.joined(separator: ",")] + lines).joined(separator: "\n") + "\n"
     }
 
     /// A table of at most `most` rows, and a line that sums up.
     public func table(most: Int = 20) -> String {
         let shown = rows.count <= most ? rows : Array(rows.prefix(most / 2)) + Array(rows.suffix(most - most / 2))
-        var lines = [TrainingHistory.line(["step", "epoch", "lr", "loss", "mIoU %", "accuracy %"])]
+        let shownMeasures = measures.names.indices.map { measures.shown($0) }
+        var lines = [TrainingHistory.line(["step", "epoch", "lr", "loss"] + shownMeasures.map(\.title))]
         for (index, row) in shown.enumerated() {
             if rows.count > most, index == most / 2 { lines.append("  ... \(rows.count - most) more") }
             lines.append(TrainingHistory.line([
                 String(row.step), Decimals.fixed(row.epoch, 2), Decimals.significant(row.rate, 3), Decimals.fixed(row.loss, 4),
-                row.meanIoU.map { Decimals.fixed(100 * $0, 1) } ?? "-", row.accuracy.map { Decimals.fixed(100 * $0, 1) } ?? "-",
-            ]))
+            ] + shownMeasures.indices.map { index in row.measured.indices.contains(index) ? row.measured[index].map(shownMeasures[index].text) ?? "-" : "-" }))
         }
         lines.append(summary)
         return lines.joined(separator: "\n")
@@ -78,7 +120,10 @@ public struct TrainingHistory: Equatable, Sendable {
         guard let first = rows.first, let last = rows.last else { return "nothing done of \(steps) steps" }
         var text = "\(last.step) steps" + (stopped == nil && last.step < steps ? " of \(steps)" : "")
         text += ", loss \(Decimals.fixed(first.loss, 4))" + (rows.count > 1 ? " to \(Decimals.fixed(last.loss, 4))" : "")
-        if let best, let value = best.meanIoU { text += "; best mIoU \(Decimals.fixed(100 * value, 1)) % at step \(best.step)" }
+        if let best, let index = measures.deciding, let value = best.measured[index] {
+            let shown = measures.shown(index)
+            text += "; best " + (measures == .segmentation ? "mIoU \(shown.text(value)) %" : "\(shown.title) \(shown.text(value))") + " at step \(best.step)"
+        }
         if let stopped { text += "; ended early: \(stopped)" }
         return text
     }
@@ -88,17 +133,18 @@ public struct TrainingHistory: Equatable, Sendable {
 extension TrainingHistory {
     var json: JSONValue {
         let rows = rows.map { row in
-            JSONValue.array(TrainingHistory.cells(row).map { $0.map { $0.isFinite ? .number($0) : .string("nan") } ?? .null })
+            JSONValue.array(cells(row).map { $0.map { $0.isFinite ? .number($0) : .string("nan") } ?? .null })
         }
         return .object([.init("steps", .integer(steps)), .init("stopped", stopped.map { .string($0) } ?? .null), .init("rows", .array(rows))])
     }
 
-    init?(_ json: JSONValue?) {
+    /// - Parameter measures: of the run that goes on.
+    init?(_ json: JSONValue?, measures: Measures) {
         guard case .integer(let steps)? = json?["steps"], case .array(let list)? = json?["rows"] else { return nil }
-        self.init(steps: steps)
+        self.init(steps: steps, measures: measures)
         if case .string(let reason)? = json?["stopped"] { stopped = reason }
         for item in list {
-            guard case .array(let cells) = item, cells.count == TrainingHistory.columns.count else { return nil }
+            guard case .array(let cells) = item, cells.count == columns.count else { return nil }
             let numbers = cells.map { cell -> Double? in
                 switch cell {
                 case .integer(let value): Double(value)
@@ -108,7 +154,8 @@ extension TrainingHistory {
                 }
             }
             guard let step = numbers[0], let epoch = numbers[1], let rate = numbers[2], let loss = numbers[3] else { return nil }
-            rows.append(Row(step: Int(step), epoch: epoch, rate: rate, loss: loss, meanIoU: numbers[4], accuracy: numbers[5]))
+            let measured = Array(numbers.dropFirst(4))
+            rows.append(Row(step: Int(step), epoch: epoch, rate: rate, loss: loss, measured: measured.allSatisfy { $0 == nil } ? [] : measured))
         }
     }
 }

@@ -4,7 +4,7 @@ import Networks
 public struct TrainingOptions: Sendable {
     /// Steps of the optimiser.
     public var steps: Int
-    /// Images of a step.
+    /// Samples of a step.
     public var batch: Int
     /// Parts that a step's images go through the network in, one after another; their gradients are added up. Less memory, the same
     /// gradient, but for batch norms, which see the images of a part only.
@@ -21,11 +21,13 @@ public struct TrainingOptions: Sendable {
     /// Weight of each class in the loss; nil weighs all pixels alike.
     public var classWeights: [Float]?
     public var augmentation: Augmentation
+    /// What is made of each sample before it goes into a batch.
+    public var transform: SampleTransform?
     /// Decides order and augmentation of the images, and what dropout and drop path drop.
     public var seed: UInt64
     /// Steps from one row of the history (with it the validation and the checkpoint) to the next; nil takes a pass over the data.
     public var every: Int?
-    /// Ends the run after so many validations without a better mean IoU; nil never does.
+    /// Ends the run after so many validations that are no better; nil never does.
     public var patience: Int?
 
     public init(steps: Int, batch: Int, schedule: Schedule, augmentation: Augmentation = Augmentation(), seed: UInt64 = 0) {
@@ -44,7 +46,7 @@ public struct TrainingOptions: Sendable {
         for (name, value, least) in [("steps", steps, 1), ("batch", batch, 1), ("accumulate", accumulate, 1), ("every", every ?? 1, 1)]
         where value < least { throw DataError("expected \(name) of \(least) or more, got \(value)") }
         guard batch % accumulate == 0 else {
-            throw DataError("a batch of \(batch) images does not come apart into \(accumulate) equal parts", remedy: "make accumulate a divisor of batch")
+            throw DataError("a batch of \(batch) samples does not come apart into \(accumulate) equal parts", remedy: "make accumulate a divisor of batch")
         }
         for (name, value) in [("momentum", momentum), ("weight_decay", weightDecay)] where !(value >= 0 && value.isFinite) {
             throw DataError("expected a \(name) of 0 or more, got \(value)")
@@ -57,6 +59,7 @@ public struct TrainingOptions: Sendable {
             guard rate >= 0, rate.isFinite else { throw DataError("expected learning rates of 0 or more, got \(rate) at step \(step + 1)") }
         }
         if let classWeights {
+            guard classes > 0 else { throw DataError("class weights belong to classes of pixels, which the data has not") }
             guard classWeights.count == classes else {
                 throw DataError("expected \(classes) class weights, one for each class, got \(classWeights.count)")
             }

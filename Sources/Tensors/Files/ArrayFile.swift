@@ -1,3 +1,5 @@
+import Base
+
 /// Array files by the ending of their name: .npy, .npz or .safetensors.
 public enum ArrayFile {
     public enum Format: String, CaseIterable, Sendable {
@@ -9,7 +11,20 @@ public enum ArrayFile {
     public static func format(_ path: String) throws(FileError) -> Format {
         let name = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[path.utf8.index(after: $0)...] } ?? path[...]
         if let dot = name.lastIndex(of: "."), let format = Format(rawValue: name[name.index(after: dot)...].lowercased()) { return format }
+        if isPyTorch(path) { throw foreign(path) }
         throw FileError(path, "expected a name that ends in .npy, .npz or .safetensors", remedy: "rename the file")
+    }
+
+    /// Whether a name is that of a file of PyTorch.
+    public static func isPyTorch(_ path: String) -> Bool { [".pth", ".pt", ".pth.tar", ".ckpt", ".pkl", ".t7"].contains { path.lowercased().hasSuffix($0) } }
+
+    /// The error for such a file: it holds a Python program that makes the tensors, which only Python runs.
+    public static func foreign(_ path: String) -> FileError {
+        let stem = path.split(separator: "/").last.map { $0.prefix { $0 != "." } } ?? "weights"
+        return FileError(
+            path, "expected a name that ends in .npy, .npz or .safetensors, got a file of PyTorch, which only Python can read", remedy: "convert it there once: "
+                + "import torch, safetensors.torch as s; w = torch.load('\(path)', map_location='cpu'); w = w.get('state_dict', w); "
+                + "s.save_file({k: v.contiguous() for k, v in w.items()}, '\(stem).safetensors')")
     }
 
     /// The arrays of any of the formats, and the metadata where the format has it. An .npy array has the name "".

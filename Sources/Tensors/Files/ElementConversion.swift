@@ -1,3 +1,5 @@
+import Base
+
 /// Element types that array files may hold. All become float32 or int32 on the way in.
 enum FileElement: String, Sendable, CaseIterable {
     case float64, float32, float16, bfloat16, int64, uint64, int32, uint32, int16, uint16, int8, uint8, bool

@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// Bytes in order, of which the number is known: a file, or an entry of an archive.

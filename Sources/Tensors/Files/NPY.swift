@@ -1,3 +1,5 @@
+import Base
+
 /// NumPy's .npy format: magic, version, a Python literal as header, raw data.
 ///
 /// Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. The header is read by a grammar of

@@ -1,3 +1,4 @@
+import Base
 import CZlib
 
 /// NumPy's .npz format: a ZIP archive of `NAME.npy` entries (`ZipArchive`).

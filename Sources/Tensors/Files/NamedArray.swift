@@ -1,3 +1,5 @@
+import Base
+
 /// Type of a `NamedArray`'s elements: the two that tensors compute with.
 public enum ElementType: String, Sendable, Hashable {
     case float32, int32

@@ -1,3 +1,5 @@
+import Base
+
 /// The safetensors format: `u64 N | N bytes of JSON | tensors`, row-major and little-endian.
 ///
 /// Source: https://github.com/huggingface/safetensors, README and `tensor.rs`. The reader is as strict as theirs and

@@ -1,3 +1,5 @@
+import Base
+
 /// Checks of the header. Everything here has come from a file and is not to be trusted.
 extension SafeTensors {
     private static let elements: [String: FileElement] = [

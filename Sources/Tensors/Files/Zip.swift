@@ -1,3 +1,4 @@
+import Base
 import CZlib
 
 /// The part of ZIP that .npz files use: stored and deflated entries, with or without ZIP64.

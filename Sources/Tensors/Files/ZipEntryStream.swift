@@ -1,3 +1,4 @@
+import Base
 import CZlib
 
 /// The expanded bytes of a ZIP entry in order, straight into the reader's memory.

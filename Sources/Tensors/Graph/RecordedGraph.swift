@@ -1,6 +1,6 @@
 /// What a function of tensors does, written down to be read: for translation into other formats.
 ///
-/// Nothing is computed, whatever the sizes. Equal operations on equal inputs are one value, and only what the outputs need is kept.
+/// Nothing is computed, whatever the sizes. Equal operations on equal inputs are one value (but for code), and only what the outputs need is kept.
 public struct RecordedGraph {
     public enum Source {
         /// The i-th argument.
@@ -23,12 +23,15 @@ public struct RecordedGraph {
     public private(set) var outputs: [Int] = []
 
     /// Writes down what `body` does with float32 arguments of these shapes, without derivatives.
+    /// - Parameter forCode: keep equal operations apart, each in the module that wrote it, and mark the layers that only act in training
+    ///   (`alias` in the module's scope).
     /// - Throws: what `body` throws; `TensorError` for a function that writes stored tensors or trains.
-    public init(_ shapes: [[Int]], _ body: ([Tensor]) throws -> [Tensor]) throws {
+    public init(_ shapes: [[Int]], forCode: Bool = false, _ body: ([Tensor]) throws -> [Tensor]) throws {
         for shape in shapes { try Shapes.check(shape, "record") }
         let recording = Recording()
         defer { recording.dismantle() }
         recording.isForReaders = true
+        recording.isForCode = forCode
         let inputs = shapes.map { recording.input($0, .float32) }
         let results = try GradientMode.disabled { try recording.record { try body(inputs) } }
         guard recording.memory.isEmpty, recording.effects.isEmpty, recording.gradients.isEmpty else {

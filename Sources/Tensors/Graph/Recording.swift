@@ -34,6 +34,9 @@ public final class Recording {
     private(set) var deliveries: [(tensor: Tensor, handler: (Tensor) throws -> Void)] = []
     /// Whether others are to read the graph (`RecordedGraph`): then operations that only a plan wants, for speed, are not used.
     public internal(set) var isForReaders = false
+    /// Whether it is read to be written as code that also trains: equal operations stay apart, each where it was written, and layers that only act in training leave a
+    /// mark (`passing`).
+    var isForCode = false
     /// What a host keeps with the recording.
     public var attachment: AnyObject?
     private var keptFor: [ObjectIdentifier: AnyObject] = [:]
@@ -130,10 +133,10 @@ public final class Recording {
 
     /// Writes an operation down as it stands.
     func append(_ operation: Operation, _ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
-        let requiresGrad = GradientMode.isEnabled && dtype == .float32 && operation.hasDerivative && inputs.contains(where: \.requiresGrad)
-        if requiresGrad { try operation.refuseWithoutDerivative(inputs) }
+        let requiresGrad = GradientMode.isEnabled && dtype == .float32 && inputs.contains(where: \.requiresGrad) && operation.traits.hasDerivative
+        if requiresGrad { try operation.rule.refuseWithoutDerivative(inputs) }
         let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
-        if let same = known[key], !results.contains(ObjectIdentifier(same)) || same.node?.regions.covers(place) == true {
+        if !isForCode, let same = known[key], !results.contains(ObjectIdentifier(same)) || same.node?.regions.covers(place) == true {
             same.node?.widen(place)
             // The value as it was computed, where that memory was written since.
             if memory.isWritten(same) { return try alias(of: same) }
@@ -170,6 +173,12 @@ public final class Recording {
         return try append(.alias(aliases), [tensor], tensor.shape, tensor.dtype)
     }
 
+    /// What a layer gives that does nothing in evaluation: x, and where the graph is read as code a mark that it stood here.
+    public static func passing(_ x: Tensor) throws -> Tensor {
+        guard let current, current.isForCode, x.isSymbolic else { return x }
+        return try current.alias(of: x)
+    }
+
     /// A copy that may be written in place.
     func clone(_ tensor: Tensor) throws -> Tensor {
         if !tensor.isSymbolic { try meet(tensor, .copy) }
@@ -197,6 +206,18 @@ public final class Recording {
         guard !place.isEverywhere, !isMadeInside(target) else { return value }
         let before = try self.value(of: target)
         return try emerge(value, otherwise: before, from: place, to: before.node?.regions ?? .everywhere)
+    }
+
+    /// Runs `body` on a copy of memory: what it writes in place is seen by itself alone, and by no run.
+    func withMemoryOfItsOwn<T>(_ body: () throws -> T) rethrows -> T {
+        let before = memory
+        let own = WrittenMemory(copyOf: before)
+        memory = own
+        defer {
+            before.learn(from: own)
+            memory = before
+        }
+        return try body()
     }
 
     /// Whether a stored tensor was made by the function.

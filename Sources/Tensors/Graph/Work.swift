@@ -29,7 +29,7 @@ extension Recording {
         eachNeeded(for: [output]) { _, _, result, _ in if let node = result.node { needed.append((result, node)) } }
         for (_, node) in needed { for input in node.inputs { readers[ObjectIdentifier(input), default: []].append(node.operation) } }
         for (tensor, node) in needed {
-            let count = Recording.multiplyAdds(node, tensor)
+            let count = node.operation.multiplyAdds(node.inputs.map(\.shape), tensor.shape)
             work.multiplyAdds += count
             if count > 0 { work.multiplyAddsByModule[node.scope, default: 0] += count }
             if Recording.isKept(node.operation, readers[ObjectIdentifier(tensor)] ?? []) { work.activations += tensor.count }
@@ -37,19 +37,8 @@ extension Recording {
         return work
     }
 
-    private static func multiplyAdds(_ node: Node, _ output: Tensor) -> Int {
-        switch node.operation {
-        case .conv2d: output.count * (node.inputs[1].count / max(node.inputs[1].shape[0], 1))
-        case .matmul(let transposeA, _): output.count * (node.inputs[0].shape.dropLast(transposeA ? 1 : 0).last ?? 1)
-        default: 0
-        }
-    }
-
     private static func isKept(_ operation: Operation, _ readers: [Operation]) -> Bool {
-        switch operation {
-        case .reshape, .broadcast, .permute, .slice, .detach, .moments, .runningStatistics, .stackedMoments, .stackedRunning: false
-        case .batchNorm: readers.isEmpty || !readers.allSatisfy { $0 == .unary(.relu) }
-        default: true
-        }
+        if case .batchNorm = operation { return readers.isEmpty || !readers.allSatisfy { $0 == .unary(.relu) } }
+        return operation.makesValue
     }
 }

@@ -60,6 +60,8 @@ final class WrittenMemory {
         var values: [ObjectIdentifier: Tensor] = [:]
 
         init(_ root: Root) { self.root = root }
+
+        init(copyOf other: Cell) { (root, writes, flat, values) = (other.root, other.writes, other.flat, other.values) }
     }
 
     private unowned let recording: Recording
@@ -71,6 +73,19 @@ final class WrittenMemory {
     private var shared = Set<ObjectIdentifier>()
 
     init(_ recording: Recording) { self.recording = recording }
+
+    /// The memory as it stands, to be written apart from the original.
+    init(copyOf other: WrittenMemory) {
+        recording = other.recording
+        cells = other.cells.mapValues { Cell(copyOf: $0) }
+        (order, handles, shared, wholes) = (other.order, other.handles, other.shared, other.wholes)
+    }
+
+    /// What a copy has learned of the recording's values, but for what it wrote.
+    func learn(from copy: WrittenMemory) {
+        shared.formUnion(copy.shared)
+        wholes = copy.wholes
+    }
 
     var isEmpty: Bool { cells.isEmpty }
 
@@ -96,7 +111,7 @@ final class WrittenMemory {
         guard tensor.isSymbolic else {
             return Place(root: .stored(try tensor.storage(for: "assign")), layout: tensor.layout, offset: tensor.offset)
         }
-        if let node = tensor.node, node.operation.isView, let input = node.inputs.first {
+        if let node = tensor.node, node.operation.traits.isView, let input = node.inputs.first {
             let base = try place(of: input)
             if let (layout, shift) = node.operation.viewLayout(base.layout, tensor.shape) {
                 return Place(root: base.root, layout: layout, offset: base.offset + shift)
@@ -107,7 +122,7 @@ final class WrittenMemory {
 
     /// What a promise looks at in another way; nil for one in memory of its own.
     private func viewed(by tensor: Tensor) throws -> Tensor? {
-        guard tensor.isSymbolic, let node = tensor.node, node.operation.isView, let input = node.inputs.first,
+        guard tensor.isSymbolic, let node = tensor.node, node.operation.traits.isView, let input = node.inputs.first,
             node.operation.viewLayout(try place(of: input).layout, tensor.shape) != nil
         else { return nil }
         return input
@@ -219,7 +234,7 @@ final class WrittenMemory {
     /// A value that no write of the end of a run can change before it is read: itself, or a copy.
     func independent(_ value: Tensor) throws -> Tensor {
         var source = value
-        while let node = source.node, source.isSymbolic, node.operation.isIdentity || node.operation.isView, let input = node.inputs.first { source = input }
+        while let node = source.node, source.isSymbolic, node.operation.traits.isIdentity || node.operation.traits.isView, let input = node.inputs.first { source = input }
         let root = source.isSymbolic ? ObjectIdentifier(source) : source.storageIdentity
         guard let root, cells[root] != nil, source.node == nil else { return value }
         return try GradientMode.disabled { try recording.append(.copy, [value], value.shape, value.dtype) }

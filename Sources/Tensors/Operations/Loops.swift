@@ -58,3 +58,23 @@ struct StridedWalk: Sendable {
         }
     }
 }
+
+enum Loops {
+    /// Copies elements from one layout to another of the same shape.
+    static func copy(_ source: TensorLayout, _ target: TensorLayout) -> Launch {
+        let (shape, strides) = Collapse.dimensions(source.shape, [source.strides, target.strides])
+        return { p in Layout.copyStrided(shape: shape, src: p.floats(0), srcStrides: strides[0], dst: p.floats(1), dstStrides: strides[1]) }
+    }
+
+    /// Copies x into a slice of y, and one number into all the rest of it.
+    static func write(_ x: Operand, into y: Operand, _ starts: [Int], _ steps: [Int], fill: Float) -> Launch {
+        let target = TensorLayout(shape: x.shape, strides: zip(y.layout.strides, steps).map { $0 * $1 })
+        let copy = shifted(1, by: zip(starts, y.layout.strides).reduce(0) { $0 + $1.0 * $1.1 }, copy(x.layout, target))
+        let count = y.layout.count
+        let bits = y.dtype == .int32 ? Float(bitPattern: UInt32(bitPattern: Int32(fill))) : fill
+        return { p in
+            p.floats(1).update(repeating: bits, count: count)
+            try copy(p)
+        }
+    }
+}

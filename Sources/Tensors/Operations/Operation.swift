@@ -1,80 +1,6 @@
-/// Element-wise functions of one value.
-public enum UnaryFunction: String, Hashable, Sendable, CaseIterable {
-    case neg, abs, sign, exp, log, sqrt, rsqrt, reciprocal, square, relu, sigmoid, tanh, step, sin, cos, floor, ceil, round
-}
-
-/// Element-wise functions of two values. Comparisons give 1 or 0; `gate(x, g)` is g where x > 0, else 0: the derivative of ReLU.
-public enum BinaryFunction: String, Hashable, Sendable, CaseIterable {
-    case add, sub, mul, div, pow, max, min, eq, ne, lt, le, gt, ge, gate
-}
-
-extension BinaryFunction {
-    public var isComparison: Bool {
-        switch self {
-        case .eq, .ne, .lt, .le, .gt, .ge: true
-        default: false
-        }
-    }
-}
-
-/// Stride, padding, dilation (height, width) and groups of a convolution.
-public struct ConvOptions: Hashable, Sendable {
-    public var strideHeight, strideWidth, padHeight, padWidth, dilationHeight, dilationWidth, groups: Int
-    /// The input counts as this many copies of itself along the channels: several depthwise convolutions of one input are one.
-    public var repeats: Int
-
-    public init(
-        stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1), groups: Int = 1, repeats: Int = 1
-    ) {
-        (strideHeight, strideWidth) = stride
-        (padHeight, padWidth) = padding
-        (dilationHeight, dilationWidth) = dilation
-        self.groups = groups
-        self.repeats = repeats
-    }
-}
-
-/// Batch norm of a stack: several batches of one shape, one behind the other, each normalised by itself (the arrows into a node), and of one input
-/// normalised for several readers, each with weights of its own (the edges that leave a state).
-public struct StackedNorm: Hashable, Sendable {
-    /// Batches in the stack: samples are `groups` runs of equal length, with statistics for each.
-    public var groups: Int
-    /// Times that the input's channels appear in the result, one set behind the other.
-    public var repeats: Int
-    public var epsilon: Float
-    /// The moments are the input's own and the derivative goes through them.
-    public var batchStatistics: Bool
-    public var gamma, beta: Bool
-
-    public init(groups: Int, repeats: Int, epsilon: Float, batchStatistics: Bool, gamma: Bool, beta: Bool) {
-        self.groups = groups
-        self.repeats = repeats
-        self.epsilon = epsilon
-        self.batchStatistics = batchStatistics
-        self.gamma = gamma
-        self.beta = beta
-    }
-}
-
-/// Window, stride and padding (height, width) of a pooling.
-public struct PoolOptions: Hashable, Sendable {
-    public var kernelHeight, kernelWidth, strideHeight, strideWidth, padHeight, padWidth: Int
-
-    public init(kernel: (Int, Int), stride: (Int, Int), padding: (Int, Int) = (0, 0)) {
-        (kernelHeight, kernelWidth) = kernel
-        (strideHeight, strideWidth) = stride
-        (padHeight, padWidth) = padding
-    }
-}
-
-/// How resized pixels are placed: `bilinear` with corners aligned or half-pixel centres, or `nearest`.
-public enum ResizeMode: String, Hashable, Sendable {
-    case bilinearAlignCorners, bilinearHalfPixel, nearest
-}
-
-/// Every operation of the graph. What it is stands in three tables: its shape rule (`Operation+Shape.swift`), its derivative rule
-/// (`Derivatives.swift`) and its kernel (`Operation+Kernel.swift`). Attributes are part of the value, so equal operations on
-/// equal inputs are equal keys: that is how a recording shares common subexpressions.
+/// Every operation of the graph: the ones that the planner and translators recognise by name, and all others as `other`. What an operation is, its rule says
+/// (`OperationRule`), one file for each. Attributes are part of the value, so equal operations on equal inputs are equal keys: that is how a recording shares
+/// common subexpressions.
 public indirect enum Operation: Hashable, Sendable {
     // Element-wise; two operands broadcast.
     case unary(UnaryFunction)
@@ -177,106 +103,75 @@ public indirect enum Operation: Hashable, Sendable {
     case lost(String)
     /// 0 ..< n in random order, int32, new each time it runs.
     case permutation(Int, draw: Int)
+    /// One that nobody has to recognise.
+    case other(AnyOperationRule)
 
-    /// Name as the user writes it, for messages and profiles.
-    public var name: String {
+    /// All else that there is to know of it.
+    var rule: any OperationRule {
         switch self {
-        case .unary(let f): f.rawValue
-        case .binary(let f), .scalar(let f, _, _): f.rawValue
-        case .softmax(_, let logarithm): logarithm ? "log_softmax" : "softmax"
-        case .averagePool: "avg_pool2d"
-        case .maxPool: "max_pool2d"
-        case .conv2d: "conv2d"
-        case .batchNorm: "batch_norm"
-        case .crossEntropy: "cross_entropy"
-        case .remainder: "%"
-        case .floorDivide: "//"
-        case .extreme(let largest): largest ? "max" : "min"
-        case .select: "where"
-        case .cast: "cast"
-        case .broadcast: "expand"
-        case .reshape: "reshape"
-        case .permute: "permute"
-        case .slice: "slice"
-        case .unslice: "unslice"
-        case .pad: "pad"
-        case .concat: "concat"
-        case .gather: "gather"
-        case .scatterAdd: "scatter_add"
-        case .detach: "detach"
-        case .alias, .copy: "clone"
-        case .asStrided: "as_strided"
-        case .overwrite: "assign"
-        case .emerge: "when"
-        case .sum: "sum"
-        case .integerMoment(let correction): correction == nil ? "mean" : "var"
-        case .argmax(_, let largest): largest ? "argmax" : "argmin"
-        case .argsort: "sort"
-        case .matmul: "matmul"
-        case .convInputGradient: "conv2d_input_gradient"
-        case .convWeightGradient: "conv2d_weight_gradient"
-        case .maxPoolGradient: "max_pool2d_gradient"
-        case .maxPoolPick: "max_pool2d_pick"
-        case .averagePoolGradient: "avg_pool2d_gradient"
-        case .resize: "resize"
-        case .resizeGradient: "resize_gradient"
-        case .moments: "moments"
-        case .batchNormSums: "batch_norm_sums"
-        case .batchNormInputGradient: "batch_norm_input_gradient"
-        case .runningStatistics: "running_statistics"
-        case .stackedMoments: "stacked_moments"
-        case .stackedNorm: "stacked_norm"
-        case .stackedNormSums: "stacked_norm_sums"
-        case .stackedNormInputGradient: "stacked_norm_input_gradient"
-        case .stackedRunning: "stacked_running_statistics"
-        case .spreadGroups: "spread_groups"
-        case .weightGroups: "weight_groups"
-        case .groupProducts: "group_products"
-        case .softmaxGradient(_, let logarithm): logarithm ? "log_softmax_gradient" : "softmax_gradient"
-        case .crossEntropyGradient: "cross_entropy_gradient"
-        case .random: "random"
-        case .permutation: "permutation"
-        case .lost: "a compiled function"
+        case .unary(let f): UnaryRule(function: f)
+        case .binary(let f): BinaryRule(function: f)
+        case .scalar(let f, let number, let first): ScalarRule(function: f, number: number, scalarFirst: first)
+        case .remainder: DivisionRule(givesRemainder: true)
+        case .floorDivide: DivisionRule(givesRemainder: false)
+        case .select: SelectRule()
+        case .cast(let dtype): CastRule(target: dtype)
+        case .broadcast(let shape): BroadcastRule(target: shape)
+        case .reshape(let shape): ReshapeRule(target: shape)
+        case .permute(let order): PermuteRule(order: order)
+        case .slice(let starts, let sizes, let steps): SliceRule(starts: starts, sizes: sizes, steps: steps)
+        case .unslice(let shape, let starts, let steps): UnsliceRule(target: shape, starts: starts, steps: steps)
+        case .pad(let before, let after, let value): PadRule(before: before, after: after, value: value)
+        case .concat(let axis): ConcatRule(axis: axis)
+        case .gather(let axis): GatherRule(axis: axis)
+        case .scatterAdd(let axis, let size): ScatterAddRule(axis: axis, size: size)
+        case .detach: DetachRule()
+        case .alias(let number): AliasRule(number: number)
+        case .copy: CopyRule()
+        case .asStrided(let layout, let offset): AsStridedRule(layout: layout, offset: offset)
+        case .overwrite(let layout, let offset): OverwriteRule(layout: layout, offset: offset)
+        case .emerge(let alternatives, let otherwise): EmergeRule(alternatives: alternatives, otherwise: otherwise)
+        case .sum(let axes, let keep): SumRule(axes: axes, keep: keep)
+        case .extreme(let largest): ExtremeRule(largest: largest)
+        case .integerMoment(let correction): IntegerMomentRule(correction: correction)
+        case .argmax(let axis, let largest): ArgMaxRule(axis: axis, largest: largest)
+        case .argsort(let axis, let descending): ArgSortRule(axis: axis, descending: descending)
+        case .matmul(let a, let b): MatrixProductRule(transposeA: a, transposeB: b)
+        case .conv2d(let options): ConvolutionRule(options: options)
+        case .convInputGradient(let options, let height, let width): ConvInputGradientRule(options: options, height: height, width: width)
+        case .convWeightGradient(let options, let height, let width): ConvWeightGradientRule(options: options, kernelHeight: height, kernelWidth: width)
+        case .maxPool(let options): MaxPoolRule(options: options)
+        case .maxPoolGradient(let options): MaxPoolGradientRule(options: options)
+        case .maxPoolPick(let options): MaxPoolPickRule(options: options)
+        case .averagePool(let options, let padding): AveragePoolRule(options: options, countPadding: padding)
+        case .averagePoolGradient(let options, let padding, let height, let width):
+            AveragePoolGradientRule(options: options, countPadding: padding, height: height, width: width)
+        case .resize(let mode, let height, let width): ResizeRule(mode: mode, height: height, width: width)
+        case .resizeGradient(let mode, let height, let width): ResizeGradientRule(mode: mode, height: height, width: width)
+        case .moments: MomentsRule()
+        case .batchNorm(let epsilon, let batch, let gamma, let beta): BatchNormRule(epsilon: epsilon, batchStatistics: batch, gamma: gamma, beta: beta)
+        case .batchNormSums(let epsilon, let batch): BatchNormSumsRule(epsilon: epsilon, batchStatistics: batch)
+        case .batchNormInputGradient(let epsilon, let gamma): BatchNormInputGradientRule(epsilon: epsilon, gamma: gamma)
+        case .runningStatistics(let momentum, let count): RunningStatisticsRule(momentum: momentum, count: count)
+        case .stackedMoments(let groups): StackedMomentsRule(groups: groups)
+        case .stackedNorm(let options): StackedNormRule(options: options)
+        case .stackedNormSums(let options): StackedNormSumsRule(options: options)
+        case .stackedNormInputGradient(let options): StackedNormInputGradientRule(options: options)
+        case .stackedRunning(let momentum, let count): StackedRunningRule(momentum: momentum, count: count)
+        case .spreadGroups(let groups, let weighted): SpreadGroupsRule(groups: groups, weighted: weighted)
+        case .weightGroups(let groups, let weighted): WeightGroupsRule(groups: groups, weighted: weighted)
+        case .groupProducts(let groups): GroupProductsRule(groups: groups)
+        case .softmax(let axis, let logarithm): SoftmaxRule(axis: axis, logarithm: logarithm)
+        case .softmaxGradient(let axis, let logarithm): SoftmaxGradientRule(axis: axis, logarithm: logarithm)
+        case .crossEntropy(let ignore, let weights): CrossEntropyRule(ignore: ignore, weights: weights)
+        case .crossEntropyGradient(let ignore, let weights): CrossEntropyGradientRule(ignore: ignore, weights: weights)
+        case .random(let distribution, let shape, let draw): RandomRule(distribution: distribution, size: shape, draw: draw)
+        case .lost(let reason): LostRule(reason: reason)
+        case .permutation(let count, let draw): PermutationRule(count: count, draw: draw)
+        case .other(let any): any.rule
         }
     }
 
-    /// Whether the result is another look at the input's memory, where that can be, so that writes to one are seen in the other.
-    var isView: Bool {
-        switch self {
-        case .detach, .reshape, .permute, .broadcast, .slice: true
-        default: false
-        }
-    }
-
-    /// Whether the result has the input's elements as they are.
-    var isIdentity: Bool {
-        switch self {
-        case .alias, .copy, .detach: true
-        default: false
-        }
-    }
-
-    /// Whether there is anything to differentiate: comparisons and positions are steps without a slope, statistics that run along are not of the function.
-    var hasDerivative: Bool {
-        switch self {
-        case .detach, .integerMoment, .argmax, .argsort, .random, .permutation, .runningStatistics, .stackedRunning: false
-        case .binary(let f), .scalar(let f, _, _): !f.isComparison
-        default: true
-        }
-    }
-
-    /// Whether each element of the result depends on the same element (after broadcasting) of each input only.
-    var isElementwise: Bool {
-        switch self {
-        case .unary, .binary, .scalar, .select: true
-        default: false
-        }
-    }
-}
-
-public enum RandomDistribution: Hashable, Sendable {
-    case uniform(low: Float, high: Float)
-    case normal(mean: Float, deviation: Float)
-    /// 1 with this probability, else 0.
-    case bernoulli(Float)
+    /// An operation that is no case of its own.
+    init(_ rule: some OperationRule) { self = .other(AnyOperationRule(rule: rule)) }
 }

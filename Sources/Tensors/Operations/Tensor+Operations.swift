@@ -1,108 +1,9 @@
-/// How operations are applied: checked by their shape rule, then run at once, or recorded when a plan is being made.
-extension Operation {
-    func callAsFunction(_ inputs: Tensor...) throws -> Tensor { try apply(inputs) }
-
-    func apply(_ inputs: [Tensor]) throws -> Tensor {
-        let (shape, dtype) = try result(of: inputs)
-        try Shapes.check(shape, self)
-        if let recording = Recording.current { return try recording.record(self, inputs, shape, dtype) }
-        try checkInterrupt()
-        if let promise = inputs.first(where: \.isSymbolic) { _ = try promise.storage(for: name) }
-        if StaleValues.areThere { try StaleValues.check(inputs) }
-        let output = try view(of: inputs, shape) ?? timed(inputs, shape, dtype)
-        if let check = NumberCheck.current { try check.look(at: output, of: self, inputs) }
-        if GradientMode.isEnabled, dtype == .float32, inputs.contains(where: \.requiresGrad), hasDerivative {
-            try refuseWithoutDerivative(inputs)
-            Node(self, inputs, scope: PlanProfile.current == nil ? "" : ModulePath.text).computed(output)
-        }
-        return output
-    }
-
-    /// - Throws: where a gradient is wanted for an input that the operation has no derivative for.
-    func refuseWithoutDerivative(_ inputs: [Tensor]) throws {
-        let refused: (place: Int, name: String)?
-        switch self {
-        case .crossEntropy(_, weights: true): refused = (2, "class weights")
-        case .batchNorm(_, batchStatistics: false, _, _): refused = (1, "given statistics")
-        case .stackedNorm(let options) where !options.batchStatistics: refused = (1, "given statistics")
-        default: refused = nil
-        }
-        guard let refused, inputs[refused.place].requiresGrad else { return }
-        throw TensorError(name, "has no derivative with respect to its \(refused.name), which require a gradient; detach() them")
-    }
-
-    private func timed(_ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
-        guard let profile = PlanProfile.current else { return try compute(inputs, shape, dtype) }
-        return try profile.time(name, in: ModulePath.text, multiplyAdds: multiplyAdds(inputs.map(\.shape), shape)) { try compute(inputs, shape, dtype) }
-    }
-
-    private func compute(_ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
-        let output = try Tensor(shape: shape, dtype: dtype, for: name)
-        if try runDirectly(inputs, output) { return output }
-        let inputs = try inputs.enumerated().map { try accepts($1.layout, at: $0) ? $1 : $1.detach().contiguous() }
-        let launch = try kernel(inputs.map { Operand($0.layout, $0.dtype) }, Operand(output.layout, dtype))
-        var pointers = try inputs.map { try $0.pointer(for: name) }
-        pointers.append(try output.pointer())
-        // Contiguous copies have no other owner: without this they may be freed, and their memory reused, before the kernel runs.
-        try withExtendedLifetime(inputs) {
-            try pointers.withUnsafeMutableBufferPointer { buffer in
-                if let base = buffer.baseAddress { try launch(base) }
-            }
-        }
-        try Memory.checkMissing(name)
-        return output
-    }
-
-    /// Operations that only look at the same memory in another way.
-    private func view(of inputs: [Tensor], _ shape: [Int]) throws -> Tensor? {
-        guard var x = inputs.first else { return nil }
-        if case .reshape = self, x.layout.reshaped(to: shape) == nil { x = try x.detach().contiguous() }
-        guard let (layout, shift) = viewLayout(x.layout, shape) else { return nil }
-        return try x.view(layout, offset: x.offset + shift)
-    }
-
-    /// Layout and offset of the result within the input's memory, for operations that can be views of it.
-    func viewLayout(_ x: TensorLayout?, _ shape: [Int]) -> (TensorLayout, Int)? {
-        guard let x else { return nil }
-        switch self {
-        case .detach, .alias:
-            return (x, 0)
-        case .asStrided(let layout, let offset):
-            return x.isContiguous ? (layout, offset) : nil
-        case .reshape:
-            return x.reshaped(to: shape).map { ($0, 0) }
-        case .permute(let order):
-            return (TensorLayout(shape: shape, strides: order.map { x.strides[$0] }), 0)
-        case .broadcast:
-            return (TensorLayout(shape: shape, strides: x.broadcastStrides(to: shape)), 0)
-        case .slice(let starts, _, let steps):
-            let shift = zip(starts, x.strides).reduce(0) { $0 + $1.0 * $1.1 }
-            return (TensorLayout(shape: shape, strides: zip(x.strides, steps).map { $0 * $1 }), shift)
-        default:
-            return nil
-        }
-    }
-}
-
-extension UnaryFunction {
-    /// Whether integers go to integers.
-    fileprivate var keepsIntegers: Bool {
-        switch self {
-        case .neg, .abs, .sign, .square, .relu, .step, .floor, .ceil, .round: true
-        default: false
-        }
-    }
-}
-
-extension BinaryFunction {
-    /// Whether integers have fractions as results.
-    fileprivate var isFractional: Bool { self == .div || self == .pow }
-}
+import Base
 
 // Arithmetic with broadcasting, as in NumPy.
 extension Tensor {
     public func unary(_ f: UnaryFunction) throws -> Tensor {
-        if dtype == .int32, !f.keepsIntegers { return try cast(.float32).unary(f) }
+        if dtype == .int32, f.integer == nil { return try cast(.float32).unary(f) }
         return try Operation.unary(f)(self)
     }
 
@@ -382,31 +283,6 @@ extension Tensor {
     }
     public func resize(_ mode: ResizeMode, height: Int, width: Int) throws -> Tensor {
         rank == 4 && shape[2] == height && shape[3] == width ? self : try Operation.resize(mode, height: height, width: width)(self)
-    }
-
-    /// Batch norm over [N, C, ...] with the given statistics [2, C] (mean, variance), or its own when nil.
-    public func batchNorm(statistics: Tensor? = nil, gamma: Tensor? = nil, beta: Tensor? = nil, epsilon: Float = 1e-5) throws -> Tensor {
-        if let statistics, statistics.requiresGrad, GradientMode.isEnabled {
-            // The norm's own derivative leaves its statistics out.
-            let deviation = try (statistics.channelRow(1, rank) + epsilon).unary(.sqrt)
-            let normal = try (self - statistics.channelRow(0, rank)) / deviation
-            let scaled = try gamma.map { try normal * $0.channels(rank) } ?? normal
-            return try beta.map { try scaled + $0.channels(rank) } ?? scaled
-        }
-        let moments = try statistics ?? GradientMode.disabled { try Operation.moments(self) }
-        return try Operation.batchNorm(epsilon: epsilon, batchStatistics: statistics == nil, gamma: gamma != nil, beta: beta != nil)
-            .apply([self, moments] + (gamma.map { [$0] } ?? []) + (beta.map { [$0] } ?? []))
-    }
-
-    /// Batch norm by the batch's own statistics; `running` [2, C] moves towards them.
-    public func batchNorm(updating running: Tensor, momentum: Float, gamma: Tensor? = nil, beta: Tensor? = nil, epsilon: Float = 1e-5) throws -> Tensor {
-        let moments = try GradientMode.disabled { try Operation.moments(self) }
-        let values = count / max(shape[1], 1)
-        try GradientMode.disabled {
-            try running.assign(Operation.runningStatistics(momentum: momentum, count: values)(running, moments))
-        }
-        return try Operation.batchNorm(epsilon: epsilon, batchStatistics: true, gamma: gamma != nil, beta: beta != nil)
-            .apply([self, moments] + (gamma.map { [$0] } ?? []) + (beta.map { [$0] } ?? []))
     }
 
     /// Mean over the pixels of -log softmax(logits)[label] · weight[label], divided by the sum of the weights; labels equal to `ignore` do not count.

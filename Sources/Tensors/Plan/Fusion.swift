@@ -69,14 +69,14 @@ enum Fusion {
     private static func chainElementwise(_ graph: inout PlanGraph) {
         for i in graph.works.indices.reversed() where !graph.works[i].isDead {
             let work = graph.works[i]
-            guard work.operation.isElementwise, graph.values[work.output].dtype == .float32 else { continue }
+            guard work.operation.traits.isElementwise, graph.values[work.output].dtype == .float32 else { continue }
             var chain = ElementwiseChain(work.operation, inputs: work.inputs.count)
             var inputs = work.inputs
             let shape = graph.values[work.output].layout.shape
             var next = 0
             while next < inputs.count {
                 let input = inputs[next]
-                guard chain.length < ElementwiseChain.longest, let producer = graph.soleProducer(input), graph.works[producer].operation.isElementwise,
+                guard chain.length < ElementwiseChain.longest, let producer = graph.soleProducer(input), graph.works[producer].operation.traits.isElementwise,
                     graph.works[producer].chain == nil, !graph.works[producer].accumulate, graph.works[producer].regions == work.regions, graph.values[input].layout.shape == shape,
                     inputs.count + graph.works[producer].inputs.count <= ElementwiseChain.mostInputs
                 else {
@@ -99,40 +99,27 @@ extension PlanGraph.Work {
     var isFused: Bool { relu || mask || accumulate || rectify || folded != nil || (chain?.length ?? 1) > 1 }
 
     /// Whether its kernel can add to its output.
-    var canAccumulate: Bool {
-        if rectify { return false }
-        return switch operation {
-        case .conv2d, .convInputGradient, .convWeightGradient, .maxPoolGradient, .averagePoolGradient, .resizeGradient, .batchNorm, .batchNormInputGradient,
-            .stackedNorm, .stackedNormInputGradient, .spreadGroups, .emerge(_, otherwise: false):
-            true
-        default: false
-        }
-    }
+    var canAccumulate: Bool { !rectify && operation.traits.fusions.contains(.accumulate) }
 
     /// Whether its kernel can write into this layout.
     func canWrite(_ layout: TensorLayout) -> Bool {
         if layout.isContiguous { return true }
-        switch operation {
-        case .unary, .binary, .scalar, .select, .emerge: return true
-        case .conv2d, .convInputGradient, .maxPool, .averagePool, .maxPoolGradient, .averagePoolGradient, .resize, .resizeGradient, .batchNorm,
-            .batchNormInputGradient, .stackedNorm, .stackedNormInputGradient:
-            return layout.isBatchContiguous && layout.shape.count == 4
-        default: return false
+        return switch operation.traits.writes {
+        case .any: true
+        case .images: layout.isBatchContiguous && layout.shape.count == 4
+        case .contiguous: false
         }
     }
 
-    func kernel(_ x: [Operand], _ y: Operand) throws -> Launch {
-        if let chain { return chain.kernel(x, y) }
-        if clears { return operation.clearingKernel(x, y) }
-        if infers { return try operation.inferenceKernel(x, y, folded: folded, relu: relu, accumulate: accumulate, rectify: rectify) }
-        guard relu || mask || accumulate || computesStatistics else { return try operation.kernel(x, y) }
-        switch operation {
-        case .conv2d, .convInputGradient, .convWeightGradient: return operation.convKernel(x, y, relu: relu, mask: mask, accumulate: accumulate)
-        case .emerge: return try operation.emergeOntoKernel(x, y)
-        case .batchNorm, .batchNormInputGradient: return operation.normKernel(x, y, accumulate: accumulate)
-        case .stackedNorm, .stackedNormInputGradient, .spreadGroups:
-            return operation.stackedKernel(x, y, accumulate: accumulate, computesStatistics: computesStatistics)
-        default: return operation.imageKernel(x, y, accumulate: accumulate)
-        }
+    /// What its kernel has to do beside.
+    var form: KernelForm {
+        var parts: KernelForm.Parts = []
+        for (part, isWanted) in [
+            (KernelForm.Parts.relu, relu), (.mask, mask), (.accumulate, accumulate), (.statistics, computesStatistics), (.clears, clears), (.infers, infers),
+            (.rectify, rectify),
+        ] where isWanted { parts.insert(part) }
+        return KernelForm(parts: parts, folded: folded)
     }
+
+    func kernel(_ x: [Operand], _ y: Operand) throws -> Launch { try chain?.kernel(x, y) ?? operation.kernel(x, y, form) }
 }

@@ -1,3 +1,5 @@
+import Base
+
 /// The gradients that a plan leaves at leaves: tensors over memory of the plan's own, or of the arena that all plans share. The next run overwrites that
 /// memory; what somebody still holds of it moves out first.
 final class GradientBuffers {

@@ -44,14 +44,7 @@ enum NormFolding {
 
 extension PlanGraph {
     /// Whether nothing in it is or computes a derivative.
-    var isInference: Bool {
-        !works.contains { work in
-            switch work.operation {
-            case .convInputGradient, .convWeightGradient, .batchNormInputGradient, .batchNormSums, .stackedNormInputGradient, .stackedNormSums: true
-            default: false
-            }
-        }
-    }
+    var isInference: Bool { !works.contains { $0.operation.traits.isOfDerivative } }
 
     /// Whether a value stands before work `index` runs.
     func isKnown(_ value: Int, before index: Int) -> Bool {

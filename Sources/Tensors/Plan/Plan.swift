@@ -1,3 +1,4 @@
+import Base
 import Glibc
 
 /// A recorded graph made ready to run again and again: one arena for all that is computed on the way, kernels with their sizes fixed.

@@ -146,23 +146,3 @@ public enum ModulePattern {
         return parts.joined(separator: ".")
     }
 }
-
-extension Operation {
-    /// Multiply-adds by the direct count, from the shapes of inputs and result; 0 for all but convolutions and matrix products.
-    public func multiplyAdds(_ x: [[Int]], _ y: [Int]) -> Int {
-        func count(_ shape: [Int]) -> Int { shape.reduce(1, *) }
-        func taps(_ weight: [Int]) -> Int { count(weight) / max(weight[0], 1) }
-        // A thousand years' work at most, so that sums over many operations fit.
-        func products(_ a: Int, _ b: Int) -> Int {
-            let (product, overflow) = a.multipliedReportingOverflow(by: b)
-            return overflow ? 1 << 53 : min(product, 1 << 53)
-        }
-        switch self {
-        case .conv2d: return products(count(y), taps(x[1]))
-        case .convInputGradient: return products(count(x[0]), taps(x[1]))
-        case .convWeightGradient: return products(count(x[1]), taps(y))
-        case .matmul(let transposeA, _): return products(count(y), x[0].dropLast(transposeA ? 1 : 0).last ?? 1)
-        default: return 0
-        }
-    }
-}

@@ -92,12 +92,12 @@ struct RecomputationPass {
 
     private func mayRepeat(_ work: PlanGraph.Work) -> Bool {
         guard !work.accumulate else { return false }
-        switch work.operation {
-        case .batchNorm, .stackedNorm, .maxPool, .averagePool, .resize, .weightGroups: return true
-        case .unary, .scalar: return (work.chain?.length ?? 1) <= 4
-        case .binary: return work.inputs.count == 2
-        case .conv2d: return level == .convolutions || graph.values[work.inputs[1]].layout.shape[1] == 1
-        default: return false
+        return switch work.operation.traits.repetition {
+        case .never: false
+        case .cheap: true
+        case .shortChain: (work.chain?.length ?? 1) <= 4
+        case .pair: work.inputs.count == 2
+        case .convolution: level == .convolutions || graph.values[work.inputs[1]].layout.shape[1] == 1
         }
     }
 }

@@ -1,3 +1,4 @@
+import Base
 import Kernels
 
 /// The works of a chain (`SliceFusion`), each cut down to one image and one set of channels. A piece of work for a thread is all of them, one behind the

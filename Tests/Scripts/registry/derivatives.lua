@@ -36,12 +36,15 @@ local cases = {
   ["tensor:reciprocal"] = {method "reciprocal", {2, 3}, low = 0.5}, ["tensor:square"] = {method "square", {2, 3}}, ["tensor:relu"] = {method "relu", {2, 3}},
   ["tensor:sigmoid"] = {method "sigmoid", {2, 3}}, ["tensor:tanh"] = {method "tanh", {2, 3}}, ["tensor:sin"] = {method "sin", {2, 3}}, ["tensor:cos"] = {method "cos", {2, 3}},
   ["tensor:floor"] = {method "floor", {2, 3}, low = 0.2, high = 0.8}, ["tensor:ceil"] = {method "ceil", {2, 3}, low = 0.2, high = 0.8}, ["tensor:round"] = {method "round", {2, 3}, low = 0.6, high = 0.9},
+  ["tensor:erf"] = {method "erf", {2, 3}}, ["tensor:gelu"] = {method "gelu", {2, 3}}, ["tensor:silu"] = {method "silu", {2, 3}},
+  ["tensor:hard_sigmoid"] = {method "hard_sigmoid", {2, 3}}, ["tensor:hard_swish"] = {method "hard_swish", {2, 3}},
   -- reductions
   ["tensor:sum"] = {function(a) return a:sum() + a:sum(1) * a:sum(2, {keep = true}) + a:sum({}) end, {2, 3}}, ["tensor:mean"] = {function(a) return a:mean() * a:mean(2) end, {2, 3}},
   ["tensor:var"] = {function(a) return a:var() + a:var(2) + a:var(1, {correction = 0}):sum() end, {2, 3}}, ["tensor:std"] = {function(a) return a:std() + a:std(2, {correction = 0}) end, {2, 3}},
   ["tensor:prod"] = {function(a) return a:prod() * a:prod(2) end, {2, 3}}, ["tensor:norm"] = {function(a) return a:norm() + a:norm(1, 2) + a:norm(3) + a:norm(math.huge) end, {2, 3}},
   ["tensor:max"] = {function(a) return a:max() * (a:max(2)) end, {2, 3}}, ["tensor:min"] = {function(a) return a:min() * (a:min(2)) end, {2, 3}},
   ["tensor:argmax"] = none{method("argmax", 2), {2, 3}}, ["tensor:argmin"] = none{method("argmin", 2), {2, 3}}, ["tensor:cumsum"] = {function(a) return a:cumsum(2) * a:cumsum() end, {2, 3}},
+  ["tensor:logsumexp"] = {function(a) return a:logsumexp() + a:logsumexp(2, {keep = true}) end, {2, 3}},
   ["tensor:softmax"] = {method("softmax", 2), {2, 3}}, ["tensor:log_softmax"] = {method("log_softmax", 1), {2, 3}}, ["tensor:topk"] = {function(a) return (a:topk(2)) end, {2, 3}},
   ["tensor:sort"] = {function(a) return (a:sort(2, {descending = true})) end, {2, 3}}, ["tensor:matmul"] = {function(a, b) return a:matmul(b) end, {2, 2, 3}, {3, 4}},
   -- shapes
@@ -53,6 +56,9 @@ local cases = {
   ["tensor:split"] = {function(a) return a:split(2, 2)[1] end, {2, 3}, view = true}, ["tensor:chunk"] = {function(a) return a:chunk(3, 2)[2] end, {2, 3}, view = true},
   ["tensor:flip"] = {method("flip", {1, 2}), {2, 3}}, ["tensor:pad"] = {method("pad", {1, 0}, {0, 2}, {value = 3}), {2, 3}},
   ["tensor:gather"] = {function(a) return a:gather(2, tensor.from({{1, 1}, {3, 1}}, {dtype = "int32"})) end, {2, 3}},
+  ["tensor:scatter"] = {function(a, s) return a:scatter(2, tensor.from({{1, 1}, {3, 1}}, {dtype = "int32"}), s) end, {2, 3}, {2, 2}},
+  ["tensor:scatter_add"] = {function(a, s) return a:scatter_add(2, tensor.from({{1, 1}, {3, 1}}, {dtype = "int32"}), s) end, {2, 3}, {2, 2}},
+  ["tensor.einsum"] = {function(a, b) return tensor.einsum("ij,jk->ki", a, b) * tensor.einsum("ij,jj->", a, b) end, {2, 3}, {3, 3}},
   ["tensor:index_select"] = {function(a) return a:index_select(2, {3, 1, 3}) end, {2, 3}}, ["tensor:masked_fill"] = {function(a, m) return a:masked_fill(m:gt(2), 2) * a:masked_fill(m:gt(-2), 2) end, {2, 3}, {2, 3}},
   ["tensor:one_hot"] = none{function() return ints(0, 2):one_hot(3) end}, ["tensor.concat"] = {function(a, b) return tensor.concat({a, b}, 2) end, {2, 3}, {2, 1}},
   ["tensor.cat"] = {function(a, b) return tensor.cat({a, b}) end, {2, 3}, {1, 3}}, ["tensor.stack"] = {function(a, b) return tensor.stack({a, b}, 2) end, {2, 3}, {2, 3}},
@@ -68,6 +74,14 @@ local cases = {
   ["tensor:fill"] = skip "a write", ["tensor:zero_"] = skip "a write", ["tensor:zero"] = skip "a write", ["tensor:copy_"] = skip "a write", ["tensor:copy"] = skip "a write",
   -- layers and losses
   ["nn.functional.conv2d"] = {function(x, w, b) return nn.functional.conv2d(x, w, b, {stride = 2, padding = 1}) end, {1, 2, 4, 4}, {2, 2, 3, 3}, {2}},
+  ["nn.functional.conv_transpose2d"] = {function(x, w, b) return nn.functional.conv_transpose2d(x, w, b, {stride = 2, padding = 1, output_padding = 1}) end, {1, 2, 2, 3}, {2, 2, 3, 3}, {2}},
+  ["nn.functional.layer_norm"] = {function(x, w, b) return nn.functional.layer_norm(x, {2, 3}, {weight = w, bias = b}) end, {2, 2, 3}, {2, 3}, {2, 3}},
+  ["nn.functional.group_norm"] = {function(x, w, b) return nn.functional.group_norm(x, 2, {weight = w, bias = b}) end, {2, 4, 3}, {4}, {4}},
+  ["nn.functional.pixel_shuffle"] = {function(x) return nn.functional.pixel_shuffle(x, 2) end, {1, 4, 2, 1}}, ["nn.functional.pixel_unshuffle"] = {function(x) return nn.functional.pixel_unshuffle(x, 2) end, {1, 1, 2, 4}},
+  ["nn.functional.unfold"] = {function(x) return nn.functional.unfold(x, {kernel = 2, padding = 1}) end, {1, 2, 2, 3}},
+  ["nn.functional.attention"] = {function(q, k, v) return nn.functional.attention(q, k, v, {causal = true}) + nn.functional.attention(q, k, v) end, {2, 3, 2}, {2, 3, 2}, {2, 3, 2}},
+  ["nn.functional.gelu"] = {function(x) return nn.functional.gelu(x) end, {3}}, ["nn.functional.silu"] = {function(x) return nn.functional.silu(x) end, {3}},
+  ["nn.functional.hard_sigmoid"] = {function(x) return nn.functional.hard_sigmoid(x) end, {3}}, ["nn.functional.hard_swish"] = {function(x) return nn.functional.hard_swish(x) end, {3}},
   ["nn.functional.linear"] = {function(x, w, b) return nn.functional.linear(x, w, b) end, {2, 3}, {2, 3}, {2}},
   ["nn.functional.batch_norm"] = {function(x, m, v, w, b)
     return nn.functional.batch_norm(x, {mean = m, variance = v:square() + 0.5, weight = w, bias = b}) + nn.functional.batch_norm(x, {weight = w, bias = b})
@@ -80,6 +94,17 @@ local cases = {
   ["nn.mse_loss"] = {function(x, y) return nn.mse_loss(x, y) end, {3}, {3}}, ["nn.l1_loss"] = {function(x, y) return nn.l1_loss(x, y) end, {3}, {3}},
   ["nn.cross_entropy"] = {function(x) return nn.cross_entropy(x, ints(1, 0), {weights = tensor.from{1, 2, 3}}) + nn.cross_entropy(x, ints(2, 255)) end, {2, 3}},
   ["nn.cross_entropy, weights"] = {function(x, w) return nn.cross_entropy(x, ints(1, 0), {weights = w}) end, {2, 3}, {3}, low = 0.2, refuses = "no derivative with respect to its class weights"},
+  ["nn.smooth_l1_loss"] = {function(x, y) return nn.smooth_l1_loss(x, y) + nn.smooth_l1_loss(x, y, {beta = 0.2, mask = ints(1, 0, 2)}) end, {3}, {3}},
+  ["nn.berhu_loss"] = {function(x) -- the largest difference, which sets the limit and has no derivative, is not of x
+    return nn.berhu_loss(tensor.concat({x, tensor.from{9}}), tensor.from{0.1, -3, 0.2, 0}, {share = 0.2})
+  end, {3}},
+  ["nn.silog_loss"] = {function(x, y) return nn.silog_loss(x, y) + nn.silog_loss(x, y, {lambda = 0.85, root = true, mask = ints(1, 1, 0)}) end, {3}, {3}, low = 0.5},
+  ["nn.bce_with_logits"] = {function(x, y, w) return nn.bce_with_logits(x, y) + nn.bce_with_logits(x, y, {positive = w, mask = ints(1, 0, 1)}) end, {3}, {3}, {3}},
+  ["nn.dice_loss"] = {function(x) return nn.dice_loss(x, ints(1, 0)) + nn.dice_loss(x, ints(2, 255), {smooth = 0.1, classes = "all"}) end, {2, 3}},
+  ["nn.focal_loss"] = {function(x, w) return nn.focal_loss(x, ints(1, 0), {weights = w}) + nn.focal_loss(x, ints(2, 255), {gamma = 1.5}) end, {2, 3}, {3}},
+  ["nn.focal_loss, of yes and no"] = {function(x, y) return nn.focal_loss(x, y, {alpha = 0.25}) + nn.focal_loss(x, y, {gamma = 0}) end, {3}, {3}, low = 0.2},
+  ["nn.ohem_loss"] = {function(x) return nn.ohem_loss(x, ints(1, 0), {share = 1}) + nn.ohem_loss(x, ints(2, 255), {threshold = 0.999}) end, {2, 3}},
+  ["nn.lovasz_loss"] = {function(x) return nn.lovasz_loss(x, ints(1, 0)) + nn.lovasz_loss(x, ints(2, 255), {classes = "all"}) end, {2, 3}},
   -- modules are made of these operations; the numbers of metrics and pictures have no history
   ["module.__call"] = {function(x) return nn.sequential{nn.tanh(), nn.softmax(2), nn.flatten(), nn.identity()}(x) end, {2, 3}},
   ["supernet.__call"] = skip "SearchTests", ["supernet:step"] = skip "a step", ["supernet:loss"] = skip "SearchTests", ["supernet:gradients"] = skip "a step",

@@ -1,0 +1,54 @@
+// What the functions on the stack held when an error ended a top-level run: for the prompt's debug().
+#include "private.h"
+#include <string.h>
+
+static char key_frames;
+enum { MOST_FRAMES = 30, MOST_LOCALS = 100 };
+
+void clua_frames_keep(lua_State *L, bool keep) { clua_host_of(L)->keeps_frames = keep; }
+
+/// Appends {name, value} for each named local of the frame to the table on top.
+static void add_locals(lua_State *L, lua_Debug *frame) {
+  const char *name;
+  int count = 0;
+  for (int i = 1; i < MOST_LOCALS && (name = lua_getlocal(L, frame, i)) != NULL; i++) {
+    if (*name == '(') { lua_pop(L, 1); continue; }  // a temporary
+    lua_createtable(L, 2, 0);
+    lua_pushstring(L, name);
+    lua_rawseti(L, -2, 1);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, 2);
+    lua_rawseti(L, -2, ++count);
+  }
+}
+
+static void add_frame(lua_State *L, lua_Debug *frame) {
+  lua_createtable(L, 0, 4);
+  lua_pushstring(L, frame->short_src);
+  lua_setfield(L, -2, "source");
+  lua_pushinteger(L, frame->currentline);
+  lua_setfield(L, -2, "line");
+  lua_pushstring(L, *frame->what == 'm' ? "main chunk" : frame->name ? frame->name : "?");
+  lua_setfield(L, -2, "name");
+  lua_newtable(L);
+  add_locals(L, frame);
+  lua_setfield(L, -2, "locals");
+}
+
+void clua_note_frames(lua_State *L, int level) {
+  if (!clua_host_of(L)->keeps_frames || !lua_checkstack(L, 12)) return;
+  lua_Debug frame;
+  lua_newtable(L);
+  for (int count = 0; count < MOST_FRAMES && lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "nSl", &frame);
+    if (*frame.what == 'C') continue;
+    add_frame(L, &frame);
+    lua_rawseti(L, -2, ++count);
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &key_frames);
+}
+
+void clua_frames_push(lua_State *L) {
+  clua_need(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &key_frames);
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Networks as PyTorch code, side by side with Trellis: scores, gradients, ten steps of SGD, and the way back.
+# Without TORCH_PY, which names a python with torch, only the text is looked at.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. scripts/setup.sh
+trellis=${TRELLIS:-.build/release/trellis}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+"$trellis" Tests/References/pytorch_cases.lua write "$out"
+for code in "$out"/*/network.py; do python3 -m py_compile "$code"; done
+# The text for one of the found networks is kept, so that a change of it is seen.
+diff <(sed 's/written by Trellis .*/written by Trellis./' "$out/found_1/network.py") Tests/References/pytorch_found.py
+[ -n "${TORCH_PY:-}" ] || { echo "the code compiles and is as it was; skipped: TORCH_PY names no python with torch (python3 -m venv v && v/bin/pip install torch numpy)"; exit 0; }
+"$TORCH_PY" Tests/References/pytorch_check.py "$out"
+"$trellis" Tests/References/pytorch_cases.lua back "$out"
