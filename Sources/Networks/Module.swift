@@ -43,6 +43,8 @@ open class Module {
     /// Stored tensors that no optimiser changes (running statistics).
     open var ownBuffers: [Named] { [] }
 
+    /// Whether it has a computation; a table that only holds modules together has none.
+    open var computes: Bool { true }
     /// What a value of the result depends on; a module that does not say may depend on everything.
     open var reach: Reach { .anything }
     /// Whether it computes something else in training than in evaluation.

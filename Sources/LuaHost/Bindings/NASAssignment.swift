@@ -16,10 +16,12 @@ protocol DecisionSpace: AnyObject {
 /// An architecture as a value for each decision, as Lua holds it.
 public final class AssignmentObject: LuaObject {
     public let assignment: Assignment
+    /// The space that it belongs to.
+    public let space: SpaceRecord
     /// The decisions that it decides.
-    public let decisions: DecisionList
+    public var decisions: DecisionList { space.decisions }
 
-    init(_ assignment: Assignment, of decisions: DecisionList) { (self.assignment, self.decisions) = (assignment, decisions) }
+    init(_ assignment: Assignment, of space: SpaceRecord) { (self.assignment, self.space) = (assignment, space) }
 
     /// Names that no decision can have, because they are methods here.
     static let reserved: Set<String> = Set(methods.map(\.name))
@@ -62,17 +64,18 @@ public final class AssignmentObject: LuaObject {
     }
 
     private static let methods: [Binding] = [
+        SpaceRecordMethods.space,
         method(
-            "save", [Argument("path", .string, "a JSON file")], "Writes it as JSON, with the decisions of its space.", "Whole or not at all. space:load reads it.",
+            "save", [Argument("path", .string, "a JSON file")], "Writes it as JSON, with the record of its space: decisions, and the script that makes it.", "Whole or not at all. space:load and nas.load read it.",
             example: "space:random{seed = 1}:save('random.json')\nprint(space:load('random.json'):same(space:random{seed = 1}))  --> true"
         ) { call in
             let object = try call.this(as: AssignmentObject.self)
-            try AssignmentFile.write(object.assignment, of: object.decisions, to: call.get(1))
+            try ArchitectureFile(object.assignment, of: object.space).save(to: call.get(1))
             return 0
         },
         method("json", returns: [Returns(.string)], "The JSON that `save` writes.", example: "print(space:random{seed = 1}:json():sub(1, 1))  --> {") { call in
             let object = try call.this(as: AssignmentObject.self)
-            return call.push(try AssignmentFile.text(object.assignment, of: object.decisions))
+            return call.push(ArchitectureFile(object.assignment, of: object.space).json)
         },
         method("same", [Argument("other", .object("assignment"))], returns: [Returns(.boolean)], "Whether both decide the same.", example: "local a = space:random{seed = 1}\nprint(a:same(a))  --> true") { call in
             call.push(try call.this(as: AssignmentObject.self).assignment == call.get(1, as: AssignmentObject.self).assignment)

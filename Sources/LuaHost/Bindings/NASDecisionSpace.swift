@@ -15,13 +15,13 @@ public final class DecisionSpaceObject: LuaObject, DecisionSpace {
         (self.space, self.decisions, self.filter, self.anchors) = (space, decisions, filter, anchors)
     }
 
-    func architecture(_ assignment: Assignment) -> any LuaObject { AssignmentObject(assignment, of: space.decisions) }
+    func architecture(_ assignment: Assignment) -> any LuaObject { AssignmentObject(assignment, of: space.record) }
     func assignment(_ value: LuaValue) -> Assignment? { value.object(as: AssignmentObject.self)?.assignment }
 
     public static let objectType = ObjectType(
         "decision_space", of: DecisionSpaceObject.self, summary: "A search space: a function that builds a network in which named decisions occur.",
         detail: "Made by nas.space. Printing it lists the decisions and how many architectures there are.",
-        methods: DecisionSpaceMethods.all,
+        methods: DecisionSpaceMethods.all + [SpaceRecordMethods.record("decision_space") { (s: DecisionSpaceObject) in s.space.record }, SpaceRecordMethods.flow],
         fields: [
             Field("decisions", .list(.object("decision")), "The decisions that are open.", of: { (s: DecisionSpaceObject) in
                 LuaValue.table(LuaTable(list: s.decisions.decisions.map { .object(DecisionObject($0)) }))
@@ -67,7 +67,7 @@ enum DecisionSpaceMethods {
             if let classes = told.classes { table.fields["classes"] = .integer(classes) }
             return try kept.call(LuaValue.table(table), returning: Module.self, expected: .object("module"), from: "the function of nas.space")
         }
-        return call.push(DecisionSpaceObject(space, decisions: space.decisions, filter: nil, anchors: [anchor]))
+        return call.push(try SpaceScripts.made(space, by: build, anchor, call))
     }
 
     private static func method(
@@ -87,7 +87,7 @@ enum DecisionSpaceMethods {
         method("count", returns: [Returns(.union([.integer, .string]))], "How many architectures there are, exactly; digits where that is no integer of Lua.", "A filter of `where` is not counted.",
             example: "print(space:count())  --> 2") { space, call in call.push(count: try space.decisions.count()) },
         method("random", options: [seed], returns: one, "An architecture, each equally likely.", example: "print(#space:random{seed = 1})  --> 1") { space, call in
-            call.push(AssignmentObject(try space.decisions.random(seed: call.option("seed"), where: space.filter), of: space.space.decisions))
+            call.push(AssignmentObject(try space.decisions.random(seed: call.option("seed"), where: space.filter), of: space.space.record))
         },
         method(
             "mutate", [architecture], options: [seed], returns: one, "The architecture with one decision drawn anew among its other values.", "What becomes active is drawn.",
@@ -95,25 +95,25 @@ enum DecisionSpaceMethods {
         ) { space, call in
             var generator = SplitMix64(seed: try call.option("seed"))
             let a = try call.get(1, as: AssignmentObject.self).assignment
-            return call.push(AssignmentObject(try space.decisions.mutate(a, using: &generator, where: space.filter), of: space.space.decisions))
+            return call.push(AssignmentObject(try space.decisions.mutate(a, using: &generator, where: space.filter), of: space.space.record))
         },
         method("neighbours", [architecture], returns: [Returns(.list(.object("assignment")))], "All that differ in the smallest change of one decision.",
             example: "print(#space:neighbours(space:random{seed = 1}))  --> 1") { space, call in
             let all = try space.decisions.neighbours(of: call.get(1, as: AssignmentObject.self).assignment, where: space.filter)
-            return call.push(LuaValue.table(LuaTable(list: all.map { .object(AssignmentObject($0, of: space.space.decisions)) })))
+            return call.push(LuaValue.table(LuaTable(list: all.map { .object(AssignmentObject($0, of: space.space.record)) })))
         },
         method("cross", [architecture, Argument("other", .object("assignment"))], options: [seed], returns: one, "Each decision from one of two parents.",
             example: "local a = space:random{seed = 1}\nprint(space:cross(a, a):same(a))  --> true") { space, call in
             var generator = SplitMix64(seed: try call.option("seed"))
             let (a, b) = (try call.get(1, as: AssignmentObject.self).assignment, try call.get(2, as: AssignmentObject.self).assignment)
-            return call.push(AssignmentObject(try space.decisions.cross(a, b, using: &generator, where: space.filter), of: space.space.decisions))
+            return call.push(AssignmentObject(try space.decisions.cross(a, b, using: &generator, where: space.filter), of: space.space.record))
         },
         method("each", returns: [Returns(.function, "an iterator for `for`")], "Goes over all architectures, in a fixed order.",
             example: "local n = 0\nfor a in space:each() do n = n + 1 end\nprint(n)  --> 2") { space, call in
             var rest = try space.decisions.each()
             return call.push(function: "each", holding: space) { call in
                 while let next = rest.next() {
-                    if try space.filter?(next) ?? true { return call.push(AssignmentObject(next, of: space.space.decisions)) }
+                    if try space.filter?(next) ?? true { return call.push(AssignmentObject(next, of: space.space.record)) }
                 }
                 return call.pushNil()
             }
@@ -128,12 +128,13 @@ enum DecisionSpaceMethods {
         },
         method("load", [Argument("path", .string, "a JSON file that architecture:save wrote")], returns: one, "Reads an architecture of this space.", "A file of another space is an error that says what differs.",
             example: "space:random{seed = 1}:save('found.json')\nprint(#space:load('found.json'))  --> 1") { space, call in
-            call.push(AssignmentObject(try AssignmentFile.read(call.get(1), of: space.space.decisions), of: space.space.decisions))
+            let path: String = try call.get(1)
+            return call.push(AssignmentObject(try ArchitectureFile(contentsOf: path).assignment(in: space.space.record, at: path), of: space.space.record))
         },
         method("where", [Argument("accepts", .function, "of an architecture, returns a boolean")], returns: [Returns(.object("decision_space"))], "The same space without what `accepts` refuses.",
             "random, mutate, cross, neighbours, each and decoding follow it; 1,000 refusals in a row are an error.",
             example: "print(space:where(function(a) return a.op == 'skip_connect' end):random{seed = 1}.op)  --> skip_connect") { space, call in
-            let anchor = LuaAnchor(call.thread), accepts = try call.get(1, as: LuaFunction.self).kept(by: anchor), before = space.filter, all = space.space.decisions
+            let anchor = LuaAnchor(call.thread), accepts = try call.get(1, as: LuaFunction.self).kept(by: anchor), before = space.filter, all = space.space.record
             return call.push(DecisionSpaceObject(space.space, decisions: space.decisions, filter: { assignment in
                 guard try before?(assignment) ?? true else { return false }
                 return try accepts.call(AssignmentObject(assignment, of: all), returning: Bool.self, expected: .boolean, from: "the function of space:where")
@@ -173,8 +174,14 @@ enum DecisionSpaceMethods {
             example: "print(space:network(space:random{seed = 1})(tensor.ones(1, 4, 5, 5)):size(2))  --> 4"
         ) { space, call in
             let source: DecisionSupernetObject? = try call.option(ifPresent: "from")
-            return call.push(try space.space.network(
-                call.get(1, as: AssignmentObject.self).assignment, from: source?.net, classes: call.option(ifPresent: "classes"), seed: call.option("seed")))
+            let (assignment, classes, seed): (Assignment, Int?, UInt64) = (
+                try call.get(1, as: AssignmentObject.self).assignment, try call.option(ifPresent: "classes"), try call.option("seed")
+            )
+            let network = try space.space.network(assignment, from: source?.net, classes: classes, seed: seed)
+            ModelRecord.of(network) {
+                $0.origin = NetworkOrigin(ArchitectureFile(assignment, of: space.space.record), classes: classes ?? source?.net.classes ?? space.space.classes, seed: seed)
+            }
+            return call.push(network)
         },
         method(
             "cost", [architecture, CostBindings.kind], options: [Option("input", .list(.integer), "shape of the input; not needed for parameters"), Option("classes", .integer, "instead of the space's")],

@@ -190,7 +190,7 @@ enum DecisionSupernetMethods {
 
     private static let finding: [Binding] = [
         method("sample", options: [Option("seed", .integer, default: 0)], returns: [Returns(.object("assignment"))], "An architecture drawn with the probabilities of the relaxations.", example: "print(net:sample{seed = 1}.op ~= nil)  --> true") { net, call in
-            call.push(AssignmentObject(try net.net.sample(seed: call.option("seed")), of: net.net.decisions))
+            call.push(AssignmentObject(try net.net.sample(seed: call.option("seed")), of: net.net.space.record))
         },
         method(
             "decode",
@@ -205,9 +205,9 @@ enum DecisionSupernetMethods {
             let count: Int? = try call.option(ifPresent: "count")
             let budget = try call.option(ifPresent: "budget", as: LuaValue.self).map { try Self.budget($0, net, call) }
             let found = try net.net.decode(count: count ?? 1, budget: budget, within: smaller?.decisions ?? net.space.decisions, accept: smaller?.filter ?? net.space.filter)
-            if count == nil, let best = found.first { return call.push(AssignmentObject(best.assignment, of: net.net.decisions)) + call.push(best.score) }
+            if count == nil, let best = found.first { return call.push(AssignmentObject(best.assignment, of: net.net.space.record)) + call.push(best.score) }
             return call.push(LuaValue.table(LuaTable(list: found.map { one in
-                .table(LuaTable(fields: ["architecture": .object(AssignmentObject(one.assignment, of: net.net.decisions)), "score": .number(one.score), "cost": .number(one.cost)]))
+                .table(LuaTable(fields: ["architecture": .object(AssignmentObject(one.assignment, of: net.net.space.record)), "score": .number(one.score), "cost": .number(one.cost)]))
             })))
         },
     ]

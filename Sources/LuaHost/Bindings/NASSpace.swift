@@ -52,7 +52,7 @@ public final class SpaceObject: LuaObject {
     public static let objectType = ObjectType(
         "space", of: SpaceObject.self, summary: "A search space: a trellis of cells.",
         detail: "Made by nas.trellis. Printing it shows the trellis and its size.",
-        methods: SpaceMethods.all + SpaceDecisionMethods.all,
+        methods: SpaceMethods.all + SpaceDecisionMethods.all + [SpaceRecordMethods.record("space") { (s: SpaceObject) in try SpaceRecord(s.space) }],
         fields: [
             Field("layers", .integer, "L.", of: { (s: SpaceObject) in s.space.layers }),
             Field("strides", .list(.integer), "Finest first.", of: { (s: SpaceObject) in s.space.strides }),

@@ -130,6 +130,7 @@ final class ModuleGroup: Module {
 
     init(_ members: [Member]) { self.members = members }
 
+    override var computes: Bool { false }
     override var kind: String { members.enumerated().allSatisfy { $1.key.integer == $0 + 1 } ? "list" : "table" }
     override var children: [(name: String, module: Module)] { members.map { ($0.name, $0.module) } }
 

@@ -12,16 +12,8 @@ extension DecisionNetwork {
 
     /// Probabilities of options by decision, and of their being off.
     private func optionWeights() throws -> (on: [String: [Double]], off: [String: [Double]]) {
-        var on: [String: [Double]] = [:], off: [String: [Double]] = [:]
-        for decision in decisions.all {
-            let p = try probabilities(decision.name).floats().map(Double.init)
-            on[decision.name] = p
-            guard decision.domain.isSet else { continue }
-            // A probability of 1 must not decide against a constraint.
-            on[decision.name] = p.map { min(max($0, 1e-12), 1 - 1e-12) }
-            off[decision.name] = on[decision.name]?.map { 1 - $0 }
-        }
-        return (on, off)
+        decisions.decodingWeights(
+            try Dictionary(uniqueKeysWithValues: decisions.all.map { ($0.name, try probabilities($0.name).floats().map(Double.init)) }))
     }
 
     /// The most probable architectures, best first, exact by the structure of the decisions (see `DecisionList.decode`).
@@ -41,16 +33,7 @@ extension DecisionNetwork {
     /// Entropy in nats of each distribution of a decision, averaged, and relative to that of a uniform one.
     public func entropy(_ name: String) throws -> (mean: Double, relative: Double) {
         guard let decision = decisions[name] else { throw SpaceError.unknown("decision", name, known: decisions.decisions.map(\.name), at: "entropy") }
-        let p = try probabilities(name).floats().map(Double.init)
-        func term(_ x: Double) -> Double { x > 0 ? -x * log(x) : 0 }
-        if decision.domain.isSet {
-            let mean = p.map { term($0) + term(1 - $0) }.reduce(0, +) / Double(max(p.count, 1))
-            return (mean, mean / log(2))
-        }
-        let rows = Rows(distributionsOf: decision).rows.filter { $0.count > 1 }
-        guard !rows.isEmpty else { return (0, 0) }
-        let entropies = rows.map { row in row.reduce(0) { $0 + term(p[$1]) } }
-        return (entropies.reduce(0, +) / Double(rows.count), zip(entropies, rows).reduce(0) { $0 + $1.0 / log(Double($1.1.count)) } / Double(rows.count))
+        return decision.entropy(of: try probabilities(name).floats().map(Double.init))
     }
 }
 

@@ -15,6 +15,10 @@ public final class ModuleSpace {
     private let function: (Context) throws -> Module
     public let classes: Int?
     public let decisions: DecisionList
+    /// The script that made it, where one did whose text is known.
+    public var script: SpaceScript?
+    /// What files keep of it.
+    public var record: SpaceRecord { SpaceRecord(decisions, script: script) }
 
     /// Runs the function once, to learn what decisions it meets.
     /// - Throws: what the function throws.
