@@ -79,7 +79,7 @@ local colours = {}
 for i, colour in ipairs(train.colours) do colours[i] = table.concat(colour, " ") end
 metadata.colours = table.concat(colours, "\n")
 for name, value in pairs(o) do metadata["settings." .. name] = runs.text(value) end
-local history = require("history").open(before, {supernet = supernet, space = space, validation = validation, epochs = o.epochs, metadata = metadata})
+local history = require("history").open(before, {supernet = supernet, subject = subject, validation = validation, epochs = o.epochs, metadata = metadata})
 
 local done, log = before and before.epoch or 0, before and before.log or {}
 
@@ -229,7 +229,7 @@ for i = 1, math.min(4, #validation) do
   local batch = validation:subset{i}:batches{size = 1, shuffle = false, ahead = 0}:next()
   pictures[#pictures + 1] = {image = image, caption = "image " .. i}
   pictures[#pictures + 1] = {image = image, labels = labels, caption = "truth"}
-  pictures[#pictures + 1] = {image = image, labels = supernet:predict(batch)[1], caption = "supernet"}
+  pictures[#pictures + 1] = {image = image, labels = subject:predict(batch)[1], caption = "supernet"}
 end
 both(plot.images(pictures, {set = validation, columns = 3, title = "validation"}), "images")
 nas.report(out)

@@ -5,6 +5,7 @@
 --   subject:supernet{classes =, seed =}                              its supernet; then subject.net
 --   subject.loss, subject.logits_loss                                functions of (net, images, labels); nil: pixel cross entropy
 --   subject.columns, subject:measure()                               what the log has of an epoch besides losses and scores, by name, and a line of it
+--   subject:predict(images)                                          the classes that the supernet sees, int32 [N, H, W]
 --   subject:pictures(found)                                          figures by name
 --
 -- A script for `.script` returns a space, and if it likes a table of how to search it:
@@ -42,6 +43,7 @@ end
 
 Trellis.entropies = {{"alpha", "alpha_entropy"}, {"beta", "beta_entropy"}}
 
+function Trellis:predict(images) return self.net:predict(images) end
 function Trellis:decode(data) return self.net:decode{data = data} end
 function Trellis:facts() return {} end
 
@@ -87,6 +89,7 @@ function Own:measure()
   return {entropy = entropy, score = score, architecture = (tostring(found):gsub(",", ";"))}, ("entropy %.3f  log probability %.3f"):format(entropy, score)
 end
 
+function Own:predict(images) return self.net:scores(images, {training = false}):argmax(2) - 1 end
 function Own:decode() return (self.net:decode()) end
 
 --- What the found network is, for the report.

@@ -28,13 +28,13 @@ end, {classes = 2})
 return space, {relax = {rates = nas.sigmoid()}}
 LUA
 data=(--images 16 --size 32x32 --classes 3)
-search() { "$trellis" scripts/search.lua --space "$work/mine.lua" "${data[@]}" --crop 32x32 --batch 2 --epochs 4 --arch-from 1 "$@"; }
+search() { exec "$trellis" scripts/search.lua --space "$work/mine.lua" "${data[@]}" --crop 32x32 --batch 2 --epochs 4 --arch-from 1 "$@"; }
 
-search --out "$work/whole" >"$work/whole.txt" 2>&1 || fail "the search failed" "$work/whole.txt"
+(search --out "$work/whole") >"$work/whole.txt" 2>&1 || fail "the search failed" "$work/whole.txt"
 for name in report.html architecture.json log.csv space.svg decisions.png curves.svg images.png history.safetensors; do [ -s "$work/whole/$name" ] || fail "no $name" "$work/whole.txt"; done
 grep -q "how the decisions went\|How the decisions went" "$work/whole/report.html" || fail "the report says nothing of the decisions"
 grep -q "op/1" "$work/whole/report.html" || fail "the report does not name op/1"
-search --layers 3 --out "$work/none" >"$work/none.txt" 2>&1 && fail "--layers was taken"
+(search --layers 3 --out "$work/none") >"$work/none.txt" 2>&1 && fail "--layers was taken"
 grep -q "is of the stock trellis" "$work/none.txt" || fail "nothing is said of --layers" "$work/none.txt"
 
 search --out "$work/killed" >"$work/killed.txt" 2>&1 &
@@ -46,14 +46,14 @@ for ((i = 0; i < 6000; i++)); do
 done
 kill -KILL "$process" 2>/dev/null
 wait "$process" 2>/dev/null
-search --out "$work/killed" --resume >"$work/resumed.txt" 2>&1 || fail "resuming failed" "$work/resumed.txt"
+(search --out "$work/killed" --resume) >"$work/resumed.txt" 2>&1 || fail "resuming failed" "$work/resumed.txt"
 cmp "$work/whole/log.csv" "$work/killed/log.csv" || fail "the resumed log differs" "$work/resumed.txt"
 cmp "$work/whole/architecture.json" "$work/killed/architecture.json" || fail "the resumed architecture differs"
 
-retrain() { "$trellis" scripts/retrain.lua "$work/whole/architecture.json" "${data[@]}" --crop 32x32 --batch 2 --epochs 2 --out "$work/model" "$@"; }
-retrain >"$work/refused.txt" 2>&1 && fail "a script ran unasked"
+retrain() { exec "$trellis" scripts/retrain.lua "$work/whole/architecture.json" "${data[@]}" --crop 32x32 --batch 2 --epochs 2 --out "$work/model" "$@"; }
+(retrain) >"$work/refused.txt" 2>&1 && fail "a script ran unasked"
 grep -q "no file runs code unasked" "$work/refused.txt" || fail "nothing is said of the script" "$work/refused.txt"
-retrain --run-script >"$work/retrain.txt" 2>&1 || fail "retraining failed" "$work/retrain.txt"
+(retrain --run-script) >"$work/retrain.txt" 2>&1 || fail "retraining failed" "$work/retrain.txt"
 "$trellis" scripts/evaluate.lua "$work/model/best" >"$work/refused.txt" 2>&1 && fail "a card's script ran unasked"
 grep -q -- "--run-script" "$work/refused.txt" || fail "nothing is said of --run-script" "$work/refused.txt"
 "$trellis" scripts/evaluate.lua "$work/model/best" --run-script >"$work/evaluate.txt" 2>&1 || fail "measuring failed" "$work/evaluate.txt"

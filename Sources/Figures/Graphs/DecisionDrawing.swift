@@ -35,6 +35,8 @@ public struct DecisionDrawing: Hashable, Sendable {
 /// Options as small bars: the name on a bar that is as long as the option is probable, and the number; outlined where it was decided on.
 struct OptionBars {
     static let height = 16.0
+    /// Of bars, on light and on dark grounds.
+    private static let tint = Colour(0x56B4E9, alpha: 0.5)
     let theme: Theme
 
     /// Room that an option takes.
@@ -54,7 +56,7 @@ struct OptionBars {
         if option.probability.isFinite {
             let share = max(0, min(1, option.probability))
             let bar = Rect(frame.x, frame.y, frame.width * share, frame.height)
-            if bar.width > 0.5 { canvas.fill(.rounded(bar, radius: 3), theme.series(5).opacity(0.5)) }
+            if bar.width > 0.5 { canvas.fill(.rounded(bar, radius: 3), Self.tint) }
         }
         if option.isDecided { canvas.stroke(outline, Canvas.Stroke(theme.accent, width: 1.8)) }
         let ink = isFaint && !option.isDecided ? theme.muted : theme.ink

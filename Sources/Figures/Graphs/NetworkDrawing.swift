@@ -62,5 +62,5 @@ public struct NetworkDrawing: Hashable, Sendable {
     /// Nodes that a node reads, each once.
     func sources(_ node: Int) -> [Int] { edges.filter { $0.to == node }.map(\.from).reduce(into: []) { if !$0.contains($1) { $0.append($1) } } }
 
-    var hasProbabilities: Bool { edges.contains { $0.probability.isFinite } }
+    var hasProbabilities: Bool { edges.contains { $0.probability.isFinite && $0.use == .open } }
 }

@@ -8,6 +8,7 @@ public struct NetworkFigure: Figure {
     private static let most = 7
     private static let margin = 14.0
     private static let widestText = 240.0
+    private static let widestNote = 150.0
 
     public init(_ drawing: NetworkDrawing, title: String? = nil) {
         self.drawing = drawing
@@ -39,7 +40,7 @@ public struct NetworkFigure: Figure {
     }
 
     private func textWidth(_ node: NetworkDrawing.Node) -> Double {
-        let texts = max(theme.strong.width(node.name), theme.tiny.width(node.note), theme.tiny.width(node.condition))
+        let texts = max(theme.strong.width(node.name), min(Self.widestNote, theme.tiny.width(node.note)), theme.tiny.width(node.condition))
         let options = node.decisions.flatMap { $0.shown(Self.most).options }.map { bars.width($0) }.max() ?? 0
         let headings = node.decisions.map { theme.small.width($0.name) + 10 + theme.tiny.width($0.kind) }.max() ?? 0
         return min(Self.widestText, max(texts, options, headings))

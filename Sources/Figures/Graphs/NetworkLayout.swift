@@ -80,6 +80,9 @@ struct NetworkLayout {
                 if width > NetworkLayout.widest { break }
                 last += 1
             }
+            // What little is left over is not worth a band of its own.
+            let rest = (last + 1..<graph.layers.count).reduce(0) { $0 + gap(before: $1) + breadth($1) }
+            if width - (last + 1 < graph.layers.count ? gap(before: last + 1) + breadth(last + 1) : 0) + rest < NetworkLayout.widest * 1.25 { last = graph.layers.count - 1 }
             if last + 1 < graph.layers.count, last > first {
                 // Only in the last third: bands are to be of like width.
                 let earliest = first + (last - first) * 2 / 3

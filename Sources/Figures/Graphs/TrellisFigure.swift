@@ -83,7 +83,7 @@ public struct TrellisDrawing: Hashable, Sendable {
             else {
                 throw FigureError.invalid(
                     "trellis: the arrow from \(rowTitle) \(arrow.from) to \(arrow.to) at layer \(arrow.layer) does not fit "
-                        + "\(layers) layers of \(rowTitle)s \(strides) that begin at \(rowTitle) \(starts.map { strides[$0] }.map(String.init).joined(separator: ", "))")
+                        + "\(layers) layers of \(rowTitle)s \(strides) with the \(rowTitle == "state" ? "start" : "stem") at \(rowTitle) \(starts.map { strides[$0] }.map(String.init).joined(separator: ", "))")
             }
             nodes[arrow.layer - 1][from] = true
             nodes[arrow.layer][to] = true

@@ -21,6 +21,18 @@ struct DecisionPictures {
         }
     }
 
+    /// Of a stock trellis, by its alpha and beta.
+    init(_ net: Supernet, architecture: Assignment? = nil) throws {
+        let list = try net.space.decisionList()
+        func row(_ tensor: Tensor, _ name: String) throws -> [Double] {
+            if let numbers = try tensor.nonFinite() { throw HostError("softmax(\(name)) holds \(numbers), so there is nothing to draw") }
+            return try tensor.floats().map(Double.init)
+        }
+        let (alpha, beta) = try GradientMode.disabled { (try row(net.operatorProbabilities(), "alpha"), try row(net.arrowProbabilities(), "beta")) }
+        let all = TrellisRun.probabilities(net.space, list, alpha: [alpha], beta: [beta])
+        self.init(list, probabilities: all.mapValues { $0[0] }, architecture: architecture)
+    }
+
     init(_ decisions: DecisionList, probabilities: [String: [Double]] = [:], architecture: Assignment? = nil) {
         (self.decisions, self.probabilities, self.architecture) = (decisions, probabilities, architecture)
     }

@@ -64,6 +64,11 @@ enum PlotSpaces {
         let given: LuaValue? = try call.option(ifPresent: "architecture")
         switch try call.plain(1).object(as: AnyObject.self) {
         case let object as DecisionSupernetObject: return try DecisionPictures(object.net, architecture: given.map { try assignment($0, of: object.space, call) })
+        case let object as SupernetObject:
+            return try DecisionPictures(object.net, architecture: given.map { try assignment($0, of: SpaceObject(object.net.space), call) })
+        case let object as ArchitectureObject:
+            let file = try ArchitectureFile(object.architecture)
+            return DecisionPictures(file.space.decisions, architecture: file.assignment)
         case let object as AssignmentObject: return DecisionPictures(object.decisions, architecture: object.assignment)
         case let object as any DecisionSpace: return DecisionPictures(object.decisions, architecture: try given.map { try assignment($0, of: object, call) })
         default: throw call.bad(1, "a space, a supernet or an architecture expected, got \(call.typeName(1))")

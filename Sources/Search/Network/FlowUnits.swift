@@ -56,7 +56,8 @@ struct FlowUnits {
     /// The module that stands for each scope, with its path: the outermost one in which nothing is decided, or a mix; nil where operations stand in none such.
     private func owners(_ root: Module) -> [String: (path: String, module: Module)?] {
         var places: [String: Set<Set<[Gate.Condition]>>] = [:]
-        for step in steps {
+        // What several modules share was written in one of them by chance.
+        for step in steps where step.places.count < 2 {
             var prefix = ""
             for name in step.scope.split(separator: ".") {
                 prefix += (prefix.isEmpty ? "" : ".") + name
@@ -118,7 +119,7 @@ struct FlowUnits {
         for (i, step) in steps.enumerated() where unitOf[i] == unit {
             some.formUnion(step.reads)
             for place in step.places.isEmpty ? [[]] : step.places {
-                some.formUnion(place.map(\.decision))
+                if step.places.count == 1 { some.formUnion(place.map(\.decision)) }
                 common = common.map { $0.intersection(place) } ?? Set(place)
             }
         }

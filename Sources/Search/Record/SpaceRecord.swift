@@ -30,7 +30,7 @@ public struct SpaceRecord: Hashable, Sendable {
     /// Reads what `json` gives.
     /// - Parameter place: what errors call the text.
     /// - Throws: `SpaceError` for what is none, and for a trellis with other decisions than the record lists.
-    public init(json: JSONValue, at place: String = "space", catalogue: OperatorCatalogue = .standard) throws {
+    public init(json: JSONValue, at place: String = "space") throws {
         let reader = JSONReader(json, at: place)
         try reader.allow(["trellis", "script", "decisions", "fixed"])
         trellis = try reader.optional("trellis").map(SpaceSummary.init(json:))
@@ -38,7 +38,7 @@ public struct SpaceRecord: Hashable, Sendable {
         guard case .object(let members) = json else { throw reader.error("an object") }
         decisions = try DecisionList(record: .object(members.filter { ["decisions", "fixed"].contains($0.key) }), at: place)
         guard let trellis else { return }
-        let own = try trellis.space(catalogue: catalogue).decisionList()
+        let own = try trellis.decisionList()
         guard let difference = own.difference(from: decisions) else { return }
         throw SpaceError(
             .misfit, at: "\(place): \(difference.place)", expected: "\(difference.expected), as its trellis has it", got: difference.got,
