@@ -89,7 +89,7 @@ function Own:measure()
   return {entropy = entropy, score = score, architecture = (tostring(found):gsub(",", ";"))}, ("entropy %.3f  log probability %.3f"):format(entropy, score)
 end
 
-function Own:predict(images) return self.net:scores(images, {training = false}):argmax(2) - 1 end
+function Own:predict(images) return self.net:predict(images) end
 function Own:decode() return (self.net:decode()) end
 
 --- What the found network is, for the report.

@@ -78,7 +78,7 @@ func measure() throws {
 
     var report: [String: Any] = ["crop": crop, "layers": space.layers, "parameters": net.parameterCount]
     var start = PlanProfile.now()
-    let plans = [try net.stepPlan(sgd, images, labels), try net.stepPlan(adam, images, labels)]
+    let plans = [try net.stepPlan(sgd, [images, labels]), try net.stepPlan(adam, [images, labels])]
     report["compile_ms"] = (PlanProfile.now() - start) * 1000
     report["kernels"] = plans.map(\.stepCount)
     report["arena_mb"] = plans.map { $0.arenaBytes >> 20 }
@@ -88,9 +88,9 @@ func measure() throws {
     var loss = 0.0
     for i in 0..<warmUp + steps {
         start = PlanProfile.now()
-        loss = try net.step(sgd, images, labels).item()
+        loss = try net.step(sgd, [images, labels]).item()
         let middle = PlanProfile.now()
-        try net.step(adam, images, labels)
+        try net.step(adam, [images, labels])
         if i >= warmUp {
             weightTimes.append((middle - start) * 1000)
             architectureTimes.append((PlanProfile.now() - middle) * 1000)
@@ -115,7 +115,7 @@ func measure() throws {
         for (name, optimiser) in [("weight step", sgd), ("architecture step", adam)] {
             let profile = PlanProfile()
             PlanProfile.current = profile
-            try net.step(optimiser, images, labels)
+            try net.step(optimiser, [images, labels])
             PlanProfile.current = nil
             print(name)
             for (label, entry) in profile.byOperation.prefix(24) {

@@ -90,4 +90,4 @@ local stock = nas.trellis{layers = 3, strides = {4, 8}, cell = nas.cell{blocks =
 assert(plot.space(stock:supernet{classes = 2, seed = 1}):text():find("cell.1 ← previous", 1, true))
 assert(plot.decisions(stock:random{seed = 1}):text():find("cell.1", 1, true))
 fails("input", function() plot.space(space, {input = {1, 4, 8, 8}}) end)
-fails("an architecture of this space expected", function() plot.space(space, {architecture = many:random{}}) end)
+fails("decision", function() plot.space(space, {architecture = many:random{}}) end)

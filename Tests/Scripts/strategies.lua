@@ -81,7 +81,7 @@ fails("expected the strategy 'random'", function() nas.strategy.random(space):lo
 fails('state.settings.sample: expected 3, got 2', function() makers.evolution(1):load_state(nas.strategy.evolution(space, {population = 6, sample = 2}):state()) end)
 fails('sample: expected 1 to 5', function() nas.strategy.evolution(space, {population = 5}) end)
 fails("'best', 'first' expected, got 'worst'", function() nas.strategy.local_search(space, {move = 'worst'}) end)
-fails('decision_space or space expected, got table', function() nas.strategy.random({}) end)
+fails('space expected, got table', function() nas.strategy.random({}) end)
 same(tostring(nas.strategy.evolution(space)), 'evolution: 0 told')
 
 -- Trials.

@@ -39,7 +39,7 @@ final class CheckpointRecordTests: XCTestCase {
     }
 
     func testDecisions() throws {
-        func net(_ operators: [String]) throws -> DecisionNetwork {
+        func net(_ operators: [String]) throws -> Supernet {
             let space = try ModuleSpace { _ in
                 let decision = try Construction.required(for: "test").decide("op", .choice(Choice(options: operators)))
                 return try Mix(decision) { _, _ in Layer.identity() }

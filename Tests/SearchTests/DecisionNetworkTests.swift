@@ -144,10 +144,15 @@ final class DecisionNetworkTests: XCTestCase {
                 try net.at(a)
                 let name = "seed \(seed), \(a.values)"
                 for isTraining in [false, true] {
+                    // Scores at an architecture go by the batch's statistics; those that evaluate move nothing.
+                    let statistics = try net.buffers().map { try $0.tensor.floats() }
+                    let byBatch = try GradientMode.disabled { try network.trained(x) }
+                    try network.take(from: net)
+                    try assertClose(try net.scores(x, training: isTraining), byBatch, name)
+                    if !isTraining { XCTAssertEqual(try net.buffers().map { try $0.tensor.floats() }, statistics, name) }
+                    try network.take(from: net)
                     network.train(isTraining)
                     let own = try GradientMode.disabled { try network(x) }
-                    try network.take(from: net)
-                    try assertClose(try net.scores(x, training: isTraining), own, name)
                     net.train(isTraining)
                     let atOnce = try GradientMode.disabled { try net(x) }
                     try assertClose(atOnce, own, "\(name), at once")
@@ -241,5 +246,13 @@ final class DecisionNetworkTests: XCTestCase {
         }
         XCTAssertThrowsError(try space.supernet(relax: Relaxations())) { XCTAssertTrue("\($0)".contains("same decisions each time"), "\($0)") }
         XCTAssertThrowsError(try Construction.required(for: "nas.choice")) { XCTAssertTrue("\($0)".contains("nas.space"), "\($0)") }
+    }
+}
+
+extension Module {
+    /// What it gives in training mode.
+    fileprivate func trained(_ x: Tensor) throws -> Tensor {
+        train()
+        return try self(x)
     }
 }

@@ -78,11 +78,11 @@ final class FuzzTests: XCTestCase {
         let sgd = try Optimiser(.sgd, [ParameterGroup(net.weights(), rate: 0.01, weightDecay: 3e-4, momentum: 0.9)], clip: 1)
         let adam = try Optimiser(.adam, [ParameterGroup(net.architecture(), rate: 3e-3)])
         var outcome = Outcome()
-        outcome.values.append(("architecture loss", try net.gradients(adam, images, labels).floats()))
+        outcome.values.append(("architecture loss", try net.gradients(adam, [images, labels]).floats()))
         for (name, tensor) in net.architecture() { outcome.values.append(("gradient of " + name, try tensor.grad?.floats() ?? [])) }
-        outcome.values.append(("loss", try net.gradients(sgd, images, labels).floats()))
+        outcome.values.append(("loss", try net.gradients(sgd, [images, labels]).floats()))
         for (name, tensor) in net.weights() { outcome.values.append(("gradient of " + name, try tensor.grad?.floats() ?? [])) }
-        try net.step(sgd, images, labels)
+        try net.step(sgd, [images, labels])
         for (name, tensor) in net.state() { outcome.values.append((name + " after a step", try tensor.contiguous().floats())) }
         outcome.values.append(("scores by running statistics", try net.scores(images, training: false).floats()))
         return outcome

@@ -62,14 +62,14 @@ final class GoldenTests: XCTestCase {
         let weights = net.weights()
         let sgd = try Optimiser(.sgd, [ParameterGroup(weights, rate: 0.025, weightDecay: 3e-4, momentum: 0.9)], clip: 5)
         let adam = try Optimiser(.adam, [ParameterGroup(net.architecture(), rate: 3e-3, weightDecay: 1e-3)])
-        if let loss = file["loss.A"] { note("loss", try error(net.gradients(adam, images, labels), loss)) }
+        if let loss = file["loss.A"] { note("loss", try error(net.gradients(adam, [images, labels]), loss)) }
         for (name, tensor) in net.architecture() { if let g = file["grad." + name] { note("architecture gradients", try error(tensor.grad, g)) } }
-        let loss = try net.step(sgd, images, labels)
+        let loss = try net.step(sgd, [images, labels])
         if let expected = file["loss.A"] { note("loss", try error(loss, expected)) }
         for (name, tensor) in weights { if let g = file["grad." + name] { note("weight gradients", try error(tensor.grad, g)) } }
         if let norm = file["grad_norm.A"] { note("gradient norm", abs(sgd.gradientNorm / (try norm.reshape([]).item()) - 1)) }
         for (name, tensor) in net.parameters() { if let value = file["after_weight_step." + name] { note("after weight step", try error(tensor, value)) } }
-        let lossB = try net.step(adam, imagesB, labelsB)
+        let lossB = try net.step(adam, [imagesB, labelsB])
         if let expected = file["loss.B"] { note("loss B", try error(lossB, expected)) }
         for (name, tensor) in net.architecture() { if let value = file["after_arch_step." + name] { note("after architecture step", try error(tensor, value)) } }
         print(name, worst.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))

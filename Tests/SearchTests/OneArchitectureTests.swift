@@ -40,16 +40,33 @@ final class OneArchitectureTests: XCTestCase {
         return Case(name: "\(name.prefix(60)) \(space.options.affine ? "affine" : "plain") \(space.options.operatorSets) \(space.options.down), path \(architecture.path), \(architecture.cell.blocks)", space: space, architecture: architecture, images: images, labels: labels)
     }
 
-    /// The weights of an architecture, written down by hand.
-    private func weights(_ a: Architecture, _ space: TrellisSpace) throws -> (operators: Tensor, arrows: Tensor) {
-        var rows = [Float](repeating: 0, count: space.cell.edgeCount * space.cell.operators.count)
-        for (b, block) in a.cell.blocks.enumerated() {
-            for branch in block.branches {
-                let row = (0..<space.cell.edgeCount).first { space.cell.edge(at: $0) == CellEdge(block: b + 1, state: branch.state) } ?? 0
-                rows[row * space.cell.operators.count + (space.cell.operators.firstIndex(of: branch.operation) ?? 0)] += 1
-            }
+    /// Given weights that are multiplied by, 0 or not.
+    private final class Factors: Relaxation {
+        private let values: [Float]
+
+        init(_ values: [Float]) throws {
+            self.values = values
+            try super.init("factors", isSparse: false)
         }
-        return (try Tensor(rows, shape: space.alphaShape), try Tensor.ones(space.betaShape))
+
+        override func weights(_ logits: Tensor, of decision: Decision) throws -> Weights { Weights(try Tensor(values, shape: decision.shape)) }
+    }
+
+    /// The softmax as weights that may be 0.
+    private final class GuardedSoftmax: Relaxation {
+        init() throws { try super.init("guarded", isSparse: true) }
+        override func weights(_ logits: Tensor, of decision: Decision) throws -> Weights { try Softmax().weights(logits, of: decision) }
+    }
+
+    /// The weights of an architecture, written down by hand.
+    private func weights(_ a: Architecture, _ space: TrellisSpace) throws -> Relaxations {
+        let width = space.cell.operators.count
+        let cells = try a.cell.blocks.enumerated().map { b, block -> (pattern: String, relaxation: Relaxation) in
+            var rows = [Float](repeating: 0, count: (b + 2) * width)
+            for branch in block.branches { rows[(branch.state - 1) * width + (space.cell.operators.firstIndex(of: branch.operation) ?? 0)] += 1 }
+            return ("cell.\(b + 1)", try Factors(rows))
+        }
+        return try Relaxations(cells + [("paths", try Factors([Float](repeating: 1, count: space.arrows.count)))])
     }
 
     /// Only the path, with the weights and statistics of `net`; computes all operators and multiplies by 0 and 1.
@@ -60,13 +77,12 @@ final class OneArchitectureTests: XCTestCase {
         let space = try TrellisSpace(
             layers: test.space.layers, strides: test.space.strides, filters: test.space.filters, cell: test.space.cell, options: options
         ) { layer, from, to in path[layer - 1] == from && path[layer] == to }
-        let single = try Supernet(space, classes: 3, seed: 77)
+        let given = try weights(test.architecture, space)
+        let single = try Supernet(space, classes: 3, seed: 77, relax: given)
         let all = Dictionary(net.state(), uniquingKeysWith: { $1 })
         try GradientMode.disabled {
             for (name, tensor) in single.state() where name != "alpha" && name != "beta" { try tensor.assign(XCTUnwrap(all[name], name)) }
         }
-        let given = try weights(test.architecture, space)
-        single.trellisWeights = { TrellisWeights(operators: given.operators, arrows: given.arrows) }
         return single
     }
 
@@ -116,7 +132,7 @@ final class OneArchitectureTests: XCTestCase {
         let scores = try net.scores(test.images, training: false).floats()
         for (name, tensor) in net.state() { XCTAssertEqual(try tensor.floats(), before[name], "\(test.name): scores moved \(name)") }
         let other = try sgd(single)
-        let loss = try net.gradients(optimiser, test.images, test.labels).item(), expected = try single.gradients(other, test.images, test.labels).item()
+        let loss = try net.gradients(optimiser, [test.images, test.labels]).item(), expected = try single.gradients(other, [test.images, test.labels]).item()
         XCTAssertEqual(loss, expected, accuracy: 1e-4 * max(1, abs(expected)), test.name)
         let parameters = Dictionary(net.weights(), uniquingKeysWith: { $1 }), theirs = Dictionary(single.weights(), uniquingKeysWith: { $1 })
         for (name, tensor) in parameters {
@@ -140,7 +156,7 @@ final class OneArchitectureTests: XCTestCase {
         }
         assertClose(scores, try single.scores(test.images, training: true).floats(), "\(test.name): scores")
         // A step leaves alone what is off.
-        try net.step(optimiser, test.images, test.labels)
+        try net.step(optimiser, [test.images, test.labels])
         for (name, tensor) in parameters where !isOn(name, test) { XCTAssertEqual(try tensor.floats(), before[name], "\(test.name): \(name) moved") }
     }
 
@@ -160,7 +176,7 @@ final class OneArchitectureTests: XCTestCase {
             }
             XCTAssertEqual(net.recordingCount, 3, "\(test.name): scores of all, and scores and a step of one")
             try net.at(nil)
-            XCTAssertNil(net.architectureAt)
+            XCTAssertNil(net.assignment)
             let fresh = try Supernet(test.space, classes: 3, seed: 99)
             _ = try fresh.load(Dictionary(net.state(), uniquingKeysWith: { $1 }))
             XCTAssertEqual(try net.scores(test.images, training: false).floats(), try fresh.scores(test.images, training: false).floats(), test.name)
@@ -177,7 +193,7 @@ final class OneArchitectureTests: XCTestCase {
                 let net = try Supernet(test.space, classes: 3, seed: seed)
                 try net.at(test.architecture)
                 let optimiser = try sgd(net)
-                let loss = try net.gradients(optimiser, test.images, test.labels).item()
+                let loss = try net.gradients(optimiser, [test.images, test.labels]).item()
                 return (Float(loss), try net.weights().map { try XCTUnwrap($0.tensor.grad).floats() }, try net.scores(test.images, training: false).floats())
             }
             Plan.optimises = true
@@ -194,18 +210,13 @@ final class OneArchitectureTests: XCTestCase {
     func testSparseWeightsOfWhichNoneIsZero() throws {
         for seed in 50...UInt64(55) {
             let test = try random(seed)
-            let (dense, sparse) = (try Supernet(test.space, classes: 3, seed: seed), try Supernet(test.space, classes: 3, seed: seed))
-            let soft = sparse.trellisWeights
-            sparse.trellisWeights = {
-                var weights = try soft()
-                weights.isSparse = true
-                return weights
-            }
+            let guarded = try Relaxations([("*", try GuardedSoftmax())])
+            let (dense, sparse) = (try Supernet(test.space, classes: 3, seed: seed), try Supernet(test.space, classes: 3, seed: seed, relax: guarded))
             for net in [dense, sparse] { try GradientMode.disabled { try net.alpha.assign(Tensor.random(.normal(mean: 0, deviation: 1), net.alpha.shape, from: RandomState(seed: seed))) } }
             var results: [[[Float]]] = []
             for net in [dense, sparse] {
                 let adam = try Optimiser(.adam, [ParameterGroup(net.architecture(), rate: 3e-3)])
-                var numbers = [try net.gradients(adam, test.images, test.labels).floats()]
+                var numbers = [try net.gradients(adam, [test.images, test.labels]).floats()]
                 numbers += try net.architecture().map { try XCTUnwrap($0.tensor.grad).floats() }
                 numbers += try net.buffers().map { try $0.tensor.floats() }
                 numbers.append(try net.scores(test.images, training: false).floats())
@@ -265,7 +276,7 @@ final class OneArchitectureTests: XCTestCase {
         defer { unlink(path) }
         let net = try Supernet(test.space, classes: 3, seed: 4)
         try net.at(test.architecture)
-        try net.step(sgd(net), test.images, test.labels)
+        try net.step(sgd(net), [test.images, test.labels])
         var given = [test.images].makeIterator()
         try net.recalibrate { given.next() }
         try net.save(to: path)
@@ -291,7 +302,7 @@ final class OneArchitectureTests: XCTestCase {
         for (what, other, text) in others {
             let error = spaceError { try net.at(other.randomArchitecture(seed: 2)) }
             XCTAssertTrue("\(error.map { "\($0)" } ?? "")".contains(text), what)
-            XCTAssertEqual(net.architectureAt, space.randomArchitecture(seed: 1))
+            XCTAssertEqual(net.assignment, try space.assignment(of: space.randomArchitecture(seed: 1)))
         }
         let small = try Supernet(masked, classes: 3, seed: 1)
         let error = spaceError { try small.at(Architecture(space: space.summary, path: [4, 4, 8], cell: space.randomArchitecture(seed: 1).cell)) }

@@ -78,8 +78,8 @@ final class SupernetTests: XCTestCase {
             let (weights, architecture) = try optimisers(net)
             let images = try Tensor.random(.normal(mean: 0, deviation: 1), [2, 3, 32, 40]), labels = try Tensor(ints: [Int32](repeating: 1, count: 2 * 32 * 40), shape: [2, 32, 40])
             let said = try Notice.gathered {
-                _ = try net.gradients(weights, images, labels)
-                _ = try net.gradients(architecture, images, labels)
+                _ = try net.gradients(weights, [images, labels])
+                _ = try net.gradients(architecture, [images, labels])
             }
             XCTAssertEqual(said.count, blind ? 1 : 0, "\(said)")
             if blind { XCTAssertTrue(said[0].contains("at 32x40 every tap but the middle one lies outside of the picture in heads.4.atrous.conv, heads.8.atrous.conv:"), said[0]) }
@@ -100,18 +100,18 @@ final class SupernetTests: XCTestCase {
             let (sgd, adam) = try optimisers(net)
             let (weights, architecture) = (try values(net.weights()), try values(net.architecture()))
 
-            let loss = try net.step(sgd, images, labels).item()
+            let loss = try net.step(sgd, [images, labels]).item()
             XCTAssertTrue(loss.isFinite && loss > 0, test.name)
             XCTAssertEqual(try values(net.architecture()), architecture, "\(test.name): a weight step changed the architecture")
             let moved = try values(net.weights())
             for ((name, _), (before, after)) in zip(net.weights(), zip(weights, moved)) { XCTAssertNotEqual(before, after, "\(test.name): \(name) stayed") }
 
-            try net.step(adam, images, labels)
+            try net.step(adam, [images, labels])
             XCTAssertEqual(try values(net.weights()), moved, "\(test.name): an architecture step changed weights")
             // softmax over a single arrow or operator has no derivative; weight decay moves it all the same.
             XCTAssertNotEqual(try values(net.architecture())[0], architecture[0], test.name)
 
-            let found = try net.decode()
+            let found = try net.strongest()
             XCTAssertNoThrow(try found.validate(in: test.space), test.name)
             XCTAssertFalse(found.cell.branches.contains { $0.operation == OperatorCatalogue.none }, test.name)
             XCTAssertEqual(found.provenance.seed, 1)
@@ -136,7 +136,7 @@ final class SupernetTests: XCTestCase {
         for test in try cases() where test.name != "one value" {
             let net = try test.net()
             let (_, adam) = try optimisers(net)
-            _ = try net.gradients(adam, test.images(), test.labels())
+            _ = try net.gradients(adam, [test.images(), test.labels()])
             let alpha = try XCTUnwrap(net.alpha.grad).floats(), beta = try XCTUnwrap(net.beta.grad).floats()
             let hasBack = test.space.nodes.contains { $0.layer > 0 && test.space.hasTwoBack($0) }
             for (row, edge) in test.space.cell.edges.enumerated() where hasBack || edge.state > 1 {
@@ -160,11 +160,38 @@ final class SupernetTests: XCTestCase {
                 try net.alpha.slice(starts: [0, 0], sizes: [net.alpha.shape[0], 1]).assign(Tensor.full([], 9))
                 try net.beta.assign(Tensor.random(.normal(mean: 0, deviation: 2), net.beta.shape, from: RandomState(seed: seed + 100)))
             }
-            let found = try net.decode()
+            let found = try net.strongest()
             XCTAssertFalse(found.cell.branches.contains { $0.operation == "none" })
             let p = try net.arrowProbabilities().floats().map(Double.init)
-            let best = try Viterbi.best(TransitionTable(shape: net.space.betaShape, values: p))
-            XCTAssertEqual(best.states.map { net.space.strides[$0] }, found.path)
+            let space = try XCTUnwrap(net.space.trellis), best = try Viterbi.best(TransitionTable(shape: space.betaShape, values: p))
+            XCTAssertEqual(best.states.map { space.strides[$0] }, found.path)
+        }
+    }
+
+    /// Decoding by decisions, against Viterbi and the paper's rule for cells, on tables where ties are common.
+    func testDecodingIsThatOfThePaper() throws {
+        for test in try cases() {
+            let net = try test.net()
+            for seed in 1...12 as ClosedRange<UInt64> {
+                try GradientMode.disabled {
+                    for (i, leaf) in try [net.alpha, net.beta].enumerated() {
+                        let values = try Tensor.random(.uniform(low: 0, high: 4), leaf.shape, from: RandomState(seed: seed + UInt64(i) * 50)).floats()
+                        // Every third table has numbers that differ everywhere.
+                        try leaf.assign(Tensor(seed % 3 == 0 ? values : values.map { $0.rounded(.down) }, shape: leaf.shape))
+                    }
+                }
+                let (found, score) = (try net.strongest(), try net.decode()[0].score)
+                let expected = try test.space.decode(alpha: net.alpha.floats().map(Double.init), beta: net.beta.floats().map(Double.init))
+                XCTAssertEqual(found.path, expected.path, "\(test.name), seed \(seed)")
+                XCTAssertEqual(found.cell, expected.cell, "\(test.name), seed \(seed)")
+                XCTAssertEqual(found.scores.strengths, expected.scores.strengths, "\(test.name), seed \(seed)")
+                let path = try XCTUnwrap(expected.scores.pathLogProbability)
+                XCTAssertEqual(try XCTUnwrap(found.scores.pathLogProbability), path, accuracy: 1e-9)
+                XCTAssertEqual(score, path + expected.scores.strengths.reduce(0) { $0 + log($1) }, accuracy: 1e-9)
+                let entropy = try net.entropy()
+                XCTAssertEqual(entropy.alpha.mean, try test.space.cell.entropy(alpha: net.alpha.floats().map(Double.init)).mean, accuracy: 1e-9)
+                XCTAssertEqual(entropy.beta.relative, try test.space.entropy(beta: net.beta.floats().map(Double.init)).relative, accuracy: 1e-9)
+            }
         }
     }
 
@@ -175,13 +202,13 @@ final class SupernetTests: XCTestCase {
         var held: Optimiser?
         for i in 0..<3 {
             let (sgd, adam) = try optimisers(net)
-            try net.step(sgd, test.images(), test.labels())
-            try net.step(adam, test.images(), test.labels())
+            try net.step(sgd, [test.images(), test.labels()])
+            try net.step(adam, [test.images(), test.labels()])
             if i == 0 { (first, held) = (sgd, adam) }
         }
         XCTAssertNil(first)
         let steps = try XCTUnwrap(held).steps
-        try net.step(XCTUnwrap(held), test.images(), test.labels())
+        try net.step(XCTUnwrap(held), [test.images(), test.labels()])
         XCTAssertEqual(held?.steps, steps + 1)
     }
 
@@ -193,12 +220,12 @@ final class SupernetTests: XCTestCase {
         let (a, b) = (try optimisers(plain).weights, try optimisers(disturbed).weights)
         for i in 1...3 as ClosedRange<UInt64> {
             let (images, labels) = (try test.images(i), try test.labels(i))
-            let expected = try plain.step(a, images, labels).floats()
+            let expected = try plain.step(a, [images, labels]).floats()
             disturbed.train(i != 2)
-            XCTAssertEqual(try disturbed.step(b, images, labels).floats(), expected)
+            XCTAssertEqual(try disturbed.step(b, [images, labels]).floats(), expected)
             _ = try disturbed.predict(images)
             _ = try disturbed.scores(images, training: false)
-            plans.append(ObjectIdentifier(try disturbed.stepPlan(b, images, labels)))
+            plans.append(ObjectIdentifier(try disturbed.stepPlan(b, [images, labels])))
         }
         XCTAssertEqual(Set(plans).count, 1)
         XCTAssertEqual(try values(plain.state()), try values(disturbed.state()))
@@ -209,7 +236,7 @@ final class SupernetTests: XCTestCase {
         defer { unlink(path) }
         let test = Case(name: "", space: try space(layers: 2))
         let net = try test.net()
-        try net.step(optimisers(net).weights, test.images(), test.labels())
+        try net.step(optimisers(net).weights, [test.images(), test.labels()])
         try net.save(to: path)
         let other = try test.net(seed: 9)
         try other.load(path)
@@ -236,8 +263,8 @@ final class SupernetTests: XCTestCase {
         var result: [String: [Float]] = [:]
         for i in 0..<2 as Range<UInt64> {
             let (images, labels) = (try test.images(seed + i), try test.labels(seed + i + 50))
-            result["loss \(i)"] = try net.step(sgd, images, labels).floats()
-            result["architecture loss \(i)"] = try net.step(adam, images, labels).floats()
+            result["loss \(i)"] = try net.step(sgd, [images, labels]).floats()
+            result["architecture loss \(i)"] = try net.step(adam, [images, labels]).floats()
         }
         for (name, tensor) in net.state() { result[name] = try tensor.floats() }
         result["scores"] = try net.scores(test.images(seed), training: false).floats()

@@ -57,11 +57,6 @@ extension SupernetObject: Checkpointable {
     public func restoration(of part: CheckpointPart) throws -> () throws -> Void { try net.restoration(of: part) }
 }
 
-extension DecisionSupernetObject: Checkpointable {
-    public func checkpointPart() throws -> CheckpointPart { try net.checkpointPart() }
-    public func restoration(of part: CheckpointPart) throws -> () throws -> Void { try net.restoration(of: part) }
-}
-
 enum CheckpointModule {
     static let module = LuaModule(
         "checkpoint", summary: "Saves and continues runs, bit for bit.",

@@ -11,7 +11,7 @@ struct DecisionPictures {
     var architecture: Assignment?
 
     /// - Throws: `HostError` for probabilities that are none: a picture would show them as gaps, or not at all.
-    init(_ net: DecisionNetwork, architecture: Assignment? = nil) throws {
+    init(_ net: Supernet, architecture: Assignment? = nil) throws {
         decisions = net.decisions
         self.architecture = architecture
         for decision in decisions.all {
@@ -19,18 +19,6 @@ struct DecisionPictures {
             if let numbers = try values.nonFinite() { throw HostError("the probabilities of decision '\(decision.name)' hold \(numbers), so there is nothing to draw") }
             probabilities[decision.name] = try values.floats().map(Double.init)
         }
-    }
-
-    /// Of a stock trellis, by its alpha and beta.
-    init(_ net: Supernet, architecture: Assignment? = nil) throws {
-        let list = try net.space.decisionList()
-        func row(_ tensor: Tensor, _ name: String) throws -> [Double] {
-            if let numbers = try tensor.nonFinite() { throw HostError("softmax(\(name)) holds \(numbers), so there is nothing to draw") }
-            return try tensor.floats().map(Double.init)
-        }
-        let (alpha, beta) = try GradientMode.disabled { (try row(net.operatorProbabilities(), "alpha"), try row(net.arrowProbabilities(), "beta")) }
-        let all = TrellisRun.probabilities(net.space, list, alpha: [alpha], beta: [beta])
-        self.init(list, probabilities: all.mapValues { $0[0] }, architecture: architecture)
     }
 
     init(_ decisions: DecisionList, probabilities: [String: [Double]] = [:], architecture: Assignment? = nil) {

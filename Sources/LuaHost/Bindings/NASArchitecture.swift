@@ -1,30 +1,99 @@
+import Base
 import Search
+import Tensors
 
-/// An architecture as Lua holds it: plain data, read only.
+/// An architecture as Lua holds it: a value for each decision of its space, read only.
 public final class ArchitectureObject: LuaObject {
-    public let architecture: Architecture
-    public init(_ architecture: Architecture) { self.architecture = architecture }
+    /// Of the stock trellis, with what is known of it besides; nil for one of another space.
+    public let trellis: Architecture?
+    /// What it decides, and the space that it belongs to.
+    private var known: (assignment: Assignment, space: SpaceRecord)?
 
-    public static let objectType = ObjectType(
-        "architecture", of: ArchitectureObject.self, summary: "A decided architecture: a path through the trellis and a cell.",
-        detail: "Plain data: from supernet:decode, space:random, nas.load, nas.architecture or nas.gallery. Printing it draws the path and lists the cell.",
-        methods: methods, fields: fields,
-        describe: { $0.architecture.description })
-
-    private static func field(_ name: String, _ kind: Kind, _ doc: String, _ get: @escaping (Architecture) -> some LuaPushable) -> Field {
-        Field(name, kind, doc, of: { (a: ArchitectureObject) in get(a.architecture) })
+    /// - Parameter provenance: where it comes from; kept of the stock trellis.
+    init(_ assignment: Assignment, in space: ModuleSpace, _ provenance: Provenance = Provenance()) throws {
+        var trellis = try space.trellis?.architecture(of: assignment)
+        trellis?.provenance = provenance
+        (self.trellis, known) = (trellis, (assignment, space.record))
     }
 
-    private static func optional(_ name: String, _ kind: Kind, _ doc: String, _ get: @escaping (Architecture) -> some LuaPushable) -> Field {
-        Field(name, kind, doc, optional: true, get: { call in call.push(get(try call.this(as: ArchitectureObject.self).architecture)) })
+    public init(_ trellis: Architecture) { (self.trellis, known) = (trellis, nil) }
+
+    /// Of a file, of a space that is no stock trellis.
+    init(_ file: ArchitectureFile) { (trellis, known) = (nil, (file.assignment, file.space)) }
+
+    /// What files have of it.
+    func file() throws -> ArchitectureFile {
+        if let trellis { return try ArchitectureFile(trellis) }
+        guard let known else { throw HostError("an architecture without decisions") }
+        return ArchitectureFile(known.assignment, of: known.space)
+    }
+
+    /// What it decides, and of which decisions.
+    /// - Throws: for an architecture of the trellis that does not fit the space that it names, with operators of a script that is not there say.
+    func decided() throws -> (assignment: Assignment, decisions: DecisionList) {
+        if let known { return (known.assignment, known.space.decisions) }
+        guard let trellis else { throw HostError("an architecture without decisions") }
+        let space = try trellis.space.space(catalogue: ScriptOperators.catalogue)
+        let decided = (assignment: try space.assignment(of: trellis), space: try SpaceRecord(space))
+        known = decided
+        return (decided.assignment, decided.space.decisions)
+    }
+
+    /// The architecture of the stock trellis.
+    /// - Throws: for one of another space.
+    func requireTrellis(for what: String) throws -> Architecture {
+        if let trellis { return trellis }
+        throw HostError("\(what): an architecture of nas.trellis expected, got one that decides \(try decided().decisions.all.map(\.name).joined(separator: ", "))")
+    }
+
+    /// Names that no decision can have, because they are methods here.
+    static let reserved: Set<String> = Set(methods.map(\.name))
+
+    public static let objectType = ObjectType(
+        "architecture", of: ArchitectureObject.self, summary: "A decided architecture: a value for each decision that matters in it.",
+        detail: "From net:decode, space:random, strategies, nas.load, nas.architecture or nas.gallery. Reads as a table: a[\"op.1\"], a.paths. A choice is an option, a subset a list of "
+            + "options, a number a number, paths a list of {from, to}, a layer each; several paths a list of such lists; branches a list of {state, option}. A decision inside of an option "
+            + "that is not chosen is nil. Those of nas.trellis have the fields below besides, and print as a drawing of the path and the cell; of other spaces they are nil.",
+        methods: methods, fields: fields,
+        metamethods: [
+            Binding(name: "__len", parameters: [Argument("a", .any)], returns: [Returns(.integer)], summary: "Number of decisions that matter.") { call in
+                call.push(try call.get(1, as: ArchitectureObject.self).decided().assignment.values.count)
+            },
+        ],
+        index: { call in
+            guard let name = Stack.string(call.thread, 2), let value = try call.this(as: ArchitectureObject.self).value(of: name) else { return call.pushNil() }
+            return call.push(value)
+        },
+        describe: { try $0.trellis?.description ?? $0.text() })
+
+    /// What is decided under a name; nil where nothing is.
+    private func value(of name: String) throws -> LuaValue? {
+        let (assignment, decisions) = try decided()
+        guard let value = assignment[name], let decision = decisions[name] else { return nil }
+        return LuaValue(json: decisions.json(value, of: decision))
+    }
+
+    /// "op.1 = conv, width = 8", in the order of the decisions.
+    private func text() throws -> String {
+        let (assignment, decisions) = try decided()
+        return decisions.all.compactMap { decision in assignment[decision.name].map { "\(decision.name) = \(decisions.text($0, of: decision))" } }.joined(separator: ", ")
+    }
+
+    /// A field of those of the trellis. A decision of another space may have its name.
+    private static func field(_ name: String, _ kind: Kind, _ doc: String, _ get: @escaping (Architecture) -> some LuaPushable) -> Field {
+        Field(name, kind, doc, optional: true) { call in
+            let object = try call.this(as: ArchitectureObject.self)
+            if let trellis = object.trellis { return call.push(get(trellis)) }
+            return try object.value(of: name).map { call.push($0) } ?? call.pushNil()
+        }
     }
 
     private static let fields: [Field] = [
         field("path", .list(.integer), "A stride for each layer.") { $0.path },
         field("cell", .list(.table), "Blocks, each two branches {operator =, state =}; states: 1 two-back, 2 previous, 2 + b block b.") { $0.cellValue },
-        optional("score", .number, "Log probability of the path; nil when unknown.") { $0.scores.pathLogProbability },
+        field("score", .number, "Log probability of the path; nil when unknown.") { $0.scores.pathLogProbability },
         field("strengths", .list(.number), "The weight of each branch's operator, block by block; empty when unknown.") { $0.scores.strengths },
-        optional("name", .string, "Its name, if it has one.") { $0.name },
+        field("name", .string, "Its name, if it has one.") { $0.name },
         field("layers", .integer, "Layers of its space.") { $0.space.layers }, field("strides", .list(.integer), "Strides of its space.") { $0.space.strides },
         field("filters", .integer, "Filters of its space, where it was searched.") { $0.space.filters },
         field("blocks", .integer, "Blocks of its cell.") { $0.space.blocks },
@@ -37,7 +106,7 @@ public final class ArchitectureObject: LuaObject {
             "decodable", .boolean,
             "Whether decoding could give its cell; a block that reads one state twice, as NASNet-A has them, is counted by the paper and decoded by nobody."
         ) { $0.cell.undecodableBlocks.isEmpty },
-        optional("warning", .string, "What to say when the cell has collapsed to skip_connect, else nil.") { $0.cell.collapseWarning() },
+        field("warning", .string, "What to say when the cell has collapsed to skip_connect, else nil.") { $0.cell.collapseWarning() },
     ]
 
     private static func method(
@@ -50,38 +119,47 @@ public final class ArchitectureObject: LuaObject {
     }
 
     private static let methods: [Binding] = [
-        NetworkBinding.method,
+        NetworkBinding.method, SpaceRecordMethods.space,
         method(
             "save", [Argument("path", .string, "a JSON file")], "Writes the architecture as JSON.",
-            "Whole or not at all: beside the file first, then renamed.",
+            "Whole or not at all: beside the file first, then renamed. With the record of its space: decisions, and the sizes of a trellis or the script that makes it. space:load and nas.load read it.",
             example: "nas.gallery.auto_deeplab:save('published.json')\nprint(nas.load('published.json').path[12])  --> 8"
         ) { call in
-            try call.this(as: ArchitectureObject.self).architecture.save(to: call.get(1))
+            try call.this(as: ArchitectureObject.self).file().save(to: call.get(1))
             return 0
         },
         method("json", returns: [Returns(.string)], "The JSON that `save` writes.", example: "print(nas.gallery.auto_deeplab:json():sub(1, 1))  --> {") { call in
-            call.push(try call.this(as: ArchitectureObject.self).architecture.json)
+            call.push(try call.this(as: ArchitectureObject.self).file().json)
         },
-        method("draw", returns: [Returns(.string)], "Its path in the trellis, as text.", example: "print(nas.gallery.auto_deeplab:draw():match('layer'))  --> layer") { call in
-            call.push(try call.this(as: ArchitectureObject.self).architecture.drawing)
+        method("draw", returns: [Returns(.string)], "Its path in the trellis, as text; of an architecture of nas.trellis.", example: "print(nas.gallery.auto_deeplab:draw():match('layer'))  --> layer") { call in
+            call.push(try call.this(as: ArchitectureObject.self).requireTrellis(for: "draw").drawing)
         },
         method(
-            "same", [Argument("other", .object("architecture"))], returns: [Returns(.boolean)], "Whether path and cell agree.",
-            "The order of a block's two branches does not matter, nor do scores and names.",
+            "same", [Argument("other", .object("architecture"))], returns: [Returns(.boolean)], "Whether both decide the same.",
+            "The order of a block's two branches does not matter, nor do scores and names; of nas.trellis path and cell, whatever else their spaces have.",
             example: "print(nas.gallery.auto_deeplab:same(nas.gallery.auto_deeplab))  --> true"
         ) { call in
-            let (a, b) = (try call.this(as: ArchitectureObject.self).architecture, try call.get(1, as: ArchitectureObject.self).architecture)
-            return call.push(a.path == b.path && a.cell.canonical == b.cell.canonical)
+            let (a, b) = (try call.this(as: ArchitectureObject.self), try call.get(1, as: ArchitectureObject.self))
+            if let a = a.trellis, let b = b.trellis { return call.push(a.path == b.path && a.cell.canonical == b.cell.canonical) }
+            return call.push(try a.decided().assignment == b.decided().assignment)
+        },
+        method(
+            "values", returns: [Returns(.table)], "The values of all decisions by name.",
+            example: DecisionObject.sample + "print(space:random{seed = 1}:values().op ~= nil)  --> true"
+        ) { call in
+            let (assignment, decisions) = try call.this(as: ArchitectureObject.self).decided()
+            return call.push(LuaValue(json: try decisions.json(assignment)))
         },
         method(
             "fits", [Argument("space", .object("space"))], returns: [Returns(.boolean), Returns(.string, "why not; or why no decoding gives it", optional: true)],
-            "Whether it can be said in a space: layers, strides, arrows, blocks, operators, states.",
+            "Whether it can be said in a space: decisions and their options; layers, strides, arrows, blocks, operators, states.",
             "Filters may differ. A block that reads one state twice fits, and the second result says that no decoding gives it.",
             example: "print((nas.gallery.auto_deeplab:fits(nas.trellis{layers = 3})))  --> false"
         ) { call in
             do {
-                try call.this(as: ArchitectureObject.self).architecture.validate(in: call.get(1, as: SpaceObject.self).space)
-                return call.push(true) + call.push(try call.this(as: ArchitectureObject.self).architecture.cell.undecodableNote)
+                let object = try call.this(as: ArchitectureObject.self)
+                _ = try call.get(1, as: SpaceObject.self).assignment(of: object)
+                return call.push(true) + call.push(object.trellis?.cell.undecodableNote)
             } catch let error as SpaceError {
                 return call.push(false) + call.push(error.description)
             }
@@ -91,11 +169,11 @@ public final class ArchitectureObject: LuaObject {
             options: [
                 Option("filters", .integer, default: 20, "F of the network"), Option("classes", .integer, default: 19, "number of classes"),
                 Option("height", .integer, default: 512, "of the picture"), Option("width", .integer, default: 512, "of the picture"),
-            ] + NetworkBinding.widths, returns: [Returns(.object("network_estimate"))], "What its derived network costs, without building it.",
+            ] + NetworkBinding.widths, returns: [Returns(.object("network_estimate"))], "What the network of an architecture of nas.trellis costs, without building it.",
             "Stem 64, 64, 128; cells; ASPP of 256; DeepLabv3+'s decoder, or other widths. Exactly what `network` has and does. Fields parameters, multiply_adds, parts; prints as a table.",
             example: "print(nas.gallery.auto_deeplab:estimate{filters = 20, classes = 19}.parameters)  --> 10147427"
         ) { call in
-            call.push(DerivedEstimateObject(try call.this(as: ArchitectureObject.self).architecture.estimate(
+            call.push(DerivedEstimateObject(try call.this(as: ArchitectureObject.self).requireTrellis(for: "estimate").estimate(
                 filters: call.option("filters"), classes: call.option("classes"), height: call.option("height"), width: call.option("width"),
                 widths: NetworkBinding.widths(call), catalogue: ScriptOperators.catalogue)))
         },
@@ -138,4 +216,19 @@ final class DerivedEstimateObject: LuaObject {
             }),
         ],
         describe: { $0.estimate.description })
+}
+
+extension LuaValue {
+    init(json: JSONValue) {
+        switch json {
+        case .null: self = .nil
+        case .bool(let value): self = .boolean(value)
+        case .string(let text): self = .string(text)
+        case .array(let list): self = .table(LuaTable(list: list.map(LuaValue.init(json:))))
+        case .object(let members): self = .table(LuaTable(fields: Dictionary(members.map { ($0.key, LuaValue(json: $0.value)) }, uniquingKeysWith: { $1 })))
+        case .integer(let value): self = .integer(value)
+        case .unsigned(let value): self = .number(Double(value))
+        case .number(let value): self = Int(exactly: value).map { .integer($0) } ?? .number(value)
+        }
+    }
 }

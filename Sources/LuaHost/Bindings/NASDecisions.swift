@@ -184,7 +184,7 @@ enum DecisionBindings {
             let decided: String = try call.get(1)
             let construction = try Construction.required(for: "nas.\(name)")
             let (domain, options) = try make(call)
-            guard !AssignmentObject.reserved.contains(decided) else { throw call.bad(1, "'\(decided)' is a method of architectures, another name expected") }
+            guard !ArchitectureObject.reserved.contains(decided) else { throw call.bad(1, "'\(decided)' is a method of architectures, another name expected") }
             let decision = try construction.decide(decided, domain, within: literal(call), place: Stack.place(call.thread))
             return call.push(DecisionObject(decision, options: options))
         }
@@ -266,7 +266,7 @@ enum DecisionBindings {
     ) { call in
         let name: String = try call.get(1)
         let construction = try Construction.required(for: "nas.paths")
-        guard !AssignmentObject.reserved.contains(name) else { throw call.bad(1, "'\(name)' is a method of architectures, another name expected") }
+        guard !ArchitectureObject.reserved.contains(name) else { throw call.bad(1, "'\(name)' is a method of architectures, another name expected") }
         let values = try call.option("states", as: [LuaValue].self)
         let states = try labels(values) { call.badOption("states", $0) }
         let start = try call.option(ifPresent: "start", as: [LuaValue].self).map { try labels($0) { call.badOption("start", $0) } }

@@ -12,13 +12,13 @@ enum NASModule {
         types: [
             CellSpaceObject.objectType, SpaceObject.objectType, SpaceCountObject.objectType, SpaceEstimateObject.objectType, SupernetObject.objectType,
             ArchitectureObject.objectType, DecisionObject.objectType, GateObject.objectType, RelaxationObject.objectType, CostKindObject.objectType,
-            DecisionSpaceObject.objectType, DecisionSupernetObject.objectType, AssignmentObject.objectType, DerivedEstimateObject.objectType,
+            DerivedEstimateObject.objectType,
             StrategyObject.objectType, TrialsObject.objectType, TrialObject.objectType,
         ],
         bindings: [
             ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ModelFileBindings.network,
             ViterbiBinding.binding, ReportBinding.binding,
-        ] + NASNumbers.all + PartBindings.all + DecisionBindings.all + WhenBindings.all + RelaxationBindings.all + [DecisionSpaceMethods.binding]
+        ] + NASNumbers.all + PartBindings.all + DecisionBindings.all + WhenBindings.all + RelaxationBindings.all + [SpaceFunction.binding]
             + StrategyBindings.all + [TrialsObject.binding],
         constants: CostBindings.constants + Gallery.all.compactMap { architecture in
             architecture.name.map { name in
@@ -34,7 +34,7 @@ enum NASModule {
     ) { call in call.push(ScriptOperators.catalogue.names) }
 
     private static let load = Binding(
-        module: "nas", name: "load", parameters: [Argument("path", .string, "a JSON file that architecture:save wrote")], returns: [Returns(.union([.object("architecture"), .object("assignment")]))],
+        module: "nas", name: "load", parameters: [Argument("path", .string, "a JSON file that architecture:save wrote")], returns: [Returns(.object("architecture"))],
         summary: "Reads an architecture of any space.",
         detail: "Strictly: every member known and of its type, and the whole fits its space, whose mask is in the file (one without has all arrows); operators of "
             + "nas.operator must be added before. Errors name the place in the file. A file that says nothing of head_reach means the published 96. Of a space of "
@@ -43,7 +43,7 @@ enum NASModule {
     ) { call in let path: String = try call.get(1)
         let file = try ArchitectureFile(contentsOf: path)
         if let stock = try file.architecture(file: path, catalogue: ScriptOperators.catalogue) { return call.push(ArchitectureObject(stock)) }
-        return call.push(AssignmentObject(file.assignment, of: file.space))
+        return call.push(ArchitectureObject(file))
     }
 
     private static let architecture = Binding(
@@ -63,7 +63,7 @@ enum NASModule {
             print(mine.cell[1][2].operator)  --> sep_conv_3x3
             """
     ) { call in
-        let space = try call.option("space", as: SpaceObject.self).space
+        let space = try call.option("space", as: SpaceObject.self).space.requireTrellis(for: "space")
         let made = Architecture(
             name: try call.option(ifPresent: "name"), space: space.summary, path: try call.option("path"), cell: try call.genotype(),
             notes: try call.option("notes"))

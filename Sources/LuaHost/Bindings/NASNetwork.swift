@@ -31,7 +31,7 @@ enum NetworkBinding {
             Returns(.object("module")), Returns(.integer, "how many tensors were taken from the supernet, with `from`", optional: true),
             Returns(.table, "which: taken, missing (without a counterpart), shapes: {the supernet's, own} by name", optional: true),
         ],
-        summary: "The network of the architecture, to train, evaluate and export.",
+        summary: "The network of an architecture of nas.trellis, to train, evaluate and export.",
         detail: """
             Images [N, 3, H, W] of any size from the path's coarsest stride, odd ones included, to class scores [N, classes, H, W]. As published: stem of 3x3 convolutions 64 \
             (stride 2), 64, 128 (stride 2); cells in which the previous output gets ReLU, 1x1, BN, and the one before it is resized to the same size and gets them if its channels \
@@ -47,15 +47,15 @@ enum NetworkBinding {
             print(nas.gallery.auto_deeplab:network{filters = 20, classes = 19}:count().parameters)  --> 10147427
             """
     ) { call in
-        let architecture = try call.this(as: ArchitectureObject.self).architecture
+        let architecture = try call.this(as: ArchitectureObject.self).requireTrellis(for: "network")
         let supernet = try call.option(ifPresent: "from", as: SupernetObject.self)?.net
         var options = DerivedOptions(filters: try call.option("filters"), classes: try call.option("classes"))
         options.widths = try widths(call)
         options.dropPath = try call.option("drop_path")
         options.headReach = try call.option(ifPresent: "head_reach")
         options.batchNormMomentum = Float(try call.option("momentum", as: Double.self))
-        options.batchNormEpsilon = try call.option(ifPresent: "eps", as: Double.self).map { Float($0) } ?? supernet?.space.options.batchNormEpsilon ?? 1e-3
-        if let supernet { try architecture.validate(in: supernet.space) }
+        options.batchNormEpsilon = try call.option(ifPresent: "eps", as: Double.self).map { Float($0) } ?? supernet?.space.trellis?.options.batchNormEpsilon ?? 1e-3
+        if let supernet { try architecture.validate(in: supernet.space.requireTrellis(for: "from")) }
         let network = try DerivedNetwork(architecture, options, seed: call.option("seed"), catalogue: ScriptOperators.catalogue)
         let pushed = call.push(network as Module)
         guard let supernet else { return pushed }

@@ -7,7 +7,7 @@ import Tensors
 enum ScriptedTrellis {
     /// - Parameters:
     ///   - build: of channels and place {layer, stride, two_back}, returns a module of (two-back or nil, previous).
-    static func space(_ space: TrellisSpace, cell build: LuaFunction, _ call: Call) throws -> DecisionSpaceObject {
+    static func space(_ space: TrellisSpace, cell build: LuaFunction, _ call: Call) throws -> SpaceObject {
         let anchor = LuaAnchor(call.thread), kept = build.kept(by: anchor), place = Stack.place(call.thread)
         let made = try ModuleSpace { told in
             try TrellisNetwork(space, classes: told.classes ?? 2, cell: { channels, place in

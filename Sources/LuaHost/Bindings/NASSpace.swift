@@ -1,3 +1,4 @@
+import Networks
 import Search
 
 /// A cell space as Lua holds it.
@@ -40,42 +41,79 @@ public final class CellSpaceObject: LuaObject {
 
 /// A search space as Lua holds it.
 public final class SpaceObject: LuaObject {
-    public let space: TrellisSpace
-    /// Its decisions.
-    let list: DecisionList
-    init(_ space: TrellisSpace) {
-        self.space = space
-        // Of a space that was made the decisions can be.
-        list = (try? space.decisionList()) ?? DecisionListBuilder().list()
+    public let space: ModuleSpace
+    /// All of the space's decisions, or those that `fix` left open.
+    let decisions: DecisionList
+    /// What architectures have to meet besides; nil: nothing.
+    let filter: Filter?
+    let anchors: [LuaAnchor]
+
+    init(_ space: ModuleSpace, decisions: DecisionList? = nil, filter: Filter? = nil, anchors: [LuaAnchor] = []) {
+        (self.space, self.decisions, self.filter, self.anchors) = (space, decisions ?? space.decisions, filter, anchors)
+    }
+
+    /// Whether neither `fix` nor `where` made it smaller.
+    var isWhole: Bool { filter == nil && decisions.fixed.isEmpty }
+
+    /// An architecture as scripts see it.
+    func architecture(_ assignment: Assignment) throws -> ArchitectureObject { try ArchitectureObject(assignment, in: space) }
+
+    /// What an architecture decides here.
+    /// - Throws: for one of another space, with what differs.
+    func assignment(of object: ArchitectureObject) throws -> Assignment {
+        if let trellis = space.trellis, let found = object.trellis { return try trellis.assignment(of: found) }
+        let assignment = try object.decided().assignment
+        try space.decisions.check(assignment)
+        return assignment
     }
 
     public static let objectType = ObjectType(
-        "space", of: SpaceObject.self, summary: "A search space: a trellis of cells.",
-        detail: "Made by nas.trellis. Printing it shows the trellis and its size.",
-        methods: SpaceMethods.all + SpaceDecisionMethods.all + [SpaceRecordMethods.record("space") { (s: SpaceObject) in try SpaceRecord(s.space) }],
+        "space", of: SpaceObject.self, summary: "A search space: networks in which named decisions are open.",
+        detail: "Made by nas.trellis and nas.space. Printing one of nas.trellis shows the trellis and its size, of another the decisions and how many architectures there are. Fields but "
+            + "`decisions` are those of nas.trellis with stock cells, nil for other spaces.",
+        methods: SpaceMethods.all + TrellisMethods.all + [SpaceRecordMethods.record, SpaceRecordMethods.flow],
         fields: [
-            Field("layers", .integer, "L.", of: { (s: SpaceObject) in s.space.layers }),
-            Field("strides", .list(.integer), "Finest first.", of: { (s: SpaceObject) in s.space.strides }),
-            Field("filters", .integer, "F: channels of a block at the finest stride.", of: { (s: SpaceObject) in s.space.filters }),
-            Field("cell", .object("cell_space"), "The cell of every node.", of: { (s: SpaceObject) in CellSpaceObject(s.space.cell) }),
-            Field("nodes", .list(.table), "{layer =, stride =} of every node with a cell.", of: { (s: SpaceObject) in
-                s.space.nodes.filter { $0.layer > 0 }.map { node in
-                    LuaValue.table(LuaTable(fields: ["layer": .integer(node.layer), "stride": .integer(s.space.strides[node.level])]))
-                }
+            Field("decisions", .list(.object("decision")), "The decisions that are open; of nas.trellis: paths, and the branches of each block: cell.1, cell.2, ...", of: { (s: SpaceObject) in
+                LuaValue.table(LuaTable(list: s.decisions.decisions.map { .object(DecisionObject($0)) }))
             }),
-            Field("arrows", .list(.table), "{layer =, from =, to =} of every arrow: the layer it leads into and two strides.", of: { (s: SpaceObject) in
-                s.space.arrows.map { arrow in
+            field("layers", .integer, "L.") { $0.layers }, field("strides", .list(.integer), "Finest first.") { $0.strides },
+            field("filters", .integer, "F: channels of a block at the finest stride.") { $0.filters },
+            field("cell", .object("cell_space"), "The cell of every node.") { CellSpaceObject($0.cell) },
+            field("nodes", .list(.table), "{layer =, stride =} of every node with a cell.") { space in
+                space.nodes.filter { $0.layer > 0 }.map { node in
+                    LuaValue.table(LuaTable(fields: ["layer": .integer(node.layer), "stride": .integer(space.strides[node.level])]))
+                }
+            },
+            field("arrows", .list(.table), "{layer =, from =, to =} of every arrow: the layer it leads into and two strides.") { space in
+                space.arrows.map { arrow in
                     LuaValue.table(LuaTable(fields: [
-                        "layer": .integer(arrow.layer), "from": .integer(s.space.strides[arrow.from]), "to": .integer(s.space.strides[arrow.to]),
+                        "layer": .integer(arrow.layer), "from": .integer(space.strides[arrow.from]), "to": .integer(space.strides[arrow.to]),
                     ]))
                 }
-            }),
-            Field("decisions", .list(.object("decision")), "paths, and the branches of each block: cell.1, cell.2, ...", of: { (s: SpaceObject) in
-                LuaValue.table(LuaTable(list: s.list.decisions.map { .object(DecisionObject($0)) }))
-            }),
-            Field("options", .table, "The options of nas.trellis that are not sizes.", of: { (s: SpaceObject) in s.space.options.luaValue }),
+            },
+            field("options", .table, "The options of nas.trellis that are not sizes.") { $0.options.luaValue },
         ],
-        unique: true, describe: { $0.space.description })
+        unique: true, anchors: { $0.anchors }, describe: { try $0.text() })
+
+    private static func field(_ name: String, _ kind: Kind, _ doc: String, _ get: @escaping (TrellisSpace) -> some LuaPushable) -> Field {
+        Field(name, kind, doc, optional: true) { call in
+            guard let trellis = try call.this(as: SpaceObject.self).space.trellis else { return call.pushNil() }
+            return call.push(get(trellis))
+        }
+    }
+
+    private func text() throws -> String {
+        if isWhole, let trellis = space.trellis { return trellis.description }
+        let count = try decisions.count()
+        let rows = decisions.all.map { decision -> [String] in
+            let fixed = decisions.fixed[decision.name].map { "fixed: \(decisions.text($0, of: decision))" }
+            let parent = decision.parent.map { " (where \($0.decision) is \(decisions[$0.decision]?.domain.label(of: $0.option) ?? ""))" } ?? ""
+            return [decision.name, fixed ?? decision.domain.summary + parent]
+        }
+        let width = rows.map(\.[0].count).max() ?? 0
+        return rows.map { $0[0] + String(repeating: " ", count: width - $0[0].count + 2) + $0[1] }.joined(separator: "\n")
+            + "\n\(decisions.decisions.count) decisions, \(count.int.map { Module.grouped($0) } ?? "\(count)") architectures" + (filter == nil ? "" : ", some of which a filter refuses")
+    }
 }
 
 extension SpaceOptions {
@@ -164,7 +202,7 @@ enum TrellisBinding {
                 }
                 if let build = given?.function { return call.push(try ScriptedTrellis.space(space, cell: build, call)) }
                 try ScriptOperators.check(space)
-                return call.push(SpaceObject(space))
+                return call.push(SpaceObject(try ModuleSpace(space, catalogue: { ScriptOperators.catalogue })))
             } catch let error as SpaceError {
                 throw SpaceError(
                     error.kind, at: SpaceOptions.luaNames[error.location] ?? error.location, expected: error.expected, got: error.got, remedy: error.remedy)

@@ -1,163 +1,176 @@
+import CLua
+import Networks
 import Search
 import Tensors
 
-/// How large a space is, as Lua holds it.
-final class SpaceCountObject: LuaObject {
-    let count: SpaceCount
-    init(_ count: SpaceCount) { self.count = count }
-
-    private static func number(_ name: String, _ doc: String, _ get: @escaping (SpaceCount) -> LuaValue) -> Field {
-        Field(name, .union([.integer, .string]), doc, of: { (c: SpaceCountObject) in get(c.count) })
-    }
-
-    static let objectType = ObjectType(
-        "space_count", of: SpaceCountObject.self, summary: "The size of a search space, exactly.",
-        detail: "Numbers beyond Lua's integers are strings of their digits.",
-        fields: [
-            number("nodes", "Nodes that hold a cell.") { .integer($0.nodes) }, number("arrows", "Arrows of the trellis.") { .integer($0.arrows) },
-            number("edges", "Edges of the cell.") { .integer($0.edges) }, number("paths", "Paths from the stem to layer L.") { $0.paths.luaValue },
-            number("paths_from_finest", "Of these, those that start at the finest stride.") { $0.pathsFromFinest.luaValue },
-            number("cells", "Cells as the paper counts them: Π over blocks of n²·K², n states, K operators.") { $0.cells.luaValue },
-            number("decodable_cells", "Cells that decoding can give: two different states a block, no 'none'.") { $0.decodableCells.luaValue },
-            number("joint", "Paths times cells.") { $0.joint.luaValue },
-        ],
-        describe: { $0.count.description })
-}
-
-extension Natural {
-    var luaValue: LuaValue { int.map { .integer($0) } ?? .string(description) }
-}
-
-/// What a supernet will cost, as Lua holds it.
-final class SpaceEstimateObject: LuaObject {
-    let estimate: SpaceEstimate
-    init(_ estimate: SpaceEstimate) { self.estimate = estimate }
-
-    private static func number(_ name: String, _ doc: String, _ get: @escaping (SpaceEstimate) -> Int) -> Field {
-        Field(name, .integer, doc, of: { (e: SpaceEstimateObject) in get(e.estimate) })
-    }
-
-    static let objectType = ObjectType(
-        "space_estimate", of: SpaceEstimateObject.self, summary: "What a supernet will cost, from sizes alone.",
-        detail: "Counts follow the mathematics as written, every arrow with its whole cell; a compiled plan shares what is equal and keeps less.",
-        fields: [
-            number("parameters", "Weights, without alpha and beta.") { $0.parameters },
-            number("architecture_parameters", "Entries of alpha and beta.") { $0.architectureParameters },
-            number("multiply_adds", "Of one forward pass of the batch.") { $0.multiplyAdds },
-            number("weight_step", "Multiply-adds of a step of the weights.") { $0.weightStepMultiplyAdds },
-            number("architecture_step", "Multiply-adds of a step of alpha and beta.") { $0.architectureStepMultiplyAdds },
-            number("search_step", "Multiply-adds of both.") { $0.searchStepMultiplyAdds },
-            number("activation_bytes", "Bytes that the backward pass reads again.") { $0.activationBytes },
-            number("weight_bytes", "Bytes of weights, gradients and momentum.") { $0.weightBytes },
-            number("total_bytes", "Bytes of both.") { $0.totalBytes },
-            Field("parts", .list(.table), "Stem, layers, heads: {name, nodes, arrows, parameters, multiply_adds, activations}, the last two for one image.",
-                of: { (e: SpaceEstimateObject) in
-                    e.estimate.parts.map { part in
-                        LuaValue.table(LuaTable(fields: [
-                            "name": .string(part.name), "nodes": .integer(part.nodes), "arrows": .integer(part.arrows),
-                            "parameters": .integer(part.cost.parameters), "multiply_adds": .integer(part.cost.multiplyAdds),
-                            "activations": .integer(part.cost.activations),
-                        ]))
-                    }
-                }),
-        ],
-        describe: { $0.estimate.description })
-}
-
-/// Methods of spaces.
+/// Methods of spaces, whatever their decisions.
 enum SpaceMethods {
-    static let all: [Binding] = [count, estimate, random, sizes, has, draw, supernet]
-
     private static func method(
-        _ name: String, _ parameters: [Argument] = [], options: [Option] = [], returns: [Returns], _ summary: String, _ detail: String = "",
-        example: String, body: @escaping Body
+        _ name: String, _ parameters: [Argument] = [], options: [Option] = [], returns: [Returns] = [], _ summary: String, _ detail: String = "", example: String,
+        body: @escaping (SpaceObject, Call) throws -> Int
     ) -> Binding {
         Binding(
-            module: "space", name: name, parameters: parameters, options: options, returns: returns, summary: summary, detail: detail, example: example,
-            body: body)
+            module: "space", name: name, parameters: parameters, options: options, returns: returns, summary: summary, detail: detail,
+            example: DecisionObject.sample + example, body: { call in try body(call.this(as: SpaceObject.self), call) })
     }
 
-    private static let count = method(
-        "count", returns: [Returns(.object("space_count"))], "How large the space is, exactly.",
-        "Fields paths, cells, joint, nodes, arrows, edges and more; prints as a text. Pure arithmetic, whatever the size.",
-        example: "print(nas.trellis{}:count().paths, nas.trellis{}:count().cells)  --> 75025\t556627761561600"
-    ) { call in call.push(SpaceCountObject(try call.this(as: SpaceObject.self).space.count())) }
+    private static let architecture = Argument("architecture", .object("architecture"))
+    private static let seed = Option("seed", .integer, default: 0, "which one")
+    private static let one = [Returns(.object("architecture"))]
+    private static let classes = Option("classes", .integer, "number of classes, instead of the space's; nas.trellis has none of its own and needs it")
 
-    private static let estimate = method(
-        "estimate",
-        options: [
-            Option("crop", Kind.integers, default: 321, "side of the pictures, or {height, width}"), Option("batch", .integer, default: 2, "pictures in a batch"),
-            Option("classes", .integer, default: 19, "of the heads"),
-        ], returns: [Returns(.object("space_estimate"))], "What the supernet will cost: parameters, multiply-adds, memory.",
-        "Nothing is allocated. Multiply-adds are those of convolutions, as the field counts them. Fields parameters, multiply_adds, search_step, total_bytes and more; prints as a table.",
-        example: "print(nas.trellis{layers = 4}:estimate{crop = {96, 128}, batch = 4, classes = 5}.multiply_adds > 1e9)  --> true"
-    ) { call in
-        let (height, width) = try call.pair("crop")
-        return call.push(SpaceEstimateObject(try call.this(as: SpaceObject.self).space.estimate(
-            height: height, width: width, batch: call.option("batch"), classes: call.option("classes"), catalogue: ScriptOperators.catalogue)))
-    }
+    /// What argument `i` decides.
+    private static func assignment(_ space: SpaceObject, _ call: Call, _ i: Int) throws -> Assignment { try space.assignment(of: call.get(i, as: ArchitectureObject.self)) }
 
-    private static let random = method(
-        "random", options: [Option("seed", .integer, default: 0, "which one")], returns: [Returns(.object("architecture"))],
-        "An architecture of the space, each equally likely.", "The baseline that a search has to beat.",
-        example: "print(#nas.trellis{layers = 6}:random{seed = 1}.path)  --> 6"
-    ) { call in call.push(ArchitectureObject(try call.this(as: SpaceObject.self).space.randomArchitecture(seed: call.option("seed")))) }
-
-    private static let sizes = method(
-        "sizes", [Argument("crop", Kind.integers, "side of the picture, or {height, width}")], returns: [Returns(.list(.list(.integer)), "{height, width} of each stride")],
-        "The size of the nodes of each stride: halved by ceil.", example: "print(nas.trellis{}:sizes(321)[2][1])  --> 41"
-    ) { call in
-        let crop: [Int] = try call.get(1)
-        guard (1...2).contains(crop.count), crop.allSatisfy({ (1...1 << 20).contains($0) }) else {
-            throw call.bad(1, "a side or {height, width} expected, each 1 to \(1 << 20)")
-        }
-        return call.push(try call.this(as: SpaceObject.self).space.sizes(height: crop[0], width: crop[crop.count - 1]).map { [$0.height, $0.width] })
-    }
-
-    private static let has = method(
-        "has", [Argument("layer", .integer, "1 to L"), Argument("from", .integer, "stride"), Argument("to", .integer, "stride")], returns: [Returns(.boolean)],
-        "Whether the arrow into that layer exists.", example: "print(nas.trellis{layers = 3}:has(1, 4, 16))  --> false"
-    ) { call in
-        let space = try call.this(as: SpaceObject.self).space
-        let (from, to): (Int, Int) = (try call.get(2), try call.get(3))
-        guard let source = space.level(ofStride: from), let target = space.level(ofStride: to), let move = Move(rawValue: target - source + 1) else {
-            return call.push(false)
-        }
-        return call.push(space.contains(TrellisArrow(layer: try call.get(1), from: source, move: move)))
-    }
-
-    private static let draw = method(
-        "draw", returns: [Returns(.string)], "The nodes and arrows that exist, as text.", example: "print(nas.trellis{layers = 2}:draw():match('layer'))  --> layer"
-    ) { call in call.push(try call.this(as: SpaceObject.self).space.drawing) }
-
-    private static let supernet = method(
-        "supernet",
-        options: [
-            Option("classes", .integer, required: true, "number of classes, 2 or more"), Option("seed", .integer, default: 0, "decides every initial weight"),
-            Option("ignore", .integer, default: 255, "label of pixels that do not count; to be said with more than 255 classes"),
-            Option(
-                "relax", .table,
-                "relaxations of the decisions \"paths\" and \"cell.1\", \"cell.2\", ... by names and patterns (\"*\" for any characters); softmax where none fits. Hard ones compute what was drawn only"),
-            Option(
-                "recompute", .choice(Recomputation.allCases.map(\.rawValue)), default: "cheap",
+    static let all: [Binding] = [
+        method(
+            "count", returns: [Returns(.union([.object("space_count"), .integer, .string]))], "How many architectures there are, exactly.",
+            "Of nas.trellis a table with the fields paths, cells, joint, nodes, arrows, edges and more, which prints as a text; else a number, or its digits where that is no integer of Lua. A "
+                + "filter of `where` is not counted.",
+            example: "print(space:count())  --> 2\nprint(nas.trellis{}:count().paths, nas.trellis{}:count().cells)  --> 75025\t556627761561600"
+        ) { space, call in
+            if space.isWhole, let trellis = space.space.trellis { return call.push(SpaceCountObject(trellis.count())) }
+            return call.push(count: try space.decisions.count())
+        },
+        method("random", options: [seed], returns: one, "An architecture, each equally likely.", "The baseline that a search has to beat.", example: "print(#space:random{seed = 1})  --> 1") { space, call in
+            let seed: UInt64 = try call.option("seed")
+            let drawn = try space.decisions.random(seed: seed, where: space.filter)
+            return call.push(try ArchitectureObject(drawn, in: space.space, Provenance(seed: seed, source: "drawn at random")))
+        },
+        method(
+            "mutate", [architecture], options: [seed], returns: one, "The architecture with one decision drawn anew among its other values.", "What becomes active is drawn.",
+            example: "local a = space:random{seed = 1}\nprint(space:mutate(a, {seed = 2}):same(a))  --> false"
+        ) { space, call in
+            var generator = SplitMix64(seed: try call.option("seed"))
+            return call.push(try space.architecture(space.decisions.mutate(assignment(space, call, 1), using: &generator, where: space.filter)))
+        },
+        method("neighbours", [architecture], returns: [Returns(.list(.object("architecture")))], "All that differ in the smallest change of one decision.",
+            example: "print(#space:neighbours(space:random{seed = 1}))  --> 1") { space, call in
+            let all = try space.decisions.neighbours(of: assignment(space, call, 1), where: space.filter).map { try space.architecture($0) }
+            return call.push(LuaValue.table(LuaTable(list: all.map { .object($0) })))
+        },
+        method("cross", [architecture, Argument("other", .object("architecture"))], options: [seed], returns: one, "Each decision from one of two parents.",
+            example: "local a = space:random{seed = 1}\nprint(space:cross(a, a):same(a))  --> true") { space, call in
+            var generator = SplitMix64(seed: try call.option("seed"))
+            let (a, b) = (try assignment(space, call, 1), try assignment(space, call, 2))
+            return call.push(try space.architecture(space.decisions.cross(a, b, using: &generator, where: space.filter)))
+        },
+        method("each", returns: [Returns(.function, "an iterator for `for`")], "Goes over all architectures, in a fixed order.",
+            example: "local n = 0\nfor a in space:each() do n = n + 1 end\nprint(n)  --> 2") { space, call in
+            var rest = try space.decisions.each()
+            return call.push(function: "each", holding: space) { call in
+                while let next = rest.next() {
+                    if try space.filter?(next) ?? true { return call.push(try space.architecture(next)) }
+                }
+                return call.pushNil()
+            }
+        },
+        method("encode", [architecture], returns: [Returns(.tensor, "[entries]")], "One-hot of all decisions, zeros where inactive.", example: "print(space:encode(space:random{seed = 1}):sum():item())  --> 1.0") { space, call in
+            let code = try space.space.decisions.encode(assignment(space, call, 1))
+            return call.push(try Tensor(code, shape: [code.count]))
+        },
+        method("distance", [architecture, Argument("other", .object("architecture"))], returns: [Returns(.integer)], "How much two architectures differ: entries of `encode`.",
+            example: "local a = space:random{seed = 1}\nprint(space:distance(a, a))  --> 0") { space, call in
+            call.push(try space.space.decisions.distance(assignment(space, call, 1), assignment(space, call, 2)))
+        },
+        method("load", [Argument("path", .string, "a JSON file that architecture:save wrote")], returns: one, "Reads an architecture of this space.", "A file of another space is an error that says what differs.",
+            example: "space:random{seed = 1}:save('found.json')\nprint(#space:load('found.json'))  --> 1") { space, call in
+            let path: String = try call.get(1)
+            let file = try ArchitectureFile(contentsOf: path), assignment = try file.assignment(in: space.space.record, at: path)
+            if space.space.trellis != nil, let found = try file.architecture(file: path, catalogue: ScriptOperators.catalogue) { return call.push(ArchitectureObject(found)) }
+            return call.push(try space.architecture(assignment))
+        },
+        method("where", [Argument("accepts", .function, "of an architecture, returns a boolean")], returns: [Returns(.object("space"))], "The same space without what `accepts` refuses.",
+            "random, mutate, cross, neighbours, each and decoding follow it; 1,000 refusals in a row are an error.",
+            example: "print(space:where(function(a) return a.op == 'skip_connect' end):random{seed = 1}.op)  --> skip_connect") { space, call in
+            let anchor = LuaAnchor(call.thread), accepts = try call.get(1, as: LuaFunction.self).kept(by: anchor), before = space.filter, whole = space.space
+            return call.push(SpaceObject(whole, decisions: space.decisions, filter: { assignment in
+                guard try before?(assignment) ?? true else { return false }
+                return try accepts.call(ArchitectureObject(assignment, in: whole), returning: Bool.self, expected: .boolean, from: "the function of space:where")
+            }, anchors: space.anchors + [anchor]))
+        },
+        method("fix", [Argument("values", .table, "by the names of decisions, as architectures have them")], returns: [Returns(.object("space"))],
+            "The space with some decisions made: fewer decisions over the same function.", "A supernet of the larger space decodes into it: net:decode{within = smaller}.",
+            example: "print(space:fix{op = 'skip_connect'}:count())  --> 1") { space, call in
+            let values = try call.value(1).table?.fields ?? [:]
+            var fixed: [String: Value] = [:]
+            for (name, value) in values {
+                guard let decision = space.decisions[name] else { throw SpaceError.unknown("decision", name, known: space.decisions.decisions.map(\.name), at: "fix") }
+                fixed[name] = try space.decisions.value(json: value.json { call.bad(1, $0) }, of: decision, at: name)
+            }
+            return call.push(SpaceObject(space.space, decisions: try space.decisions.fixing(fixed), filter: space.filter, anchors: space.anchors))
+        },
+        method(
+            "supernet",
+            options: [
+                classes, Option("seed", .integer, default: 0, "decides every initial weight and logit"),
+                Option("ignore", .integer, default: 255, "label of pixels that do not count; to be said with more than 255 classes"),
+                Option("relax", .table, "relaxations by names and patterns of decisions (\"*\" for any characters): the exact name first, then the longest pattern; softmax where none fits. Hard ones "
+                    + "compute what was drawn only"),
+                Option(
+                    "recompute", .choice(Recomputation.allCases.map(\.rawValue)), default: "cheap",
+                    """
+                    what a step computes again instead of keeping it from the forward pass: 'none' is the fastest; 'cheap' repeats what takes one pass over memory; \
+                    'convolutions' repeats those too, one cell at a time, for the least memory
+                    """),
+            ], returns: [Returns(.object("supernet"))], "The network that holds every architecture of the space at once, with logits for each decision.",
+            "Logits start as 0.001 · N(0, 1). Those of nas.trellis are alpha and beta, its weights uniform in ±1/sqrt(fan-in); see space:estimate for what it needs.",
+            example: """
+                print(space:supernet{relax = {['*'] = nas.gumbel{hard = true}}}:architecture():names()[1])  --> op
+                local trellis = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {'skip_connect', 'sep_conv_3x3'}}}
+                local supernet = trellis:supernet{classes = 3, seed = 1}
+                print(#supernet:architecture(), table.concat(supernet:alpha().shape, ' '))  --> 2	2 2
                 """
-                what a step computes again instead of keeping it from the forward pass: 'none' is the fastest; 'cheap' repeats what takes one pass over memory; \
-                'convolutions' repeats those too, one cell at a time, for the least memory
-                """),
-        ], returns: [Returns(.object("supernet"))], "The network that holds every architecture of the space at once.",
-        "Weights uniform in ±1/sqrt(fan-in), alpha and beta 0.001 · N(0, 1). See space:estimate for what it needs.",
-        example: """
-            local space = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {'skip_connect', 'sep_conv_3x3'}}}
-            local supernet = space:supernet{classes = 3, seed = 1}
-            print(#supernet:architecture(), table.concat(supernet:alpha().shape, ' '))  --> 2	2 2
-            """
-    ) { call in
-        let classes: Int = try call.option("classes"), ignore = try call.ignoredLabel(of: classes)
-        let net = try Supernet(call.this(as: SpaceObject.self).space, classes: classes, seed: call.option("seed"))
-        net.ignore = ignore
-        net.recompute = Recomputation(rawValue: try call.option("recompute")) ?? .cheap
-        let (relax, anchors) = try RelaxationBindings.relaxations(call, call.option(ifPresent: "relax"))
-        if call.hasOption("relax") { try net.relax(relax) }
-        return call.push(SupernetObject(net, anchors: anchors, losses: ScriptedLosses(call)))
+        ) { space, call in
+            let classes: Int? = try call.option(ifPresent: "classes"), ignore = try call.ignoredLabel(of: classes ?? space.space.classes ?? 0)
+            let (relax, anchors) = try RelaxationBindings.relaxations(call, call.option(ifPresent: "relax"))
+            let net = try space.space.supernet(classes: classes, seed: call.option("seed"), relax: relax)
+            net.ignore = ignore
+            net.recompute = Recomputation(rawValue: try call.option("recompute")) ?? .cheap
+            return call.push(SupernetObject(net, space: space, anchors: anchors, losses: ScriptedLosses(call)))
+        },
+        method(
+            "network", [architecture],
+            options: [Option("from", .object("supernet"), "whose weights it starts with, by name and where shapes allow"), classes, Option("seed", .integer, default: 0, "of its initial weights")],
+            returns: [Returns(.object("module"))], "The network of an architecture, a module as any other: fit, evaluate, export, count, save.",
+            "The space's function again, building only what was chosen. Of nas.trellis what the paper trains after a search, with the space's filters; architecture:network has more options.",
+            example: "print(space:network(space:random{seed = 1})(tensor.ones(1, 4, 5, 5)):size(2))  --> 4"
+        ) { space, call in
+            let object: ArchitectureObject = try call.get(1), assignment = try space.assignment(of: object)
+            let source = try call.option(ifPresent: "from", as: SupernetObject.self)?.net
+            let (classes, seed): (Int?, UInt64) = (try call.option(ifPresent: "classes"), try call.option("seed"))
+            let network = try space.space.network(assignment, from: source, classes: classes, seed: seed)
+            if let found = object.trellis { (network as? DerivedNetwork)?.note(found) }
+            if !(network is DerivedNetwork) {
+                ModelRecord.of(network) { $0.origin = NetworkOrigin(ArchitectureFile(assignment, of: space.space.record), classes: classes ?? source?.classes ?? space.space.classes, seed: seed) }
+            }
+            return call.push(network)
+        },
+        method(
+            "cost", [architecture, CostBindings.kind], options: [Option("input", .list(.integer), "shape of the input; not needed for parameters"), classes],
+            returns: [Returns(.union([.integer, .number]))], "What the network of an architecture costs, exactly.", "What space:network(architecture):count() says.",
+            example: "print(space:cost(space:fix{op = 'sep_conv_3x3'}:random{}, nas.cost.parameters))  --> 104"
+        ) { space, call in
+            let cost = try space.space.cost(
+                assignment(space, call, 1), CostBindings.kind(call, 2), input: call.option(ifPresent: "input"), classes: call.option(ifPresent: "classes"))
+            return Int(exactly: cost).map { call.push($0) } ?? call.push(cost)
+        },
+    ]
+}
+
+extension LuaValue {
+    /// A plain value as JSON.
+    func json(_ fail: (String) -> any Error) throws -> JSONValue {
+        switch self {
+        case .nil: return .null
+        case .boolean(let value): return .bool(value)
+        case .integer(let value): return .integer(value)
+        case .number(let value): return .number(value)
+        case .string(let text): return .string(text)
+        case .table(let table) where table.others.isEmpty && (table.fields.isEmpty || table.list.isEmpty):
+            if table.fields.isEmpty { return .array(try table.list.map { try $0.json(fail) }) }
+            return .object(try table.fields.sorted { $0.key < $1.key }.map { .init($0.key, try $0.value.json(fail)) })
+        default: throw fail("names, numbers and lists of them expected, got a \(typeName)")
+        }
     }
 }

@@ -13,34 +13,31 @@ enum SpaceRecordMethods {
 
         """
 
-    static func record<Space: LuaObject>(_ owner: String, _ record: @escaping (Space) throws -> SpaceRecord) -> Binding {
-        Binding(
-            module: owner, name: "record", returns: [Returns(.string, "JSON")],
-            summary: "What files keep of the space: its decisions, and the sizes and options of a stock trellis or the text of the script that makes it.",
-            example: (owner == "space" ? "local space = nas.trellis{layers = 2}\n" : sample) + "print(space:record():match('decisions'))  --> decisions"
-        ) { call in
-            call.push(try record(call.this()).json.text())
-        }
-    }
+    static let record = Binding(
+        module: "space", name: "record", returns: [Returns(.string, "JSON")],
+        summary: "What files keep of the space: its decisions, and the sizes and options of a stock trellis or the text of the script that makes it.",
+        example: sample + "print(space:record():match('decisions'))  --> decisions"
+    ) { call in call.push(try call.this(as: SpaceObject.self).space.record.json.text()) }
 
     static let flow = Binding(
-        module: "decision_space", name: "flow",
+        module: "space", name: "flow",
         options: [Option("input", .list(.integer), default: [1, 3, 64, 64], "shape of what the network is called with"), Option("classes", .integer, "instead of the space's")],
         returns: [Returns(.string, "JSON")], summary: "The graph of the network's modules, as plot.space draws it.", detail: "For files: a report draws it again, without the network.",
         example: sample + "print(space:flow():match('sep_conv_3x3') == nil, space:flow():match('mix'))  --> true\tmix"
     ) { call in
-        let space = try call.this(as: DecisionSpaceObject.self).space
+        let space = try call.this(as: SpaceObject.self).space
         return call.push(try PlotSpaces.flow(space, call, classes: call.option(ifPresent: "classes")).json.text())
     }
 
     static let space = Binding(
-        module: "assignment", name: "space",
+        module: "architecture", name: "space",
         options: [Option("run", .boolean, default: false, "run the script that makes the space, up to the place where it has made it")],
-        returns: [Returns(.object("decision_space"))], summary: "The space of the architecture, made again by the script that its file keeps.",
+        returns: [Returns(.object("space"))], summary: "The space of the architecture: a stock trellis, or what the script makes again that its file keeps.",
         detail: "Nothing runs a script unasked: read it (space.script in the file) and say run = true. What the script does after it has made the space is not done.",
         example: sample + "print((select(2, pcall(space:random{seed = 1}.space, space:random{seed = 1})):match('script') ~= nil))  --> true"
     ) { call in
-        let record = try call.this(as: AssignmentObject.self).space
+        let record = try call.this(as: ArchitectureObject.self).file().space
+        if let trellis = record.trellis { return call.push(SpaceObject(try ModuleSpace(trellis.space(catalogue: ScriptOperators.catalogue), catalogue: { ScriptOperators.catalogue }))) }
         return call.push(try SpaceScripts.space(
             record, isAllowed: call.option("run"), at: "the architecture", how: "architecture:space{run = true}", call.thread))
     }

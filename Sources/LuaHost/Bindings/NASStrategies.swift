@@ -5,12 +5,9 @@ import Tensors
 /// A strategy as Lua holds it, with the space whose architectures it asks for.
 final class StrategyObject: LuaObject {
     let strategy: StockStrategy
-    private let space: any DecisionSpace & LuaObject
+    private let space: SpaceObject
 
-    init(_ strategy: StockStrategy, of space: any DecisionSpace & LuaObject) { (self.strategy, self.space) = (strategy, space) }
-
-    /// What the space's functions hang on.
-    private var anchors: [LuaAnchor] { type(of: space).objectType.anchors?(space) ?? [] }
+    init(_ strategy: StockStrategy, of space: SpaceObject) { (self.strategy, self.space) = (strategy, space) }
 
     static let objectType = ObjectType(
         "strategy", of: StrategyObject.self, summary: "What says which architecture to try next, from the results so far.",
@@ -19,7 +16,7 @@ final class StrategyObject: LuaObject {
             gives the same architectures, also after state and load_state. For nas.trials any table with `ask(self)` and `tell(self, architecture, result)` is a strategy; \
             it may have `report(self, architecture, result)`, `drop(self, architecture)`, `state(self)` and `load_state(self, table)`.
             """,
-        methods: methods, unique: true, anchors: { $0.anchors }, describe: { $0.text })
+        methods: methods, unique: true, anchors: { $0.space.anchors }, describe: { $0.text })
 
     private var text: String {
         let best = strategy.best.map { ", best score \($0.result.score)" } ?? ""
@@ -28,13 +25,12 @@ final class StrategyObject: LuaObject {
     }
 
     private func assignment(_ call: Call, _ i: Int) throws -> Assignment {
-        guard let assignment = try space.assignment(call.plain(i)) else { throw call.bad(i, "an architecture of the strategy's space expected, got \(call.typeName(i))") }
-        return assignment
+        guard let object: ArchitectureObject = try call.plain(i).object() else { throw call.bad(i, "an architecture of the strategy's space expected, got \(call.typeName(i))") }
+        return try space.assignment(of: object)
     }
 
     private func push(_ assignment: Assignment, _ call: Call) throws -> Int {
-        try space.architecture(assignment).push(call.thread)
-        return 1
+        call.push(try space.architecture(assignment))
     }
 
     // MARK: Methods
@@ -142,15 +138,13 @@ enum StrategyBindings {
     private static let seed = Option("seed", .integer, default: 0, "decides all that is drawn")
 
     private static func strategy(
-        _ name: String, options: [Option], _ summary: String, _ detail: String, example: String, make: @escaping (any DecisionSpace, Call) throws -> StockStrategy
+        _ name: String, options: [Option], _ summary: String, _ detail: String, example: String, make: @escaping (SpaceObject, Call) throws -> StockStrategy
     ) -> Binding {
         Binding(
-            module: "nas", name: "strategy." + name, parameters: [Argument("space", .union([.object("decision_space"), .object("space")]))], options: options + [seed],
+            module: "nas", name: "strategy." + name, parameters: [Argument("space", .object("space"))], options: options + [seed],
             returns: [Returns(.object("strategy"))], summary: summary, detail: detail, example: DecisionObject.sample + example
         ) { call in
-            guard case .object(let value) = try call.plain(1), let space = value as? any DecisionSpace & LuaObject else {
-                throw call.bad(1, "a space of decisions expected, got \(call.typeName(1))")
-            }
+            let space: SpaceObject = try call.get(1)
             return call.push(StrategyObject(try make(space, call), of: space))
         }
     }

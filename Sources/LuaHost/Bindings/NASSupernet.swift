@@ -1,4 +1,5 @@
 import CLua
+import CLua
 import Networks
 import Search
 import Segmentation
@@ -7,10 +8,16 @@ import Tensors
 /// A supernet as Lua holds it.
 public final class SupernetObject: LuaObject {
     public let net: Supernet
+    let space: SpaceObject
+    /// The architecture that it is at, as the script gave it.
+    var present: ArchitectureObject?
     /// Of relaxations that are functions of a script.
     private let anchors: [LuaAnchor]
     private let losses: ScriptedLosses
-    init(_ net: Supernet, anchors: [LuaAnchor], losses: ScriptedLosses) { (self.net, self.anchors, self.losses) = (net, anchors + [losses.anchor], losses) }
+
+    init(_ net: Supernet, space: SpaceObject, anchors: [LuaAnchor], losses: ScriptedLosses) {
+        (self.net, self.space, self.anchors, self.losses) = (net, space, anchors + [losses.anchor], losses)
+    }
 
     /// The loss that is a function of a script.
     fileprivate func loss(_ function: LuaFunction, _ call: Call) -> Supernet.Loss {
@@ -23,13 +30,13 @@ public final class SupernetObject: LuaObject {
     public static let objectType = ObjectType(
         "supernet", of: SupernetObject.self, summary: "The network that holds every architecture of a space at once.",
         detail: """
-            Alternate steps of the weights and of alpha and beta, then `decode`. `supernet(images)` computes scores with a history for derivatives, operation by operation; \
-            `step`, `scores` and `predict` run as plans, recorded once for each size of batch. `supernet.module` is the module that nn's functions take.
+            Alternate steps of the weights and of the logits (alpha and beta of nas.trellis), then `decode`. `supernet(images)` computes scores with a history for derivatives, operation by \
+            operation; `step`, `scores` and `predict` run as plans, recorded once for each size of batch. `supernet.module` is the module that nn's functions take.
             """,
         methods: SupernetMethods.all,
         fields: [
-            Field("space", .object("space"), "Its space.", of: { (s: SupernetObject) in SpaceObject(s.net.space) }),
-            Field("classes", .integer, "Number of classes.", of: { (s: SupernetObject) in s.net.classes }),
+            Field("space", .object("space"), "Its space.", of: { (s: SupernetObject) in s.space }),
+            Field("classes", .integer, "Number of classes, where one was given.", optional: true, get: { call in call.push(try call.this(as: SupernetObject.self).net.classes) }),
             Field("seed", .integer, "What its initial weights came from.", of: { (s: SupernetObject) in s.net.seed }),
             Field("ignore", .integer, "Label of pixels that do not count.", of: { (s: SupernetObject) in s.net.ignore }),
             Field("training", .boolean, "Whether calls use the batch's statistics; see train and eval.", of: { (s: SupernetObject) in s.net.isTraining }),
@@ -37,7 +44,8 @@ public final class SupernetObject: LuaObject {
         ],
         metamethods: [
             Binding(
-                name: "__call", parameters: [Argument("images", .tensor, "[N, 3, H, W]")], returns: Returns.tensor, summary: "Class scores [N, classes, H, W].",
+                name: "__call", parameters: [Argument("images", .tensor, "[N, 3, H, W]; what the space's networks take")], returns: Returns.tensor,
+                summary: "Class scores [N, classes, H, W]; what the space's networks give.",
                 detail: "With a history, operation by operation; `supernet:scores` is the fast way when no derivative is wanted.",
                 example: SupernetMethods.tiny + "print(table.concat(supernet(tensor.zeros(1, 3, 16, 16)).shape, ' '))  --> 1 3 16 16",
                 body: { call in
@@ -45,7 +53,25 @@ public final class SupernetObject: LuaObject {
                     return call.push(try call.contained(net) { try net(call.get(1)) })
                 }),
         ],
-        unique: true, anchors: { $0.anchors + $0.net.luaAnchors }, describe: { $0.net.summary })
+        unique: true, anchors: { $0.anchors + $0.space.anchors + $0.net.luaAnchors + $0.net.root.luaAnchors }, describe: { $0.net.summary })
+}
+
+/// Losses that are functions of scripts, told apart by their addresses; kept, so that an address stays one function's.
+final class ScriptedLosses {
+    /// What the functions hang on.
+    let anchor: LuaAnchor
+    private var known: [UInt: LuaFunction] = [:]
+
+    init(_ call: Call) { anchor = LuaAnchor(call.thread) }
+
+    func kept(_ function: LuaFunction, _ call: Call) -> (id: UInt, function: LuaFunction) {
+        function.push(call.thread)
+        let id = UInt(bitPattern: lua_topointer(call.thread, -1))
+        clua_pop(call.thread, 1)
+        let kept = known[id] ?? function.kept(by: anchor)
+        known[id] = kept
+        return (id, kept)
+    }
 }
 
 extension Supernet {
@@ -62,11 +88,23 @@ extension Supernet {
 
 /// Methods of supernets: training.
 enum SupernetMethods {
-    static let all: [Binding] = training + SupernetArchitectureMethods.all + reading + SupernetStateMethods.all + [ExportBinding.supernet]
+    static let all: [Binding] = training + SupernetArchitectureMethods.all + SupernetDecisionMethods.all + SupernetStateMethods.all + [ExportBinding.supernet]
 
     static let tiny = """
         local space = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {'skip_connect', 'sep_conv_3x3'}}}
         local supernet = space:supernet{classes = 3, seed = 1}
+
+        """
+
+    /// A space of a function with one decision, `op`, and its supernet `net`.
+    static let small = """
+        local space = nas.space(function(c)
+          local op = nas.choice('op', {'skip_connect', 'sep_conv_3x3'})
+          local net = {mix = nas.mix(op, function(name) return nas.parts.operator(name, 3) end), head = nn.conv2d(3, c.classes, {kernel = 1})}
+          function net.forward(self, x) return self.head(self.mix(x)) end
+          return nn.module(net, {name = 'small'})
+        end, {classes = 2})
+        local net = space:supernet{seed = 1}
 
         """
 
@@ -79,16 +117,16 @@ enum SupernetMethods {
             example: tiny + example, body: body)
     }
 
-    private static let images = Argument("images", .tensor, "[N, 3, H, W]")
-    private static let labels = Argument("labels", .tensor, "int32 [N, H, W], classes from 0")
+    private static let images = Argument("images", .tensor, "[N, 3, H, W]; what the space's networks take")
+    private static let labels = Argument("labels", .tensor, "int32 [N, H, W], classes from 0; what a loss of one's own takes")
 
     private static let training: [Binding] = [
         method(
-            "weights", returns: [Returns(.object("parameters"))], "What SGD trains: all parameters but alpha and beta.",
+            "weights", returns: [Returns(.object("parameters"))], "What SGD trains: all parameters but the logits, alpha and beta of nas.trellis.",
             example: "print(supernet:weights():names()[1])  --> stem.1.conv.weight"
         ) { call in call.push(ParameterList(try call.this(as: SupernetObject.self).net.weights())) },
         method(
-            "architecture", returns: [Returns(.object("parameters"))], "What Adam trains: alpha [edges, operators] and beta [layers, strides, moves], as logits.",
+            "architecture", returns: [Returns(.object("parameters"))], "What Adam trains, the logits: of nas.trellis alpha [edges, operators] and beta [layers, strides, moves], else a tensor for each decision, by its name.",
             "Moves: to the finer stride, same, to the coarser. Entries of beta without an arrow do not matter.",
             example: "print(table.concat(supernet:architecture():names(), ' '))  --> alpha beta"
         ) { call in call.push(ParameterList(try call.this(as: SupernetObject.self).net.architecture())) },
@@ -113,7 +151,7 @@ enum SupernetMethods {
             let net = try call.this(as: SupernetObject.self).net
             let function: LuaFunction? = try call.option(ifPresent: "loss")
             let loss = try function.map { try call.this(as: SupernetObject.self).loss($0, call) } ?? .crossEntropy
-            return call.push(try net.step(call.object(1, as: Optimiser.self), call.get(2), call.get(3), loss))
+            return call.push(try net.step(call.object(1, as: Optimiser.self), [call.get(2), call.get(3)], loss))
         },
         method(
             "loss", [images, labels], returns: [Returns(.tensor)], "Pixel cross entropy of a batch, with a history for derivatives.", "What `step` minimises, operation by operation.",
@@ -132,7 +170,7 @@ enum SupernetMethods {
                 """
         ) { call in
             let net = try call.this(as: SupernetObject.self).net
-            return call.push(try net.gradients(call.object(1, as: Optimiser.self), call.get(2), call.get(3)))
+            return call.push(try net.gradients(call.object(1, as: Optimiser.self), [call.get(2), call.get(3)]))
         },
         method(
             "scores", [images], options: [Option("training", .boolean, default: false, "by the batch's statistics, which then move the running ones")],
@@ -143,52 +181,5 @@ enum SupernetMethods {
             "predict", [images], returns: [Returns(.tensor, "int32 [N, H, W], classes from 0")], "The class of each pixel, as a plan, by the running statistics.",
             example: "print(supernet:predict(tensor.zeros(1, 3, 16, 16)).dtype)  --> int32"
         ) { call in call.push(try call.this(as: SupernetObject.self).net.predict(call.get(1))) },
-    ]
-
-    private static let raw = Option("raw", .boolean, default: false, "the parameter itself, before the softmax")
-
-    private static let reading: [Binding] = [
-        method(
-            "alpha", options: [raw], returns: [Returns(.tensor, "[edges, operators]")], "softmax(alpha): the weight of each operator on each edge.",
-            "Rows sum to 1. Edges (block, state) in the order (1,1) (1,2) (2,1) ...; columns as the cell's operators.",
-            example: "print(string.format('%.3f', supernet:alpha():sum(2)[1]))  --> 1.000"
-        ) { call in
-            let net = try call.this(as: SupernetObject.self).net
-            return call.push(try call.option("raw") ? net.alpha : GradientMode.disabled { try net.operatorProbabilities() })
-        },
-        method(
-            "beta", options: [raw], returns: [Returns(.tensor, "[layers, strides, moves]")], "softmax(beta): the probability of each arrow among those that leave its node.",
-            "Auto-DeepLab, eq. 7; 0 where there is no arrow. Moves: to the finer stride, same, to the coarser. What nas.viterbi takes.",
-            example: "print(string.format('%.3f', supernet:beta()[1][1]:sum():item()))  --> 1.000"
-        ) { call in
-            let net = try call.this(as: SupernetObject.self).net
-            return call.push(try call.option("raw") ? net.beta : GradientMode.disabled { try net.arrowProbabilities() })
-        },
-        method(
-            "entropy", returns: [Returns(.table, "alpha, beta: mean entropy in nats; alpha_relative, beta_relative: 1 undecided, 0 decided")], "How undecided alpha and beta are.",
-            example: "print(string.format('%.2f', supernet:entropy().alpha_relative))  --> 1.00"
-        ) { call in
-            let (alpha, beta) = try call.this(as: SupernetObject.self).net.entropy()
-            return call.push([
-                "alpha": alpha.mean, "beta": beta.mean, "alpha_relative": alpha.relative, "beta_relative": beta.relative,
-            ])
-        },
-        method(
-            "decode",
-            options: [
-                Option("data", .string, "what it was found on, for its provenance"), Option("date", .string, "when, for its provenance"),
-                Option("name", .string, "a name of its own"),
-            ], returns: [Returns(.object("architecture"))], "The strongest architecture.",
-            """
-            Auto-DeepLab, section 3.4: the path of the largest product of betas by Viterbi (of equals the lower stride first); for each block the two states whose strongest \
-            operator other than 'none' is strongest, with that operator. The seed is part of its provenance.
-            """,
-            example: "local found = supernet:decode{data = 'nothing'}\nprint(#found.path, found.provenance.seed)  --> 2\t1"
-        ) { call in
-            let net = try call.this(as: SupernetObject.self).net
-            var found = try net.decode(Provenance(date: call.option(ifPresent: "date"), data: call.option(ifPresent: "data")))
-            found.name = try call.option(ifPresent: "name")
-            return call.push(ArchitectureObject(found))
-        },
     ]
 }

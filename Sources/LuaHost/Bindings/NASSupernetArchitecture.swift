@@ -12,8 +12,8 @@ enum SupernetArchitectureMethods {
         From then on steps, gradients, scores, predictions, the loss and calls are those of this architecture, with the supernet's weights: what it leaves out is nothing, not \
         zeros. One recording serves all architectures, beside that of the whole, so another architecture at each step costs nothing: single-path training, and evaluation of \
         thousands of architectures. A step gives gradients 0 to the weights that are off, and the optimiser leaves those alone (neither momentum nor decay moves them), as in a \
-        network that has only what is on; alpha and beta get none. `scores`, `predict` and `metrics.evaluate` go by the batch's statistics, for the running ones of a supernet \
-        mean nothing for one architecture, or after `recalibrate` by those. An architecture of another space is an error that says what differs.
+        network that has only what is on; logits get none. `scores`, `predict` and `metrics.evaluate` go by the batch's statistics, for the running ones of a supernet \
+        mean nothing for one architecture, or after `recalibrate` by those. The network of a space of a function, space:network(a, {from = net}), gives the same numbers. An architecture of another space is an error that says what differs.
         """,
         example: """
             local sgd = optim.sgd(supernet:weights(), {lr = 0.025})
@@ -24,13 +24,14 @@ enum SupernetArchitectureMethods {
             supernet:at(nil)
             """
     ) { call in
-        let found: ArchitectureObject? = try call.get(ifPresent: 1)
-        try call.this(as: SupernetObject.self).net.at(found?.architecture)
+        let found: ArchitectureObject? = try call.get(ifPresent: 1), object = try call.this(as: SupernetObject.self)
+        try object.net.at(found.map { try object.space.assignment(of: $0) })
+        object.present = found
         return call.pushThis()
     }
 
     private static let recalibrate = SupernetMethods.method(
-        "recalibrate", [Argument("batches", .union([.object("loader"), .list(.tensor)]), "what is left of a loader's epoch, or a list of images [N, 3, H, W]")],
+        "recalibrate", [Argument("batches", .union([.object("loader"), .list(.tensor)]), "what is left of a loader's epoch, or a list of images [N, 3, H, W] (what the space's networks take)")],
         returns: [Returns(.object("supernet"), "itself")], "Takes the running statistics of the architecture that it is at from images.",
         """
         A pass in which nothing is trained; statistics are the averages over the batches. Until the next `at` the architecture's scores go by them instead of each batch's own. \
@@ -60,7 +61,9 @@ enum SupernetArchitectureMethods {
     private static let architecture = SupernetMethods.method(
         "present", returns: [Returns(.object("architecture"), "nil: all of them", optional: true)], "The architecture that it is at.",
         example: "supernet:at(space:random{seed = 3})\nprint(#supernet:present().path, supernet:at(nil):present())  --> 2\tnil"
-    ) { call in call.push(try call.this(as: SupernetObject.self).net.architectureAt.map(ArchitectureObject.init)) }
+    ) { call in
+        call.push(try call.this(as: SupernetObject.self).present)
+    }
 
     static let all = [at, recalibrate, architecture]
 }

@@ -13,7 +13,7 @@ enum SupernetStateMethods {
 
     static let all: [Binding] = [
         method(
-            "parameters", returns: [Returns(.object("parameters"))], "Weights, alpha and beta, named by their paths.",
+            "parameters", returns: [Returns(.object("parameters"))], "Weights and logits, named by their paths.",
             "Paths count layers, blocks and states from 1: \"nodes.3.16.block.2.1.sep_conv_3x3.depthwise1.weight\".", example: "print(#supernet:parameters() - #supernet:weights())  --> 2"
         ) { call in call.push(ParameterList(try call.this(as: SupernetObject.self).net.parameters())) },
         method(
@@ -53,14 +53,14 @@ enum SupernetStateMethods {
             example: "supernet:predict(tensor.zeros(1, 3, 16, 16))\nsupernet:predict(tensor.ones(1, 3, 16, 16))\nprint(supernet:recordings())  --> 1"
         ) { call in call.push(try call.this(as: SupernetObject.self).net.recordingCount) },
         method(
-            "count", returns: [Returns(.table, "parameters: numbers of the weights; architecture: of alpha and beta; tensors, buffers")], "How large the network is.",
+            "count", returns: [Returns(.table, "parameters: numbers of the weights; architecture: of the logits; tensors, buffers")], "How large the network is.",
             example: "print(supernet:count().architecture)  --> 16"
         ) { call in
             let net = try call.this(as: SupernetObject.self).net
             let weights = net.weights()
             return call.push([
                 "parameters": weights.reduce(0) { $0 + $1.tensor.count }, "tensors": weights.count,
-                "architecture": net.alpha.count + net.beta.count, "buffers": net.buffers().reduce(0) { $0 + $1.tensor.count },
+                "architecture": net.architecture().reduce(0) { $0 + $1.tensor.count }, "buffers": net.buffers().reduce(0) { $0 + $1.tensor.count },
             ])
         },
         method(
@@ -98,7 +98,7 @@ enum SupernetStateMethods {
                 """
         ) { call in
             let net = try call.this(as: SupernetObject.self).net
-            let plan = try net.stepPlan(call.object(1, as: Optimiser.self), call.get(2), call.get(3))
+            let plan = try net.stepPlan(call.object(1, as: Optimiser.self), [call.get(2), call.get(3)])
             let operations = plan.summary.map { ($0.name, LuaValue.integer($0.count)) }
             return call.push(LuaValue.table(LuaTable(fields: [
                 "kernels": .integer(plan.stepCount), "arena_bytes": .integer(plan.arenaBytes),

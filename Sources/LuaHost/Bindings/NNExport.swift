@@ -74,7 +74,7 @@ extension ONNXFile {
     static func metadata(of module: Module) throws -> [String: String] {
         var metadata = ["parameters": "\(module.parameterCount)"]
         if let supernet = module as? Supernet {
-            metadata["classes"] = "\(supernet.classes)"
+            metadata["classes"] = supernet.classes.map { "\($0)" }
             for (key, value) in supernet.configuration { metadata["supernet.\(key)"] = value }
         } else if let network = module as? DerivedNetwork {
             metadata["classes"] = "\(network.options.classes)"

@@ -26,13 +26,6 @@ enum PlotSearch {
         return try PlotValues.push(call, TrellisFigure(drawing, title: call.option(ifPresent: "title")))
     }
 
-    /// - Throws: `HostError` for probabilities that are none: a picture would show them as gaps, or not at all.
-    private static func finite(_ probabilities: @autoclosure () throws -> Tensor, _ name: String) throws -> Tensor {
-        let values = try GradientMode.disabled(probabilities)
-        if let numbers = try values.nonFinite() { throw HostError("softmax(\(name)) holds \(numbers), so there is nothing to draw") }
-        return values
-    }
-
     private static func drawing(_ call: Call) throws -> TrellisDrawing {
         var path: [Int]?
         var wantsPath = true
@@ -43,15 +36,15 @@ enum PlotSearch {
         switch try call.plain(1).object(as: AnyObject.self) {
         case let object as SupernetObject:
             let net = object.net
-            let beta = try finite(net.arrowProbabilities(), "beta").floats()
-            if path == nil, wantsPath { path = try net.decode().path }
-            return try drawing(net.space, path) { Double(beta[net.space.betaIndex(of: $0)]) }
+            let space = try net.space.requireTrellis(for: "plot.trellis"), beta = try net.arrowProbabilities().floats()
+            if path == nil, wantsPath { path = try net.strongest().path }
+            return try drawing(space, path) { Double(beta[space.betaIndex(of: $0)]) }
         case let object as SpaceObject:
-            return try drawing(object.space, path) { _ in .nan }
+            return try drawing(object.space.requireTrellis(for: "plot.trellis"), path) { _ in .nan }
         case let object as ArchitectureObject:
-            let architecture = object.architecture
+            let architecture = try object.requireTrellis(for: "plot.trellis")
             let space: SpaceObject? = try call.option(ifPresent: "space")
-            if let space { return try drawing(space.space, wantsPath ? path ?? architecture.path : nil) { _ in .nan } }
+            if let space { return try drawing(space.space.requireTrellis(for: "space"), wantsPath ? path ?? architecture.path : nil) { _ in .nan } }
             return try TrellisDrawing(path: path ?? architecture.path, strides: architecture.space.strides)
         default: throw call.bad(1, "supernet, architecture or space expected, got \(call.typeName(1))")
         }
@@ -73,8 +66,8 @@ enum PlotSearch {
     ) { call in
         let architecture: Architecture
         switch try call.plain(1).object(as: AnyObject.self) {
-        case let object as ArchitectureObject: architecture = object.architecture
-        case let object as SupernetObject: architecture = try object.net.decode()
+        case let object as ArchitectureObject: architecture = try object.requireTrellis(for: "plot.cell")
+        case let object as SupernetObject: architecture = try object.net.strongest()
         default: throw call.bad(1, "architecture or supernet expected, got \(call.typeName(1))")
         }
         return try PlotValues.push(call, CellFigure(drawing(architecture), title: call.option(ifPresent: "title")))
@@ -96,10 +89,10 @@ enum PlotSearch {
         summary: "softmax(alpha) as a heat map: edges by operators, the strongest operator of each edge outlined.",
         example: tiny + "plot.alpha(space:supernet{classes = 3, seed = 1}, {title = 'start'}):save('alpha.svg')"
     ) { call in
-        let net = try call.get(1, as: SupernetObject.self).net
-        let rows = try PlotValues.rows(.object(finite(net.operatorProbabilities(), "alpha"))) ?? []
+        let net = try call.get(1, as: SupernetObject.self).net, space = try net.space.requireTrellis(for: "plot.alpha")
+        let rows = try PlotValues.rows(.object(net.operatorProbabilities())) ?? []
         let map = try HeatMap.alpha(
-            rows, edges: CellDrawing.edgeNames(blocks: net.space.cell.blocks), operators: net.space.cell.operators, title: call.option(ifPresent: "title"))
+            rows, edges: CellDrawing.edgeNames(blocks: space.cell.blocks), operators: space.cell.operators, title: call.option(ifPresent: "title"))
         return try PlotValues.push(call, map)
     }
 }

@@ -15,8 +15,8 @@ enum PlotSpaces {
         end)
 
         """
-    private static let what = Argument("what", .union([.object("decision_space"), .object("decision_supernet"), .object("space"), .object("supernet"), .object("architecture"), .object("assignment")]))
-    private static let architecture = Option("architecture", .union([.object("assignment"), .object("architecture")]), "what it decides is marked, and what it has not is faint")
+    private static let what = Argument("what", .union([.object("space"), .object("supernet"), .object("architecture")]))
+    private static let architecture = Option("architecture", .object("architecture"), "what it decides is marked, and what it has not is faint")
 
     private static let space = Binding(
         module: "plot", name: "space", parameters: [what],
@@ -53,24 +53,14 @@ enum PlotSpaces {
         return call.push(FigureObject(column))
     }
 
-    /// What an architecture decides, of whichever kind of space.
-    private static func assignment(_ value: LuaValue, of space: any DecisionSpace, _ call: Call) throws -> Assignment {
-        guard let assignment = try space.assignment(value) else { throw call.badOption("architecture", "an architecture of this space expected") }
-        try space.decisions.check(assignment)
-        return assignment
-    }
-
     private static func pictures(_ call: Call) throws -> DecisionPictures {
-        let given: LuaValue? = try call.option(ifPresent: "architecture")
+        let given: ArchitectureObject? = try call.option(ifPresent: "architecture")
         switch try call.plain(1).object(as: AnyObject.self) {
-        case let object as DecisionSupernetObject: return try DecisionPictures(object.net, architecture: given.map { try assignment($0, of: object.space, call) })
-        case let object as SupernetObject:
-            return try DecisionPictures(object.net, architecture: given.map { try assignment($0, of: SpaceObject(object.net.space), call) })
+        case let object as SupernetObject: return try DecisionPictures(object.net, architecture: given.map { try object.space.assignment(of: $0) })
+        case let object as SpaceObject: return DecisionPictures(object.decisions, architecture: try given.map { try object.assignment(of: $0) })
         case let object as ArchitectureObject:
-            let file = try ArchitectureFile(object.architecture)
-            return DecisionPictures(file.space.decisions, architecture: file.assignment)
-        case let object as AssignmentObject: return DecisionPictures(object.decisions, architecture: object.assignment)
-        case let object as any DecisionSpace: return DecisionPictures(object.decisions, architecture: try given.map { try assignment($0, of: object, call) })
+            let decided = try object.decided()
+            return DecisionPictures(decided.decisions, architecture: decided.assignment)
         default: throw call.bad(1, "a space, a supernet or an architecture expected, got \(call.typeName(1))")
         }
     }
@@ -88,8 +78,8 @@ enum PlotSpaces {
         let pictures = try pictures(call)
         let flow: NetworkFlow
         switch try call.plain(1).object(as: AnyObject.self) {
-        case let object as DecisionSupernetObject: flow = try self.flow(object.net.space, call, classes: object.net.classes)
-        case let object as DecisionSpaceObject: flow = try self.flow(object.space, call, classes: nil)
+        case let object as SupernetObject where object.net.space.trellis == nil: flow = try self.flow(object.net.space, call, classes: object.net.classes)
+        case let object as SpaceObject where object.space.trellis == nil: flow = try self.flow(object.space, call, classes: nil)
         default: return try pictures.figures(pictures.decisions.all.map(\.name), title: title)
         }
         return try pictures.figures(flow, title: title)

@@ -33,7 +33,7 @@ enum SpaceScripts {
     private final class Run {
         let script: SpaceScript
         let wanted: SpaceRecord
-        var made: DecisionSpaceObject?
+        var made: SpaceObject?
         /// The last space that it made and that is another one, and what differs.
         var other: SpaceRecord.Difference?
 
@@ -48,15 +48,15 @@ enum SpaceScripts {
     nonisolated(unsafe) private static var runs: [Run] = []
 
     /// A space that a function of a script makes, for the script.
-    static func made(_ space: ModuleSpace, by build: LuaFunction, _ anchor: LuaAnchor, _ call: Call) throws -> DecisionSpaceObject {
+    static func made(_ space: ModuleSpace, by build: LuaFunction, _ anchor: LuaAnchor, _ call: Call) throws -> SpaceObject {
         space.script = script(of: build, call.thread)
-        let object = DecisionSpaceObject(space, decisions: space.decisions, filter: nil, anchors: [anchor])
+        let object = SpaceObject(space, anchors: [anchor])
         try note(object)
         return object
     }
 
     /// Ends the script that runs where it has made what is wanted.
-    private static func note(_ space: DecisionSpaceObject) throws {
+    private static func note(_ space: SpaceObject) throws {
         guard let run = runs.last, run.made == nil else { return }
         run.other = run.wanted.difference(from: space.space.record, in: .decisions)
         guard run.other == nil else { return }
@@ -70,7 +70,7 @@ enum SpaceScripts {
     ///   - place: what errors call the file that has the record.
     ///   - how: how to allow it.
     /// - Throws: `HostError` when it may not run, where the record has none, and for a script that makes no such space.
-    static func space(_ record: SpaceRecord, isAllowed: Bool, at place: String, how: String, _ L: LuaThread) throws -> DecisionSpaceObject {
+    static func space(_ record: SpaceRecord, isAllowed: Bool, at place: String, how: String, _ L: LuaThread) throws -> SpaceObject {
         guard let script = record.script else {
             throw HostError(
                 "\(place): its space was made at the prompt or by a program, so no script is kept that could make it again; make the space in a script, or load the weights into a network that you build")

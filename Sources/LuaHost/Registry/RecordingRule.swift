@@ -19,13 +19,13 @@ enum RecordingRule {
     private static let exceptions: [String: Set<String>] = [
         "tensor": ["save", "load", "memory", "free"], "nn": [], "module": ["fit", "evaluate", "segment", "save", "load", "export", "count", "advance", "card"],
         "parameters": ["filter"], "compiled": ["plan", "describe"], "trellis": ["threads", "profile", "memory"], "schedule": [], "count": [], "help": [],
-        "optimiser": ["state", "load_state", "save", "load"], "supernet": ["save", "load", "load_state", "export"],
-        "decision": [], "gate": [], "decision_supernet": ["step", "scores", "at", "sample", "decode", "save", "load", "load_state", "recordings"],
+        "optimiser": ["state", "load_state", "save", "load"], "decision": [], "gate": [],
+        "supernet": ["step", "gradients", "scores", "predict", "at", "recalibrate", "sample", "decode", "save", "load", "load_state", "export", "recordings"],
         // Iterators and the like, made by a function that is judged by itself.
         "": [],
     ]
     /// Types whose properties do not change, or take care of it themselves.
-    private static let constant: Set<String> = ["tensor", "module", "parameters", "compiled", "count", "schedule", "supernet", "decision", "gate", "decision_supernet", "decision_space"]
+    private static let constant: Set<String> = ["tensor", "module", "parameters", "compiled", "count", "schedule", "supernet", "space", "decision", "gate"]
 
     /// Functions that are written down, of modules whose others are not.
     private static let recorded: [String: Set<String>] = ["nas": ["sum", "price", "when", "expect"]]

@@ -1,19 +1,10 @@
-import Foundation
-
 /// What probabilities of options say of decisions.
 extension Decision {
-    /// Entropy in nats of each distribution, averaged, and relative to that of a uniform one: 1 undecided, 0 decided.
+    /// Entropy of each distribution: of the options of a set each by itself.
     /// - Parameter p: of the options, row by row.
-    public func entropy(of p: [Double]) -> (mean: Double, relative: Double) {
-        func term(_ x: Double) -> Double { x > 0 ? -x * log(x) : 0 }
-        if domain.isSet {
-            let mean = p.map { term($0) + term(1 - $0) }.reduce(0, +) / Double(max(p.count, 1))
-            return (mean, mean / log(2))
-        }
-        let rows = Rows(distributionsOf: self).rows.filter { $0.count > 1 }
-        guard !rows.isEmpty else { return (0, 0) }
-        let entropies = rows.map { row in row.reduce(0) { $0 + term(p[$1]) } }
-        return (entropies.reduce(0, +) / Double(rows.count), zip(entropies, rows).reduce(0) { $0 + $1.0 / log(Double($1.1.count)) } / Double(rows.count))
+    public func entropy(of p: [Double]) -> TableEntropy {
+        if domain.isSet { return TableEntropy(p.map { [$0, 1 - $0] }) }
+        return TableEntropy(Rows(distributionsOf: self).rows.map { row in row.map { p[$0] } })
     }
 }
 

@@ -42,7 +42,7 @@ public struct DerivedOptions: Hashable, Sendable {
 /// DeepLabv3+'s decoder. Images [N, 3, H, W] of any size, odd ones included, to class scores [N, classes, H, W].
 public final class DerivedNetwork: Module, DropPathScheduling {
     /// With the reach of `options`, if they have one.
-    public let architecture: Architecture
+    public private(set) var architecture: Architecture
     public let options: DerivedOptions
     /// What its initial weights came from.
     public let seed: UInt64
@@ -89,6 +89,14 @@ public final class DerivedNetwork: Module, DropPathScheduling {
         aspp = try DerivedASPP(layout, options)
         decoder = try DerivedDecoder(layout, options)
         dropPath = options.dropPath
+    }
+
+    /// Keeps what is known of its architecture besides path and cell: name, provenance, notes, scores.
+    public func note(_ found: Architecture) {
+        (architecture.name, architecture.provenance, architecture.notes) = (found.name, found.provenance, found.notes)
+        architecture.scores.pathLogProbability = found.scores.pathLogProbability
+        // Strengths go by the branches in their order.
+        if found.cell == architecture.cell { architecture.scores = found.scores }
     }
 
     public override var kind: String { "network" }

@@ -10,9 +10,10 @@ extension DerivedNetwork {
     /// - Throws: `SpaceError` for an architecture that does not fit the supernet's space, or where no tensor has its shape.
     @discardableResult
     public func takeWeights(from supernet: Supernet) throws -> LoadReport {
-        try architecture.validate(in: supernet.space)
+        let space = try supernet.space.requireTrellis(for: "from")
+        try architecture.validate(in: space)
         let source = Dictionary(supernet.state().map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
-        let names = InheritedNames(architecture, supernet.space)
+        let names = InheritedNames(architecture, space)
         let found = state().compactMap { name, _ in names.source(of: name).flatMap { source[$0] }.map { (name, $0) } }
         let values = Dictionary(found, uniquingKeysWith: { first, _ in first })
         let report = fit(of: values)

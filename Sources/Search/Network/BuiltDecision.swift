@@ -34,6 +34,15 @@ public final class BuiltDecision {
         return try source.gate(condition, of: decision, construction)
     }
 
+    /// All weights in the present computation of a supernet, of the decision's shape.
+    func table() throws -> DecisionTable {
+        guard let source = construction.source else {
+            throw SpaceError(
+                .misfit, at: "decision '\(decision.name)'", expected: "a call within a supernet", got: "a network without logits", remedy: "call the supernet that it was built for")
+        }
+        return try source.table(of: decision)
+    }
+
     // MARK: Paths
 
     /// - Throws: for a decision of another kind.
@@ -65,5 +74,6 @@ public final class BuiltDecision {
 
 /// Who gives weights to the decisions of a supernet.
 protocol DecisionWeightSource: AnyObject {
+    func table(of decision: Decision) throws -> DecisionTable
     func gate(_ condition: Gate.Condition, of decision: Decision, _ construction: Construction) throws -> Gate
 }

@@ -1,5 +1,15 @@
 import Tensors
 
+/// All weights of a decision in one computation.
+struct DecisionTable {
+    /// Of the decision's shape.
+    let weights: Tensor
+    /// Whether some may be exactly 0.
+    let isSparse: Bool
+    /// Whether all are 0 or 1.
+    let areSwitches: Bool
+}
+
 /// The weights of a supernet's decisions in one computation: each relaxed once, so that what is drawn is the same wherever it is read.
 final class DecisionWeights {
     private let logits: (Decision) throws -> Tensor
@@ -9,6 +19,7 @@ final class DecisionWeights {
     private struct Entry {
         let weights: Relaxation.Weights
         let isSparse: Bool
+        let areSwitches: Bool
         var numbers: [Int: Tensor] = [:]
         /// Of paths: whether each state is reached after a layer (0 or 1), and how probably.
         var reached: [Int: [Int: Tensor]]?
@@ -20,24 +31,33 @@ final class DecisionWeights {
         self.relaxation = relaxation
     }
 
-    /// All weights of a decision.
+    /// All weights of a decision, and how probable its options are.
     func all(_ decision: Decision) throws -> Relaxation.Weights { try entry(decision).weights }
+
+    func table(of decision: Decision) throws -> DecisionTable {
+        let entry = try entry(decision)
+        return DecisionTable(weights: entry.weights.weights, isSparse: entry.isSparse, areSwitches: entry.areSwitches)
+    }
 
     private func entry(_ decision: Decision) throws -> Entry {
         if let known = entries[decision.name] { return known }
         let relaxation = try relaxation(decision)
         // Weights may be read first within a region; they are there for all.
         let entry = try Recording.everywhere { () throws -> Entry in
-            Entry(weights: try relaxation.checked(logits(decision), of: decision), isSparse: relaxation.isSparse)
+            Entry(weights: try relaxation.checked(logits(decision), of: decision), isSparse: relaxation.isSparse, areSwitches: relaxation.areSwitches)
         }
         entries[decision.name] = entry
         return entry
     }
 
     func gate(_ condition: Gate.Condition, of decision: Decision, _ construction: Construction) throws -> Gate {
-        let isSparse = try entry(decision).isSparse
-        let number = try Recording.everywhere { () throws -> Tensor? in try weight(condition, of: decision, isSparse) }
-        return Gate(condition, construction, weight: number, isGuard: isSparse) { [self] in try Recording.everywhere { try probability(condition, of: decision) } }
+        let entry = try entry(decision)
+        let number = try Recording.everywhere { () throws -> Tensor? in try weight(condition, of: decision, entry.isSparse) }
+        var isSwitch = entry.areSwitches
+        if case .reached = condition { isSwitch = true }
+        return Gate(condition, construction, weight: number, isGuard: entry.isSparse, isSwitch: isSwitch) { [self] in
+            try Recording.everywhere { try probability(condition, of: decision) }
+        }
     }
 
     private func weight(_ condition: Gate.Condition, of decision: Decision, _ isSparse: Bool) throws -> Tensor? {
@@ -105,6 +125,44 @@ final class DecisionWeights {
             guard case .paths(let paths) = decision.domain, let known = try reach(decision, paths)[layer]?[state] else { return try Tensor.ones([1]) }
             return known
         }
+    }
+
+    /// The probability that a path with one arrow a layer passes all of some arrows and states.
+    func probability(ofAll conditions: [Gate.Condition], _ decision: Decision, _ paths: Paths) throws -> Tensor {
+        if conditions.count == 1 { return try probability(conditions[0], of: decision) }
+        var passed: [Int: Int] = [:]
+        for condition in conditions {
+            let states: [(layer: Int, state: Int)]
+            switch condition {
+            case .option(_, let i): states = [(paths.arrows[i].layer - 1, paths.arrows[i].from), (paths.arrows[i].layer, paths.arrows[i].to)]
+            case .reached(_, let layer, let state): states = [(layer, state)]
+            }
+            for (layer, state) in states where passed.updateValue(state, forKey: layer).map({ $0 != state }) ?? false { return try Tensor.zeros([1]) }
+        }
+        let stops = passed.sorted { $0.key < $1.key }
+        guard let first = stops.first, var p = try reach(decision, paths)[first.key]?[first.value] else { return try Tensor.zeros([1]) }
+        for (from, to) in zip(stops, stops.dropFirst()) {
+            guard let way = try probability(from: from, to: to, decision, paths) else { return try Tensor.zeros([1]) }
+            p = try p * way
+        }
+        return p
+    }
+
+    /// The probability of coming from a state to another some layers on; nil where no way leads there.
+    private func probability(from: (key: Int, value: Int), to: (key: Int, value: Int), _ decision: Decision, _ paths: Paths) throws -> Tensor? {
+        let all = try entry(decision).weights.probabilities
+        var reach: [Int: Tensor?] = [from.value: nil]
+        for layer in from.key + 1...to.key {
+            var next: [Int: Tensor?] = [:]
+            for (i, arrow) in paths.arrows.enumerated() where arrow.layer == layer {
+                guard let before = reach[arrow.from] else { continue }
+                let step = try all.reshape([all.count]).narrow(0, i, 1)
+                let through = try before.map { try $0 * step } ?? step
+                next[arrow.to] = try (next[arrow.to] ?? nil).map { try $0 + through } ?? through
+            }
+            reach = next
+        }
+        return reach[to.value] ?? nil
     }
 
     /// The probability that a state is reached. With one arrow a layer: the sum over the ways there; of `many` paths: that one of the arrows into it is on.

@@ -22,15 +22,22 @@ public struct Gate {
     public let weight: Tensor?
     /// Whether the weight can be exactly 0, so that it closes what it multiplies.
     let isGuard: Bool
+    /// Whether the weight is 0 or 1: then it opens and closes, and nothing is multiplied.
+    let isSwitch: Bool
     private let findProbability: (() throws -> Tensor)?
 
     /// Of what always is as it is.
     init(_ condition: Condition, _ construction: Construction) {
-        (self.condition, self.construction, weight, isGuard, findProbability) = (condition, construction, nil, false, nil)
+        (self.condition, self.construction, weight, isGuard, isSwitch, findProbability) = (condition, construction, nil, false, true, nil)
     }
 
-    init(_ condition: Condition, _ construction: Construction, weight: Tensor?, isGuard: Bool, probability: @escaping () throws -> Tensor) {
-        (self.condition, self.construction, self.weight, self.isGuard, findProbability) = (condition, construction, weight, isGuard, probability)
+    init(_ condition: Condition, _ construction: Construction, weight: Tensor?, isGuard: Bool, isSwitch: Bool, probability: @escaping () throws -> Tensor) {
+        (self.condition, self.construction, self.weight, self.isGuard, self.isSwitch, findProbability) = (condition, construction, weight, isGuard, isSwitch, probability)
+    }
+
+    /// The same part of the network with a weight that may be 0 for further reasons.
+    func weighed(by weight: Tensor) -> Gate {
+        Gate(condition, construction, weight: weight, isGuard: true, isSwitch: isSwitch) { [findProbability] in try findProbability?() ?? Tensor.ones([1]) }
     }
 
     /// The probability that the option is used, one number; nil for 1.
@@ -38,9 +45,11 @@ public struct Gate {
 
     /// weight · body(). Where the weight is exactly 0 at a run, and can be, nothing of `body` is computed, and the result counts as zeros; what is written down
     /// counts for costs with the gate's probability.
-    public func when(_ body: () throws -> Tensor) throws -> Tensor {
+    /// - Parameter shape: of what `body` gives, where it is known; see `Tensor.when`.
+    public func when(shape: [Int]? = nil, _ body: () throws -> Tensor) throws -> Tensor {
         if let measure = CostMeasure.current { return try measure.region(self, body) }
         guard let weight else { return try body() }
-        return isGuard ? try Tensor.when(weight, body) : try body() * weight.reshape([])
+        guard isGuard else { return try body() * weight.reshape([]) }
+        return isSwitch ? try Tensor.within(weight, shape: shape, body) : try Tensor.when(weight, shape: shape, body)
     }
 }

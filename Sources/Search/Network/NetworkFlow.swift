@@ -66,7 +66,10 @@ extension ModuleSpace {
     /// The graph of the supernet's modules.
     /// - Parameter input: the shape of what the network is called with.
     public func flow(input: [Int], classes: Int? = nil) throws -> NetworkFlow {
-        let (root, _) = try make(.supernet, classes: classes, seed: 0)
+        let root = try RandomStreams.keeping {
+            RandomStreams.start(seed: 0)
+            return try build(.supernet, classes: classes, seed: 0).root
+        }
         return try NetworkFlow(root, decisions: decisions, input: input)
     }
 }

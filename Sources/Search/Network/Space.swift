@@ -10,37 +10,42 @@ public final class ModuleSpace {
         public let classes: Int?
         /// Whether the network of one architecture is built.
         public let isDerived: Bool
+        /// What initial weights come from.
+        public let seed: UInt64
     }
 
     private let function: (Context) throws -> Module
     public let classes: Int?
     public let decisions: DecisionList
+    /// The family that it is of, if that is written in Swift.
+    public let family: (any SpaceFamily)?
     /// The script that made it, where one did whose text is known.
     public var script: SpaceScript?
     /// What files keep of it.
-    public var record: SpaceRecord { SpaceRecord(decisions, script: script) }
+    public var record: SpaceRecord { SpaceRecord(decisions, trellis: trellis?.summary, script: script) }
 
     /// Runs the function once, to learn what decisions it meets.
     /// - Throws: what the function throws.
     public init(classes: Int? = nil, _ function: @escaping (Context) throws -> Module) throws {
-        self.function = function
-        self.classes = classes
+        (self.function, self.classes, family) = (function, classes, nil)
         let construction = Construction(.supernet)
-        let before = RandomStreams.current
-        RandomStreams.start(seed: 0)
-        defer { before.resume() }
-        _ = try construction.build { try function(Context(classes: classes, isDerived: false)) }
-        decisions = construction.decisions
+        decisions = try RandomStreams.keeping {
+            RandomStreams.start(seed: 0)
+            _ = try construction.build { try function(Context(classes: classes, isDerived: false, seed: 0)) }
+            return construction.decisions
+        }
     }
 
-    /// Builds a network.
+    /// A space of a family, which knows its decisions without a build.
+    init(_ family: any SpaceFamily, _ decisions: DecisionList, _ function: @escaping (Context) throws -> Module) {
+        (self.function, classes, self.decisions, self.family) = (function, nil, decisions, family)
+    }
+
+    /// Builds a network; random numbers come from the present streams.
     /// - Throws: for a build that meets other decisions than the first time.
-    func make(_ kind: Construction.Kind, classes: Int?, seed: UInt64) throws -> (root: Module, construction: Construction) {
+    func build(_ kind: Construction.Kind, classes: Int?, seed: UInt64) throws -> (root: Module, construction: Construction) {
         let construction = Construction(kind)
-        let before = RandomStreams.current
-        RandomStreams.start(seed: seed)
-        defer { before.resume() }
-        let root = try construction.build { try function(Context(classes: classes ?? self.classes, isDerived: construction.isDerived)) }
+        let root = try construction.build { try function(Context(classes: classes ?? self.classes, isDerived: construction.isDerived, seed: seed)) }
         let met = construction.decisions
         let isSame = construction.isDerived ? met.decisions.allSatisfy { decisions[$0.name]?.domain == $0.domain } : met == decisions
         guard isSame else {
@@ -53,20 +58,28 @@ public final class ModuleSpace {
 
     /// The supernet: all options, and logits for each decision.
     /// - Parameter seed: decides its initial weights.
-    public func supernet(classes: Int? = nil, seed: UInt64 = 0, relax: Relaxations) throws -> DecisionNetwork {
-        try relax.check(decisions.decisions.map(\.name))
-        let (root, construction) = try make(.supernet, classes: classes, seed: seed)
-        return try DecisionNetwork(self, root, construction, relax, seed: seed)
+    public func supernet(classes: Int? = nil, seed: UInt64 = 0, relax: Relaxations) throws -> Supernet {
+        try Supernet(self, classes: classes, seed: seed, relax: relax)
     }
 
     /// The network of an architecture: the same function, building only what was chosen.
     /// - Parameter source: a supernet of the space (or of a larger one over the same function), from which weights and running statistics are taken by name.
-    public func network(_ assignment: Assignment, from source: DecisionNetwork? = nil, classes: Int? = nil, seed: UInt64 = 0) throws -> Module {
+    public func network(_ assignment: Assignment, from source: Supernet? = nil, classes: Int? = nil, seed: UInt64 = 0) throws -> Module {
         try decisions.check(assignment)
-        let (root, _) = try make(.derived(assignment), classes: classes ?? source?.classes, seed: seed)
-        if let source { try root.take(from: source) }
+        let root = try RandomStreams.keeping {
+            RandomStreams.start(seed: seed)
+            return try build(.derived(assignment), classes: classes ?? source?.classes, seed: seed).root
+        }
+        guard let source else { return root }
+        if let heir = root as? any SupernetHeir { try heir.takeWeights(from: source) } else { try root.take(from: source) }
         return root
     }
+}
+
+/// A derived network that is built another way than the supernet, and finds its weights there by names of its own.
+protocol SupernetHeir: Module {
+    @discardableResult
+    func takeWeights(from source: Supernet) throws -> LoadReport
 }
 
 extension Module {

@@ -34,4 +34,8 @@ public final class Gumbel: Relaxation {
         }
         return Weights(w, probabilities: try rows.apply(logits, fill: Rows.nothing) { try $0.softmax(1) })
     }
+
+    public override func numbers(_ logits: Tensor, of decision: Decision) throws -> [Double] {
+        try Rows(distributionsOf: decision).softmax(logits, temperature: nil)
+    }
 }

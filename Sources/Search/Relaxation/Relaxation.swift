@@ -21,6 +21,8 @@ open class Relaxation {
     public let name: String
     /// Whether weights can be exact zeros, which close what they multiply: recordings carry guards then.
     public let isSparse: Bool
+    /// Whether weights are only ever 0 and 1, so that nothing has to be multiplied by them.
+    open var areSwitches: Bool { false }
     /// One number that a schedule may write into, [1]; nil for a relaxation without.
     public let temperature: Tensor?
 
@@ -35,6 +37,11 @@ open class Relaxation {
 
     /// - Parameter logits: of the decision's shape.
     open func weights(_ logits: Tensor, of decision: Decision) throws -> Weights { fatalError("\(name) gives no weights") }
+
+    /// How probable each option is, to decode by: without noise, row by row.
+    open func numbers(_ logits: Tensor, of decision: Decision) throws -> [Double] {
+        try GradientMode.disabled { try checked(logits, of: decision).probabilities.floats().map(Double.init) }
+    }
 
     /// The weights, of which the shape has been looked at.
     /// - Throws: for another shape than the logits', and numbers that are not finite where they are known.

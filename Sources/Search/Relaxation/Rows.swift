@@ -51,6 +51,20 @@ struct Rows {
         return try f(table.reshape([rows.count, width])).reshape([rows.count * width]).gather(0, Tensor(ints: back, shape: [count])).reshape(shape)
     }
 
+    /// softmax(z / τ) of each row as float64 numbers, in the order of the options.
+    ///
+    /// Decoding compares products of them exactly: rows with the same numbers in another order get the same probabilities to the last bit, and none is 0 but
+    /// that of minus infinity.
+    func softmax(_ logits: Tensor, temperature: Tensor?) throws -> [Double] {
+        let z = try logits.floats().map(Double.init), scale = try temperature.map { Double(try $0.item()) } ?? 1
+        var result = [Double](repeating: 0, count: count)
+        for row in rows {
+            let p = Search.softmax(row.map { z[$0] / scale })
+            for (option, share) in zip(row, p) { result[option] = z[option] == -.infinity ? 0 : max(share, .leastNormalMagnitude) }
+        }
+        return result
+    }
+
     /// Logits that stand for nothing: their share of a softmax is 0.
     static let nothing: Float = -1e30
 }

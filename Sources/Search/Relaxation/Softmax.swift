@@ -11,4 +11,10 @@ public final class Softmax: Relaxation {
         guard case .subset(let subset) = decision.domain else { return Weights(w) }
         return Weights(w, probabilities: try (w * Float(subset.most)).clamped(low: nil, high: 1))
     }
+
+    public override func numbers(_ logits: Tensor, of decision: Decision) throws -> [Double] {
+        let p = try Rows(distributionsOf: decision).softmax(logits, temperature: temperature)
+        guard case .subset(let subset) = decision.domain else { return p }
+        return p.map { min($0 * Double(subset.most), 1) }
+    }
 }

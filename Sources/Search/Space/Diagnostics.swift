@@ -12,10 +12,20 @@ public struct TableEntropy: Hashable, Sendable {
     /// - Parameter distributions: probabilities, each row summing to 1; rows of fewer than two offer no choice.
     init(_ distributions: [[Double]]) {
         let choices = distributions.filter { $0.count > 1 }
-        rows = choices.map { row in row.reduce(0) { $1 > 0 ? $0 - $1 * log($1) : $0 } }
+        let entropies = choices.map { row in row.reduce(0) { $1 > 0 ? $0 - $1 * log($1) : $0 } }
+        self.init(entropies, relative: zip(entropies, choices).map { $0 / log(Double($1.count)) })
+    }
+
+    /// Several tables as one.
+    init(_ tables: [TableEntropy]) {
+        self.init(tables.flatMap(\.rows), relative: tables.flatMap { table in [Double](repeating: table.relative, count: table.rows.count) })
+    }
+
+    private init(_ rows: [Double], relative: [Double]) {
         let count = Double(max(rows.count, 1))
+        self.rows = rows
         mean = rows.reduce(0, +) / count
-        relative = zip(rows, choices).reduce(0) { $0 + $1.0 / log(Double($1.1.count)) } / count
+        self.relative = relative.reduce(0, +) / count
     }
 }
 

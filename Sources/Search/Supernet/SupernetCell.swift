@@ -71,11 +71,11 @@ final class SupernetCell {
     /// - Parameters:
     ///   - first: computes state 1, [N, C, H, W], of this shape.
     func twoBack(shape: [Int], _ active: ActiveCell, _ first: () throws -> Tensor) throws -> [Int: Tensor] {
-        guard let there = active.twoBack, try Recording.current != nil || there.item() != 0 else { return [:] }
+        guard let there = active.twoBack, try !there.isClosed() else { return [:] }
         var sums: [Int: Tensor] = [:]
         var state: Tensor?
         for (edge, module) in edges where edge.state == 1 {
-            sums[edge.block] = try Tensor.within(there, shape: shape) {
+            sums[edge.block] = try there.within(shape: shape) {
                 let x = try state ?? first()
                 state = x
                 return try sum(edge, module, x, active, "")

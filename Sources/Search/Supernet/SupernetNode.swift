@@ -81,16 +81,16 @@ extension SupernetNode {
     /// What is on of it, arrow by arrow.
     /// - Parameters:
     ///   - active: what the cell is weighed by.
-    ///   - arrows: the weight of each incoming arrow, in order; 0 where its source is not there.
+    ///   - arrows: what multiplies what comes over each incoming arrow, in order: 0 where its source is not there.
     ///   - shape: of a state of the cell.
     func callAsFunction(
-        previous: (Int) throws -> Tensor, twoBack: Tensor?, active: ActiveCell, arrows: [Tensor], shape: [Int], outputShape: [Int]
+        previous: (Int) throws -> Tensor, twoBack: Tensor?, active: ActiveCell, arrows: [Gate], shape: [Int], outputShape: [Int]
     ) throws -> Tensor {
         let (height, width) = (shape[2], shape[3])
         /// The projection is one, whatever reads it.
         func project(_ x: Tensor) throws -> Tensor { try located("input.back") { try back?(x, height: height, width: width) ?? x } }
         var first: Tensor?
-        if cells.count > 1, back != nil, let twoBack, let there = active.twoBack { first = try Tensor.within(there, shape: shape) { try project(twoBack) } }
+        if cells.count > 1, back != nil, let twoBack, let there = active.twoBack { first = try there.within(shape: shape) { try project(twoBack) } }
         func given(_ cell: SupernetCell) throws -> [Int: Tensor] {
             guard back != nil, let twoBack else { return [:] }
             return try cell.twoBack(shape: shape, active) { try first ?? project(twoBack) }
@@ -100,7 +100,7 @@ extension SupernetNode {
         for (i, arrow) in incoming.enumerated() {
             let projection = projections[i]
             let cell = cells[cells.count == 1 ? 0 : i].cell
-            let term = try active.weighed(arrows[i], shape: outputShape) {
+            let term = try arrows[i].when(shape: outputShape) {
                 let input = try located("input.\(projection.name)") { try projection.module(try previous(arrow.from), height: height, width: width) }
                 return try cell(cells.count == 1 ? shared : given(cell), input, active, arrow: projection.name)
             }

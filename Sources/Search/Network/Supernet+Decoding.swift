@@ -2,18 +2,22 @@ import Foundation
 import Networks
 import Tensors
 
-extension DecisionNetwork {
+extension Supernet {
     /// How probable each option is under its relaxation, noise aside, of the decision's shape; of a paths decision with one arrow a layer: among the arrows that leave
     /// its source.
     public func probabilities(_ name: String) throws -> Tensor {
-        guard let decision = decisions[name] else { throw SpaceError.unknown("decision", name, known: decisions.decisions.map(\.name), at: "probabilities") }
+        let decision = try decision(name, at: "probabilities")
         return try GradientMode.disabled { try relaxation(of: name).checked(logits(name), of: decision).probabilities.detach() }
+    }
+
+    /// The same as numbers to decode by, row by row.
+    func numbers(_ decision: Decision) throws -> [Double] {
+        try GradientMode.disabled { try relaxation(of: decision.name).numbers(logits(decision.name), of: decision) }
     }
 
     /// Probabilities of options by decision, and of their being off.
     private func optionWeights() throws -> (on: [String: [Double]], off: [String: [Double]]) {
-        decisions.decodingWeights(
-            try Dictionary(uniqueKeysWithValues: decisions.all.map { ($0.name, try probabilities($0.name).floats().map(Double.init)) }))
+        decisions.decodingWeights(try Dictionary(uniqueKeysWithValues: decisions.all.map { ($0.name, try numbers($0)) }))
     }
 
     /// The most probable architectures, best first, exact by the structure of the decisions (see `DecisionList.decode`).
@@ -30,10 +34,10 @@ extension DecisionNetwork {
         return try decisions.sample(scores: on.mapValues { $0.map { log($0) } }, off: off.mapValues { $0.map { log($0) } }, seed: seed)
     }
 
-    /// Entropy in nats of each distribution of a decision, averaged, and relative to that of a uniform one.
-    public func entropy(_ name: String) throws -> (mean: Double, relative: Double) {
-        guard let decision = decisions[name] else { throw SpaceError.unknown("decision", name, known: decisions.decisions.map(\.name), at: "entropy") }
-        return decision.entropy(of: try probabilities(name).floats().map(Double.init))
+    /// Entropy of each distribution of a decision: of the options of a set each by itself.
+    public func entropy(_ name: String) throws -> TableEntropy {
+        let decision = try decision(name, at: "entropy")
+        return decision.entropy(of: try numbers(decision))
     }
 }
 
