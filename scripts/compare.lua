@@ -2,14 +2,17 @@
 -- parameters: the found one with several seeds, random architectures of the same space, and known designs with a plain cell.
 --
 --   scripts/trellis scripts/compare.lua --data camvid --dir DIR --scale 0.5
+--   scripts/trellis scripts/compare.lua --space my_space.lua        in the space that a script returns (scripts/subjects.lua): with random ones only
 --   scripts/trellis scripts/compare.lua --out compare --resume      goes on after a kill: finished runs are kept, a running one continues
 --
 -- Leaves in its directory: search/ (what scripts/search.lua leaves), runs/NAME/ for each training (its network is `last`, after the last step:
 -- none is picked by the images that it is measured on), results.csv, results.json, and
 -- comparison.svg and .png with every run as a dot.
 local parse, stop, ask, datasets, runs = require("options").parse, require("options").stop, require("options").ask, require("datasets"), require("runs")
+local subjects, paths = require("subjects"), require("paths")
 
 local options = parse(arg, "Compares a found architecture with random ones and known designs.", datasets.options{
+  {"space", nil, "a script that returns a space, instead of the trellis of the next four options", "string"},
   {"layers", 6, "L", least = 1},
   {"strides", "4,8,16,32", "from the finest to the coarsest", "integers"},
   {"blocks", 3, "B, blocks of a cell", least = 1},
@@ -41,6 +44,12 @@ if options.threads > 0 then trellis.threads(options.threads) end
 
 options.head_reach = runs.reach(options.head_reach, options.crop)
 options.search_head_reach = runs.reach(options.search_head_reach, options.search_crop)
+if options.space then
+  for _, name in ipairs{"layers", "strides", "blocks", "operators", "search_filters", "search_head_reach", "filters", "stem", "aspp", "low_level", "decoder", "head_reach"} do
+    if options.given[name] then stop(("--%s is of the stock trellis; the space of %s has sizes of its own"):format((name:gsub("_", "-")), options.space)) end
+  end
+  options.space = paths.absolute(options.space)
+end
 local comparison = runs.open(options, {name = "compare", file = "settings.safetensors", settings = function(loaded)
   return type(loaded.settings) == "table" and loaded.settings.search_filters and loaded.settings or nil
 end})
@@ -48,7 +57,8 @@ local out, o = comparison.out, comparison.settings
 
 local train, validation = datasets.load(o)
 comparison:images(train, validation)
-local space = ask(nas.trellis, {
+local own = o.space and subjects.script(o.space, o.crop)
+local space = own and own.space or ask(nas.trellis, {
   layers = o.layers, strides = o.strides, filters = o.search_filters, cell = ask(nas.cell, {blocks = o.blocks, operators = o.operators}),
 })
 files.make_directory(out .. "/runs")
@@ -62,12 +72,15 @@ local function search()
   if not runs.exists(path) then
     local script = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"
     local words = {
-      [0] = script .. "search.lua", "--out", out .. "/search", "--resume", "--layers", o.layers,
-      "--strides", table.concat(o.strides, ","), "--blocks", o.blocks, "--filters", o.search_filters, "--operators", table.concat(o.operators, ","),
+      [0] = script .. "search.lua", "--out", out .. "/search", "--resume",
       "--crop", o.search_crop[1] .. "x" .. o.search_crop[2], "--batch", o.search_batch, "--epochs", o.search_epochs,
       "--arch-from", o.search_epochs // 2, "--validate-every", math.max(1, o.search_epochs // 4), "--seed", o.seed,
-      "--head-reach", o.search_head_reach,
     }
+    local sizes = own and {"--space", o.space} or {
+      "--layers", o.layers, "--strides", table.concat(o.strides, ","), "--blocks", o.blocks, "--filters", o.search_filters,
+      "--operators", table.concat(o.operators, ","), "--head-reach", o.search_head_reach,
+    }
+    table.move(sizes, 1, #sizes, #words + 1, words)
     for i, word in ipairs(words) do words[i] = tostring(word) end
     table.move(datasets.words(o), 1, #datasets.words(o), #words + 1, words)
     local own = arg
@@ -76,7 +89,7 @@ local function search()
     arg = own
     collectgarbage()
   end
-  return nas.load(path)
+  return own and space:load(path) or nas.load(path)
 end
 
 -- A design of the gallery has 12 layers and five blocks. In a space of L layers, layer i has the stride of the design's layer ceil(12 i / L), at
@@ -105,6 +118,10 @@ local function with(more)
 end
 local function cost(architecture, filters)
   local height, width = o.crop[1], o.crop[2]
+  if own then
+    local with = {input = own.input, classes = train.classes}
+    return {parameters = space:cost(architecture, nas.cost.parameters, with), multiply_adds = space:cost(architecture, nas.cost.multiply_adds, with)}
+  end
   return architecture:estimate(with{filters = filters, classes = train.classes, height = height, width = width})
 end
 
@@ -119,8 +136,15 @@ local function closest(architecture, target)
   return best
 end
 
+local function build(architecture, filters, seed)
+  if own then return space:network(architecture, {classes = train.classes, seed = seed}) end
+  return architecture:network(with{filters = filters, classes = train.classes, seed = seed, head_reach = o.head_reach})
+end
+
 local found
-if o.architecture then
+if o.architecture and own then
+  found = ask(space.load, space, o.architecture)
+elseif o.architecture then
   found = ask(nas.load, o.architecture)
   local fits, why = found:fits(space)
   if not fits then stop(o.architecture .. " does not fit the space: " .. why) end
@@ -140,7 +164,7 @@ add("found", "found-1", found, o.seed)
 for k = 1, o.random do
   local seed = 1000 * o.seed + k
   add("random", "random-" .. k, space:random{seed = seed}, o.seed, seed)
-  if k == (o.random + 1) // 2 then
+  if k == (o.random + 1) // 2 and not own then
     for _, name in ipairs{"conv_deconv", "deeplab_v3"} do add(name, name, known(name), o.seed) end
   end
 end
@@ -156,8 +180,8 @@ local function train_run(run)
   end
   files.make_directory(dir)
   run.architecture:save(dir .. "/architecture.json")
-  local filters = run.kind == "found" and o.filters or closest(run.architecture, target)
-  local network = run.architecture:network(with{filters = filters, classes = train.classes, seed = run.seed, head_reach = o.head_reach})
+  local filters = own and 0 or run.kind == "found" and o.filters or closest(run.architecture, target)
+  local network = build(run.architecture, filters, run.seed)
   local start = os.time()
   local history = network:fit(train, {
     steps = o.steps, batch = o.batch, crop = o.crop, scale = {0.75, 1.5}, flip = true, lr = o.lr, schedule = "poly", seed = run.seed,
@@ -167,7 +191,7 @@ local function train_run(run)
   local result = {
     name = run.name, kind = run.kind, seed = run.seed, architecture_seed = run.architecture_seed or "", filters = filters,
     parameters = sizes.parameters, multiply_adds = sizes.multiply_adds, loss = history.last.loss, miou = measured.miou, accuracy = measured.accuracy,
-    skip_share = run.architecture.skip_share, path = table.concat(run.architecture.path, " "), seconds = os.time() - start,
+    skip_share = own and "" or run.architecture.skip_share, path = own and "" or table.concat(run.architecture.path, " "), seconds = os.time() - start,
   }
   checkpoint.save(path, {result = result, run = identity})
   return result
@@ -198,15 +222,17 @@ local function writeResults(results)
   files.write(out .. "/results.json", "[\n" .. table.concat(json, ",\n") .. "\n]\n")
 end
 
-print(("%s, %d images to train with, %d to measure with; %d steps of %d images, about %d parameters each; %d runs"):format(
-  datasets.name(o), #train, #validation, o.steps, o.batch, target, #trainings))
+local size = own and "networks as large as they are" or ("about %d parameters each"):format(target)
+print(("%s, %d images to train with, %d to measure with; %d steps of %d images, %s; %d runs"):format(
+  datasets.name(o), #train, #validation, o.steps, o.batch, size, #trainings))
 local results = {}
 for i, run in ipairs(trainings) do
   local result = train_run(run)
   results[i] = result
   collectgarbage()
-  print(("%2d/%d  %-12s mIoU %.2f %%  loss %.3f  F = %d, %d parameters, %.2f G multiply-adds, path %s  %d s"):format(
-    i, #trainings, result.name, 100 * result.miou, result.loss, result.filters, result.parameters, result.multiply_adds / 1e9, result.path, result.seconds))
+  local shape = own and "" or ("F = %d, path %s, "):format(result.filters, result.path)
+  print(("%2d/%d  %-12s mIoU %.2f %%  loss %.3f  %s%d parameters, %.2f G multiply-adds  %d s"):format(
+    i, #trainings, result.name, 100 * result.miou, result.loss, shape, result.parameters, result.multiply_adds / 1e9, result.seconds))
   writeResults(results)
 end
 
@@ -217,9 +243,9 @@ for _, result in ipairs(results) do
   byKind[result.kind] = list
   list[#list + 1] = 100 * result.miou
 end
-local figure = plot.bar(
-  {{"found", byKind.found}, {"random", byKind.random}, {"conv-deconv", byKind.conv_deconv}, {"DeepLabv3", byKind.deeplab_v3}},
-  {dots = true, label = "mIoU, %", title = ("%s: %d steps, about %d parameters"):format(datasets.name(o), o.steps, target)})
+local groups = {{"found", byKind.found}, {"random", byKind.random}}
+if not own then groups[3], groups[4] = {"conv-deconv", byKind.conv_deconv}, {"DeepLabv3", byKind.deeplab_v3} end
+local figure = plot.bar(groups, {dots = true, label = "mIoU, %", title = ("%s: %d steps, %s"):format(datasets.name(o), o.steps, size)})
 figure:save(out .. "/comparison.svg"):save(out .. "/comparison.png")
 print(figure)
 
@@ -240,7 +266,7 @@ local foundMean, below = mean(byKind.found), 0
 for _, x in ipairs(sorted) do if x < foundMean then below = below + 1 end end
 print(("found        %s %%, mean %.2f %%"):format(texts(byKind.found), foundMean))
 print(("random       %s %%, median %.2f %%"):format(texts(sorted), median))
-print(("conv-deconv  %s %%; DeepLabv3 %s %%"):format(texts(byKind.conv_deconv), texts(byKind.deeplab_v3)))
+if not own then print(("conv-deconv  %s %%; DeepLabv3 %s %%"):format(texts(byKind.conv_deconv), texts(byKind.deeplab_v3))) end
 print(("the found one is %.2f points %s the random median, better than %d of %d random ones; search seed %d, random architectures %d to %d"):format(
   math.abs(foundMean - median), foundMean > median and "above" or "below", below, #sorted, o.seed, 1000 * o.seed + 1, 1000 * o.seed + o.random))
 print("results in " .. out .. ": results.csv, results.json, comparison.svg, comparison.png")

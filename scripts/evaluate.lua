@@ -6,7 +6,7 @@
 --
 -- Prints a table of the classes; with --save it writes a PNG for each image, with the data set's class numbers and colours. Without --data it takes
 -- the images by the model's card; where they may be images that the network was trained on, it says so.
-local datasets, paths, stop, ask = require("datasets"), require("paths"), require("options").stop, require("options").ask
+local datasets, paths, architectures, stop, ask = require("datasets"), require("paths"), require("architectures"), require("options").stop, require("options").ask
 
 local options = require("options").parse(arg, "Measures a trained network, a model directory, on images with labels.", datasets.options{
   {"split", "val", "split to measure on: val, test, ...; of shapes train or val, of a folder train, val or all", "string"},
@@ -17,6 +17,7 @@ local options = require("options").parse(arg, "Measures a trained network, a mod
   {"batch", 4, "images at once, where all have one size", least = 1},
   {"save", nil, "directory for the predictions", "string"},
   {"confusion", nil, "picture of the confusion matrix: .svg, .png or .pdf", "string"},
+  architectures.option,
   {"threads", 0, "0: as many as the machine has; results do not depend on it", least = 0},
 }, "MODEL")
 if options.threads > 0 then trellis.threads(options.threads) end
@@ -24,7 +25,7 @@ if #options.words ~= 1 then stop("name one model directory (--help lists the opt
 
 local scales = {}
 for i, word in ipairs(options.scales) do scales[i] = tonumber(word) or stop("--scales are numbers, got '" .. word .. "'") end
-local network = ask(nas.network, options.words[1])
+local network = architectures.model(options.words[1], options)
 
 -- How it was trained, as far as its card says; the images are those unless the command line names others.
 local training = network:card().training or {}

@@ -4,16 +4,18 @@
 --   scripts/trellis scripts/export.lua model/best --out elsewhere     all into another directory
 --   scripts/trellis scripts/export.lua search/architecture.json --filters 8 --classes 6 --size 96x128      an architecture, untrained
 --   scripts/trellis scripts/export.lua auto_deeplab --size 513x1025   one of nas.gallery, untrained
+--   scripts/trellis scripts/export.lua model/best --run-script        a network of a space of one's own, whose script the card keeps
 --
 -- The ONNX file takes any number of images, normalised as the card says, all of one height and width: those of the images that the network was trained
 -- on as a whole, or --size.
-local paths, stop, ask = require("paths"), require("options").stop, require("options").ask
+local paths, architectures, stop = require("paths"), require("architectures"), require("options").stop
 local options = require("options").parse(arg, "Writes a network as ONNX and as PyTorch code, with its weights and card.", {
   {"size", nil, "height x width of the images, which the file fixes; those of the training's images when left out", "size"},
   {"out", nil, "directory for the files; the model directory itself, else the architecture's name", "string"},
   {"filters", 20, "F of a network that is built from an architecture", least = 1},
   {"classes", 19, "its classes", least = 1},
   {"seed", 0, "decides its weights"},
+  architectures.option,
 }, "MODEL|ARCHITECTURE")
 
 local function fail(message) stop(message .. " (--help lists the options)") end
@@ -30,21 +32,20 @@ if not known and paths.exists(source .. "/card.json") then
   for _, name in ipairs{"filters", "classes", "seed"} do
     if options.given[name] then fail("--" .. name .. " is for an architecture; the network in " .. source .. " has its own") end
   end
-  network, out = ask(nas.network, source), source
+  network, out = architectures.model(source, options), source
 elseif not known and paths.exists(source .. "/.") then
   fail(source .. " is no model directory: it has no card.json")
 else
-  local architecture = known
   if source:find("%.json$") then
-    architecture, out = ask(nas.load, source), source:gsub("%.json$", "")
+    out = source:gsub("%.json$", "")
+  elseif not known then
+    fail("'" .. source .. "' is no directory, no .json file and none of nas.gallery: " .. architectures.gallery())
   else
-    local names = {}
-    for name in pairs(nas.gallery) do names[#names + 1] = name end
-    table.sort(names)
-    if not known then fail("'" .. source .. "' is no directory, no .json file and none of nas.gallery: " .. table.concat(names, ", ")) end
     out = source
   end
-  network = ask(architecture.network, architecture, {filters = options.filters, classes = options.classes, seed = options.seed})
+  local found = architectures.load(source, options)
+  found:refuse(options.given, {"filters"})
+  network = found:network{filters = options.filters, classes = options.classes, seed = options.seed}
 end
 local isModel = not known and out == source
 out = options.out or out
@@ -52,7 +53,7 @@ out = options.out or out
 -- Weights that were trained are not overwritten by others.
 local isOwn = isModel and paths.absolute(out) == paths.absolute(source)
 if not isOwn and paths.exists(out .. "/card.json") then
-  local fine, other = pcall(nas.network, out)
+  local fine, other = pcall(nas.network, out, {run = options.run_script})
   if not fine or other:card().training then fail(out .. " holds a network that was trained; name another --out") end
 end
 

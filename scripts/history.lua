@@ -1,6 +1,7 @@
--- What a search leaves for its findings report (nas.report): alpha and beta after every epoch, and what the supernet saw in some images.
+-- What a search leaves for its findings report (nas.report): how probable the options of each decision were after every epoch, and what the supernet saw in
+-- some images.
 --
---   local history = require("history").open(before, {supernet =, validation =, epochs =, metadata =})
+--   local history = require("history").open(before, {supernet =, subject =, validation =, epochs =, metadata =})
 --   history:record(epoch)                      -- after each epoch
 --   checkpoint.save(path, history:into{...})   -- a resumed run has the same history, to the last bit
 --   history:save(directory)                    -- DIR/history.safetensors
@@ -40,8 +41,13 @@ function M.open(before, run)
 end
 
 function History:measure(epoch)
-  local t, supernet = self.tensors, self.run.supernet
-  t.alpha, t.beta = append(t.alpha, supernet:alpha()), append(t.beta, supernet:beta())
+  local t, run = self.tensors, self.run
+  if run.subject.space.layers then
+    -- The tables of a stock trellis say it of all its decisions.
+    t.alpha, t.beta = append(t.alpha, run.supernet:alpha()), append(t.beta, run.supernet:beta())
+  else
+    for i, decision in ipairs(run.subject.space.decisions) do t["p_" .. i] = append(t["p_" .. i], run.supernet:probabilities(decision.name)) end
+  end
   t.epochs = t.epochs and tensor.concat({t.epochs, ints(epoch)}, 1) or ints(epoch)
 end
 
@@ -61,7 +67,7 @@ function History:isShown(epoch)
   return epoch == 1
 end
 
---- Keeps alpha and beta, and at some epochs what the supernet sees.
+--- Keeps the probabilities, and at some epochs what the supernet sees.
 function History:record(epoch)
   self:measure(epoch)
   if not self:isShown(epoch) then return end
@@ -70,7 +76,7 @@ function History:record(epoch)
   for i in ipairs(self.factors) do
     local batch = run.validation:subset{i}:batches{size = 1, shuffle = false, ahead = 0}:next()
     local name = "predictions_" .. i
-    t[name] = append(t[name], reduced(run.supernet:predict(batch)[1], t["labels_" .. i]))
+    t[name] = append(t[name], reduced(run.subject:predict(batch)[1], t["labels_" .. i]))
   end
 end
 

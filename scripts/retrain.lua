@@ -3,12 +3,13 @@
 --   scripts/trellis scripts/retrain.lua search/architecture.json                      on the built-in scenes
 --   scripts/trellis scripts/retrain.lua search/architecture.json --data camvid --dir DIR --scale 0.5 --crop 160x160
 --   scripts/trellis scripts/retrain.lua auto_deeplab --filters 20 --widths 64,128,256,48,256 --data cityscapes --dir DIR --crop 513
+--   scripts/trellis scripts/retrain.lua search/architecture.json --run-script         of a space of one's own, whose script the file keeps
 --   scripts/trellis scripts/retrain.lua --out model --resume                          goes on after a kill, bit for bit
 --
--- The architecture is a file of a search, or one of nas.gallery. Leaves in its directory: the model directories best (by validation) and last,
+-- The architecture is a file of a search, of any space, or one of nas.gallery. Leaves in its directory: the model directories best (by validation) and last,
 -- each with weights.safetensors and card.json; checkpoint.safetensors and log.csv (after every validation); and pictures of the curves, the
 -- confusion matrix and some segmented images, each as SVG and PNG.
-local datasets, runs, paths, stop, ask = require("datasets"), require("runs"), require("paths"), require("options").stop, require("options").ask
+local datasets, runs, architectures, stop = require("datasets"), require("runs"), require("architectures"), require("options").stop
 
 local options = require("options").parse(arg, "Trains the network of an architecture from scratch: a file of a search, or a name of nas.gallery.", datasets.options{
   {"filters", 8, "F, channels of a block at the finest stride; published 20, 32, 48", least = 1},
@@ -33,6 +34,7 @@ local options = require("options").parse(arg, "Trains the network of an architec
   {"drop-path", 0.0, "probability with which paths are dropped in the end", least = 0, below = 1},
   {"every", 0, "steps from validation to validation; 0: one after each epoch", least = 0},
   {"patience", 0, "ends the run after so many validations without a better mIoU; 0: never", least = 0},
+  architectures.option,
   {"seed", 1, "decides everything that is random, but for the images: see --data-seed"},
   {"threads", 0, "0: as many as the machine has; results do not depend on it", least = 0},
   {"out", nil, "directory for results; the first free of model, model-2, ...", "string"},
@@ -46,23 +48,16 @@ local run = runs.open(options, {name = "model", file = "checkpoint.safetensors",
 end})
 local out, o, before = run.out, run.settings, run.before
 
-local architecture
+local found
 if before then
-  architecture = ask(nas.load, out .. "/architecture.json")
+  found = architectures.load(out .. "/architecture.json", o)
 else
   local name = options.words[1] or stop("name an architecture: a file that a search left, or one of nas.gallery (--help lists the options)")
   if #options.words > 1 then stop("one architecture expected, got '" .. table.concat(options.words, "', '") .. "'") end
-  local isKnown = false
-  for each in pairs(nas.gallery) do isKnown = isKnown or each == name end
-  -- A directory of that name is no architecture.
-  architecture = paths.is_file(name) and ask(nas.load, name) or isKnown and nas.gallery[name]
-  if not architecture then
-    local known = {}
-    for each in pairs(nas.gallery) do known[#known + 1] = each end
-    table.sort(known)
-    stop(("there is no file '%s', and no architecture of that name; nas.gallery has %s"):format(name, table.concat(known, ", ")))
-  end
+  found = architectures.load(name, o)
+  found:refuse(options.given, {"filters", "widths", "head_reach", "drop_path"})
 end
+local architecture = found.architecture
 if #o.widths ~= 5 then stop("--widths are five numbers: stem, its last layer, ASPP, low-level features, decoder") end
 local scale = {}
 for i, word in ipairs(o.random_scale) do scale[i] = tonumber(word) or stop("--random-scale is two numbers, got '" .. word .. "'") end
@@ -70,11 +65,10 @@ if #scale ~= 2 then stop("--random-scale is two numbers: the smallest and the la
 
 local train, validation = datasets.load(o)
 run:images(train, validation)
-local network = ask(architecture.network, architecture, {
+local network = found:network{
   filters = o.filters, classes = train.classes, seed = o.seed, stem = o.widths[1], stem_output = o.widths[2], aspp = o.widths[3],
-  low_level = o.widths[4], decoder = o.widths[5],
-  head_reach = o.head_reach,
-})
+  low_level = o.widths[4], decoder = o.widths[5], head_reach = o.head_reach,
+}
 if not before then
   print(architecture)
   print(network:count{height = o.crop[1], width = o.crop[2]})
@@ -88,7 +82,7 @@ local start = os.time()
 local history = network:fit(train, {
   validation = validation, steps = o.steps > 0 and o.steps or nil, epochs = o.steps == 0 and o.epochs or nil, batch = o.batch, accumulate = o.accumulate,
   lr = o.lr, schedule = o.schedule, power = o.power, warm_up = o.warm_up, weight_decay = o.weight_decay, clip = o.clip > 0 and o.clip or nil,
-  class_weights = o.class_weights == "balanced" and "balanced" or nil, drop_path = o.drop_path, crop = o.crop, scale = scale, flip = not o.no_flip,
+  class_weights = o.class_weights == "balanced" and "balanced" or nil, drop_path = o.drop_path > 0 and o.drop_path or nil, crop = o.crop, scale = scale, flip = not o.no_flip,
   jitter = o.jitter, focus = o.focus, pad = datasets.padded(o) or nil, every = o.every > 0 and o.every or nil,
   patience = o.patience > 0 and o.patience or nil, seed = o.seed, use = "best", out = out, resume = options.resume, note = o, progress = true,
   each = function(row)

@@ -14,6 +14,7 @@ local options = require("options").parse(arg, "Segments images, PNG or JPEG, wit
   {"window", nil, "height x width of pieces that larger images are taken apart into", "size"},
   {"stride", nil, "from one window to the next; two thirds of the window when left out", "size"},
   {"opacity", 0.6, "of the colours over the image", least = 0, most = 1},
+  require("architectures").option,
   {"threads", 0, "0: as many as the machine has; results do not depend on it", least = 0},
 }, "IMAGE...")
 if options.threads > 0 then trellis.threads(options.threads) end
@@ -49,7 +50,7 @@ for i, path in ipairs(options.words) do
   taken[targets[i]] = path
 end
 
-local network = ask(nas.network, options.model)
+local network = require("architectures").model(options.model, options)
 local names = {}
 for i, class in ipairs(network:card().data.classes) do names[i] = class.name end
 files.make_directory(options.out)

@@ -243,6 +243,7 @@ for i, one in ipairs(supernet:decode{count = 3}) do print(i, one.architecture, (
 
 -- The network of an architecture has the supernet's numbers: both come from one function.
 best = supernet:decode()
+show(plot.space(supernet, {architecture = best, input = work.input, title = "bars: how probable; outlined: decided"}), "7-context")
 network = context:network(best, {from = supernet}):eval()
 images = B:batches{size = 2, shuffle = false}:next()
 assert(supernet:at(best):eval()(images):allclose(network(images), {atol = 1e-4}))

@@ -1,5 +1,3 @@
-import Base
-
 /// A data set, image, augmentation or metric that was asked for something it cannot do: what was expected, what came, and
 /// what to do about it. Files that cannot be read give a `FileError`.
 public struct DataError: Error, Equatable, Sendable, CustomStringConvertible {

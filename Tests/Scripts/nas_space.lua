@@ -150,7 +150,9 @@ local function edited(text, from, to)
   return nas.load("edited.json")
 end
 same(edited(legal:json(), "x", "x").path, {4, 8, 8})
-fails("edited.json: path[1]: expected an arrow that exists, got 4 to 8 into layer 1, which the mask cuts", function() edited(legal:json(), "%[4, 8, 8%]", "[8, 8, 8]") end)
+fails("edited.json: decisions.paths[1]: expected an arrow that exists, got 4 -> 8 into layer 1", function()
+  edited(legal:json(), '%["4", "4"%], %["4", "8"%]', '["4", "8"], ["8", "8"]')
+end)
 same((legal:fits(nas.trellis{layers = 3, strides = {4, 8}, cell = nas.cell{blocks = 1}})), true)
 
 -- A block that reads one state twice is legal, and says that no decoding gives it.

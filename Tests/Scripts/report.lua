@@ -101,3 +101,48 @@ fails("run/log.csv: expected a table", function() nas.report("run") end)
 write(nil, "epoch,loss\n1\n")
 fails("run/log.csv, line 2: expected 2 columns, got 1", function() nas.report("run") end)
 fails("No such file", function() write() nas.report("run", {path = "nowhere/page.html"}) end)
+
+-- A space of one's own: its network, how its decisions went, what they would be.
+local own = nas.space(function(c)
+  local paths = nas.paths("way", {layers = 2, states = {"a", "b"}, start = {"a"}})
+  local net = {stem = nn.conv2d(3, 4, {kernel = 1}), into = {}, mix = nas.mix(nas.choice("op/<1>", {"none", "skip_connect", "sep_conv_3x3"}), function(op) return nas.parts.operator(op, 4) end)}
+  for layer = 1, 2 do for _, _, id in paths:arrows(layer) do net.into[id] = nn.conv2d(4, 4, {kernel = 1}) end end
+  function net.forward(self, x)
+    local now = {a = self.mix(self.stem(x))}
+    for layer = 1, 2 do
+      local after = {}
+      for s in paths:reached(layer) do
+        local terms = {}
+        for from, weight, id in paths:into(layer, s) do terms[#terms + 1] = nas.when(weight, function() return self.into[id](now[from]) end) end
+        after[s] = nas.sum(terms)
+      end
+      now = after
+    end
+    local ends = {}
+    for s, weight in paths:reached(2) do ends[#ends + 1] = nas.when(weight, function() return now[s] end) end
+    return nas.sum(ends)
+  end
+  return nn.module(net, {name = "own"})
+end)
+local net = own:supernet{seed = 1}
+local function stacked(name) return stack(net:probabilities(name)) end
+local values = {epochs = ints{0, 1, 2, 3}}
+for i, decision in ipairs(own.decisions) do values["p_" .. i] = stacked(decision.name) end
+local about = {space = own:record(), flow = own:flow(), ["settings.layers"] = false, ["settings.strides"] = false, ["settings.operators"] = false, ["found.parameters"] = "1234"}
+write(about, nil, values)
+nas.report("run")
+page = read("run/report.html")
+for _, id in ipairs{"summary", "curves", "decisions", "architecture", "images", "settings"} do has(page, '<section id="' .. id .. '">') end
+assert(not page:find('<section id="beta">', 1, true) and not page:find("<script", 1, true))
+has(page, "op/&lt;1&gt;")
+has(page, "sep_conv_3x3")
+has(page, "1,234")
+has(page, "8</b><span>architectures")
+nas.report("run", {path = "again.html"})
+same(read("again.html"), page)
+values.p_1 = values.p_1:narrow(1, 1, 3)
+write(about, nil, values)
+fails("'p_1' should be [4, ", function() nas.report("run") end)
+about.space = "{}"
+write(about, nil, values)
+fails("run/history.safetensors: space", function() nas.report("run") end)

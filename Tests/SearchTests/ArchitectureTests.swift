@@ -14,11 +14,13 @@ final class ArchitectureTests: XCTestCase {
 
     func testRoundTrip() throws {
         for architecture in Gallery.all + [full] {
-            let text = architecture.json
+            let text = try architecture.json
             XCTAssertEqual(try Architecture(json: text), architecture)
             XCTAssertEqual(try Architecture(json: text).json, text)
             // Another reader agrees that it is JSON.
             XCTAssertNoThrow(try JSONSerialization.jsonObject(with: Data(text.utf8)))
+            // Files of before say the same.
+            XCTAssertEqual(try Architecture(json: Version1.text(architecture)), architecture)
         }
     }
 
@@ -38,8 +40,92 @@ final class ArchitectureTests: XCTestCase {
         XCTAssertEqual(spaceError { try Architecture(contentsOf: path) }?.got, "other bytes")
     }
 
-    func testWhatIsRefused() {
-        let text = full.json
+    /// The space of a file is all there is to know of it: mask and options too.
+    func testOptionsAreStored() throws {
+        var options = SpaceOptions()
+        (options.stem, options.stemWidth, options.down, options.affine, options.headReach, options.batchNormEpsilon) = (.three, 5, .bilinear, true, 19, 2e-5)
+        let space = try TrellisSpace(layers: 3, strides: [4, 8], cell: CellSpace(blocks: 1), options: options)
+        let back = try Architecture(json: space.randomArchitecture(seed: 1).json)
+        XCTAssertEqual(back.space, space.summary)
+        XCTAssertEqual(try back.space.space().options, options)
+    }
+
+    /// What differs between two records is said, the first of it.
+    func testDifferencesOfSpaces() throws {
+        func record(_ layers: Int = 3, filters: Int = 8, operators: [String] = CellSpace.paperOperators, _ change: (inout SpaceOptions) -> Void = { _ in }, mask: Bool = false) throws -> SpaceRecord {
+            var options = SpaceOptions()
+            change(&options)
+            return try SpaceRecord(TrellisSpace(layers: layers, strides: [4, 8], filters: filters, cell: CellSpace(blocks: 1, operators: operators), options: options) { layer, from, to in
+                !(mask && layer == 2 && from == 4 && to == 8)
+            })
+        }
+        let own = try record()
+        XCTAssertNil(own.difference(from: own))
+        XCTAssertEqual(own.difference(from: try record(4)), .init(place: "layers", expected: "3", got: "4"))
+        XCTAssertEqual(own.difference(from: try record(filters: 4)), .init(place: "filters", expected: "8", got: "4"))
+        XCTAssertNil(own.difference(from: try record(filters: 4), in: .decisions))
+        XCTAssertEqual(own.difference(from: try record { $0.affine = true }), .init(place: "affine", expected: "false", got: "true"))
+        XCTAssertNil(own.difference(from: try record { $0.affine = true }, in: .decisions))
+        XCTAssertEqual(own.difference(from: try record(operators: ["skip_connect"]))?.place, "operators")
+        XCTAssertEqual(own.difference(from: try record(mask: true)), .init(place: "decision 'paths'", expected: "an arrow 4 -> 8 into layer 2", got: "none"))
+        XCTAssertEqual(try record(mask: true).difference(from: own), .init(place: "decision 'paths'", expected: "no arrow 4 -> 8 into layer 2", got: "one"))
+
+        func list(_ options: [String], _ more: Bool = false) throws -> SpaceRecord {
+            var builder = DecisionListBuilder()
+            try builder.meet("op", .choice(Choice(options: options)))
+            if more { try builder.meet("width", .number(Number(low: 1, high: 3))) }
+            return SpaceRecord(builder.list())
+        }
+        let small = try list(["a", "b"])
+        XCTAssertEqual(small.difference(from: try list(["a", "c"])), .init(place: "decision 'op'", expected: "a choice of a, b", got: "a choice of a, c"))
+        XCTAssertEqual(small.difference(from: try list(["a", "b"], true))?.place, "decision 'width'")
+        XCTAssertEqual(try list(["a", "b"], true).difference(from: small)?.got, "none of that name")
+        XCTAssertNotNil(own.difference(from: small))
+    }
+
+    /// A record of a script keeps its text under a hash.
+    func testScriptsInRecords() throws {
+        var builder = DecisionListBuilder()
+        try builder.meet("op", .choice(Choice(options: ["a", "b"])))
+        let record = SpaceRecord(builder.list(), script: SpaceScript(name: "s.lua", text: "return 1\n"))
+        XCTAssertEqual(try SpaceRecord(json: record.json), record)
+        let file = ArchitectureFile(Assignment(["op": .option(1)]), of: record)
+        let back = try ArchitectureFile(json: file.json)
+        XCTAssertEqual(back.space, record)
+        XCTAssertEqual(back.assignment, file.assignment)
+        XCTAssertNil(try back.architecture())
+        let edited = spaceError { try ArchitectureFile(json: file.json.replacingOccurrences(of: "return 1", with: "return 2"), file: "f") }
+        XCTAssertTrue(edited?.description.contains("it was edited") ?? false, "\(String(describing: edited))")
+        let other = spaceError { try back.assignment(in: SpaceRecord(DecisionListBuilder().list()), at: "f") }
+        XCTAssertTrue(other?.description.contains("f: decision 'op': expected none of that name, got a choice of a, b") ?? false, "\(String(describing: other))")
+    }
+
+    func testWhatIsRefused() throws {
+        try refuse(full.json) { refused in
+            refused("trellis.architecture", "other", "f.json.format", "no architecture of Trellis")
+            refused("\"version\": 2", "\"version\": 3", "f.json.version: expected 1 or 2, got 3")
+            refused("\"version\": 2,", "", "f.json: expected a member \"version\"")
+            refused("\"scores\"", "\"socres\"", "got 'socres'", "did you mean 'scores'?")
+            refused("\"filters\": 8", "\"filters\": 8.5", "f.json: space.trellis.filters: expected a whole number, got 8.5")
+            // What the record says of the trellis and its decisions belong together.
+            refused("\"blocks\": 5,", "\"blocks\": 4,", "f.json: space: decision 'cell.5'", "was the file edited?")
+            refused("\"layers\": 12", "\"layers\": 13", "f.json: space: decision 'paths'", "a path of 13 layers", "got a path of 12 layers")
+            refused("[\"4\", \"8\"]", "[\"4\", \"16\"]", "decisions.paths[4]", "an arrow that exists")
+            refused("[0.0, 0.1", "[0.1", "scores.strengths")
+            refused("]\n}\n", "]\n}\n}", "the end of the text")
+        }
+    }
+
+    private func refuse(_ text: String, _ cases: ((String, String, String...) -> Void) -> Void) throws {
+        cases { from, to, expected in
+            XCTAssertTrue(text.contains(from), "\(from) is not in \(text)")
+            let error = spaceError { try Architecture(json: text.replacingOccurrences(of: from, with: to), file: "f.json") }
+            for part in expected { XCTAssertTrue(error?.description.contains(part) ?? false, "\(to): no '\(part)' in \(String(describing: error))") }
+        }
+    }
+
+    func testWhatIsRefusedOfVersion1() {
+        let text = Version1.text(full)
         func refused(_ from: String, _ to: String, _ expected: String..., line: UInt = #line) {
             XCTAssertTrue(text.contains(from), "\(from) is not there", line: line)
             let changed = text.replacingOccurrences(of: from, with: to)
@@ -49,7 +135,6 @@ final class ArchitectureTests: XCTestCase {
             }
         }
         refused("trellis.architecture", "other", "f.json.format", "no architecture of Trellis")
-        refused("\"version\": 1", "\"version\": 2", "f.json.version: expected 1, got 2")
         refused("\"version\": 1,", "", "f.json: expected a member \"version\"")
         refused("\"path\"", "\"paht\"", "got 'paht'", "did you mean 'path'?")
         refused("\"blocks\": 5,", "", "f.json.space: expected a member \"blocks\"")
@@ -74,8 +159,8 @@ final class ArchitectureTests: XCTestCase {
 
     func testTextThatIsNoJSON() throws {
         // Every prefix of a good text is bad.
-        let text = full.json
-        for end in stride(from: 0, to: text.count - 3, by: 7) {
+        let text = try full.json
+        for end in stride(from: 0, to: text.count - 3, by: 37) {
             let error = spaceError { try Architecture(json: String(text.prefix(end)), file: "f") }
             XCTAssertEqual(error?.kind, .format)
             XCTAssertTrue(error?.location.hasPrefix("f: line ") ?? false, "\(String(describing: error))")
@@ -143,26 +228,32 @@ final class ArchitectureTests: XCTestCase {
                 XCTAssertEqual(back, architecture)
                 XCTAssertEqual(try back.space.space().arrows, space.arrows)
             } else {
-                let error = spaceError { try Architecture(json: architecture.json, file: "f") }
-                XCTAssertTrue(error?.description.contains("which the mask cuts") ?? false, "\(path): \(String(describing: error))")
+                for error in [spaceError({ try architecture.json }), spaceError({ try Architecture(json: Version1.text(architecture), file: "f") })] {
+                    XCTAssertTrue(error?.description.contains("which the mask cuts") ?? false, "\(path): \(String(describing: error))")
+                }
             }
         }
         let random = space.randomArchitecture(seed: 2)
         XCTAssertEqual(random.space, space.summary)
-        XCTAssertTrue(random.json.contains("\"arrows\": [[[4, 4]], [[4, 4], [4, 8]], [[4, 4], [8, 8]], [[4, 4], [8, 8]]]"), random.json)
+        let text = try random.json
+        XCTAssertTrue(text.contains("\"arrows\": [[[4, 4]], [[4, 4], [4, 8]], [[4, 4], [8, 8]], [[4, 4], [8, 8]]]"), text)
+        // An edited path that the mask forbids.
+        let paths = try XCTUnwrap(text.split(separator: "\n").first { $0.contains("\"paths\": [") })
+        let strayed = text.replacingOccurrences(of: paths, with: "    \"paths\": [[\"4\", \"8\"], [\"8\", \"8\"], [\"8\", \"8\"], [\"8\", \"8\"]],")
+        XCTAssertTrue(spaceError { try Architecture(json: strayed, file: "f") }?.description.contains("f: decisions.paths[1]: expected an arrow that exists, got 4 -> 8 into layer 1") ?? false)
         XCTAssertTrue(random.description.contains("strides 4 8, masked"))
         for neighbour in try space.neighbours(of: random) { XCTAssertNoThrow(try Architecture(json: neighbour.json)) }
         // Files of before have no mask, and are read as they were.
-        let arrows = try XCTUnwrap(random.json.split(separator: "\n").first { $0.contains("\"arrows\"") })
-        let old = random.json.replacingOccurrences(of: ",\n" + arrows, with: "")
+        let before = Version1.text(random)
+        let arrows = try XCTUnwrap(before.split(separator: "\n").first { $0.contains("\"arrows\"") })
+        let old = before.replacingOccurrences(of: ",\n" + arrows, with: "")
         XCTAssertNil(try Architecture(json: old).space.arrows)
-        XCTAssertFalse(Gallery.autoDeepLab.json.contains("arrows"))
         for (from, to, words) in [
             ("[[[4, 4]], [[4, 4]", "[[[4, 4], [4, 8]], [[4, 4]", "space.arrows: expected arrows on paths"), ("[[[4, 4]],", "[[[4, 4]], [],", "expected a list of 4, got 5"),
             ("[[[4, 4]],", "[[[4, 16]],", "space.arrows[1][1]: expected two strides of the space"), ("[[[4, 4]],", "[[[4]],", "expected a list of 2, got 1"),
             ("[[[4, 4]],", "[[],", "cuts every arrow into layer 1"),
         ] {
-            let error = spaceError { try Architecture(json: random.json.replacingOccurrences(of: from, with: to), file: "f") }
+            let error = spaceError { try Architecture(json: before.replacingOccurrences(of: from, with: to), file: "f") }
             XCTAssertTrue(error?.description.contains(words) ?? false, "\(words): \(String(describing: error))")
         }
     }

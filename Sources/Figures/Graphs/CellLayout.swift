@@ -1,6 +1,4 @@
-/// Places of a cell's boxes and lines, after Sugiyama: layers by longest path, order in the layers by barycentres with the fewest
-/// crossings, heights by averaging. A state that is read further to the right passes each layer between in a lane of its own, which
-/// all its readers share; so no line runs through a box, however many blocks there are.
+/// Places of a cell's boxes and lines: layers by longest path, the rest as `LayeredGraph` has it.
 struct CellLayout {
     enum Kind: Hashable { case input(Int), block(Int), output }
 
@@ -33,11 +31,8 @@ struct CellLayout {
     private(set) var edges: [Edge] = []
     private(set) var size = Size(0, 0)
 
-    /// A place in a layer: a state's box, or the lane where a state passes.
-    struct Slot: Hashable {
-        var state: Int
-        var isLane: Bool
-    }
+    /// Nodes are states.
+    typealias Slot = LayeredGraph.Slot
 
     private let drawing: CellDrawing
     private let theme: Theme
@@ -50,8 +45,9 @@ struct CellLayout {
         self.drawing = drawing
         self.theme = theme
         assignLayers()
-        order()
-        assignHeights()
+        let graph = LayeredGraph(
+            layers, sources: { $0 > 2 ? drawing.blocks[$0 - 3].map(\.state) : [] }, height: { [drawing] in CellLayout.height($0, drawing) })
+        (layers, centres) = (graph.layers, graph.centres)
         place()
     }
 
@@ -74,160 +70,34 @@ struct CellLayout {
         for state in 1...count {
             // Blocks go on to the concatenation, the inputs only to their last reader.
             let end = state > 2 ? depth - 1 : lastUse[state] - 1
-            layers[layerOf[state]].append(Slot(state: state, isLane: false))
+            layers[layerOf[state]].append(Slot(node: state, isLane: false))
             for layer in stride(from: layerOf[state] + 1, through: end, by: 1) {
-                layers[layer].append(Slot(state: state, isLane: true))
+                layers[layer].append(Slot(node: state, isLane: true))
             }
         }
     }
 
     /// The states that a slot is connected with in the layer before.
     private func sources(_ slot: Slot) -> [Int] {
-        if slot.isLane { return [slot.state] }
-        return slot.state > 2 ? drawing.blocks[slot.state - 3].map(\.state) : []
-    }
-
-    // MARK: - Order
-
-    private mutating func order() {
-        var best = layers
-        var fewest = crossings(layers)
-        // Both starting orders of the inputs are tried; each is swept until nothing more can be hoped for.
-        for start in [layers, [layers[0].reversed()] + layers.dropFirst()] {
-            layers = start
-            for sweep in 0..<24 {
-                if sweep % 2 == 0 {
-                    for layer in layers.indices.dropFirst() {
-                        layers[layer] = sorted(layer) { barycentre(of: sources($0), in: layer - 1) }
-                    }
-                } else {
-                    for layer in layers.indices.dropLast().reversed() {
-                        layers[layer] = sorted(layer) { barycentre(ofReadersOf: $0.state, in: layer + 1) }
-                    }
-                }
-                let now = crossings(layers)
-                if now < fewest { (best, fewest) = (layers, now) }
-            }
-        }
-        layers = best
-    }
-
-    private func sorted(_ layer: Int, by key: (Slot) -> Double?) -> [Slot] {
-        let keyed = layers[layer].enumerated().map { (slot: $1, key: key($1) ?? Double($0), position: $0) }
-        return keyed.sorted { ($0.key, $0.position) < ($1.key, $1.position) }.map(\.slot)
-    }
-
-    private func barycentre(of states: [Int], in layer: Int) -> Double? {
-        let positions = states.compactMap { state in layers[layer].firstIndex { $0.state == state } }
-        return positions.isEmpty ? nil : Double(positions.reduce(0, +)) / Double(positions.count)
-    }
-
-    private func barycentre(ofReadersOf state: Int, in layer: Int) -> Double? {
-        let positions = layers[layer].indices.filter { sources(layers[layer][$0]).contains(state) }
-        return positions.isEmpty ? nil : Double(positions.reduce(0, +)) / Double(positions.count)
-    }
-
-    private func crossings(_ layers: [[Slot]]) -> Int {
-        var count = 0
-        for layer in layers.indices.dropFirst() {
-            var lines: [(Int, Int)] = []
-            for (to, slot) in layers[layer].enumerated() {
-                for state in sources(slot) {
-                    if let from = layers[layer - 1].firstIndex(where: { $0.state == state }) { lines.append((from, to)) }
-                }
-            }
-            for (i, a) in lines.enumerated() {
-                for b in lines[(i + 1)...] where (a.0 - b.0) * (a.1 - b.1) < 0 { count += 1 }
-            }
-        }
-        return count
-    }
-
-    // MARK: - Heights
-
-    private func height(_ slot: Slot) -> Double {
-        if slot.isLane { return 10 }
-        if slot.state <= 2 { return 34 }
-        return CellLayout.headerHeight + CellLayout.rowHeight * Double(max(1, drawing.blocks[slot.state - 3].count)) + 4
-    }
-
-    private mutating func assignHeights() {
-        let space = 18.0
-        centres = layers.map { layer in
-            var y = 0.0
-            return layer.map { slot in
-                defer { y += height(slot) + space }
-                return y + height(slot) / 2
-            }
-        }
-        // Layers start around a common middle; then each slot is drawn to its neighbours as far as its layer's order lets it.
-        for layer in layers.indices {
-            let total = zip(layers[layer], centres[layer]).map { $1 + height($0) / 2 }.max() ?? 0
-            centres[layer] = centres[layer].map { $0 - total / 2 }
-        }
-        for sweep in 0..<40 {
-            let forward = sweep % 2 == 0
-            for layer in forward ? Array(layers.indices) : layers.indices.reversed() {
-                let wanted = layers[layer].indices.map { index -> Double in
-                    let neighbours = neighbourHeights(layer, index)
-                    return neighbours.isEmpty ? centres[layer][index] : neighbours.reduce(0, +) / Double(neighbours.count)
-                }
-                centres[layer] = separated(layer, wanted, space)
-            }
-        }
-        let top = layers.indices.flatMap { l in layers[l].indices.map { centres[l][$0] - height(layers[l][$0]) / 2 } }.min() ?? 0
-        centres = centres.map { $0.map { $0 - top } }
-    }
-
-    private func neighbourHeights(_ layer: Int, _ index: Int) -> [Double] {
-        let slot = layers[layer][index]
-        var heights: [Double] = []
-        if layer > 0 {
-            for state in sources(slot) {
-                if let from = layers[layer - 1].firstIndex(where: { $0.state == state }) { heights.append(centres[layer - 1][from]) }
-            }
-        }
-        if layer + 1 < layers.count {
-            for (to, reader) in layers[layer + 1].enumerated() where sources(reader).contains(slot.state) {
-                heights.append(centres[layer + 1][to])
-                // A lane should run straight on: it pulls as hard as everything else together.
-                if slot.isLane || reader.isLane { heights.append(centres[layer + 1][to]) }
-            }
-        }
-        return heights
-    }
-
-    /// The wanted centres, pushed apart so that order and distances hold, by pooling neighbours that collide (isotonic regression).
-    private func separated(_ layer: Int, _ wanted: [Double], _ space: Double) -> [Double] {
-        let slots = layers[layer]
-        guard !slots.isEmpty else { return [] }
-        var offsets = [0.0]
-        for index in slots.indices.dropFirst() {
-            offsets.append(offsets[index - 1] + (height(slots[index - 1]) + height(slots[index])) / 2 + space)
-        }
-        var pools: [(sum: Double, count: Int)] = []
-        for index in slots.indices {
-            pools.append((wanted[index] - offsets[index], 1))
-            while pools.count > 1 {
-                let (last, before) = (pools[pools.count - 1], pools[pools.count - 2])
-                guard before.sum / Double(before.count) > last.sum / Double(last.count) else { break }
-                pools.removeLast(2)
-                pools.append((before.sum + last.sum, before.count + last.count))
-            }
-        }
-        let shifts = pools.flatMap { [Double](repeating: $0.sum / Double($0.count), count: $0.count) }
-        return zip(shifts, offsets).map { $0 + $1 }
+        if slot.isLane { return [slot.node] }
+        return slot.node > 2 ? drawing.blocks[slot.node - 3].map(\.state) : []
     }
 
     // MARK: - Places
 
+    private static func height(_ slot: Slot, _ drawing: CellDrawing) -> Double {
+        if slot.isLane { return 10 }
+        if slot.node <= 2 { return 34 }
+        return CellLayout.headerHeight + CellLayout.rowHeight * Double(max(1, drawing.blocks[slot.node - 3].count)) + 4
+    }
+
     private func width(_ slot: Slot) -> Double {
         if slot.isLane { return 0 }
-        if slot.state <= 2 { return theme.label.width(drawing.name(ofState: slot.state)) + 20 }
-        let rows = drawing.blocks[slot.state - 3].map {
+        if slot.node <= 2 { return theme.label.width(drawing.name(ofState: slot.node)) + 20 }
+        let rows = drawing.blocks[slot.node - 3].map {
             theme.small.width($0.name) + ($0.weight == nil ? 0 : theme.tiny.width("0.00") + 10)
         }
-        let header = theme.strong.width("block \(slot.state - 2)") + 14 + theme.tiny.width("sum")
+        let header = theme.strong.width("block \(slot.node - 2)") + 14 + theme.tiny.width("sum")
         return max(header, (rows.max() ?? 0) + 8) + 18
     }
 
@@ -236,7 +106,7 @@ struct CellLayout {
         guard layer + 1 < layers.count else { return CellLayout.gap }
         let climbs = layers[layer + 1].indices.flatMap { index -> [Double] in
             sources(layers[layer + 1][index]).compactMap { state in
-                layers[layer].firstIndex { $0.state == state }.map { abs(centres[layer][$0] - centres[layer + 1][index]) }
+                layers[layer].firstIndex { $0.node == state }.map { abs(centres[layer][$0] - centres[layer + 1][index]) }
             }
         }
         return CellLayout.gap + min(70, 0.3 * max(0, (climbs.max() ?? 0) - 80))
@@ -256,7 +126,7 @@ struct CellLayout {
                 } else {
                     placeBox(slot, y, x, breadth, before)
                 }
-                exit[slot.state] = Point(x + breadth, y)
+                exit[slot.node] = Point(x + breadth, y)
             }
             exits.append(exit)
             x += breadth + gap(after: layer)
@@ -267,23 +137,23 @@ struct CellLayout {
     }
 
     private mutating func passLane(_ slot: Slot, _ y: Double, _ x: Double, _ breadth: Double, _ layer: Int, _ before: [Int: Point]) {
-        guard let from = before[slot.state] else { return }
-        let onlyOutput = lastUse[slot.state] <= layer
-        let edge = Edge(state: slot.state, from: from, to: Point(x, y), arrives: false, onlyOutput: onlyOutput)
-        let through = Edge(state: slot.state, from: Point(x, y), to: Point(x + breadth, y), arrives: false, onlyOutput: onlyOutput)
+        guard let from = before[slot.node] else { return }
+        let onlyOutput = lastUse[slot.node] <= layer
+        let edge = Edge(state: slot.node, from: from, to: Point(x, y), arrives: false, onlyOutput: onlyOutput)
+        let through = Edge(state: slot.node, from: Point(x, y), to: Point(x + breadth, y), arrives: false, onlyOutput: onlyOutput)
         edges += [edge, through]
     }
 
     private mutating func placeBox(_ slot: Slot, _ y: Double, _ x: Double, _ breadth: Double, _ before: [Int: Point]) {
         // Boxes of a layer are equally wide, so that lines leave from one vertical.
-        let frame = Rect(x, y - height(slot) / 2, breadth, height(slot))
-        guard slot.state > 2 else {
-            boxes.append(Box(kind: .input(slot.state), frame: frame))
+        let frame = Rect(x, y - CellLayout.height(slot, drawing) / 2, breadth, CellLayout.height(slot, drawing))
+        guard slot.node > 2 else {
+            boxes.append(Box(kind: .input(slot.node), frame: frame))
             return
         }
-        var box = Box(kind: .block(slot.state - 2), frame: frame)
+        var box = Box(kind: .block(slot.node - 2), frame: frame)
         // A sum has no order: rows stand as their lines arrive.
-        let operators = drawing.blocks[slot.state - 3].enumerated().sorted {
+        let operators = drawing.blocks[slot.node - 3].enumerated().sorted {
             (before[$0.element.state]?.y ?? 0, $0.offset) < (before[$1.element.state]?.y ?? 0, $1.offset)
         }.map(\.element)
         for (index, op) in operators.enumerated() {

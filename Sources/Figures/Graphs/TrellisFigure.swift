@@ -5,26 +5,39 @@ public struct TrellisArrow: Hashable, Sendable {
     public var to: Int
     /// The normalised beta, in 0...1; NaN where none is known yet.
     public var probability: Double
+    /// What is decided, or most probable, on the arrow itself: a dot in its colour; nil for none.
+    public var option: String?
 
     /// An arrow into (`layer`, `to`) from (`layer - 1`, `from`).
-    public init(layer: Int, from: Int, to: Int, probability: Double = .nan) {
+    public init(layer: Int, from: Int, to: Int, probability: Double = .nan, option: String? = nil) {
         self.layer = layer
         self.from = from
         self.to = to
         self.probability = probability
+        self.option = option
     }
+
+    /// Whether both lead from the same place to the same place.
+    func joinsSame(as other: TrellisArrow) -> Bool { layer == other.layer && from == other.from && to == other.to }
 }
 
-/// A trellis of layers and strides as plain data, for drawing: what exists, how probable it is, what was decoded.
+/// A trellis of layers and strides, or of any states, as plain data, for drawing: what exists, how probable it is, what was decoded.
 public struct TrellisDrawing: Hashable, Sendable {
     /// Number of layers, at least 1. Layer 0 is the stem.
     public let layers: Int
-    /// Strides of the rows, from the finest; the stem stands at the first.
+    /// Strides of the rows, from the finest; the stem stands at the first. Of other states their positions.
     public let strides: [Int]
     public let arrows: [TrellisArrow]
     /// The decoded stride of each layer, or nil.
     public let path: [Int]?
 
+    /// What the rows are called, and what they are.
+    let rowNames: [String]
+    let rowTitle: String
+    /// Rows in which paths begin.
+    let starts: [Int]
+    /// The arrows that were decided on; nil where nothing was.
+    let decided: [TrellisArrow]?
     /// Rows of the nodes that exist, for layers 0...`layers`: the stem and every end of an arrow.
     let nodes: [[Bool]]
 
@@ -34,35 +47,49 @@ public struct TrellisDrawing: Hashable, Sendable {
         guard let first = strides.first, Set(strides).count == strides.count else {
             throw FigureError.invalid("trellis: expected at least one stride and each once, got \(strides)")
         }
-        var nodes = [[Bool]](repeating: [Bool](repeating: false, count: strides.count), count: layers + 1)
-        for arrow in arrows {
-            guard (1...layers).contains(arrow.layer), let from = strides.firstIndex(of: arrow.from),
-                let to = strides.firstIndex(of: arrow.to), arrow.layer > 1 || arrow.from == first
-            else {
-                throw FigureError.invalid(
-                    "trellis: the arrow from stride \(arrow.from) to \(arrow.to) at layer \(arrow.layer) does not fit "
-                        + "\(layers) layers of strides \(strides) with the stem at stride \(first)")
-            }
-            nodes[arrow.layer - 1][from] = true
-            nodes[arrow.layer][to] = true
-        }
-        nodes[0][0] = true
         if let path {
             guard path.count == layers else {
                 throw FigureError.invalid("trellis: a path needs one stride a layer, \(layers), got \(path.count)")
             }
-            for (index, stride) in path.enumerated() {
-                guard let row = strides.firstIndex(of: stride) else {
-                    throw FigureError.invalid("trellis: stride \(stride) of the path at layer \(index + 1) is none of \(strides)")
-                }
-                nodes[index + 1][row] = true
+            if let (index, stride) = path.enumerated().first(where: { !strides.contains($1) }) {
+                throw FigureError.invalid("trellis: stride \(stride) of the path at layer \(index + 1) is none of \(strides)")
             }
         }
-        self.layers = layers
-        self.strides = strides
-        self.arrows = arrows
-        self.path = path
-        self.nodes = nodes
+        let decided = path.map { path in zip([first] + path, path).enumerated().map { TrellisArrow(layer: $0 + 1, from: $1.0, to: $1.1) } }
+        try self.init(layers, strides, arrows, path: path, rowNames: strides.map(String.init), rowTitle: "stride", starts: [0], decided: decided)
+    }
+
+    /// A trellis of any states.
+    /// - Parameters:
+    ///   - starts: positions of the states in which paths begin.
+    ///   - arrows: between positions of states, from 0.
+    ///   - decided: the arrows that were decided on, several a layer where a path may split; nil where nothing was.
+    /// - Throws: `FigureError.invalid` for an arrow that does not fit.
+    public init(layers: Int, states: [String], starts: [Int], arrows: [TrellisArrow], decided: [TrellisArrow]? = nil) throws {
+        guard layers >= 1, !states.isEmpty, starts.allSatisfy(states.indices.contains) else {
+            throw FigureError.invalid("trellis: expected at least one layer and state, and starts that are states, got \(layers), \(states) and \(starts)")
+        }
+        try self.init(layers, Array(states.indices), arrows, path: nil, rowNames: states, rowTitle: "state", starts: starts, decided: decided)
+    }
+
+    private init(
+        _ layers: Int, _ strides: [Int], _ arrows: [TrellisArrow], path: [Int]?, rowNames: [String], rowTitle: String, starts: [Int], decided: [TrellisArrow]?
+    ) throws {
+        var nodes = [[Bool]](repeating: [Bool](repeating: false, count: strides.count), count: layers + 1)
+        for row in starts { nodes[0][row] = true }
+        for arrow in arrows + (decided ?? []) {
+            guard (1...layers).contains(arrow.layer), let from = strides.firstIndex(of: arrow.from),
+                let to = strides.firstIndex(of: arrow.to), arrow.layer > 1 || starts.contains(from)
+            else {
+                throw FigureError.invalid(
+                    "trellis: the arrow from \(rowTitle) \(arrow.from) to \(arrow.to) at layer \(arrow.layer) does not fit "
+                        + "\(layers) layers of \(rowTitle)s \(strides) with the \(rowTitle == "state" ? "start" : "stem") at \(rowTitle) \(starts.map { strides[$0] }.map(String.init).joined(separator: ", "))")
+            }
+            nodes[arrow.layer - 1][from] = true
+            nodes[arrow.layer][to] = true
+        }
+        (self.layers, self.strides, self.arrows, self.path) = (layers, strides, arrows, path)
+        (self.rowNames, self.rowTitle, self.starts, self.decided, self.nodes) = (rowNames, rowTitle, starts, decided, nodes)
     }
 
     /// A path alone, without a space around it.
@@ -70,25 +97,16 @@ public struct TrellisDrawing: Hashable, Sendable {
         try self.init(layers: path.count, strides: strides, arrows: [], path: path)
     }
 
-    /// Rows of the path for layers 0...`layers`; the stem is row 0.
-    var pathRows: [Int]? {
-        path.map { [0] + $0.compactMap { strides.firstIndex(of: $0) } }
+    /// Whether the arrow was decided on.
+    func isDecided(_ arrow: TrellisArrow) -> Bool { decided?.contains { $0.joinsSame(as: arrow) } ?? false }
+
+    /// Whether a node (of layer 0: a start) is on what was decided.
+    func isDecided(_ layer: Int, _ row: Int) -> Bool {
+        decided?.contains { layer == 0 ? $0.layer == 1 && $0.from == strides[row] : $0.layer == layer && $0.to == strides[row] } ?? false
     }
 
-    /// Whether the arrow lies on the decoded path.
-    func onPath(_ arrow: TrellisArrow) -> Bool {
-        guard let rows = pathRows else { return false }
-        return strides[rows[arrow.layer - 1]] == arrow.from && strides[rows[arrow.layer]] == arrow.to
-    }
-
-    /// Arrows of the decoded path, with the probability of those the space has.
-    var pathArrows: [TrellisArrow] {
-        guard let rows = pathRows else { return [] }
-        return (1...layers).map { layer in
-            let (from, to) = (strides[rows[layer - 1]], strides[rows[layer]])
-            return arrows.first { $0.layer == layer && $0.from == from && $0.to == to } ?? TrellisArrow(layer: layer, from: from, to: to)
-        }
-    }
+    /// The arrows that were decided on, with the probability of those the space has.
+    var decidedArrows: [TrellisArrow] { (decided ?? []).map { one in arrows.first { $0.joinsSame(as: one) } ?? one } }
 
     /// Whether any arrow has a probability.
     var hasProbabilities: Bool { arrows.contains { $0.probability.isFinite } }
@@ -129,6 +147,7 @@ public struct TrellisFigure: Figure {
         var headWidth = 0.0
         var titleHeight = 0.0
         var legendY = 0.0
+        var optionsY = 0.0
 
         func node(_ layer: Int, _ row: Int) -> Point { Point(originX + Double(layer) * stepX, originY + Double(row) * stepY) }
     }
@@ -141,10 +160,10 @@ public struct TrellisFigure: Figure {
         var l = Layout()
         let layers = Double(drawing.layers)
         l.stepX = max(44, min(78, 640 / layers))
-        let rowLabels = theme.label.width(drawing.strides.map(String.init))
+        let rowLabels = theme.label.width(drawing.rowNames)
         l.titleHeight = title == nil ? 0 : theme.title.lineHeight + 8
         let labelRoom = theme.small.size + 10 + rowLabels + 14
-        let stemWidth = theme.label.width(stemLabel) + 18
+        let stemWidth = hasStem ? theme.label.width(stemLabel) + 18 : 2 * l.radius
         l.originX = 14 + labelRoom + stemWidth / 2
         l.originY = 12 + l.titleHeight + theme.small.lineHeight + theme.label.lineHeight + 16
         let right = l.originX + layers * l.stepX
@@ -156,16 +175,21 @@ public struct TrellisFigure: Figure {
         let trellisWidth = right + (l.headWidth > 0 ? 26 + l.headWidth : 0) + l.radius + 14
         let titleWidth = title.map { theme.title.width($0) + 28 } ?? 0
         l.size = Size(max(trellisWidth, l.originX - stemWidth / 2 + legendWidth + 14, titleWidth), bottom + legendHeight)
-        let centre = l.node(0, 0)
+        l.optionsY = l.size.height
+        l.size.height += options.height(l.size.width - (l.originX - stemWidth / 2) - 14)
+        let centre = l.node(0, drawing.starts.first ?? 0)
         l.stem = Rect(centre.x - stemWidth / 2, centre.y - 13, stemWidth, 26)
         return l
     }
 
-    private var needsLegend: Bool { drawing.hasProbabilities || drawing.path != nil }
+    private var needsLegend: Bool { drawing.hasProbabilities || drawing.decided != nil || drawing.arrows.contains { $0.option != nil } }
+
+    /// Whether all begins in one box; several starts are nodes like others.
+    private var hasStem: Bool { drawing.starts.count == 1 && !stemLabel.isEmpty }
 
     private var legendWidth: Double {
         let wedge = drawing.hasProbabilities ? max(180, theme.small.width(legendLabel)) : 0
-        let path = drawing.path == nil ? 0 : 38 + theme.small.width("decoded path")
+        let path = drawing.decided == nil ? 0 : 38 + theme.small.width("decoded path")
         return wedge + path + (wedge > 0 && path > 0 ? 40 : 0)
     }
 
@@ -181,13 +205,13 @@ public struct TrellisFigure: Figure {
 
     private func drawLabels(_ canvas: Canvas, _ l: Layout) {
         let right = l.node(drawing.layers, 0).x
-        for (row, stride) in drawing.strides.enumerated() {
+        for (row, name) in drawing.rowNames.enumerated() {
             let y = l.node(0, row).y
             canvas.line(Point(l.stem.x - 6, y), Point(right, y), theme.grid, width: 1)
-            canvas.text(String(stride), at: Point(l.stem.x - 14, y), theme.label, theme.ink, .right, .middle)
+            canvas.text(name, at: Point(l.stem.x - 14, y), theme.label, theme.ink, .right, .middle)
         }
         let middle = l.originY + Double(drawing.strides.count - 1) * l.stepY / 2
-        canvas.text("stride", at: Point(14 + theme.small.size / 2, middle), theme.small, theme.muted, .centre, .middle, rotation: -90)
+        canvas.text(drawing.rowTitle, at: Point(14 + theme.small.size / 2, middle), theme.small, theme.muted, .centre, .middle, rotation: -90)
         let top = l.originY - 24
         for layer in 1...drawing.layers {
             canvas.text(String(layer), at: Point(l.node(layer, 0).x, top), theme.label, theme.ink, .centre, .baseline)
@@ -200,15 +224,16 @@ public struct TrellisFigure: Figure {
     private func drawArrows(_ canvas: Canvas, _ l: Layout) {
         func strength(_ arrow: TrellisArrow) -> Double { arrow.probability.isFinite ? max(0, min(1, arrow.probability)) : -1 }
         // The probable ones last, so that they lie on top.
-        for arrow in drawing.arrows.sorted(by: { strength($0) < strength($1) }) where !drawing.onPath(arrow) {
+        for arrow in drawing.arrows.sorted(by: { strength($0) < strength($1) }) where !drawing.isDecided(arrow) {
             draw(arrow, canvas, l)
         }
-        let onPath = drawing.pathArrows
-        for arrow in onPath {
+        let decided = drawing.decidedArrows
+        for arrow in decided {
             let (from, to) = ends(arrow, l, gap: 0)
             canvas.stroke(Path(through: [from, to]), Canvas.Stroke(theme.accent, width: lineWidth(arrow) + 6.5))
         }
-        for arrow in onPath { draw(arrow, canvas, l) }
+        for arrow in decided { draw(arrow, canvas, l) }
+        for arrow in drawing.arrows { drawOption(arrow, canvas, l) }
     }
 
     private func lineWidth(_ arrow: TrellisArrow) -> Double {
@@ -228,7 +253,7 @@ public struct TrellisFigure: Figure {
         let (from, to) = ends(arrow, l, gap: l.radius + 1)
         let width = lineWidth(arrow)
         let known = arrow.probability.isFinite
-        let colour = known ? shownMap(arrow.probability) : (drawing.onPath(arrow) ? theme.background : theme.outline)
+        let colour = known ? shownMap(arrow.probability) : (drawing.isDecided(arrow) ? theme.background : theme.outline)
         canvas.arrow(from, to, colour, width: width, head: 6 + width * 1.3)
     }
 
@@ -236,7 +261,7 @@ public struct TrellisFigure: Figure {
         guard !headLabel.isEmpty else { return }
         for row in drawing.strides.indices where drawing.nodes[drawing.layers][row] {
             // Once a path is decoded the network has one head; the others only belonged to the search.
-            let used = drawing.pathRows.map { $0[drawing.layers] == row } ?? true
+            let used = drawing.decided == nil || drawing.isDecided(drawing.layers, row)
             let node = l.node(drawing.layers, row)
             let colour = used ? theme.outline : theme.outline.mixed(with: theme.background, 0.5)
             canvas.arrow(Point(node.x + l.radius, node.y), Point(l.headX - 1, node.y), colour, width: 1.2, head: 6)
@@ -249,19 +274,33 @@ public struct TrellisFigure: Figure {
     }
 
     private func drawNodes(_ canvas: Canvas, _ l: Layout) {
-        let rows = drawing.pathRows
-        for layer in 1...drawing.layers {
+        for layer in (hasStem ? 1 : 0)...drawing.layers {
             for row in drawing.strides.indices where drawing.nodes[layer][row] {
-                let chosen = rows.map { $0[layer] == row } ?? false
+                let chosen = drawing.isDecided(layer, row)
                 let circle = Path.circle(l.node(layer, row), radius: l.radius)
                 canvas.fill(circle, chosen ? theme.accent : theme.background)
                 canvas.stroke(circle, Canvas.Stroke(chosen ? theme.ink : theme.outline, width: chosen ? 1.6 : 1.3))
             }
         }
-        canvas.fill(.rounded(l.stem, radius: 5), rows == nil ? theme.grid.mixed(with: theme.background, 0.4) : theme.accent)
-        canvas.stroke(.rounded(l.stem, radius: 5), Canvas.Stroke(rows == nil ? theme.outline : theme.ink, width: rows == nil ? 1.2 : 1.6))
-        canvas.text(
-            stemLabel, at: Point(l.stem.midX, l.stem.midY), theme.label, rows == nil ? theme.ink : theme.accent.ink, .centre, .middle)
+        guard hasStem else { return }
+        let chosen = drawing.decided != nil
+        canvas.fill(.rounded(l.stem, radius: 5), chosen ? theme.accent : theme.grid.mixed(with: theme.background, 0.4))
+        canvas.stroke(.rounded(l.stem, radius: 5), Canvas.Stroke(chosen ? theme.ink : theme.outline, width: chosen ? 1.6 : 1.2))
+        canvas.text(stemLabel, at: Point(l.stem.midX, l.stem.midY), theme.label, chosen ? theme.accent.ink : theme.ink, .centre, .middle)
+    }
+
+    /// What is decided on an arrow: a dot on its last third, where arrows that cross are apart.
+    private func drawOption(_ arrow: TrellisArrow, _ canvas: Canvas, _ l: Layout) {
+        guard let option = arrow.option else { return }
+        let (from, to) = ends(arrow, l, gap: l.radius + 1)
+        let place = Point(from.x + (to.x - from.x) * 0.62, from.y + (to.y - from.y) * 0.62)
+        canvas.fill(.circle(place, radius: 5.4), theme.background)
+        canvas.fill(.circle(place, radius: 4.2), OperatorColours.colour(option, theme))
+    }
+
+    private var options: Legend {
+        let names = drawing.arrows.compactMap(\.option).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+        return Legend(entries: names.map { Legend.Entry(name: $0, mark: .dot(OperatorColours.colour($0, theme))) }, theme: theme)
     }
 
     /// A wedge: as an arrow's, its width and colour are the probability.
@@ -284,7 +323,8 @@ public struct TrellisFigure: Figure {
             }
             x += max(width, theme.small.width(legendLabel)) + 40
         }
-        guard drawing.path != nil else { return }
+        options.draw(canvas, at: Point(l.stem.x, l.optionsY), width: l.size.width - l.stem.x - 14)
+        guard drawing.decided != nil else { return }
         let middle = y + theme.small.lineHeight + 7
         canvas.line(Point(x, middle), Point(x + 30, middle), theme.accent, width: 8)
         canvas.fill(.circle(Point(x + 15, middle), radius: 6), theme.accent)

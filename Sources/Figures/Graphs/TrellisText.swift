@@ -24,7 +24,7 @@ public enum TrellisText {
     public static func path(_ path: [Int], strides: [Int], _ style: TextStyle = TextStyle()) throws -> String {
         guard !path.isEmpty else { throw FigureError.invalid("trellis: the path is empty") }
         let drawing = try TrellisDrawing(path: path, strides: strides)
-        guard let rows = drawing.pathRows else { return "" }
+        let rows = [0] + (drawing.path ?? []).compactMap { drawing.strides.firstIndex(of: $0) }
         let labels = max(6, strides.map { String($0).count }.max() ?? 0)
         let perChunk = max(1, (style.width - labels - 2) / 3)
         var parts: [String] = []
@@ -67,7 +67,7 @@ public enum TrellisText {
     /// The whole trellis: horizontal and diagonal strokes between the nodes, stronger or coloured by probability, ● on the path.
     static func full(_ figure: TrellisFigure, _ style: TextStyle) -> String {
         let drawing = figure.drawing
-        let labels = max(6, drawing.strides.map { String($0).count }.max() ?? 0)
+        let labels = max(6, drawing.rowNames.map { style.clean($0).columns }.max() ?? 0)
         let perChunk = max(1, (style.width - labels - 4) / 4)
         var parts: [String] = []
         var first = 1
@@ -86,20 +86,19 @@ public enum TrellisText {
         var grid = TextGrid(width: left + 2 + 4 * layers.count, height: 2 * drawing.strides.count)
         func column(_ layer: Int) -> Int { left + 4 * (layer - layers.lowerBound + 1) }
         func line(_ row: Int) -> Int { 1 + 2 * row }
-        grid.write("stride".indented(labels), 0, 0)
-        for (row, stride) in drawing.strides.enumerated() { grid.write(String(stride).indented(labels), 0, line(row)) }
+        grid.write(drawing.rowTitle.indented(labels), 0, 0)
+        for (row, name) in drawing.rowNames.enumerated() { grid.write(style.clean(name).indented(labels), 0, line(row)) }
         // Weak ones first: where two cross in one character the stronger one gives the colour.
         let arrows = drawing.arrows.filter { layers.contains($0.layer) }
-            .sorted { (drawing.onPath($0) ? 2 : $0.probability) < (drawing.onPath($1) ? 2 : $1.probability) }
+            .sorted { (drawing.isDecided($0) ? 2 : $0.probability) < (drawing.isDecided($1) ? 2 : $1.probability) }
         for arrow in arrows {
             guard let from = drawing.strides.firstIndex(of: arrow.from), let to = drawing.strides.firstIndex(of: arrow.to) else { continue }
             stroke(figure, arrow, &grid, (column(arrow.layer - 1), line(from)), (column(arrow.layer), line(to)), style)
         }
-        let rows = drawing.pathRows
         for layer in (layers.lowerBound - 1)...layers.upperBound {
             if layer >= layers.lowerBound { grid.write(String(layer), column(layer) - (String(layer).count - 1), 0) }
             for row in drawing.strides.indices where drawing.nodes[layer][row] {
-                let chosen = rows.map { $0[layer] == row } ?? false
+                let chosen = drawing.isDecided(layer, row)
                 let mark = chosen ? style.mark("●", "@") : style.mark("○", "o")
                 grid[column(layer), line(row)] = TextGrid.Cell(character: mark, ink: chosen ? figure.theme.accent : nil, bold: chosen)
             }
@@ -112,7 +111,7 @@ public enum TrellisText {
         _ figure: TrellisFigure, _ arrow: TrellisArrow, _ grid: inout TextGrid, _ from: (x: Int, y: Int), _ to: (x: Int, y: Int),
         _ style: TextStyle
     ) {
-        let onPath = figure.drawing.onPath(arrow)
+        let onPath = figure.drawing.isDecided(arrow)
         let known = arrow.probability.isFinite
         let ink = onPath ? figure.theme.accent : known ? TextColours.onAnyGround(arrow.probability) : nil
         let level = !known ? 1 : arrow.probability < 0.2 ? 0 : arrow.probability < 0.5 ? 1 : 2
@@ -141,7 +140,7 @@ public enum TrellisText {
 
     private static func key(_ figure: TrellisFigure, _ style: TextStyle) -> String? {
         var parts: [String] = []
-        if figure.drawing.path != nil { parts.append(style.pick("● decoded path", "@ decoded path")) }
+        if figure.drawing.decided != nil { parts.append(style.pick("● decoded path", "@ decoded path")) }
         if figure.drawing.hasProbabilities {
             parts += style.isUnicode ? ["β:", "┄ · < 0.2", "─ < 0.5", "━ more"] : ["beta:", ". < 0.2", "- < 0.5", "= more"]
         }

@@ -8,25 +8,29 @@ import Tensors
 enum ModelCards {
     /// The card of a network with what is known of it; nil when it is no network of an architecture, of which only weights can be kept.
     static func card(of network: Module) throws -> ModelCard? {
-        guard let network = network as? DerivedNetwork else { return nil }
         let record = ModelRecord.of(network)
-        let classes = network.options.classes
+        let architecture: ArchitectureFile, options: JSONValue, classes: Int, seed: UInt64
+        if let network = network as? DerivedNetwork {
+            (architecture, options, classes, seed) = (try ArchitectureFile(network.architecture), Self.options(network), network.options.classes, network.seed)
+        } else if let origin = record?.origin, origin.architecture.space.script != nil {
+            (architecture, options, classes, seed) = (origin.architecture, Self.options(origin), origin.classes ?? 1, origin.seed)
+        } else {
+            return nil
+        }
         var data = record?.data ?? ModelCard.Data(name: "unknown", classes: [])
         // A task of one's own has no classes; what the network gives has still to be counted.
         if data.classes.isEmpty { data.classes = ClassInfo.numbered(classes) }
-        var card = ModelCard(
-            architecture: try JSONValue.parse(network.architecture.json.utf8), network: options(network),
-            data: data)
+        var card = ModelCard(architecture: architecture.document, network: options, data: data)
         let size = record?.size ?? Size(height: 512, width: 512)
-        let count = try network.count(input: [1, 3, size.height, size.width])
+        let work = try? network.count(input: [1, 3, size.height, size.width]).work
         card.counts = [
-            .init("parameters", .integer(count.parameters)), .init("multiply_adds", .integer(count.work?.multiplyAdds ?? 0)),
+            .init("parameters", .integer(network.parameterCount)), .init("multiply_adds", .integer(work?.multiplyAdds ?? 0)),
             .init("height", .integer(size.height)), .init("width", .integer(size.width)),
         ]
         card.result = record?.result ?? []
         card.training = record?.training ?? []
-        card.seed = record?.seed ?? network.seed
-        card.versions = [.init("trellis", .string(TrellisModule.version)), .init("architecture", .integer(Architecture.version))]
+        card.seed = record?.seed ?? seed
+        card.versions = [.init("trellis", .string(TrellisModule.version)), .init("architecture", .integer(ArchitectureFile.version))]
         return card
     }
 
@@ -41,13 +45,38 @@ enum ModelCards {
         ])
     }
 
+    /// What `space:network` needs besides the architecture.
+    private static func options(_ origin: NetworkOrigin) -> JSONValue {
+        .object((origin.classes.map { [.init("classes", .integer($0))] } ?? []) + [.init("seed", .string(String(origin.seed)))])
+    }
+
+    /// Why a network has no card.
+    static func missing(_ network: Module) -> String {
+        if ModelRecord.of(network)?.origin == nil { return "a \(network.kind) is no network of an architecture, so no directory can tell how to build it" }
+        return "the space of this network was made at the prompt, so there is no script that a directory could keep to build it again"
+    }
+
     /// The shortest decimal that reads as the same Float.
     private static func decimal(_ value: Float) -> Double { Double("\(value)") ?? Double(value) }
 
     /// The network that a card describes, with initial weights.
+    /// - Parameter run: lets the script run that makes the space of a network of one's own.
     /// - Throws: `FileError` when the card's options are damaged; `SpaceError` when the architecture does not fit its space, or names an operator
     ///   of a script that is not there.
-    static func network(_ card: ModelCard, path: String) throws -> DerivedNetwork {
+    private static func network(_ card: ModelCard, path: String, run: Bool, _ directory: String, _ L: LuaThread) throws -> Module {
+        let file = try ArchitectureFile(json: card.architecture.text(), file: path + ": architecture")
+        guard file.space.trellis == nil else { return try stock(card, path: path) }
+        let space = try SpaceScripts.space(file.space, isAllowed: run, at: path, how: "nas.network('\(directory)', {run = true})", L).space
+        var (classes, seed): (Int?, UInt64) = (nil, 0)
+        if case .integer(let count)? = card.network["classes"] { classes = count }
+        if case .string(let text)? = card.network["seed"] { seed = UInt64(text) ?? 0 }
+        let network = try space.network(file.assignment, classes: classes, seed: seed)
+        ModelRecord.of(network) { $0.origin = NetworkOrigin(file, classes: classes, seed: seed) }
+        return network
+    }
+
+    /// The network of an architecture of a stock trellis.
+    private static func stock(_ card: ModelCard, path: String) throws -> DerivedNetwork {
         func number(_ name: String) throws -> Double {
             switch card.network[name] {
             case .integer(let value)?: return Double(value)
@@ -78,10 +107,10 @@ enum ModelCards {
     }
 
     /// The network in a model directory, with its weights and what is known of it.
-    static func load(_ path: String) throws -> DerivedNetwork {
+    static func load(_ path: String, run: Bool, _ L: LuaThread) throws -> Module {
         let directory = ModelDirectory(path)
         let card = try directory.card()
-        let network = try network(card, path: directory.cardPath)
+        let network = try network(card, path: directory.cardPath, run: run, path, L)
         try directory.load(into: network)
         ModelRecord.of(network) { record in
             (record.data, record.training, record.result, record.seed) = (card.data, card.training, card.result, card.seed)

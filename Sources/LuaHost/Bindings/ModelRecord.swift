@@ -1,7 +1,17 @@
 import Base
 import Networks
+import Search
 import Segmentation
 import Tensors
+
+/// How a network of an architecture was built: what it takes to build it again.
+struct NetworkOrigin {
+    let architecture: ArchitectureFile
+    let classes: Int?
+    let seed: UInt64
+
+    init(_ architecture: ArchitectureFile, classes: Int?, seed: UInt64) { (self.architecture, self.classes, self.seed) = (architecture, classes, seed) }
+}
 
 /// What is known of a network besides its weights: on what it was trained, and how well. `fit` and `evaluate` note it, `save` writes it,
 /// loading brings it back.
@@ -13,6 +23,8 @@ final class ModelRecord {
     var seed: UInt64?
     /// Of the images it was trained on, for counts.
     var size: Size?
+    /// How it is built, of an architecture of a space of decisions.
+    var origin: NetworkOrigin?
 
     private weak var network: Module?
 

@@ -6,26 +6,37 @@ import Tensors
 public final class ArchitectureObject: LuaObject {
     /// Of the stock trellis, with what is known of it besides; nil for one of another space.
     public let trellis: Architecture?
-    private var known: (assignment: Assignment, decisions: DecisionList)?
+    /// What it decides, and the space that it belongs to.
+    private var known: (assignment: Assignment, space: SpaceRecord)?
 
     /// - Parameter provenance: where it comes from; kept of the stock trellis.
     init(_ assignment: Assignment, in space: ModuleSpace, _ provenance: Provenance = Provenance()) throws {
         var trellis = try space.trellis?.architecture(of: assignment)
         trellis?.provenance = provenance
-        (self.trellis, known) = (trellis, (assignment, space.decisions))
+        (self.trellis, known) = (trellis, (assignment, space.record))
     }
 
     public init(_ trellis: Architecture) { (self.trellis, known) = (trellis, nil) }
 
+    /// Of a file, of a space that is no stock trellis.
+    init(_ file: ArchitectureFile) { (trellis, known) = (nil, (file.assignment, file.space)) }
+
+    /// What files have of it.
+    func file() throws -> ArchitectureFile {
+        if let trellis { return try ArchitectureFile(trellis) }
+        guard let known else { throw HostError("an architecture without decisions") }
+        return ArchitectureFile(known.assignment, of: known.space)
+    }
+
     /// What it decides, and of which decisions.
     /// - Throws: for an architecture of the trellis that does not fit the space that it names, with operators of a script that is not there say.
     func decided() throws -> (assignment: Assignment, decisions: DecisionList) {
-        if let known { return known }
+        if let known { return (known.assignment, known.space.decisions) }
         guard let trellis else { throw HostError("an architecture without decisions") }
         let space = try trellis.space.space(catalogue: ScriptOperators.catalogue)
-        let decided = (try space.assignment(of: trellis), try space.decisionList())
+        let decided = (assignment: try space.assignment(of: trellis), space: try SpaceRecord(space))
         known = decided
-        return decided
+        return (decided.assignment, decided.space.decisions)
     }
 
     /// The architecture of the stock trellis.
@@ -109,23 +120,17 @@ public final class ArchitectureObject: LuaObject {
     }
 
     private static let methods: [Binding] = [
-        NetworkBinding.method,
+        NetworkBinding.method, SpaceRecordMethods.space,
         method(
             "save", [Argument("path", .string, "a JSON file")], "Writes the architecture as JSON.",
-            "Whole or not at all: beside the file first, then renamed. space:load reads it, and nas.load those of nas.trellis.",
+            "Whole or not at all: beside the file first, then renamed. With the record of its space: decisions, and the sizes of a trellis or the script that makes it. space:load and nas.load read it.",
             example: "nas.gallery.auto_deeplab:save('published.json')\nprint(nas.load('published.json').path[12])  --> 8"
         ) { call in
-            let object = try call.this(as: ArchitectureObject.self)
-            if let trellis = object.trellis {
-                try trellis.save(to: call.get(1))
-            } else {
-                try AssignmentFile.write(object.decided().assignment, of: object.decided().decisions, to: call.get(1))
-            }
+            try call.this(as: ArchitectureObject.self).file().save(to: call.get(1))
             return 0
         },
         method("json", returns: [Returns(.string)], "The JSON that `save` writes.", example: "print(nas.gallery.auto_deeplab:json():sub(1, 1))  --> {") { call in
-            let object = try call.this(as: ArchitectureObject.self)
-            return call.push(try object.trellis?.json ?? AssignmentFile.text(object.decided().assignment, of: object.decided().decisions))
+            call.push(try call.this(as: ArchitectureObject.self).file().json)
         },
         method("draw", returns: [Returns(.string)], "Its path in the trellis, as text; of an architecture of nas.trellis.", example: "print(nas.gallery.auto_deeplab:draw():match('layer'))  --> layer") { call in
             call.push(try call.this(as: ArchitectureObject.self).requireTrellis(for: "draw").drawing)

@@ -35,14 +35,17 @@ enum NASModule {
 
     private static let load = Binding(
         module: "nas", name: "load", parameters: [Argument("path", .string, "a JSON file that architecture:save wrote")], returns: [Returns(.object("architecture"))],
-        summary: "Reads an architecture.",
+        summary: "Reads an architecture of any space.",
         detail: "Strictly: every member known and of its type, and the whole fits its space, whose mask is in the file (one without has all arrows); operators of "
-            + "nas.operator must be added before. Errors name the place in the file. A file that says nothing of head_reach means the published 96.",
+            + "nas.operator must be added before. Errors name the place in the file. A file that says nothing of head_reach means the published 96. Of a space of "
+            + "nas.space it is a value for each decision; architecture:space{run = true} makes its space again.",
         example: "nas.trellis{layers = 4}:random{seed = 3}:save('random.json')\nprint(#nas.load('random.json').path)  --> 4"
     ) { call in
         let path: String = try call.get(1)
         if ArrayFile.isPyTorch(path) { throw ArrayFile.foreign(path) }
-        return call.push(ArchitectureObject(try Architecture(contentsOf: path, catalogue: ScriptOperators.catalogue)))
+        let file = try ArchitectureFile(contentsOf: path)
+        if let stock = try file.architecture(file: path, catalogue: ScriptOperators.catalogue) { return call.push(ArchitectureObject(stock)) }
+        return call.push(ArchitectureObject(file))
     }
 
     private static let architecture = Binding(

@@ -19,6 +19,6 @@ enum ScriptedTrellis {
                 throw HostError("the cell of nas.trellis must be a module of (two_back, previous): nn.module{forward = function(self, two, previous) ... end}")
             }, place: place)
         }
-        return SpaceObject(made, anchors: [anchor])
+        return try SpaceScripts.made(made, by: build, anchor, call)
     }
 }

@@ -72,7 +72,7 @@ public final class SpaceObject: LuaObject {
         "space", of: SpaceObject.self, summary: "A search space: networks in which named decisions are open.",
         detail: "Made by nas.trellis and nas.space. Printing one of nas.trellis shows the trellis and its size, of another the decisions and how many architectures there are. Fields but "
             + "`decisions` are those of nas.trellis with stock cells, nil for other spaces.",
-        methods: SpaceMethods.all + TrellisMethods.all,
+        methods: SpaceMethods.all + TrellisMethods.all + [SpaceRecordMethods.record, SpaceRecordMethods.flow],
         fields: [
             Field("decisions", .list(.object("decision")), "The decisions that are open; of nas.trellis: paths, and the branches of each block: cell.1, cell.2, ...", of: { (s: SpaceObject) in
                 LuaValue.table(LuaTable(list: s.decisions.decisions.map { .object(DecisionObject($0)) }))

@@ -28,6 +28,6 @@ enum SpaceFunction {
             if let classes = told.classes { table.fields["classes"] = .integer(classes) }
             return try kept.call(LuaValue.table(table), returning: Module.self, expected: .object("module"), from: "the function of nas.space")
         }
-        return call.push(SpaceObject(space, anchors: [anchor]))
+        return call.push(try SpaceScripts.made(space, by: build, anchor, call))
     }
 }

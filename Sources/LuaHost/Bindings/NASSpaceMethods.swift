@@ -76,10 +76,10 @@ enum SpaceMethods {
         },
         method("load", [Argument("path", .string, "a JSON file that architecture:save wrote")], returns: one, "Reads an architecture of this space.", "A file of another space is an error that says what differs.",
             example: "space:random{seed = 1}:save('found.json')\nprint(#space:load('found.json'))  --> 1") { space, call in
-            guard let trellis = space.space.trellis else { return call.push(try space.architecture(AssignmentFile.read(call.get(1), of: space.space.decisions))) }
-            let found = try Architecture(contentsOf: call.get(1), catalogue: ScriptOperators.catalogue)
-            try found.validate(in: trellis)
-            return call.push(ArchitectureObject(found))
+            let path: String = try call.get(1)
+            let file = try ArchitectureFile(contentsOf: path), assignment = try file.assignment(in: space.space.record, at: path)
+            if space.space.trellis != nil, let found = try file.architecture(file: path, catalogue: ScriptOperators.catalogue) { return call.push(ArchitectureObject(found)) }
+            return call.push(try space.architecture(assignment))
         },
         method("where", [Argument("accepts", .function, "of an architecture, returns a boolean")], returns: [Returns(.object("space"))], "The same space without what `accepts` refuses.",
             "random, mutate, cross, neighbours, each and decoding follow it; 1,000 refusals in a row are an error.",
@@ -139,8 +139,12 @@ enum SpaceMethods {
         ) { space, call in
             let object: ArchitectureObject = try call.get(1), assignment = try space.assignment(of: object)
             let source = try call.option(ifPresent: "from", as: SupernetObject.self)?.net
-            let network = try space.space.network(assignment, from: source, classes: call.option(ifPresent: "classes"), seed: call.option("seed"))
+            let (classes, seed): (Int?, UInt64) = (try call.option(ifPresent: "classes"), try call.option("seed"))
+            let network = try space.space.network(assignment, from: source, classes: classes, seed: seed)
             if let found = object.trellis { (network as? DerivedNetwork)?.note(found) }
+            if !(network is DerivedNetwork) {
+                ModelRecord.of(network) { $0.origin = NetworkOrigin(ArchitectureFile(assignment, of: space.space.record), classes: classes ?? source?.classes ?? space.space.classes, seed: seed) }
+            }
             return call.push(network)
         },
         method(

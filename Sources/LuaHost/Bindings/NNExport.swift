@@ -138,7 +138,7 @@ extension ONNXFile {
             for (key, value) in supernet.configuration { metadata["supernet.\(key)"] = value }
         } else if let network = module as? DerivedNetwork {
             metadata["classes"] = "\(network.options.classes)"
-            metadata["architecture"] = network.architecture.json
+            metadata["architecture"] = try network.architecture.json
         }
         metadata["card"] = try ModelCards.card(of: module)?.json
         return metadata

@@ -12,8 +12,8 @@ enum ModelFileBindings {
         summary: "Writes all parameters and buffers to a file, named by their paths; or a network with its card to a directory.",
         detail: """
             A model directory holds weights.safetensors and card.json: the architecture, the network's options, its counts, the classes and colours it was trained with, the \
-            last result of fit or evaluate. `nas.network(DIR)` builds the network again. Only networks of architectures can be told by a card; of others (nn.sequential) a file \
-            keeps the weights. Each file appears whole or not at all.
+            last result of fit or evaluate. `nas.network(DIR)` builds the network again. Only networks of architectures can be told by a card, those of nas.space by \
+            the text of the script that makes the space; of others (nn.sequential) a file keeps the weights. Each file appears whole or not at all.
             """,
         example: "nn.linear(2, 3):save('linear.safetensors')\nprint(tensor.load('linear.safetensors').weight:size(2))  --> 2"
     ) { call in
@@ -23,8 +23,7 @@ enum ModelFileBindings {
             try Tensor.save(network.state(), checksums: true, to: path)
         } else {
             guard let card = try ModelCards.card(of: network) else {
-                throw call.bad(
-                    1, "a \(network.kind) is no network of an architecture, so no directory can tell how to build it; save its weights to a file, \(path).safetensors")
+                throw call.bad(1, "\(ModelCards.missing(network)); save its weights to a file, \(path).safetensors")
             }
             try ModelDirectory(path).write(network.state(), card)
         }
@@ -90,14 +89,16 @@ enum ModelFileBindings {
     }
 
     static let network = Binding(
-        module: "nas", name: "network", parameters: [Argument("directory", .string, "what network:save or fit wrote")], returns: [Returns(.object("module"))],
+        module: "nas", name: "network", parameters: [Argument("directory", .string, "what network:save or fit wrote")],
+        options: [Option("run", .boolean, default: false, "let the script run that the card of a network of nas.space keeps")], returns: [Returns(.object("module"))],
         summary: "The network in a model directory.",
-        detail: "Built by its card, with its weights, classes and colours. A missing directory, a damaged file, a model of a later version, an architecture with an operator that "
+        detail: "Built by its card, with its weights, classes and colours. The card of a network of nas.space keeps the script that makes its space (architecture.space.script.text): it runs only "
+            + "with run = true, up to the place where the space is made. A missing directory, a damaged file, a model of a later version, an architecture with an operator that "
             + "is not there (add it with nas.operator first), and weights that do not fit are errors.",
         example: """
             local net = nas.trellis{layers = 3}:random{seed = 1}:network{filters = 2, classes = 4, aspp = 8}
             net:save('found-4')
             print(nas.network('found-4'):count().parameters == net:count().parameters)  --> true
             """
-    ) { call in call.push(try ModelCards.load(call.get(1)) as Module) }
+    ) { call in call.push(try ModelCards.load(call.get(1), run: call.option("run"), call.thread)) }
 }

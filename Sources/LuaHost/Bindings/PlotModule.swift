@@ -3,9 +3,9 @@ import Tensors
 
 enum PlotModule {
     static let module = LuaModule(
-        "plot", summary: "Pictures: trellises, cells, curves, tables of numbers, images with labels.",
+        "plot", summary: "Pictures: spaces, trellises, cells, curves, tables of numbers, images with labels.",
         detail: "Each function returns a figure: `figure:save('x.svg')`, or leave it at the prompt to see it. Numbers are given as lists or tensors.",
-        types: [FigureObject.objectType], bindings: PlotSearch.bindings + charts + PlotImages.bindings)
+        types: [FigureObject.objectType], bindings: PlotSearch.bindings + PlotSpaces.bindings + charts + PlotImages.bindings)
 
     private static let figure = [Returns(.object("figure"))]
 

@@ -1,3 +1,4 @@
+import Base
 import Figures
 
 /// A self-contained HTML page: no scripts, nothing fetched, light and dark, fit to print.

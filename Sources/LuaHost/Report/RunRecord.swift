@@ -3,7 +3,7 @@ import Search
 import Segmentation
 import Tensors
 
-/// What scripts/search.lua left in its directory, as the findings report needs it: settings, log, alpha and beta by epoch, pictures.
+/// What scripts/search.lua left in its directory, as the findings report needs it: settings, log, the space, probabilities by epoch, pictures.
 struct RunRecord {
     /// A validation image with its labels and what the supernet saw in it.
     struct Example {
@@ -16,13 +16,15 @@ struct RunRecord {
     let directory: String
     /// Strings by name: data, train, validation, steps, arch_from, settings.* ...
     let metadata: [String: String]
-    let space: TrellisSpace
-    /// Epochs after which alpha and beta are known, from 0 (before the search).
+    let space: SpaceRecord
+    /// Of a stock trellis.
+    let trellis: TrellisRun?
+    /// The graph of the supernet's modules, where the run left one.
+    let flow: NetworkFlow?
+    /// Epochs after which the probabilities are known, from 0 (before the search).
     let epochs: [Int]
-    /// softmax(alpha) by epoch and edge.
-    let alpha: [[[Double]]]
-    /// Arrow probabilities by epoch, [layers, strides, moves] row by row.
-    let beta: [[Double]]
+    /// Probabilities of the options of each decision, row by row, by epoch.
+    let probabilities: [String: [[Double]]]
     /// Columns of log.csv by name; NaN where a cell holds no number.
     let log: [String: [Double]]
     let classes: [ClassInfo]
@@ -45,14 +47,10 @@ struct RunRecord {
         space = try reader.space()
         epochs = try reader.tensor("epochs", [nil]).ints().map(Int.init)
         guard !epochs.isEmpty else { throw HostError("\(path) holds no epoch") }
-        let alpha = try reader.tensor("alpha", ([epochs.count] + space.alphaShape).map(Optional.some)).floats().map(Double.init)
-        let beta = try reader.tensor("beta", ([epochs.count] + space.betaShape).map(Optional.some)).floats().map(Double.init)
-        let (edges, operators) = (space.alphaShape[0], space.alphaShape[1])
-        self.alpha = epochs.indices.map { e in
-            (0..<edges).map { edge in Array(alpha[((e * edges + edge) * operators)..<((e * edges + edge + 1) * operators)]) }
-        }
-        let arrows = space.betaShape.reduce(1, *)
-        self.beta = epochs.indices.map { Array(beta[($0 * arrows)..<(($0 + 1) * arrows)]) }
+        probabilities = try reader.probabilities(of: space, epochs: epochs.count)
+        let (known, count) = (probabilities, epochs.count)
+        trellis = try space.trellis.map { try TrellisRun($0.space(catalogue: ScriptOperators.catalogue), known, epochs: count) }
+        flow = try metadata["flow"].map { try NetworkFlow(json: JSONValue.parse($0.utf8), at: "\(path): flow") }
         classes = try reader.classes()
         shown = try tensors["shown"]?.ints().map(Int.init) ?? []
         examples = try reader.examples(shown.count)
@@ -67,7 +65,7 @@ struct RunRecord {
     /// The last epoch that is known.
     var last: Int { epochs.last ?? 0 }
     var isDone: Bool { last >= planned }
-    /// The epoch after which alpha and beta were trained.
+    /// The epoch after which the logits were trained.
     var searchStart: Int { Int(metadata["arch_from"] ?? "") ?? 0 }
     var seed: UInt64? { UInt64(setting("seed")) }
 
@@ -82,14 +80,18 @@ struct RunRecord {
         return numbers.count == 2 ? (numbers[0], numbers[1]) : (64, 64)
     }
 
-    /// What alpha and beta decode to after the epoch at a position of `epochs`.
-    func architecture(_ position: Int) throws -> Architecture {
-        try space.decode(
-            alpha: alpha[position].flatMap { $0 }, beta: beta[position], normalised: true,
-            provenance: Provenance(seed: seed, data: metadata["data"]))
+    /// The most probable architecture after the epoch at a position of `epochs`.
+    func decoded(_ position: Int) throws -> Assignment {
+        let (on, off) = space.decisions.decodingWeights(probabilities.mapValues { $0[position] })
+        return try space.decisions.decode(weights: on, off: off)[0].assignment
     }
 
-    /// Some epochs that tell the story, as positions in `epochs`: the start, where alpha and beta begin to move, every quarter of the way
+    /// The decisions as pictures have them, after the epoch at a position.
+    func pictures(_ position: Int, decides architecture: Assignment? = nil) -> DecisionPictures {
+        DecisionPictures(space.decisions, probabilities: probabilities.mapValues { $0[position] }, architecture: architecture)
+    }
+
+    /// Some epochs that tell the story, as positions in `epochs`: the start, where the logits begin to move, every quarter of the way
     /// from there, the end.
     var chosen: [Int] {
         let end = epochs.count - 1
@@ -122,14 +124,37 @@ private struct Reader {
         return number
     }
 
-    func space() throws -> TrellisSpace {
+    /// Runs of before have no record but the settings of a stock trellis.
+    func space() throws -> SpaceRecord {
+        if let text = metadata["space"] { return try SpaceRecord(json: JSONValue.parse(text.utf8), at: "\(path): space") }
         let operators = (metadata["settings.operators"] ?? "").split(separator: ",").map(String.init)
         let strides = (metadata["settings.strides"] ?? "").split(separator: ",").compactMap { Int($0) }
-        return try SpaceSummary(
-            layers: number("layers"), strides: strides, filters: number("filters"), blocks: number("blocks"), operators: operators,
-            // Runs of before say nothing of the published reach.
-            headReach: metadata["settings.head_reach"] == nil ? SpaceOptions.publishedHeadReach : number("head_reach")
+        var options = SpaceOptions()
+        // Nor do they say anything of the published reach.
+        if metadata["settings.head_reach"] != nil { options.headReach = try number("head_reach") }
+        let space = try SpaceSummary(
+            layers: number("layers"), strides: strides, filters: number("filters"), blocks: number("blocks"), operators: operators, options: options
         ).space(catalogue: ScriptOperators.catalogue)
+        return try SpaceRecord(space)
+    }
+
+    /// By decision and epoch; a stock trellis has them as alpha and beta.
+    func probabilities(of record: SpaceRecord, epochs: Int) throws -> [String: [[Double]]] {
+        func rows(_ tensor: Tensor) throws -> [[Double]] {
+            let values = try tensor.floats().map(Double.init), width = values.count / max(1, epochs)
+            return (0..<epochs).map { Array(values[($0 * width)..<(($0 + 1) * width)]) }
+        }
+        if let trellis = record.trellis {
+            let space = try trellis.space(catalogue: ScriptOperators.catalogue)
+            let alpha = try rows(tensor("alpha", ([epochs] + space.alphaShape).map(Optional.some)))
+            let beta = try rows(tensor("beta", ([epochs] + space.betaShape).map(Optional.some)))
+            return TrellisRun.probabilities(space, record.decisions, alpha: alpha, beta: beta)
+        }
+        var all: [String: [[Double]]] = [:]
+        for (i, decision) in record.decisions.decisions.enumerated() {
+            all[decision.name] = try rows(tensor("p_\(i + 1)", ([epochs] + decision.shape).map(Optional.some)))
+        }
+        return all
     }
 
     func classes() throws -> [ClassInfo] {

@@ -33,6 +33,17 @@ public protocol Checkpointable: AnyObject {
 public protocol CheckpointIdentified {
     /// What has to agree, each under a name for messages.
     var checkpointIdentity: [(name: String, value: String)] { get }
+
+    /// The same as checkpoints of before have it, which lack the first name of `checkpointIdentity`; empty: they have the same.
+    var formerIdentity: [(name: String, value: String)] { get }
+
+    /// What differs in the value under a name, in words; nil: nothing that matters.
+    func checkpointDifference(_ name: String, there: String, here: String) -> String?
+}
+
+extension CheckpointIdentified {
+    public var formerIdentity: [(name: String, value: String)] { [] }
+    public func checkpointDifference(_ name: String, there: String, here: String) -> String? { there == here ? nil : Module.difference(name, there, here) }
 }
 
 /// A checkpoint that cannot be used here.

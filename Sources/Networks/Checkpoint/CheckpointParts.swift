@@ -14,11 +14,15 @@ extension Module: Checkpointable {
 
     public func restoration(of part: CheckpointPart) throws -> () throws -> Void {
         try part.require("module")
+        let identified = self as? any CheckpointIdentified
+        var identity = identity
+        if let former = identified?.formerIdentity, !former.isEmpty, let first = identity.first, part.details["identity"]?[first.name] == nil { identity = former }
         for (name, value) in identity {
             guard let stored = part.details["identity"]?[name] else { throw CheckpointError("the checkpoint is of another network: it says nothing of its \(name)") }
             guard stored != .string(value) else { continue }
             guard case .string(let other) = stored else { throw CheckpointError("the checkpoint is damaged: \(name) is \(stored.kind)") }
-            throw CheckpointError("the checkpoint is of another network: " + Module.difference(name, other, value))
+            guard let difference = identified?.checkpointDifference(name, there: other, here: value) ?? (identified == nil ? Module.difference(name, other, value) : nil) else { continue }
+            throw CheckpointError("the checkpoint is of another network: " + difference)
         }
         if case .object(let members)? = part.details["identity"], let more = members.first(where: { member in !identity.contains { $0.name == member.key } }) {
             throw CheckpointError("the checkpoint is of another network: its \(more.key) is \(Module.text(more.value)) there, this one has the usual one")
@@ -40,7 +44,7 @@ extension Module: Checkpointable {
     }
 
     /// The first line in which two descriptions differ.
-    private static func difference(_ name: String, _ there: String, _ here: String) -> String {
+    public static func difference(_ name: String, _ there: String, _ here: String) -> String {
         let a = there.split(separator: "\n"), b = here.split(separator: "\n")
         let at = zip(a, b).enumerated().first { $1.0 != $1.1 }?.offset ?? min(a.count, b.count)
         func line(_ lines: [Substring]) -> String {

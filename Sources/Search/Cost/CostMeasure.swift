@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// What each part of a supernet costs, and which gates have to be open for it: found by writing the computation down, without computing anything.
+/// What each part of a network costs or is, and which gates have to be open for it: found by writing the computation down, without computing anything.
 final class CostMeasure {
     /// The measurement under way.
     nonisolated(unsafe) private(set) static var current: CostMeasure?
@@ -23,6 +23,12 @@ final class CostMeasure {
     ///   - parameters: what is counted by the kind that counts parameters.
     ///   - body: what is computed.
     static func parts(_ kind: CostKind, input: [Int], parameters: [Module.Named], _ body: (Tensor) throws -> Tensor) throws -> [Part] {
+        try measuring(input, body) { measure, _, output in try measure.parts(kind, output, parameters) }
+    }
+
+    private static func measuring<T>(
+        _ input: [Int], _ body: (Tensor) throws -> Tensor, _ read: (_ measure: CostMeasure, _ input: Tensor, _ output: Tensor) throws -> T
+    ) throws -> T {
         try Recording.atOnce {
             let measure = CostMeasure()
             defer { measure.recording.dismantle() }
@@ -30,7 +36,41 @@ final class CostMeasure {
             defer { current = nil }
             let input = measure.recording.input(input, .float32)
             let output = try measure.recording.record { try GradientMode.disabled { try Module.inMode(training: false) { try body(input) } } }
-            return try measure.parts(kind, output, parameters)
+            return try read(measure, input, output)
+        }
+    }
+
+    /// An operation of a computation.
+    struct Step {
+        /// The path of the module that it was written in.
+        var scope: String
+        /// Positions of the steps that it reads; the network's input is -1.
+        var inputs: [Int]
+        /// The gates of each of the places that need it; none: always.
+        var places: Set<[Gate.Condition]>
+        /// Decisions whose numbers it reads without a gate (`expect`).
+        var reads: Set<String>
+    }
+
+    private var readers: [ObjectIdentifier: String] = [:]
+
+    /// Notes that a value was made by the numbers of a decision, where no gate says so.
+    func note(_ value: Tensor, reads decision: String) { readers[ObjectIdentifier(value)] = decision }
+
+    /// The operations that the result of a computation needs, in their order, and which of them gives it.
+    static func steps(input: [Int], _ body: (Tensor) throws -> Tensor) throws -> (steps: [Step], output: Int) {
+        try measuring(input, body) { measure, input, output in
+            var positions = [ObjectIdentifier(input): -1]
+            var steps: [Step] = []
+            measure.recording.eachNeeded(for: [output]) { _, inputs, result, regions, scope in
+                let places = Set(regions.map { $0.compactMap { measure.conditions[ObjectIdentifier($0)] } })
+                positions[ObjectIdentifier(result)] = steps.count
+                steps.append(
+                    Step(
+                        scope: scope, inputs: inputs.compactMap { positions[ObjectIdentifier($0)] }, places: places,
+                        reads: Set(([result] + inputs).compactMap { measure.readers[ObjectIdentifier($0)] })))
+            }
+            return (steps, positions[ObjectIdentifier(output)] ?? -1)
         }
     }
 
@@ -48,14 +88,14 @@ final class CostMeasure {
             Set(regions.map { $0.compactMap { conditions[ObjectIdentifier($0)] } })
         }
         if let ofOperation = kind.ofOperation {
-            try recording.eachNeeded(for: [output]) { operation, inputs, result, regions in
+            try recording.eachNeeded(for: [output]) { operation, inputs, result, regions, _ in
                 let cost = try ofOperation(operation, inputs.map(\.shape), result.shape)
                 if cost != 0 { costs[places(regions), default: 0] += cost }
             }
         } else {
             let counted = Set(parameters.map { ObjectIdentifier($0.tensor) })
             var found: [ObjectIdentifier: (count: Int, places: Set<[Gate.Condition]>)] = [:]
-            recording.eachNeeded(for: [output]) { _, inputs, _, regions in
+            recording.eachNeeded(for: [output]) { _, inputs, _, regions, _ in
                 for input in inputs where counted.contains(ObjectIdentifier(input)) {
                     found[ObjectIdentifier(input), default: (input.count, [])].places.formUnion(regions.isEmpty ? [[]] : places(regions))
                 }

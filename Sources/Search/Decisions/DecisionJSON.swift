@@ -165,11 +165,10 @@ extension DecisionList {
     public var identity: String { record.text() }
 
     /// A short name of the identity: 16 hexadecimal digits (FNV-1a).
-    public var fingerprint: String {
-        let hash = identity.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
+    public var fingerprint: String { Fingerprint.of(identity) }
+
+    /// The value of a decision as files have it.
+    public func value(json: JSONValue, of decision: Decision, at place: String) throws -> Value { try decision.domain.value(json: json, at: place) }
 
     /// Reads a record.
     /// - Parameter place: what errors call the text, a file's name by preference.

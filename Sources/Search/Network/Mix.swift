@@ -59,6 +59,7 @@ extension BuiltDecision {
             total = try total.map { try $0 + term } ?? term
         }
         guard let total else { throw TensorError("expect", "no option of decision '\(decision.name)' is on") }
+        CostMeasure.current?.note(total, reads: decision.name)
         return total
     }
 }

@@ -19,6 +19,10 @@ public final class ModuleSpace {
     public let decisions: DecisionList
     /// The family that it is of, if that is written in Swift.
     public let family: (any SpaceFamily)?
+    /// The script that made it, where one did whose text is known.
+    public var script: SpaceScript?
+    /// What files keep of it.
+    public var record: SpaceRecord { SpaceRecord(decisions, trellis: trellis?.summary, script: script) }
 
     /// Runs the function once, to learn what decisions it meets.
     /// - Throws: what the function throws.

@@ -17,16 +17,7 @@ extension Supernet {
 
     /// Probabilities of options by decision, and of their being off.
     private func optionWeights() throws -> (on: [String: [Double]], off: [String: [Double]]) {
-        var on: [String: [Double]] = [:], off: [String: [Double]] = [:]
-        for decision in decisions.all {
-            let p = try numbers(decision)
-            on[decision.name] = p
-            guard decision.domain.isSet else { continue }
-            // A probability of 1 must not decide against a constraint.
-            on[decision.name] = p.map { min(max($0, 1e-12), 1 - 1e-12) }
-            off[decision.name] = on[decision.name]?.map { 1 - $0 }
-        }
-        return (on, off)
+        decisions.decodingWeights(try Dictionary(uniqueKeysWithValues: decisions.all.map { ($0.name, try numbers($0)) }))
     }
 
     /// The most probable architectures, best first, exact by the structure of the decisions (see `DecisionList.decode`).
@@ -45,9 +36,8 @@ extension Supernet {
 
     /// Entropy of each distribution of a decision: of the options of a set each by itself.
     public func entropy(_ name: String) throws -> TableEntropy {
-        let decision = try decision(name, at: "entropy"), p = try numbers(decision)
-        if decision.domain.isSet { return TableEntropy(p.map { [$0, 1 - $0] }) }
-        return TableEntropy(Rows(distributionsOf: decision).rows.map { row in row.map { p[$0] } })
+        let decision = try decision(name, at: "entropy")
+        return decision.entropy(of: try numbers(decision))
     }
 }
 

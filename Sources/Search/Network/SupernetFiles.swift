@@ -72,10 +72,3 @@ extension Supernet {
         }
     }
 }
-
-extension Supernet: CheckpointIdentified {
-    public var checkpointIdentity: [(name: String, value: String)] {
-        (space.family?.identity ?? [("decisions", decisions.identity), ("network", root.describe())])
-            + (classes.map { [("classes", "\($0)")] } ?? []) + [("ignore", "\(ignore)")]
-    }
-}

@@ -1,4 +1,5 @@
-/// What of its space an architecture needs to be read without it.
+/// A stock trellis as plain data: its sizes, operators, mask and options. What an architecture needs of its space to be read without it, and what decides names, shapes
+/// and meaning of a supernet's weights.
 public struct SpaceSummary: Hashable, Sendable {
     public var layers: Int
     public var strides: [Int]
@@ -7,12 +8,10 @@ public struct SpaceSummary: Hashable, Sendable {
     public var operators: [String]
     /// The arrows that exist where a mask takes some away; nil when all do.
     public var arrows: [TrellisArrow]?
-    /// How far the heads' atrous taps looked in the search, in pixels: `SpaceOptions.headReach`. The derived network's ASPP follows it.
-    public var headReach: Int
+    public var options: SpaceOptions
 
     public init(
-        layers: Int, strides: [Int], filters: Int, blocks: Int, operators: [String], arrows: [TrellisArrow]? = nil,
-        headReach: Int = SpaceOptions.publishedHeadReach
+        layers: Int, strides: [Int], filters: Int, blocks: Int, operators: [String], arrows: [TrellisArrow]? = nil, options: SpaceOptions = SpaceOptions()
     ) {
         self.arrows = arrows
         self.layers = layers
@@ -20,15 +19,19 @@ public struct SpaceSummary: Hashable, Sendable {
         self.filters = filters
         self.blocks = blocks
         self.operators = operators
-        self.headReach = headReach
+        self.options = options
     }
 
-    /// The space itself, with its arrows and, but for the heads' reach, the default options.
+    /// How far the heads' atrous taps looked in the search, in pixels. The derived network's ASPP follows it.
+    public var headReach: Int {
+        get { options.headReach }
+        set { options.headReach = newValue }
+    }
+
+    /// The space itself, with its arrows and options.
     /// - Throws: `SpaceError` also for arrows that are none of such a space.
     public func space(catalogue: OperatorCatalogue = .standard) throws -> TrellisSpace {
         let cell = try CellSpace(blocks: blocks, operators: operators, catalogue: catalogue)
-        var options = SpaceOptions()
-        options.headReach = headReach
         guard let arrows else { return try TrellisSpace(layers: layers, strides: strides, filters: filters, cell: cell, options: options) }
         let admitted = Set(arrows)
         let space = try TrellisSpace(layers: layers, strides: strides, filters: filters, cell: cell, options: options) { layer, from, to in
@@ -48,7 +51,7 @@ extension TrellisSpace {
     public var summary: SpaceSummary {
         SpaceSummary(
             layers: layers, strides: strides, filters: filters, blocks: cell.blocks, operators: cell.operators, arrows: isMasked ? arrows : nil,
-            headReach: options.headReach)
+            options: options)
     }
 }
 

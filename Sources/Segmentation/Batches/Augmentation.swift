@@ -1,5 +1,3 @@
-import Base
-
 /// How pixels become the numbers a network sees: `(value / 255 - mean) / deviation`, a channel at a time.
 public struct Normalisation: Equatable, Sendable {
     public var mean: [Float]

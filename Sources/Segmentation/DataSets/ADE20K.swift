@@ -1,5 +1,3 @@
-import Base
-
 /// ADE20K for scene parsing (Zhou et al. 2017, ADEChallengeData2016): `images/SPLIT/*.jpg` and `annotations/SPLIT/*.png`, whose 0 (other) is
 /// ignore and whose 1 to 150 are the classes (SPLIT is training, validation or testing). Predictions are written with the same numbers.
 public struct ADE20K: DataSet, FileDataSet {

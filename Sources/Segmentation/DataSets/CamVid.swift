@@ -1,5 +1,3 @@
-import Base
-
 /// CamVid (Brostow et al. 2009) in the layout of the SegNet authors: `DIR/SPLIT/*.png` and `DIR/SPLITannot/*.png`,
 /// 360x480, 11 classes; label 11 (unlabelled) is read as ignore.
 public struct CamVid: DataSet, FileDataSet {

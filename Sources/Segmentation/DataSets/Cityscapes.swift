@@ -1,5 +1,3 @@
-import Base
-
 /// Cityscapes (Cordts et al. 2016) as it is unpacked: `leftImg8bit/SPLIT/CITY/*_leftImg8bit.png` and label ids in
 /// `gtFine/SPLIT/CITY/*_gtFine_labelIds.png` or `gtCoarse/SPLIT/CITY/*_gtCoarse_labelIds.png`, 1024x2048.
 ///

@@ -1,5 +1,3 @@
-import Base
-
 /// Samples to learn from and to measure with: images with labels, or inputs and targets of any task.
 ///
 /// Samples are made or decoded when asked for, the same ones each time, from any thread unless `needsCaller`. Labels are the data set's own class

@@ -1,5 +1,3 @@
-import Base
-
 /// Any images with label images: pairs by name in two directories.
 ///
 /// An image `a/b.jpg` belongs to the labels `a/b.png`; names may differ by a fixed suffix before the ending. Label images are PNG and hold

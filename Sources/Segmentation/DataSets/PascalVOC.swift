@@ -1,6 +1,3 @@
-import Base
-
-
 /// PASCAL VOC 2012 (Everingham et al.): `JPEGImages/NAME.jpg`, palette images `SegmentationClass/NAME.png` and lists of names
 /// `ImageSets/Segmentation/SPLIT.txt`; 21 classes with the background, 255 (void, the borders) is ignore.
 ///

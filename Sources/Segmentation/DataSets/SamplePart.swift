@@ -1,4 +1,3 @@
-import Base
 import Tensors
 
 /// One named part of the samples of a data set: an image, a label map, a depth map, key points.

@@ -1,5 +1,3 @@
-import Base
-
 /// One street scene: where the camera stands, what the weather is like, and the means to paint surfaces.
 ///
 /// World: X to the right of the camera, Y up from the ground, Z ahead, in metres. A point is seen at

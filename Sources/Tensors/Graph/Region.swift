@@ -146,15 +146,15 @@ extension Tensor {
 }
 
 extension Recording {
-    /// Goes through what `roots` need, in the order in which it was written: each operation with its inputs, its result, and the lists of guards of its regions (none:
-    /// it is computed in every run). What leaves a region counts as an operation.
+    /// Goes through what `roots` need, in the order in which it was written: each operation with its inputs, its result, the lists of guards of its regions (none:
+    /// it is computed in every run), and the path of the module that it was written in (`ModulePath.text`). What leaves a region counts as an operation.
     public func eachNeeded(
-        for roots: [Tensor], _ visit: (_ operation: Operation, _ inputs: [Tensor], _ result: Tensor, _ regions: [[Tensor]]) throws -> Void
+        for roots: [Tensor], _ visit: (_ operation: Operation, _ inputs: [Tensor], _ result: Tensor, _ regions: [[Tensor]], _ scope: String) throws -> Void
     ) rethrows {
         let needed = Recording.reachable(from: roots)
         for tensor in tensors where needed.contains(ObjectIdentifier(tensor)) {
             guard let node = tensor.node else { continue }
-            try visit(node.operation, node.inputs, tensor, node.regions.alternatives.map(\.guardians))
+            try visit(node.operation, node.inputs, tensor, node.regions.alternatives.map(\.guardians), node.scope)
         }
     }
 

@@ -26,7 +26,7 @@ extension Recording {
         var readers: [ObjectIdentifier: [Operation]] = [:]
         // What nobody reads is not computed, so it does not count.
         var needed: [(tensor: Tensor, node: Node)] = []
-        eachNeeded(for: [output]) { _, _, result, _ in if let node = result.node { needed.append((result, node)) } }
+        eachNeeded(for: [output]) { _, _, result, _, _ in if let node = result.node { needed.append((result, node)) } }
         for (_, node) in needed { for input in node.inputs { readers[ObjectIdentifier(input), default: []].append(node.operation) } }
         for (tensor, node) in needed {
             let count = node.operation.multiplyAdds(node.inputs.map(\.shape), tensor.shape)
