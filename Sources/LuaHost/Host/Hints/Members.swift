@@ -35,7 +35,7 @@ enum Members {
     private static func counterpart(_ name: String, of type: ObjectType) -> String? {
         switch type.name {
         case "tensor": PyTorch.here(.tensor, name)
-        case "module", "supernet", "decision_supernet": PyTorch.here(.module, name)
+        case "module", "supernet": PyTorch.here(.module, name)
         case "optimiser": PyTorch.here(.optimiser, name)
         default: nil
         }
