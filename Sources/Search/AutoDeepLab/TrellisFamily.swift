@@ -1,3 +1,4 @@
+import Base
 import Foundation
 import Networks
 import Tensors
@@ -68,18 +69,18 @@ extension TrellisSpace: SpaceFamily {
         var rows = [["", "nodes", "parameters"]]
         for (name, part) in net.children {
             guard name == "nodes" else {
-                rows.append([name, "\(part.children.count)", groupDigits("\(part.parameterCount)")])
+                rows.append([name, "\(part.children.count)", NumberText.grouped(part.parameterCount)])
                 continue
             }
             for (layer, group) in part.children {
                 let strides = group.children.map(\.name).joined(separator: " ")
-                rows.append(["layer \(layer): stride \(strides)", "\(group.children.count)", groupDigits("\(group.parameterCount)")])
+                rows.append(["layer \(layer): stride \(strides)", "\(group.children.count)", NumberText.grouped(group.parameterCount)])
             }
         }
         let operators = cell.operators.filter { $0 != OperatorCatalogue.none }.joined(separator: ", ")
         return """
             supernet(\(net.root.details)), seed \(net.seed)\(net.isTraining ? "" : ", evaluation mode")
-            weights       \(groupDigits("\(count)")) in \(groupDigits("\(weights.count)")) tensors
+            weights       \(NumberText.grouped(count)) in \(NumberText.grouped(weights.count)) tensors
             architecture  alpha \(alphaShape), beta \(betaShape)
             each node     \(plural(cell.blocks, "block")), \(plural(cell.edgeCount, "edge")) of \(operators)
             \(alignColumns(rows))
