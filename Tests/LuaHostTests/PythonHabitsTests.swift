@@ -164,7 +164,7 @@ final class PythonHabitsTests: XCTestCase {
     func testTheTableNamesWhatExists() throws {
         let host = try prepared()
         let modules = host.registry.modules
-        for (_, rows) in PyTorch.page {
+        for (_, rows) in PyTorchNames.page {
             for (name, here) in rows {
                 let tokens = LuaToken.all(in: here)
                 for (i, token) in tokens.enumerated() where i + 2 < tokens.count && tokens[i + 1].isSymbol(".") {
