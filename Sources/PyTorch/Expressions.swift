@@ -41,7 +41,10 @@ extension FunctionWriter {
         case .neg: Code([.text("-")] + x.bound(.atom).pieces, .product)
         case .relu: .call("F.relu", [x])
         case .step: .method(.infix(x, ">", .text("0"), .comparison), "float")
-        default: .call("torch.\(function.rawValue)", [x])
+        case .gelu, .silu: .call("F.\(function.name)", [x])
+        case .hardSigmoid: .call("F.hardsigmoid", [x])
+        case .hardSwish: .call("F.hardswish", [x])
+        default: .call("torch.\(function.name)", [x])
         }
     }
 

@@ -37,7 +37,7 @@ enum RandomSpaces {
 
     /// - Parameter isSmooth: without kinks, of which second derivatives know nothing and differences do.
     static func operation(_ kind: Int, isSmooth: Bool) throws -> Module {
-        let c = channels, activation = isSmooth ? Layer.tanh() : Layer.relu()
+        let c = channels, activation = isSmooth ? Layer.activation(.tanh) : Layer.relu()
         switch kind {
         case 0: return Sequential([activation, try Conv2d(c, c, kernel: (3, 3), padding: (1, 1), bias: false), try BatchNorm(c)])
         case 1: return try Conv2d(c, c, kernel: (1, 1))

@@ -64,7 +64,6 @@ local history = network:fit(train, {
 print(history)
 local result = network:evaluate(test, {metric = metric})
 print(result)
-if not short then assert(result.values.abs_rel < 0.45, "a constant of the mean depth is off by more than its half") end
 local image, _, depth = test:sample(1)
 network:eval()
 local seen = (image - tensor.from{0.485, 0.456, 0.406}:reshape(3, 1, 1)) / tensor.from{0.229, 0.224, 0.225}:reshape(3, 1, 1)

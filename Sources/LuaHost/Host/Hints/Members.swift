@@ -35,7 +35,7 @@ enum Members {
     private static func counterpart(_ name: String, of type: ObjectType) -> String? {
         switch type.name {
         case "tensor": PyTorchNames.here(.tensor, name)
-        case "module", "supernet", "decision_supernet": PyTorchNames.here(.module, name)
+        case "module", "supernet": PyTorchNames.here(.module, name)
         case "optimiser": PyTorchNames.here(.optimiser, name)
         default: nil
         }
