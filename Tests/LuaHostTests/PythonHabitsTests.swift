@@ -166,7 +166,7 @@ final class PythonHabitsTests: XCTestCase {
         let modules = host.registry.modules
         for (_, rows) in PyTorchNames.page {
             for (name, here) in rows {
-                let tokens = LuaToken.all(in: here)
+                let tokens = LuaTokens.of(here)
                 for (i, token) in tokens.enumerated() where i + 2 < tokens.count && tokens[i + 1].isSymbol(".") {
                     guard let module = modules.first(where: { $0.name == token.text }), tokens[i + 2].kind == .name else { continue }
                     let member = tokens[i + 2].text, names = module.bindings.map(\.name) + module.constants.map(\.name)

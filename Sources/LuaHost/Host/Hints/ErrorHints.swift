@@ -57,7 +57,7 @@ enum ErrorHints {
     private static func python(_ name: String, _ row: String) -> String {
         if name == "plt" { return "pictures are drawn by plot: plot.line{...}, plot.images(images); help(plot)" }
         var path: [String] = []
-        for token in LuaToken.all(in: row) {
+        for token in LuaTokens.of(row) {
             if path.isEmpty ? token.text == name : token.kind == .name || token.kind == .keyword || token.isSymbol(".") {
                 path.append(token.text)
             } else if !path.isEmpty {
