@@ -32,13 +32,13 @@ final class PromptPartsTests: XCTestCase {
     }
 
     func testTokens() {
-        func kinds(_ text: String) -> [String] { LuaToken.all(in: text).map { "\($0.kind) \($0.text)" } }
+        func kinds(_ text: String) -> [String] { LuaTokens.of(text).map { "\($0.kind) \($0.text)" } }
         XCTAssertEqual(kinds("local x=0x1p3 .. 'a\\'b'--c"), ["keyword local", "name x", "symbol =", "number 0x1p3", "symbol ..", "string 'a\\'b'", "comment --c"])
         XCTAssertEqual(kinds("[==[ ]] ]==] --[[\n]] ~="), ["string [==[ ]] ]==]", "comment --[[\n]]", "symbol ~="])
         XCTAssertEqual(kinds("'open\n1"), ["string 'open", "number 1"])
         XCTAssertEqual(kinds("a...b"), ["name a", "symbol ...", "name b"])
         XCTAssertEqual(kinds("x--[[ never closed"), ["name x", "comment --[[ never closed"])
-        XCTAssertEqual(LuaToken.all(in: "a\n\n'b\\\nc'\nd").map(\.line), [1, 3, 5])
+        XCTAssertEqual(LuaTokens.of("a\n\n'b\\\nc'\nd").map(\.line), [1, 3, 5])
     }
 
     func testSignatures() throws {

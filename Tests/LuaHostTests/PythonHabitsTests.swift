@@ -164,9 +164,9 @@ final class PythonHabitsTests: XCTestCase {
     func testTheTableNamesWhatExists() throws {
         let host = try prepared()
         let modules = host.registry.modules
-        for (_, rows) in PyTorch.page {
+        for (_, rows) in PyTorchNames.page {
             for (name, here) in rows {
-                let tokens = LuaToken.all(in: here)
+                let tokens = LuaTokens.of(here)
                 for (i, token) in tokens.enumerated() where i + 2 < tokens.count && tokens[i + 1].isSymbol(".") {
                     guard let module = modules.first(where: { $0.name == token.text }), tokens[i + 2].kind == .name else { continue }
                     let member = tokens[i + 2].text, names = module.bindings.map(\.name) + module.constants.map(\.name)

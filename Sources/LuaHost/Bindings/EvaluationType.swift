@@ -1,3 +1,4 @@
+import Notebook
 import Segmentation
 
 /// What `network:evaluate` returns, as Lua holds it.

@@ -1,4 +1,5 @@
 import Base
+import Notebook
 import Search
 import Tensors
 

@@ -120,7 +120,7 @@ struct Help {
     /// About "tensor", "tensor.zeros", "tensor:backward", "zeros".
     func about(name: String) -> String {
         if ["pytorch", "torch", "python", "numpy"].contains(name.trimmingSpaces.lowercased()) { return pyTorch }
-        if let here = PyTorch.here(path: name.trimmingSpaces) { return "\(name) is here: \(here)\n" }
+        if let here = PyTorchNames.here(path: name.trimmingSpaces) { return "\(name) is here: \(here)\n" }
         let found = lookUp(name.trimmingSpaces)
         if !found.isEmpty { return found.joined(separator: "\n") }
         if let text = LuaLibrary.about(name.trimmingSpaces) { return text }
@@ -214,7 +214,7 @@ struct Help {
     /// Python on the left, what is written here on the right.
     private var pyTorch: String {
         let intro = "Positions and dimensions count from 1, images are [N, C, H, W], and Trellis computes on the CPU: nothing is moved to a device."
-        return indented(intro) + PyTorch.page.map { page in page.title + "\n" + table(page.rows) }.joined(separator: "\n")
+        return indented(intro) + PyTorchNames.page.map { page in page.title + "\n" + table(page.rows) }.joined(separator: "\n")
     }
 
     private func text(_ module: LuaModule) -> String {

@@ -215,7 +215,7 @@ final class NativeFunction {
 
     private func unknownOption(_ name: String) -> String {
         let names = binding.options.map(\.name)
-        if let here = PyTorch.options[name]?.first(where: names.contains) { return "unknown option '\(name)', here it is '\(here)'" }
+        if let here = PyTorchNames.options[name]?.first(where: names.contains) { return "unknown option '\(name)', here it is '\(here)'" }
         if let near = nearestName(to: name, in: names) { return "unknown option '\(name)', did you mean '\(near)'?" }
         return "unknown option '\(name)', there \(names.count == 1 ? "is" : "are") \(names.joined(separator: ", "))"
     }

@@ -47,7 +47,7 @@ enum ErrorHints {
             return name == "tensor" ? "a tensor of numbers is made by tensor.from{1, 2, 3}" : globals.contains(name) ? "\(name) is a module: help(\(name)) lists its functions" : nil
         }
         guard message.contains("nil value") else { return nil }
-        if PyTorch.Owner.allCases.contains(where: { $0.modules.contains(name) }) || name == "plt" { return python(name, row) }
+        if PyTorchNames.Owner.allCases.contains(where: { $0.modules.contains(name) }) || name == "plt" { return python(name, row) }
         if ["f", "r", "b"].contains(name), row.contains(name + "\"") || row.contains(name + "'") { return SyntaxHints.formatted }
         if let here = builtins[name] { return "\(name) is Python's; Lua writes \(here)" }
         return Members.similar(name, among: globals).map { "did you mean \($0)?" }
@@ -57,7 +57,7 @@ enum ErrorHints {
     private static func python(_ name: String, _ row: String) -> String {
         if name == "plt" { return "pictures are drawn by plot: plot.line{...}, plot.images(images); help(plot)" }
         var path: [String] = []
-        for token in LuaToken.all(in: row) {
+        for token in LuaTokens.of(row) {
             if path.isEmpty ? token.text == name : token.kind == .name || token.kind == .keyword || token.isSymbol(".") {
                 path.append(token.text)
             } else if !path.isEmpty {
@@ -65,7 +65,7 @@ enum ErrorHints {
             }
         }
         let dotted = path.joined()
-        if let here = PyTorch.here(path: dotted) { return "\(dotted) is here: \(here)" }
+        if let here = PyTorchNames.here(path: dotted) { return "\(dotted) is here: \(here)" }
         return "\(name) is Python's: help \"pytorch\" tells what is called how here"
     }
 

@@ -12,11 +12,11 @@ enum Members {
 
     private static func counterpart(_ name: String, of table: ModuleTable) -> String? {
         switch table.name {
-        case "tensor": PyTorch.here(.torch, name) ?? PyTorch.here(.numpy, name)
-        case "nn": PyTorch.here(.nn, name) ?? PyTorch.here(.functional, name)
-        case "nn.functional": PyTorch.here(.functional, name)
-        case "optim": PyTorch.here(.optim, name)
-        case "data": PyTorch.here(.data, name)
+        case "tensor": PyTorchNames.here(.torch, name) ?? PyTorchNames.here(.numpy, name)
+        case "nn": PyTorchNames.here(.nn, name) ?? PyTorchNames.here(.functional, name)
+        case "nn.functional": PyTorchNames.here(.functional, name)
+        case "optim": PyTorchNames.here(.optim, name)
+        case "data": PyTorchNames.here(.data, name)
         default: nil
         }
     }
@@ -34,9 +34,9 @@ enum Members {
 
     private static func counterpart(_ name: String, of type: ObjectType) -> String? {
         switch type.name {
-        case "tensor": PyTorch.here(.tensor, name)
-        case "module", "supernet": PyTorch.here(.module, name)
-        case "optimiser": PyTorch.here(.optimiser, name)
+        case "tensor": PyTorchNames.here(.tensor, name)
+        case "module", "supernet": PyTorchNames.here(.module, name)
+        case "optimiser": PyTorchNames.here(.optimiser, name)
         default: nil
         }
     }

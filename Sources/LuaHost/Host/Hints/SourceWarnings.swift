@@ -13,7 +13,7 @@ struct SourceWarnings {
 
     static func of(_ source: String) -> [Warning] {
         guard isSuspect(source) else { return [] }
-        let warnings = SourceWarnings(tokens: LuaToken.all(in: source).filter { $0.kind != .comment })
+        let warnings = SourceWarnings(tokens: LuaTokens.of(source).filter { $0.kind != .comment })
         return (warnings.conditions() + warnings.words()).sorted { $0.line < $1.line }
     }
 

@@ -10,7 +10,7 @@ struct SyntaxHints {
     ///   - message: what it said.
     /// - Returns: a line, or nil when nothing is known.
     static func hint(_ source: String, line: Int, message: String) -> String? {
-        let hints = SyntaxHints(tokens: LuaToken.all(in: source).filter { $0.kind != .comment }, line: line, message: message)
+        let hints = SyntaxHints(tokens: LuaTokens.of(source).filter { $0.kind != .comment }, line: line, message: message)
         // The line itself says most; where something was not closed or begun, an earlier one does.
         for number in Set([line, line - 1]).sorted(by: >) {
             if let hint = hints.hint(on: hints.tokens.filter { $0.line == number }) { return hint }

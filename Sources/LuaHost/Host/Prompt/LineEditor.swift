@@ -60,7 +60,7 @@ final class LineEditor {
 
     private func classify(_ text: String, _ cursor: Int, _ classes: UnsafeMutablePointer<CChar>, _ count: Int) {
         // A line for help or the shell is no Lua; what follows the mark often is.
-        let tokens = LuaToken.all(in: text)
+        let tokens = LuaTokens.of(text)
         for (i, token) in tokens.enumerated() {
             guard let letter = letter(token, follows: i > 0 ? tokens[i - 1] : nil) else { continue }
             for byte in token.range where byte < count { classes[byte] = CChar(bitPattern: letter) }
@@ -112,7 +112,7 @@ enum Indentation {
     /// The line that follows a text.
     /// - Returns: its spaces, and how many its last line has too many: where that closes a block.
     static func nextLine(_ text: String) -> (spaces: Int, dedent: Int) {
-        let tokens = LuaToken.all(in: text), lastLine = text.utf8.count { $0 == 10 } + 1
+        let tokens = LuaTokens.of(text), lastLine = text.utf8.count { $0 == 10 } + 1
         var depth = 0, dedent = 0, isFirstOfLast = true
         for token in tokens where token.kind == .keyword || token.kind == .symbol || token.line == lastLine {
             let isWord = token.kind == .keyword || token.kind == .symbol

@@ -1,4 +1,5 @@
 import Base
+import Base
 import CLua
 import Networks
 import Tensors

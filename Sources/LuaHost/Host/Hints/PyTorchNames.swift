@@ -1,5 +1,5 @@
 /// What names of PyTorch, NumPy and Python are called here: for messages on names that are not there, and for `help "pytorch"`.
-enum PyTorch {
+enum PyTorchNames {
     struct Row {
         /// The name there, without what it belongs to.
         let name: String
