@@ -145,3 +145,18 @@ fails('one number', function() net:decode{score = function() return 'much' end} 
 fails('at least 5', function() net:decode{score = score, count = 5, candidates = 2} end)
 fails('means something with a score only', function() net:decode{candidates = 2} end)
 fails('stop here', function() net:decode{score = function() error('stop here') end} end)
+
+-- The same of the stock trellis.
+local stock = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {'skip_connect', 'sep_conv_3x3'}}}
+local trellis_net = stock:supernet{classes = 2, seed = 1}
+local images, labels = tensor.rand(1, 3, 16, 16, {seed = 1}), tensor.zeros(1, 16, 16, {dtype = 'int32'})
+local tsgd, tadam = optim.sgd(trellis_net:weights(), {lr = 0.1, momentum = 0.9}), optim.adam(trellis_net:architecture(), {lr = 0.1})
+trellis_net:step(tsgd, images, labels)
+local then_ = trellis_net:state()
+trellis_net:step(tadam, images * 0.5, labels, {second_order = {tsgd, images, labels}})
+for name, tensor in pairs(trellis_net:state()) do assert(tensor:equal(then_[name]) == not (name == 'alpha' or name == 'beta'), name) end
+local _, most = trellis_net:curvature('*', images, labels)
+local _, part = trellis_net:curvature('paths', images, labels)
+assert(part <= most + 1e-3)
+local chosen, worth, told = trellis_net:decode{candidates = 3, score = function(a) return -nn.cross_entropy(trellis_net:at(a):scores(images), labels):item() end}
+assert(#chosen.path == 2 and worth < 0 and told.tried == 3 and not told.all and trellis_net:present() == nil)
