@@ -31,6 +31,19 @@ final class PromptPartsTests: XCTestCase {
         }
     }
 
+    func testTokensHoldAllOfTheText() {
+        let source = "local x = 'a\\'b' --[[ long\n ]] + 0x1F.8p-3 .. [==[ ]] ]==] -- é\nif x then return .5e+3 end ö"
+        let tokens = LuaTokens.of(source)
+        XCTAssertEqual(tokens.map(\.text).joined().filter { !$0.isWhitespace }, source.filter { !$0.isWhitespace })
+        XCTAssertEqual(tokens.filter { $0.kind == .keyword }.map(\.text), ["local", "if", "then", "return", "end"])
+        XCTAssertEqual(tokens.filter { $0.kind == .string }.map(\.text), ["'a\\'b'", "[==[ ]] ]==]"])
+        XCTAssertEqual(tokens.filter { $0.kind == .number }.map(\.text), ["0x1F.8p-3", ".5e+3"])
+        XCTAssertEqual(tokens.filter { $0.kind == .comment }.map(\.text), ["--[[ long\n ]]", "-- é"])
+        for unfinished in ["'abc", "[[ x", "--[[", "[=", "0x"] {
+            XCTAssertEqual(LuaTokens.of(unfinished).map(\.text).joined().filter { $0 != " " }, unfinished.filter { $0 != " " })
+        }
+    }
+
     func testTokens() {
         func kinds(_ text: String) -> [String] { LuaTokens.of(text).map { "\($0.kind) \($0.text)" } }
         XCTAssertEqual(kinds("local x=0x1p3 .. 'a\\'b'--c"), ["keyword local", "name x", "symbol =", "number 0x1p3", "symbol ..", "string 'a\\'b'", "comment --c"])

@@ -72,7 +72,7 @@ public final class ArchitectureObject: LuaObject {
     private func value(of name: String) throws -> LuaValue? {
         let (assignment, decisions) = try decided()
         guard let value = assignment[name], let decision = decisions[name] else { return nil }
-        return LuaValue(json: decisions.json(value, of: decision))
+        return LuaValue(json: decision.domain.json(value))
     }
 
     /// "op.1 = conv, width = 8", in the order of the decisions.

@@ -112,7 +112,7 @@ struct GlobalUse: Equatable, Sendable {
 
     /// Names, keywords and symbols; strings and numbers are one word that is no name.
     private static func words(_ source: String) -> [String] {
-        LuaToken.all(in: source).compactMap { token in
+        LuaTokens.of(source).compactMap { token in
             switch token.kind {
             case .comment: nil
             case .string, .number: "0"

@@ -82,13 +82,18 @@ struct NotebookPage {
         return text
     }
 
-    private static let classes: [LuaTokens.Kind: String] = [.keyword: "k", .string: "s", .number: "m", .comment: "c"]
+    private static let classes: [LuaToken.Kind: String] = [.keyword: "k", .string: "s", .number: "m", .comment: "c"]
 
     private static func coloured(_ source: String) -> String {
-        LuaTokens.pieces(source).map { piece in
-            let text = HTMLPage.escape(piece.text)
-            return classes[piece.kind].map { "<i class=\"\($0)\">\(text)</i>" } ?? text
-        }.joined()
+        let bytes = Array(source.utf8)
+        func between(_ start: Int, _ end: Int) -> String { HTMLPage.escape(String(decoding: bytes[start..<end], as: UTF8.self)) }
+        var text = "", done = 0
+        for token in LuaTokens.of(source) {
+            guard let name = classes[token.kind] else { continue }
+            text += between(done, token.range.lowerBound) + "<i class=\"\(name)\">\(HTMLPage.escape(token.text))</i>"
+            done = token.range.upperBound
+        }
+        return text + between(done, bytes.count)
     }
 
     private static let style = """

@@ -36,7 +36,8 @@ extension DecisionList {
 }
 
 extension Domain {
-    func json(_ value: Value) -> JSONValue {
+    /// A value as files have it.
+    public func json(_ value: Value) -> JSONValue {
         switch (self, value) {
         case (.choice(let choice), .option(let option)): .string(choice.options[option])
         case (.number(let number), .option(let option)): Self.json(number.values[option])
