@@ -216,7 +216,9 @@ final class SecondOrderTests: XCTestCase {
             layers: 2, strides: [4, 8], filters: 2, cell: CellSpace(blocks: 1, operators: ["none", "max_pool_3x3", "skip_connect", "sep_conv_3x3"]), options: SpaceOptions())
         let net = try Supernet(space, classes: 3, seed: 1)
         func batch(_ seed: UInt64) throws -> [Tensor] {
-            let labels = try Tensor(ints: (0..<2 * 17 * 16).map { Int32(($0 * 7 + Int(seed)) % 3) }, shape: [2, 17, 16])
+            let count: Int = 2 * 17 * 16, shift = Int(seed)
+            let classes: [Int32] = (0..<count).map { (pixel: Int) -> Int32 in Int32((pixel * 7 + shift) % 3) }
+            let labels = try Tensor(ints: classes, shape: [2, 17, 16])
             return [try Tensor.random(.normal(mean: 0, deviation: 1), [2, 3, 17, 16], from: RandomState(seed: seed)), labels]
         }
         try compare(net, train: batch(1), validate: batch(2), "stock trellis")
