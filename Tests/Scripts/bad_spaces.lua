@@ -85,13 +85,13 @@ for name, f in pairs{
 end
 local file = os.tmpname()
 other:random{seed = 1}:save(file)
-fails('one of another space', function() space:load(file) end)
+fails('an architecture of another space', function() space:load(file) end)
 os.remove(file)
 fails("did you mean 'op'", function() space:fix{opp = 'skip_connect'} end)
 fails('skip_connect', function() space:fix{op = 'skip'} end)
 
 -- A budget that nothing meets says how close it comes: in the same numbers as the limit and space:cost.
-local work = {cost = nas.cost.parameters, limit = 10}
+local work = {cost = nas.cost.parameters, limit = 1}
 local least = math.huge
 for a in space:each() do least = math.min(least, space:cost(a, nas.cost.parameters)) end
 fails(('at least %d, the smallest parameters'):format(least), function() net:decode{budget = work} end)

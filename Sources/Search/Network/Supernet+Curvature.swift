@@ -38,15 +38,15 @@ extension Supernet {
     }
 
     /// Hessian · vector: the derivative of gradient · vector. Logits of decisions are parts of what an optimiser moves, R θ: R H Rᵀ v with H by θ.
-    /// - Parameter vector: by decision, of its logits' shape.
-    /// - Returns: by decision, flat.
+    /// - Parameter vector: by decision, of its logits' shape; so is the result.
     private func products(_ value: Tensor, _ chosen: [Decision], _ vector: [Tensor]) throws -> [Tensor] {
         let leaves = architecture().map(\.tensor)
         let slopes = try Gradient.compute(of: [value], with: leaves, createGraph: true)
         let seeds = try Gradient.compute(of: chosen.map { try logits($0.name) }, seeds: vector, with: leaves)
         let used = zip(slopes, seeds).compactMap { slope, seed -> (slope: Tensor, seed: Tensor)? in slope.flatMap { slope in seed.map { (slope, $0) } } }
         let products = try zip(leaves, Gradient.compute(of: used.map(\.slope), seeds: used.map(\.seed), with: leaves)).map { try $1 ?? Tensor.zeros($0.shape) }
-        return try Recording.supposing(zip(leaves, products).map { ($0, $1) }) { try chosen.map { try logits($0.name).reshape([$0.optionCount]) } }
+        // A clone is the value that is supposed; a leaf itself would be given back as what is stored.
+        return try Recording.supposing(zip(leaves, products).map { ($0, $1) }) { try GradientMode.disabled { try chosen.map { try logits($0.name).clone() } } }
     }
 
     private static func split(_ vector: [Double], _ decisions: [Decision]) throws -> [Tensor] {
