@@ -15,6 +15,7 @@ enum ScoredDecodingOptions {
     static let example = """
         local a, score, how = net:decode{score = function(a) return a.op == 'skip_connect' and 1 or 0 end}
         print(a.op, score, how.tried, how.all)  --> skip_connect\t1.0\t2\ttrue
+
         """
 
     private static let usual = 64
