@@ -96,7 +96,7 @@ final class LimitTests: XCTestCase {
         let signals = [("SEGV", "SIGSEGV"), ("ABRT", "SIGABRT"), ("ILL", "SIGILL"), ("TRAP", "SIGTRAP"), ("BUS", "SIGBUS"), ("FPE", "SIGFPE")]
         for (signal, name) in signals {
             let result = try run(
-                "os.execute('(sleep 0.3; kill -\(signal) $PPID) &') tensor.rand(8000000):sort()", limit: "ulimit -c 0", environment: ["TRELLIS_THREADS": "1"])
+                "local x = tensor.rand(8000000) os.execute('(sleep 0.3; kill -\(signal) $PPID) &') x:sort()", limit: "ulimit -c 0", environment: ["TRELLIS_THREADS": "1"])
             XCTAssertEqual(result.error.split(separator: "\n").first.map(String.init), "trellis: \(name) in tensor.sort", result.error)
             XCTAssertTrue(result.error.contains("trellis doctor"), result.error)
             XCTAssertNotEqual(result.status, 0)

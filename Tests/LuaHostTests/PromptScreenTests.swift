@@ -245,8 +245,12 @@ private final class Screen {
 
     deinit { _ = Screen.tmux(["-L", socket, "kill-server"]) }
 
+    /// The server that the first call leaves behind must not keep what tells Foundation of the end of its child.
+    private static let closing = "for fd in /proc/self/fd/*; do n=${fd##*/}; [ $n -gt 2 ] && eval \"exec $n>&-\"; done; exec tmux \"$@\""
+
     private static func tmux(_ arguments: [String]) -> String? {
-        guard let result = try? Program.run(["tmux"] + arguments, environment: ["TMUX": "", "LC_ALL": "C.UTF-8"], program: "/usr/bin/env"), result.status == 0 else { return nil }
+        guard let result = try? Program.run(["-c", closing, "tmux"] + arguments, environment: ["TMUX": "", "LC_ALL": "C.UTF-8"], program: "/bin/bash"), result.status == 0
+        else { return nil }
         return result.output
     }
 

@@ -97,7 +97,7 @@ enum SupernetDecisionMethods {
             whose strongest operator other than 'none' is strongest, with that operator. The seed is part of its provenance; its field `score` is that of the path.
 
             """ + ScoredDecodingOptions.detail,
-            example: "print(net:decode().op ~= nil)  --> true\n" + ScoredDecodingOptions.example + SupernetMethods.tiny + "local found = supernet:decode{data = 'nothing'}\nprint(#found.path, found.provenance.seed)  --> 2\t1"
+            example: "print(net:decode().op ~= nil)  --> true\n" + ScoredDecodingOptions.example + "\n" + SupernetMethods.tiny + "local found = supernet:decode{data = 'nothing'}\nprint(#found.path, found.provenance.seed)  --> 2\t1"
         ) { object, call in
             let count: Int? = try call.option(ifPresent: "count")
             let (name, provenance) = try description(object, call)
