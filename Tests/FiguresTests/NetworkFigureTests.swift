@@ -47,7 +47,7 @@ final class NetworkFigureTests: XCTestCase {
     func testLongNetworksGoOnInTheNextLine() throws {
         let figure = NetworkFigure(try chain(30))
         XCTAssertLessThan(figure.size.width, 1700)
-        XCTAssertGreaterThan(figure.size.height, 3 * NetworkFigure(try chain(3)).size.height)
+        XCTAssertGreaterThan(figure.size.height, 2 * NetworkFigure(try chain(3)).size.height)
         XCTAssertTrue(try figure.svg().contains("block 29"))
         XCTAssertFalse(try figure.png(scale: 1).isEmpty)
     }
