@@ -114,10 +114,11 @@ final class SafetyTests: XCTestCase {
     }
 
     /// Whatever takes a string takes UTF-8: other bytes are no text, and as a name they would be another file's.
+    /// What `session` has is for the prompt and says so first.
     func testStringsThatAreNotUTF8AreRefusedEverywhere() throws {
         let scripting = try Scripting()
         var tried = 0
-        for module in scripting.host.registry.modules {
+        for module in scripting.host.registry.modules where module.name != "session" {
             for binding in module.bindings {
                 guard let first = binding.parameters.first, case .string = first.kind else { continue }
                 let others = binding.parameters.dropFirst().prefix { !$0.optional }.map { switch $0.kind { case .function: ", print"; case .string: ", 'x'"; case .integer, .number: ", 1"; default: ", {}" } }.joined()
