@@ -14,7 +14,7 @@ local a = space:random{seed = 2}
 local file = os.tmpname()
 a:save(file)
 assert(space:load(file):same(a) and a.op ~= 'none' and a.absent == nil)
-fails('one of another space', function() small{'skip_connect', 'max_pool_3x3'}:load(file) end)
+fails('an architecture of another space', function() small{'skip_connect', 'max_pool_3x3'}:load(file) end)
 os.remove(file)
 
 -- One recording for each optimiser and loss, whatever is drawn and however hot; another for architectures.
