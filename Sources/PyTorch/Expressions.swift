@@ -194,8 +194,9 @@ extension FunctionWriter {
             return .call("F.avg_pool2d", [read(inputs[0])] + pooling(o) + (countPadding ? [] : [.text("count_include_pad=False")]))
         case .resize(let mode, _, _):
             let sizes = all.compactMap { if case .resize(_, let height, let width) = $0 { [height, width] } else { nil } }
-            let x = read(inputs[0])
+            // First what the size is taken from, which may be the input itself and then needs a name.
             let target = size(sizes)
+            let x = read(inputs[0])
             let rule = switch mode {
             case .bilinearAlignCorners: "mode=\"bilinear\", align_corners=True"
             case .bilinearHalfPixel: "mode=\"bilinear\", align_corners=False"

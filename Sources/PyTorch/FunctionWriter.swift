@@ -189,10 +189,13 @@ struct FunctionWriter {
             settle(waiting)
             return Code([.value(waiting), .text(".shape[-2:]")])
         }
-        for value in named {
+        for value in named + pending.keys.sorted() {
             guard let other = spatial(value) else { continue }
             func fits(_ rule: (Int) -> Int) -> Bool { zip(other, size).allSatisfy { $0.map(rule) == $1 } }
-            func each(_ rule: String) -> Code { Code([.text("[\(rule) for s in "), .value(value), .text(".shape[-2:]]")]) }
+            func each(_ rule: String) -> Code {
+                settle(value)
+                return Code([.text("[\(rule) for s in "), .value(value), .text(".shape[-2:]]")])
+            }
             for power in 1...6 where fits({ ($0 + (1 << power) - 1) >> power }) { return each(power == 1 ? "(s + 1) // 2" : "-(-s // \(1 << power))") }
             for factor in 2...32 where fits({ $0 * factor }) { return each("\(factor) * s") }
             for factor in 2...32 where fits({ $0 / factor }) { return each("s // \(factor)") }

@@ -65,7 +65,7 @@ assert(again:load("found.json"):same(found))
 -- Model directories.
 local network = space:network(found, {seed = 2})
 local set = data.shapes{images = 6, size = {16, 16}, classes = 3, seed = 1}
-network:fit(set, {steps = 2, batch = 2, lr = 0.01, out = "run"})
+network:fit(set, {steps = 2, batch = 2, lr = 0.01, out = "space_run"})
 network:save("model")
 local card = network:card()
 same({card.network.classes, card.network.seed}, {3, "2"})
@@ -83,7 +83,7 @@ assert(back:evaluate(set).miou >= 0)
 assert(back:export("back.onnx", {height = 8, width = 8}).nodes > 3)
 back:save("again")
 assert(nas.network("again", {run = true}):count().parameters == network:count().parameters)
-assert(nas.network("run/last", {run = true}):count().parameters == network:count().parameters)
+assert(nas.network("space_run/last", {run = true}):count().parameters == network:count().parameters)
 
 -- A script that makes another space now says how it differs; one that makes none says that.
 local function broken(words, changed)

@@ -43,7 +43,7 @@ same(best:values().paths, best.paths)
 same(nas.gallery.auto_deeplab.paths[12], {'16', '8'})
 best:save('best.json')
 assert(space:load('best.json'):same(best) and nas.load('best.json'):same(best))
-fails('path: expected 4 strides', function() nas.trellis{layers = 4, filters = 2, strides = {4, 8, 16}, cell = space.cell}:load('best.json') end)
+fails('it is an architecture of another space', function() nas.trellis{layers = 4, filters = 2, strides = {4, 8, 16}, cell = space.cell}:load('best.json') end)
 
 -- Costs: expected ones fall with their price, exact ones are the derived network's.
 local input = {input = {1, 3, 24, 16}}

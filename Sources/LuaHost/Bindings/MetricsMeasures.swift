@@ -45,10 +45,10 @@ enum MeasureBindings {
         example: "local y = tensor.zeros(1, 8, 8, {dtype = 'int32'})\nprint(metrics.boundary_iou(y, y, {classes = 2}):item())  --> 1.0"
     ) { call in
         let given: Tensor = try call.get(1), labels: Tensor = try call.get(2)
-        let isScores = given.rank == labels.rank + 1
+        guard labels.rank == 3 else { throw call.bad(2, "int32 [N, H, W] expected, got \(Shape.text(labels.shape))") }
+        let isScores = given.rank == 4
         guard let classes: Int = try isScores ? given.shape[1] : call.option(ifPresent: "classes") else { throw call.badOption("classes", "their number expected, beside class numbers") }
         guard (1...4096).contains(classes) else { throw call.badOption("classes", "1 to 4096 expected, got \(classes)") }
-        guard labels.rank == 3 else { throw call.bad(2, "int32 [N, H, W] expected, got \(Shape.text(labels.shape))") }
         let diagonal = Double(labels.shape[1] * labels.shape[1] + labels.shape[2] * labels.shape[2]).squareRoot()
         let distance: Int = try call.option(ifPresent: "distance") ?? max(1, Int((0.02 * diagonal).rounded()))
         guard (1...1024).contains(distance) else { throw call.badOption("distance", "1 to 1024 pixels expected, got \(distance)") }
