@@ -243,7 +243,7 @@ final class PromptTests: XCTestCase {
         let s = try TerminalSession(environment: ["TERM": "xterm", "XDG_STATE_HOME": state])
         s.wait(for: "> ")
         s.send(bytes: Array("#'".utf8) + [0xff, 0xfe] + Array("'\r".utf8))
-        s.wait(for: "\r\n2\r\n> ")
+        s.wait(for: "\r\n2\r\n[2]> ")
         let kept = try Data(contentsOf: URL(fileURLWithPath: state + "/trellis/history"))
         XCTAssertNotNil(kept.range(of: Data([0x27, 0xff, 0xfe, 0x27])))
     }

@@ -1,10 +1,11 @@
 #!/bin/bash
-# `trellis notebook`: every tutorial as a page, a notebook and Markdown, twice with the same bytes, nothing on a page that lies outside of it; and what
+# `trellis notebook`: tutorials (two; all of them where TRELLIS_ALL is set) as a page, a notebook and Markdown, twice with the same bytes, nothing on a page that lies outside of it; and what
 # the options do with scripts and notebooks that are made for it.
 set -u
 cd "$(dirname "$0")/../.."
 trellis=$(realpath "${TRELLIS:-.build/release/trellis}")
-tutorials=(tutorials/*.lua)
+tutorials=(tutorials/1-*.lua tutorials/5-*.lua)
+[ -z "${TRELLIS_ALL:-}" ] || tutorials=(tutorials/*.lua)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
