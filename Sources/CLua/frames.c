@@ -22,13 +22,33 @@ static void add_locals(lua_State *L, lua_Debug *frame) {
   }
 }
 
+/// Pushes what a frame is called. One that a tail call began has no name: then it is a global that holds its function.
+static void push_name(lua_State *L, lua_Debug *frame) {
+  if (*frame->what == 'm' || frame->name) {
+    lua_pushstring(L, *frame->what == 'm' ? "main chunk" : frame->name);
+    return;
+  }
+  lua_getinfo(L, "f", frame);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+  for (lua_pushnil(L); lua_next(L, -2);) {
+    const bool is_it = lua_type(L, -2) == LUA_TSTRING && lua_rawequal(L, -1, -4);
+    lua_pop(L, 1);
+    if (!is_it) continue;
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pop(L, 2);
+  lua_pushstring(L, "?");
+}
+
 static void add_frame(lua_State *L, lua_Debug *frame) {
   lua_createtable(L, 0, 4);
   lua_pushstring(L, frame->short_src);
   lua_setfield(L, -2, "source");
   lua_pushinteger(L, frame->currentline);
   lua_setfield(L, -2, "line");
-  lua_pushstring(L, *frame->what == 'm' ? "main chunk" : frame->name ? frame->name : "?");
+  push_name(L, frame);
   lua_setfield(L, -2, "name");
   lua_newtable(L);
   add_locals(L, frame);

@@ -1,5 +1,5 @@
 // Keys of an entry of several lines: Return goes on in a next line where the entry is not whole, Up and Down move in it and then through those entries of
-// the history that begin like it, Right takes what an earlier entry goes on with.
+// the history that begin like it, Home and End go to the ends of a line, Right takes what an earlier entry goes on with.
 #include "private.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,26 +87,46 @@ static int right(int count, int key) {
   return 0;
 }
 
-/// Binds a key that still does what readline's own tables say: .inputrc has the say.
-static void bind(const char *keys, rl_command_func_t *standard, rl_command_func_t *command, Keymap map) {
-  if (rl_function_of_keyseq(keys, map, NULL) == standard) rl_bind_keyseq_in_map(keys, command, map);
+static int line_home(int count, int key) {
+  (void)count; (void)key;
+  rl_point = line_start(rl_point);
+  return 0;
+}
+
+static int line_tail(int count, int key) {
+  (void)count; (void)key;
+  rl_point = line_end(rl_point);
+  return 0;
+}
+
+/// Binds a key, given as the bytes that it sends, that still does what readline's own tables say (NULL: nothing): .inputrc has the say.
+static void bind(const char *bytes, rl_command_func_t *standard, rl_command_func_t *command, Keymap map) {
+  if (rl_function_of_keyseq(bytes, map, NULL) == standard) rl_bind_keyseq_in_map(bytes, command, map);
 }
 
 void clua_keys_setup(const clua_editor *with) {
   editor = with;
   const Keymap maps[] = {emacs_standard_keymap, vi_insertion_keymap};
   for (int i = 0; i < 2; i++) {
-    bind("\\C-m", rl_newline, enter, maps[i]);
-    bind("\\C-j", rl_newline, enter, maps[i]);
-    bind("\\e[A", rl_get_previous_history, up, maps[i]);
-    bind("\\eOA", rl_get_previous_history, up, maps[i]);
-    bind("\\e[B", rl_get_next_history, down, maps[i]);
-    bind("\\eOB", rl_get_next_history, down, maps[i]);
-    bind("\\e[C", rl_forward_char, right, maps[i]);
-    bind("\\eOC", rl_forward_char, right, maps[i]);
+    bind("\r", rl_newline, enter, maps[i]);
+    bind("\n", rl_newline, enter, maps[i]);
+    bind("\033[A", rl_get_previous_history, up, maps[i]);
+    bind("\033OA", rl_get_previous_history, up, maps[i]);
+    bind("\033[B", rl_get_next_history, down, maps[i]);
+    bind("\033OB", rl_get_next_history, down, maps[i]);
+    bind("\033[C", rl_forward_char, right, maps[i]);
+    bind("\033OC", rl_forward_char, right, maps[i]);
+    bind("\033[H", rl_beg_of_line, line_home, maps[i]);
+    bind("\033OH", rl_beg_of_line, line_home, maps[i]);
+    bind("\033[1~", NULL, line_home, maps[i]);
+    bind("\033[F", rl_end_of_line, line_tail, maps[i]);
+    bind("\033OF", rl_end_of_line, line_tail, maps[i]);
+    bind("\033[4~", NULL, line_tail, maps[i]);
   }
-  bind("\\C-p", rl_get_previous_history, up, emacs_standard_keymap);
-  bind("\\C-n", rl_get_next_history, down, emacs_standard_keymap);
+  bind("\020", rl_get_previous_history, up, emacs_standard_keymap);    // Ctrl-P
+  bind("\016", rl_get_next_history, down, emacs_standard_keymap);      // Ctrl-N
+  bind("\001", rl_beg_of_line, line_home, emacs_standard_keymap);      // Ctrl-A
+  bind("\005", rl_end_of_line, line_tail, emacs_standard_keymap);      // Ctrl-E
   // Alt-Return.
   rl_bind_keyseq_in_map("\\e\\C-m", next_line, emacs_standard_keymap);
 }

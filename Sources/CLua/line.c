@@ -185,7 +185,8 @@ static void prepare_terminal(int meta) {
 }
 
 static void restore_terminal(void) {
-  if (pastes_in_brackets) fputs("\033[?2004l\r", rl_outstream);
+  // ^C goes behind the line.
+  if (pastes_in_brackets) fputs(interrupted ? "\033[?2004l" : "\033[?2004l\r", rl_outstream);
   fflush(rl_outstream);
   rl_deprep_terminal();
 }

@@ -151,7 +151,8 @@ final class TerminalSession {
         let text = String(decoding: buffer[..<count], as: UTF8.self)
         transcript += text
         // What readline says about pasted text comes between all lines.
-        unread = (unread + text).replacingOccurrences(of: "\u{1b}[?2004l\r", with: "").replacingOccurrences(of: "\u{1b}[?2004h", with: "")
+        unread = (unread + text).replacingOccurrences(of: "\u{1b}[?2004l\r", with: "").replacingOccurrences(of: "\u{1b}[?2004l", with: "")
+            .replacingOccurrences(of: "\u{1b}[?2004h", with: "")
         return true
     }
 

@@ -12,7 +12,7 @@ struct LuaToken {
     func isKeyword(_ word: String) -> Bool { kind == .keyword && text == word }
 }
 
-/// Lua's source in pieces; what is no Lua is a symbol of one byte. Unfinished strings and comments go to the end.
+/// Lua's source in pieces; what is no Lua is a symbol of one character. Unfinished strings and comments go to the end.
 enum LuaTokens {
     static func of(_ source: String) -> [LuaToken] {
         var scanner = Scanner(source)
@@ -65,6 +65,7 @@ enum LuaTokens {
             }
             let symbols = ["...", "..", "==", "~=", "<=", ">=", "//", "::", "<<", ">>"]
             at += symbols.first { Array($0.utf8) == Array(bytes[at..<min(at + $0.utf8.count, bytes.count)]) }?.utf8.count ?? 1
+            while byte(at) & 0xC0 == 0x80 { at += 1 }
             return .symbol
         }
 

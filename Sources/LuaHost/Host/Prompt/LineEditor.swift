@@ -104,7 +104,7 @@ final class LineEditor {
     }
 }
 
-/// How far lines of Lua are indented: two spaces for each block and bracket that is open.
+/// How far lines of Lua are indented: two spaces for each line that leaves blocks or brackets open.
 enum Indentation {
     private static let openers: Set<String> = ["function", "do", "then", "repeat", "else", "(", "[", "{"]
     private static let closers: Set<String> = ["end", "until", "else", "elseif", ")", "]", "}"]
@@ -112,18 +112,26 @@ enum Indentation {
     /// The line that follows a text.
     /// - Returns: its spaces, and how many its last line has too many: where that closes a block.
     static func nextLine(_ text: String) -> (spaces: Int, dedent: Int) {
-        let tokens = LuaTokens.of(text), lastLine = text.utf8.count { $0 == 10 } + 1
-        var depth = 0, dedent = 0, isFirstOfLast = true
-        for token in tokens where token.kind == .keyword || token.kind == .symbol || token.line == lastLine {
+        let lastLine = text.utf8.count { $0 == 10 } + 1
+        /// Lines of what is open.
+        var open: [Int] = []
+        var dedent = 0, start: Int?, onlyCloses = true
+        for token in LuaTokens.of(text) {
             let isWord = token.kind == .keyword || token.kind == .symbol
-            if isWord, closers.contains(token.text) { depth = max(0, depth - 1) }
-            if token.line == lastLine, isFirstOfLast {
-                isFirstOfLast = false
-                if isWord, closers.contains(token.text) { dedent = max(0, spaces(before: token, in: text) - 2 * depth) }
+            let closes = isWord && closers.contains(token.text)
+            if token.line == lastLine, start == nil { start = spaces(before: token, in: text) }
+            let opened = closes ? open.popLast() ?? 0 : 0
+            if token.line == lastLine, onlyCloses {
+                // As far in as the line that opened what is closed last.
+                if closes { dedent = max(0, (start ?? 0) - 2 * Set(open.filter { $0 < opened }).count) }
+                onlyCloses = closes
             }
-            if isWord, openers.contains(token.text) { depth += 1 }
+            if isWord, openers.contains(token.text) {
+                open.append(token.line)
+                if token.line == lastLine { onlyCloses = false }
+            }
         }
-        return (2 * depth, dedent)
+        return (2 * Set(open).count, dedent)
     }
 
     private static func spaces(before token: LuaToken, in text: String) -> Int {

@@ -31,6 +31,11 @@ struct ShortForms {
         return isName ? "help(\(quoted(subject)))" : "\(function)(\(subject))"
     }
 
+    /// Whether a text may name a file as well as be Lua: letters, digits and . : / -
+    private func isPath(_ text: String) -> Bool {
+        text.utf8.allSatisfy { isIdentifierByte($0) || ".:/-".utf8.contains($0) }
+    }
+
     private func isExpression(_ text: String) -> Bool { compiles("return " + text) }
 
     // MARK: %
@@ -42,7 +47,7 @@ struct ShortForms {
         switch name {
         case "time", "timeit": return "\(name)(function() \(isExpression(rest) ? "return " + rest : rest) end)"
         case "who", "whos": return "who()"
-        case "edit": return rest.isEmpty || isExpression(rest) && !(isChain(rest[...]) && isUndefined(rest)) ? "edit(\(rest))" : "edit(\(quoted(rest)))"
+        case "edit": return rest.isEmpty || isExpression(rest) && !(isPath(rest) && isUndefined(rest)) ? "edit(\(rest))" : "edit(\(quoted(rest)))"
         case "save": return "save_session(\(quoted(rest)))"
         case "run": return "dofile(\(quoted(rest)))"
         case "reload", "debug": return "\(name)(\(rest))"
