@@ -75,7 +75,7 @@ public enum ONNXFile {
         model.irVersion = Int64(irVersion)
         model.producerName = "trellis"
         model.producerVersion = options.producerVersion
-        model.graph = try Translator(graph, parameters: ParameterNames(module)).translate(module.kind)
+        model.graph = try Translator(graph, parameters: TensorIndex(module.state().map { ($0.name, $0.tensor) })).translate(module.kind)
         var opset = Onnx_OperatorSetIdProto()
         opset.version = Int64(ONNXFile.opset)
         model.opsetImport = [opset]

@@ -35,7 +35,7 @@ struct Analysis {
     init(_ graph: ProbedGraph, _ root: Part) throws {
         self.graph = graph
         self.root = root
-        homes = Homes(root)
+        homes = try TensorIndex(root.all.flatMap { part in part.own.map { ((part, $0.name), $0.tensor) } })
         var readers = [[Int]](repeating: [], count: graph.values.count)
         for (i, value) in graph.values.enumerated() {
             if case .operation(_, let inputs, _) = value.source { for input in Set(inputs) { readers[input].append(i) } }
@@ -116,9 +116,10 @@ struct Analysis {
     /// Where a stored tensor lies in the network; nil for a constant.
     func home(of value: Int) -> (part: Part, name: String)? {
         guard case .stored(let tensor) = graph.values[value].source else { return nil }
-        return homes.home(of: tensor)
+        return homes[tensor]
     }
-    private let homes: Homes
+    /// Parameters and buffers of the parts that are no layers.
+    private let homes: TensorIndex<(part: Part, name: String)>
 
     /// The child function of `function` in which `owner` lies; nil when it is that function itself.
     private func child(_ function: Part, towards owner: Part) -> Part? {
@@ -193,32 +194,5 @@ struct Analysis {
             ordered.append(unit)
         }
         return ordered
-    }
-}
-
-/// Parameters and buffers of the parts that are no layers, by the memory they lie in.
-struct Homes {
-    private struct Key: Hashable {
-        let address: UInt
-        let shape: [Int]
-    }
-    private var known: [Key: (Part, String)] = [:]
-
-    init(_ root: Part) {
-        for part in root.all {
-            for (name, tensor) in part.own where tensor.isContiguous {
-                guard let key = Homes.key(tensor) else { continue }
-                if known[key] == nil { known[key] = (part, name) }
-            }
-        }
-    }
-
-    private static func key(_ tensor: Tensor) -> Key? {
-        (try? tensor.withBytes { UInt(bitPattern: $0.baseAddress) }).map { Key(address: $0, shape: tensor.shape) }
-    }
-
-    func home(of tensor: Tensor) -> (part: Part, name: String)? {
-        guard tensor.isContiguous, let key = Homes.key(tensor), let found = known[key] else { return nil }
-        return (found.0, found.1)
     }
 }

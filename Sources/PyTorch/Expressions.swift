@@ -170,7 +170,7 @@ extension FunctionWriter {
             } else {
                 pieces.append(.text(":"))
             }
-            if first.steps[d] != 1 { pieces.append(.text(isWhole ? ":\(first.steps[d])" : ":\(first.steps[d])")) }
+            if first.steps[d] != 1 { pieces.append(.text(":\(first.steps[d])")) }
         }
         return Code(pieces + [.text("]")])
     }

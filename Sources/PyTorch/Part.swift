@@ -48,7 +48,7 @@ final class Part {
     /// All parts, this one first.
     var all: [Part] { [self] + children.flatMap(\.all) }
 
-    var own: [Module.Named] { layer == nil ? module.ownParameters + module.ownBuffers.map { $0 } : [] }
+    var own: [Module.Named] { layer == nil ? module.ownParameters + module.ownBuffers : [] }
 
     /// Whether the code has to hold anything for it.
     private(set) lazy var isNeeded: Bool = layer != nil || !own.isEmpty || children.contains(where: \.isNeeded)

@@ -4,7 +4,8 @@ import Tensors
 
 /// What files keep of spaces, and spaces made from it.
 enum SpaceRecordMethods {
-    private static let sample = """
+    /// A small space for examples.
+    static let sample = """
         local space = nas.space(function(c)
           local net = {mix = nas.mix(nas.choice('op', {'skip_connect', 'sep_conv_3x3'}), function(op) return nas.parts.operator(op, 3) end)}
           function net.forward(self, x) return self.mix(x) end

@@ -86,7 +86,7 @@ extension ExportBinding {
         if let scripted = firstWithMode(module) {
             Notice.say("export: \(scripted) asks whether it is trained; the code has what it does in evaluation")
         }
-        let folder = path.contains("/") ? String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]) + "/" : ""
+        let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
         let weights = "weights.safetensors"
         var options = PyTorchFile.Options(
             height: try call.option("height"), width: try call.option("width"), channels: try call.option("channels"), weights: weights,

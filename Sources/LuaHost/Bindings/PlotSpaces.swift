@@ -7,14 +7,7 @@ import Tensors
 enum PlotSpaces {
     static let bindings = [space, decisions]
 
-    private static let sample = """
-        local space = nas.space(function(c)
-          local net = {mix = nas.mix(nas.choice('op', {'skip_connect', 'sep_conv_3x3'}), function(op) return nas.parts.operator(op, 3) end)}
-          function net.forward(self, x) return self.mix(x) end
-          return nn.module(net, {name = 'small'})
-        end)
-
-        """
+    private static let sample = SpaceRecordMethods.sample
     private static let what = Argument("what", .union([.object("space"), .object("supernet"), .object("architecture")]))
     private static let architecture = Option("architecture", .object("architecture"), "what it decides is marked, and what it has not is faint")
 

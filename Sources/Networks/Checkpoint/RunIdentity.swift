@@ -1,3 +1,4 @@
+import Base
 import Tensors
 
 /// What tells a run from all others: its settings, what it learns from and the weights that it begins with, as a number.
@@ -10,14 +11,12 @@ public enum RunIdentity {
     ///   - text: settings and sources in words.
     ///   - state: parameters and buffers at the start.
     public static func make(_ text: String, _ state: [Module.Named] = []) throws -> String {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325  // FNV-1a
-        func add(_ text: String) { for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 } }
-        add(text)
+        var fingerprint = Fingerprint()
+        fingerprint.add(text)
         for (name, tensor) in state {
-            add("\n\(name)\(tensor.shape)")
-            add("\(try tensor.withBytes { bytes in bytes.baseAddress.map { Checksum.crc32($0, count: bytes.count) } ?? 0 })")
+            fingerprint.add("\n\(name)\(tensor.shape)")
+            fingerprint.add("\(try tensor.withBytes { bytes in bytes.baseAddress.map { Checksum.crc32($0, count: bytes.count) } ?? 0 })")
         }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        return fingerprint.text
     }
 }

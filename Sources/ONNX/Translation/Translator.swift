@@ -30,13 +30,14 @@ final class Translator {
     private var names: [Int: String] = [:]
     /// Numbers of values that depend on no input.
     private var constants: [Int: Tensor] = [:]
-    private let parameters: ParameterNames
+    /// The paths of the network's parameters and buffers.
+    private let parameters: TensorIndex<String>
     /// Names of lists of sizes that depend on the batch, and of single numbers.
     private var sizeNames: [[Size]: String] = [:]
     private var numberNames: [Size: String] = [:]
     private var batchName: String?
 
-    init(_ graph: BatchedGraph, parameters: ParameterNames) {
+    init(_ graph: BatchedGraph, parameters: TensorIndex<String>) {
         self.graph = graph
         self.parameters = parameters
     }
@@ -217,28 +218,5 @@ final class Translator {
             throw TensorError(step.operations[0].name, "its options depend on the number of images, which a file cannot say")
         }
         return step.operations[0]
-    }
-}
-
-/// The paths of a network's parameters and buffers by where their numbers are.
-struct ParameterNames {
-    private struct Key: Hashable {
-        let address: UInt
-        let shape: [Int]
-    }
-    private var names: [Key: String] = [:]
-
-    init(_ module: Module) throws {
-        for (name, tensor) in module.state() where tensor.isContiguous {
-            let key = try Key(address: Self.address(tensor), shape: tensor.shape)
-            if names[key] == nil { names[key] = name }
-        }
-    }
-
-    private static func address(_ tensor: Tensor) throws -> UInt { try tensor.withBytes { UInt(bitPattern: $0.baseAddress) } }
-
-    subscript(tensor: Tensor) -> String? {
-        guard tensor.isContiguous, let address = try? Self.address(tensor) else { return nil }
-        return names[Key(address: address, shape: tensor.shape)]
     }
 }

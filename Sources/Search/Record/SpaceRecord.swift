@@ -102,15 +102,6 @@ public struct SpaceScript: Hashable, Sendable {
     }
 }
 
-/// A short name of a text: 16 hexadecimal digits (FNV-1a).
-enum Fingerprint {
-    static func of(_ text: String) -> String {
-        let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
-}
-
 extension DecisionList {
     /// The first decision in which another list differs from this one.
     func difference(from other: DecisionList) -> SpaceRecord.Difference? {
