@@ -35,6 +35,7 @@ local function completed(before)
   before.dir = before.dir and paths.absolute(before.dir)
   before.data_seed = before.data_seed or before.seed
   before.head_reach = before.head_reach or 96
+  if before.arch_from then before.method, before.trial_steps = before.method or "paper", before.trial_steps or 400 end
   if before.search_crop then before.search_head_reach = before.search_head_reach or 96 end
   return before
 end

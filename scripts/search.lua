@@ -5,14 +5,18 @@
 --   scripts/trellis scripts/search.lua --out search --resume  goes on after a kill, bit for bit
 --   scripts/trellis scripts/search.lua --space my_space.lua   the space that a script returns, and how it says (scripts/subjects.lua)
 --
+--   scripts/trellis scripts/search.lua --method darts_pt      another way to train and decode, or a script with one (scripts/methods.lua); scripts/strategies.lua measures them
+--
 -- Leaves in its directory: checkpoint.safetensors, log.csv and history.safetensors (after every epoch), architecture.json, pictures of the
 -- trellis with its beta, the cell and alpha, or of the space with its decisions, the curves and some segmented images, each as SVG and PNG, and
 -- all of it on one page, report.html (scripts/report.lua makes the page of a run that is not done).
 local parse, stop, ask, datasets, runs = require("options").parse, require("options").stop, require("options").ask, require("datasets"), require("runs")
-local subjects, paths = require("subjects"), require("paths")
+local subjects, paths, methods = require("subjects"), require("paths"), require("methods")
 
 local options = parse(arg, "Searches an architecture for segmentation.", datasets.options{
   {"space", nil, "a script that returns a space, instead of the trellis of the next six options", "string"},
+  {"method", "paper", "how the supernet is trained and decoded: " .. table.concat(methods.names(), ", ") .. ", or a script that returns a method", "string"},
+  {"trial-steps", 400, "steps of the longest trainings of methods that train architectures to decide; all of theirs take four times as many", least = 8},
   {"layers", 6, "L", least = 1},
   {"strides", "4,8,16,32", "from the finest to the coarsest", "integers"},
   {"blocks", 3, "B, blocks of a cell", least = 1},
@@ -44,6 +48,7 @@ if options.space then
   end
   options.space = paths.absolute(options.space)
 end
+if not methods.is_name(options.method) then options.method = paths.absolute(options.method) end
 local run = runs.open(options, {name = "search", file = "checkpoint.safetensors", settings = function(loaded)
   -- A training has settings too, of another kind.
   return type(loaded.settings) == "table" and loaded.settings.layers and loaded.settings or nil
@@ -61,13 +66,21 @@ local b = ask(B.batches, B, {size = o.batch, seed = o.seed + 20, crop = o.crop, 
 -- What is searched, and the network that holds all of it.
 local subject = o.space and subjects.script(o.space, o.crop) or subjects.trellis(o)
 local space = subject.space
-local supernet = subject:supernet{classes = train.classes, seed = o.seed}
+local method = methods.get(o.method)
+local training = method.training
+if training.space then stop(("--method %s trains another supernet than the space's own, of which there are no pictures yet; scripts/strategies.lua runs it"):format(o.method)) end
+local relax, anneal
+if training.relax then relax, anneal = training.relax(space) end
+local supernet = subject:supernet{classes = train.classes, seed = o.seed, relax = relax}
 tensor.manual_seed(o.seed)
-local sgd = optim.sgd(supernet:weights(), {lr = o.lr, momentum = 0.9, weight_decay = o.weight_decay, clip = o.clip})
-local adam = optim.adam(supernet:architecture(), {lr = o.arch_lr, betas = {0.9, 0.999}, weight_decay = o.arch_weight_decay})
-local archFrom = o.arch_from > 0 and o.arch_from or o.epochs // 4
+local archFrom = training.logits == false and o.epochs or o.arch_from > 0 and o.arch_from or o.epochs // 4
 local steps = a.per_epoch
-local rate = optim.cosine{from = o.lr, to = o.lr_end, steps = o.epochs * steps}
+local search = methods.start(method, {
+  space = space, net = supernet, anneal = anneal, seed = o.seed, a = a, b = b, steps = o.epochs * steps, from = archFrom * steps, lr = o.lr, lr_end = o.lr_end,
+  weight_decay = o.weight_decay, clip = o.clip, arch_lr = o.arch_lr, arch_weight_decay = o.arch_weight_decay, loss = subject.loss, logits_loss = subject.logits_loss,
+  validation = validation,
+})
+local sgd, adam = search.sgd, search.adam
 
 run:identify{settings = o, images = o.contents}
 local metadata = {
@@ -86,12 +99,13 @@ local done, log = before and before.epoch or 0, before and before.log or {}
 if not before then
   print(space)
   print(train, validation)
-  print(("halves of %d and %d images; %d steps an epoch, %d epochs; %s from epoch %d; results in %s"):format(
-    #A, #B, steps, o.epochs, subject.name, archFrom + 1, out))
+  print(("halves of %d and %d images; %d steps an epoch, %d epochs%s; results in %s"):format(
+    #A, #B, steps, o.epochs, training.logits ~= false and ("; %s from epoch %d"):format(subject.name, archFrom + 1) or "", out))
+  if o.method ~= "paper" then print(("method %s: %s"):format(o.method, method.about)) end
 else
   print(("%s: %d of %d epochs are done"):format(out, done, o.epochs))
 end
-if archFrom >= o.epochs then
+if archFrom >= o.epochs and training.logits ~= false then
   print(("warning: %s are trained after %d epochs, and the search has %d: never; the architecture will be one of the noise that they begin with; "
     .. "a smaller --arch-from trains them"):format(subject.name, archFrom, o.epochs))
 end
@@ -136,15 +150,14 @@ local function kept(epochs) if epochs > 0 then run:kept(("%d of %d epochs are ke
 kept(done)
 
 -- A step; what stops it is said with its place in the search.
-local function step(optimiser, loader, loss, epoch, i)
-  local images, labels = loader:next()
-  local fine, loss = pcall(supernet.step, supernet, optimiser, images, labels, {loss = loss})
-  if fine then return loss:item() end
+local function step(epoch, i)
+  local fine, loss, logits_loss = pcall(search.step, search, (epoch - 1) * steps + i)
+  if fine then return loss, logits_loss end
   if type(loss) ~= "string" then error(loss, 0) end
   error(("epoch %d, step %d of %d: %s%s"):format(epoch, i, steps, loss, done > 0 and ("; the checkpoint of epoch %d is kept in %s"):format(done, out) or ""), 0)
 end
 
--- The search: weights on A, then the logits on B, first order.
+-- The search: weights on A, then the logits on B.
 local warned, said, latest = false, false, nil
 for _, row in ipairs(log) do if row.miou == row.miou then latest = row.miou end end
 local bar = progress.bar{total = o.epochs * steps, done = done * steps, label = "search"}
@@ -153,17 +166,17 @@ for epoch = done + 1, o.epochs do
   local losses, archLosses, archSteps = 0.0, 0.0, 0
   for i = 1, steps do
     local global = (epoch - 1) * steps + i
-    sgd.lr = rate(global)
-    local loss = step(sgd, a, subject.loss, epoch, i)
+    local loss, logitsLoss = step(epoch, i)
     losses = losses + loss
-    if epoch > archFrom then
-      archLosses, archSteps = archLosses + step(adam, b, subject.logits_loss, epoch, i), archSteps + 1
-    end
+    if logitsLoss then archLosses, archSteps = archLosses + logitsLoss, archSteps + 1 end
     bar:update(global, {{"loss", loss}, {"mIoU", latest or "-"}})
   end
 
   local measures = epoch % (o.validate_every or 1) == 0 or epoch == o.epochs
+  -- Where single architectures are trained, the whole of them says nothing: one by chance stands for them.
+  if training.at then supernet:at(space:random{seed = epoch}) end
   local confusion = measures and metrics.evaluate(supernet, validation, {batch = o.batch}) or {miou = 0 / 0, accuracy = 0 / 0}
+  supernet:at(nil)
   local measured, told, warning = subject:measure()
   measured.epoch, measured.lr, measured.loss, measured.arch_loss = epoch, sgd.lr, losses / steps, archSteps > 0 and archLosses / archSteps or 0 / 0
   measured.miou, measured.accuracy = confusion.miou, confusion.accuracy
@@ -198,13 +211,40 @@ a:close()
 b:close()
 
 -- What it found.
-local found = subject:decode(datasets.name(o))
+local function decoded()
+  if method.decoding == methods.decodings.product then return subject:decode(datasets.name(o)) end
+  local loader = ask(train.batches, train, {size = o.batch, seed = o.seed + 30, crop = o.crop, pad = datasets.padded(o)})
+  search.calibration = {}
+  for i = 1, 4 do search.calibration[i] = loader:next() end
+  loader:close()
+  local longest = o.trial_steps
+  search.rungs, search.trial_budget = {longest // 8, longest // 4, longest // 2, longest}, 4 * longest
+  function search.trial(architecture, steps)
+    local network = subject:network(architecture, {classes = train.classes, seed = o.seed})
+    network:fit(train, {steps = steps, batch = o.batch, crop = o.crop, flip = true, lr = o.lr, seed = o.seed, check = false, progress = false})
+    return network:evaluate(validation, {batch = o.batch, check = false}).miou
+  end
+  local found = method.decoding.decode(search, space)
+  return found
+end
+local found = decoded()
 for name, value in pairs(subject:facts(found, train.classes)) do metadata[name] = value end
 writeLog()
 history:save(out)
 found:save(out .. "/architecture.json")
 print(found)
 print(metrics.evaluate(supernet, validation, {batch = o.batch}))
+
+-- What of it could learn at all: a decision whose derivative is next to nothing, or all noise, was decided by what it began with.
+if training.logits ~= false and not search.logits_loss then
+  local learnability, batches = require("learnability"), {}
+  local loader = ask(B.batches, B, {size = o.batch, seed = o.seed + 40, crop = o.crop, pad = datasets.padded(o)})
+  for i = 1, 10 do batches[i] = {loader:next()} end
+  loader:close()
+  local rows = learnability.measure(supernet, adam, batches)
+  files.write(out .. "/learnability.txt", learnability.text(rows) .. "\n")
+  print(learnability.summary(rows))
+end
 
 local function both(figure, name) figure:save(out .. "/" .. name .. ".svg"):save(out .. "/" .. name .. ".png") end
 local function column(name)

@@ -3,6 +3,7 @@
 --   local subject = require("subjects").trellis(options)            or .script("my_space.lua", {64, 96})
 --   subject.space                                                    the space
 --   subject:supernet{classes =, seed =}                              its supernet; then subject.net
+--   subject:network(architecture, {classes =, seed =})               a network to train, of the search's size
 --   subject.loss, subject.logits_loss                                functions of (net, images, labels); nil: pixel cross entropy
 --   subject.columns, subject:measure()                               what the log has of an epoch besides losses and scores, by name, and a line of it
 --   subject:predict(images)                                          the classes that the supernet sees, int32 [N, H, W]
@@ -43,6 +44,11 @@ end
 
 Trellis.entropies = {{"alpha", "alpha_entropy"}, {"beta", "beta_entropy"}}
 
+function Trellis:network(found, options)
+  options.filters, options.head_reach = self.space.filters, self.space.options.head_reach
+  return found:network(options)
+end
+
 function Trellis:predict(images) return self.net:predict(images) end
 function Trellis:decode(data) return self.net:decode{data = data} end
 function Trellis:facts() return {} end
@@ -75,7 +81,7 @@ function M.script(path, crop)
 end
 
 function Own:supernet(options)
-  options.relax = self.relax
+  options.relax = options.relax or self.relax
   self.net = self.space:supernet(options)
   return self.net
 end
@@ -88,6 +94,8 @@ function Own:measure()
   -- In a table of commas.
   return {entropy = entropy, score = score, architecture = (tostring(found):gsub(",", ";"))}, ("entropy %.3f  log probability %.3f"):format(entropy, score)
 end
+
+function Own:network(found, options) return self.space:network(found, options) end
 
 function Own:predict(images) return self.net:predict(images) end
 function Own:decode() return (self.net:decode()) end

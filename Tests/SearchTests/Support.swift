@@ -19,6 +19,15 @@ func spaceError<T>(_ body: () throws -> T, file: StaticString = #filePath, line:
     return nil
 }
 
+/// Fails unless `body` throws a `SpaceError` of a kind (".size") whose text contains another.
+func assertError(_ kind: String, _ text: String, file: StaticString = #filePath, line: UInt = #line, _ body: () throws -> Void) {
+    XCTAssertThrowsError(try body(), file: file, line: line) { error in
+        guard let error = error as? SpaceError else { return XCTFail("\(error)", file: file, line: line) }
+        XCTAssertEqual(".\(error.kind)", kind, file: file, line: line)
+        XCTAssertTrue(error.description.contains(text), error.description, file: file, line: line)
+    }
+}
+
 /// A mask that admits an arrow with the given chance, the same arrows for the same seed.
 func randomMask(seed: UInt64, percent: Int) -> (Int, Int, Int) -> Bool {
     { layer, from, to in

@@ -12,7 +12,7 @@ final class StrategyObject: LuaObject {
     static let objectType = ObjectType(
         "strategy", of: StrategyObject.self, summary: "What says which architecture to try next, from the results so far.",
         detail: """
-            Made by nas.strategy.random, evolution and local_search. Several architectures may be asked before one is told; higher scores are better. With the same seed and the same calls it \
+            Made by nas.strategy.random, evolution and their kin. Several architectures may be asked before one is told; higher scores are better. With the same seed and the same calls it \
             gives the same architectures, also after state and load_state. For nas.trials any table with `ask(self)` and `tell(self, architecture, result)` is a strategy; \
             it may have `report(self, architecture, result)`, `drop(self, architecture)`, `state(self)` and `load_state(self, table)`.
             """,
@@ -49,12 +49,18 @@ final class StrategyObject: LuaObject {
     private static let result = Argument("result", .union([.number, .table]), "a score, or {score =, cost =, step =}; higher scores are better")
 
     private static let methods: [Binding] = [
-        method("ask", returns: [Returns(.any, "an architecture")], "The next architecture to try.", "May be called again before the last one is told.", example: "print(strategy:ask().op ~= nil)  --> true") { object, call in
-            try object.push(object.strategy.ask(), call)
+        method(
+            "ask", returns: [Returns(.any, "an architecture"), Returns(.integer, "how far to train it in all, in steps or epochs; nil: as far as trials go", optional: true)],
+            "The next architecture to try.",
+            "May be called again before the last one is told. A strategy that trains many for a short time and few for a long one says how far, and asks for the same architecture again with more.",
+            example: "print(strategy:ask().op ~= nil)  --> true\nprint(select(2, nas.strategy.halving(space, {rungs = {10, 20}}):ask()))  --> 10"
+        ) { object, call in
+            let request = try object.strategy.ask()
+            return try object.push(request.assignment, call) + (request.steps.map { call.push($0) } ?? 0)
         },
         method(
             "tell", [architecture, result], "The result of an architecture that was asked for.",
-            "In any order. An architecture that was not asked for, or was told already, is an error, and so is a score that is NaN or infinite: a trial that failed is dropped.",
+            "In any order. What was asked for with several numbers of steps is told by the result's step, else that which was asked first. An architecture that was not asked for, or was told already, is an error, and so is a score that is NaN or infinite: a trial that failed is dropped.",
             example: "strategy:tell(strategy:ask(), {score = 0.5, cost = 100})\nprint(strategy)  --> random: 1 told, best score 0.5"
         ) { object, call in
             try object.strategy.tell(object.assignment(call, 1), TrialResult(call, 2))
@@ -79,10 +85,25 @@ final class StrategyObject: LuaObject {
         },
         method(
             "best", returns: [Returns(.any, "an architecture; nil before the first result", optional: true), Returns(.number, "its score", optional: true)],
-            "The architecture with the highest score that was told, the first of equals.", example: "strategy:tell(strategy:ask(), 0.5)\nprint(select(2, strategy:best()))  --> 0.5"
+            "The architecture with the highest score that was told, the first of equals.", "Where trials go differently far, of those that were asked to go furthest.", example: "strategy:tell(strategy:ask(), 0.5)\nprint(select(2, strategy:best()))  --> 0.5"
         ) { object, call in
             guard let best = object.strategy.best else { return call.pushNil() }
             return try object.push(best.assignment, call) + call.push(best.result.score)
+        },
+        method(
+            "front", returns: [Returns(.list(.table), "{architecture =, score =, cost =} each, by ascending cost")], "What no other result beats in score and cost at once.",
+            "Of the results that were told with a cost, and, where trials go differently far, of those that were asked to go furthest. Of equal ones the first.",
+            example: """
+                for i = 1, 2 do
+                  local a = strategy:ask()
+                  strategy:tell(a, {score = a.op == 'sep_conv_3x3' and 2 or 1, cost = a.op == 'sep_conv_3x3' and 100 or 10})
+                end
+                print(#strategy:front(), strategy:front()[1].cost, strategy:front()[2].architecture.op)  --> 2	10.0	sep_conv_3x3
+                """
+        ) { object, call in
+            call.push(LuaValue.table(LuaTable(list: try object.strategy.front.map { told in
+                .table(LuaTable(fields: ["architecture": .object(try object.space.architecture(told.assignment)), "score": .number(told.result.score), "cost": .number(told.result.cost ?? 0)]))
+            })))
         },
         method(
             "state", returns: [Returns(.table, "names, numbers and lists of them")], "All that it goes on from: the generator, what was asked and not told, what it remembers.", "For load_state.",
@@ -133,7 +154,7 @@ extension TrialResult {
 
 /// `nas.strategy.random` and its kin.
 enum StrategyBindings {
-    static let all = [random, evolution, localSearch]
+    static let all = [random, evolution, localSearch, halving, hyperband, pareto, predictor]
 
     private static let seed = Option("seed", .integer, default: 0, "decides all that is drawn")
 
@@ -203,5 +224,83 @@ enum StrategyBindings {
             """
     ) { space, call in
         .localSearch(space.decisions, where: space.filter, move: LocalMove(rawValue: try call.option("move")) ?? .best, seed: try call.option("seed"))
+    }
+
+    private static let rungs = Option("rungs", .list(.integer), required: true, "steps of a training in all, ascending")
+    private static let eta = Option("eta", .integer, default: 2, "one in so many is trained on to the next rung")
+
+    private static let halving = strategy(
+        "halving", options: [rungs, eta, Option("count", .integer, "how many begin; so many that one reaches the last rung when left out")],
+        "Successive halving (Jamieson and Talwalkar 2016).",
+        """
+        Architectures by chance are trained up to the first rung, the best of them on to the second, and so on; then others from the beginning. `ask` says how far with its second result, nas.trials \
+        with trial.steps; a training that was stopped at a rung is best continued. Where all that there is to ask is being tried, another such bracket begins beside.
+        """,
+        example: """
+            local strategy, asked = nas.strategy.halving(space, {rungs = {10, 20}, seed = 1}), {}
+            for i = 1, 3 do
+              local a, steps = strategy:ask()
+              asked[i] = steps
+              strategy:tell(a, a.op == 'sep_conv_3x3' and 1 or 0)
+            end
+            print(table.concat(asked, ' '), strategy:best().op)  --> 10 10 20	sep_conv_3x3
+            """
+    ) { space, call in
+        try .halving(space.decisions, where: space.filter, rungs: call.option("rungs"), eta: call.option("eta"), count: call.option(ifPresent: "count"), seed: call.option("seed"))
+    }
+
+    private static let hyperband = strategy(
+        "hyperband", options: [rungs, eta], "Brackets of successive halving, from many short trainings to few long ones (Li et al. 2018).",
+        "As nas.strategy.halving; each bracket begins one rung later than the one before, with fewer architectures, for where few steps say little of many.",
+        example: """
+            local strategy, asked = nas.strategy.hyperband(space, {rungs = {10, 20}, seed = 1}), {}
+            for i = 1, 5 do
+              local a, steps = strategy:ask()
+              asked[i] = steps
+              strategy:tell(a, 0)
+            end
+            print(table.concat(asked, ' '))  --> 10 10 20 20 20
+            """
+    ) { space, call in
+        try .hyperband(space.decisions, where: space.filter, rungs: call.option("rungs"), eta: call.option("eta"), seed: call.option("seed"))
+    }
+
+    private static let pareto = strategy(
+        "pareto",
+        options: [
+            Option("population", .integer, default: 50, "how many live"), Option("crossing", .number, default: 0.5, "share of children that have each decision from one of two parents before one is drawn anew"),
+        ],
+        "Score against cost: NSGA-II (Deb et al. 2002), one child at a time.",
+        "Results need a cost: tell {score =, cost =}. Those live on that few others beat in both, and among them those that stand apart. strategy:front() is what was found.",
+        example: """
+            local strategy = nas.strategy.pareto(space, {population = 4, seed = 1})
+            for i = 1, 6 do
+              local a = strategy:ask()
+              strategy:tell(a, {score = a.op == 'sep_conv_3x3' and 1 or 0, cost = a.op == 'sep_conv_3x3' and 9 or 1})
+            end
+            print(#strategy:front())  --> 2
+            """
+    ) { space, call in
+        try .pareto(space.decisions, where: space.filter, population: call.option("population"), crossing: call.option("crossing"), seed: call.option("seed"))
+    }
+
+    private static let predictor = strategy(
+        "predictor",
+        options: [
+            Option("initial", .integer, default: 10, "random architectures before the first prediction"),
+            Option("candidates", .integer, default: 500, "how many random ones are predicted each time, beside neighbours of the best; all where the space has no more"),
+        ],
+        "A Gaussian process predicts scores with their uncertainty; the largest expected improvement is tried next.",
+        "Bayesian optimisation over encodings (space:encode). What is out counts with its prediction, so that several may be asked at once. Its own time grows with the cube of the results, up to 400.",
+        example: """
+            local strategy = nas.strategy.predictor(space, {initial = 2, seed = 1})
+            for i = 1, 2 do
+              local a = strategy:ask()
+              strategy:tell(a, a.op == 'sep_conv_3x3' and 1 or 0)
+            end
+            print(strategy:best().op)  --> sep_conv_3x3
+            """
+    ) { space, call in
+        try .predictor(space.decisions, where: space.filter, initial: call.option("initial"), candidates: call.option("candidates"), seed: call.option("seed"))
     }
 }

@@ -82,7 +82,8 @@ enum SupernetDecisionMethods {
             "decode",
             options: [
                 Option("count", .integer, "the so many best as a list of {architecture =, score =, cost =}"), Option("budget", .table, "{cost = kind, limit = number, input = shape}: only architectures whose networks cost no more"),
-                Option("within", .object("space"), "a space that `fix` or `where` made of this one"), Option("data", .string, "of nas.trellis: what it was found on, for its provenance"),
+                Option("within", .object("space"), "a space that `fix` or `where` made of this one"),
+                Option("relative", .boolean, default: false, "probabilities against those of undecided logits"), Option("data", .string, "of nas.trellis: what it was found on, for its provenance"),
                 Option("date", .string, "of nas.trellis: when, for its provenance"), Option("name", .string, "of nas.trellis: a name of its own"),
             ] + ScoredDecodingOptions.all,
             returns: [
@@ -94,7 +95,8 @@ enum SupernetDecisionMethods {
             Exact by the structure of the decisions: choices by sorting, paths by dynamic programming, several paths over sets of states, k best by lists, budgets by labels of score and \
             cost where the cost is a sum over options; else, as of nas.trellis, the most probable architectures are gone through and their networks counted, until 1,000 in a row cost more. \
             Of equal ones the lower option first. Of nas.trellis that is Auto-DeepLab, section 3.4: the path of the largest product of betas by Viterbi; for each block the two states \
-            whose strongest operator other than 'none' is strongest, with that operator. The seed is part of its provenance; its field `score` is that of the path.
+            whose strongest operator other than 'none' is strongest, with that operator. As long as beta is nearly uniform that path runs along a border of the trellis, where nodes have \
+            two arrows out and not three; with `relative` each arrow counts by its probability times the number of arrows beside it, and undecided logits prefer no path. The seed is part of its provenance; its field `score` is that of the path.
 
             """ + ScoredDecodingOptions.detail,
             example: "print(net:decode().op ~= nil)  --> true\n" + ScoredDecodingOptions.example + "\n" + SupernetMethods.tiny + "local found = supernet:decode{data = 'nothing'}\nprint(#found.path, found.provenance.seed)  --> 2\t1"
@@ -125,8 +127,9 @@ enum SupernetDecisionMethods {
         let limit = try call.option(ifPresent: "budget", as: LuaValue.self).map { try Self.limit($0, call) }
         let (within, filter) = (smaller?.decisions ?? object.space.decisions, smaller?.filter ?? object.space.filter)
         func probable(_ count: Int) throws -> [Decoded] {
-            if let limit { return try object.net.decode(count: count, limit: limit, within: within, accept: filter) }
-            return try object.net.decode(count: count, within: within, accept: filter)
+            let isRelative: Bool = try call.option("relative")
+            if let limit { return try object.net.decode(count: count, limit: limit, within: within, accept: filter, isRelative: isRelative) }
+            return try object.net.decode(count: count, within: within, accept: filter, isRelative: isRelative)
         }
         guard let score = try ScoredDecodingOptions.score(object, call) else { return (try probable(count).map { ($0.assignment, $0.score, $0.cost) }, nil) }
         let present = object.present

@@ -11,8 +11,13 @@ private struct ScriptStrategy {
     }
 
     /// Nil when it has nothing more to try.
-    func ask() throws -> ScriptValue? {
-        try method("ask").callRaw([value]) { L, first, count in count > 0 && !clua_is_none_or_nil(L, first) ? ScriptValue.read(L, first) : nil }
+    func ask() throws -> (architecture: ScriptValue, steps: Int?)? {
+        try method("ask").callRaw([value]) { L, first, count in
+            guard count > 0, !clua_is_none_or_nil(L, first), let architecture = ScriptValue.read(L, first) else { return nil }
+            guard count > 1, !clua_is_none_or_nil(L, first + 1) else { return (architecture, nil) }
+            guard let steps = Int.read(L, first + 1) else { throw HostError("the strategy's function 'ask' should return an architecture, and how many steps or nothing") }
+            return (architecture, steps)
+        }
     }
 
     func tell(_ architecture: ScriptValue, _ result: TrialResult) throws { try method("tell").call(value, architecture, result.table) }
@@ -37,6 +42,8 @@ final class TrialObject: LuaObject {
 
     fileprivate let number: Int
     private let architecture: ScriptValue
+    /// How far it is to go in all.
+    private let steps: Int?
     private let strategy: ScriptStrategy
     private let counts: TrialCounts
     private let anchor: LuaAnchor
@@ -45,8 +52,8 @@ final class TrialObject: LuaObject {
     private var reason: String?
     private var reports: [(step: Int, score: Double)] = []
 
-    fileprivate init(_ number: Int, _ architecture: ScriptValue, _ strategy: ScriptStrategy, _ counts: TrialCounts, on anchor: LuaAnchor) {
-        (self.number, self.strategy, self.counts, self.anchor) = (number, strategy, counts, anchor)
+    fileprivate init(_ number: Int, _ architecture: ScriptValue, steps: Int?, _ strategy: ScriptStrategy, _ counts: TrialCounts, on anchor: LuaAnchor) {
+        (self.number, self.steps, self.strategy, self.counts, self.anchor) = (number, steps, strategy, counts, anchor)
         self.architecture = architecture.kept(by: anchor)
     }
 
@@ -70,7 +77,7 @@ final class TrialObject: LuaObject {
     private func finish(_ result: TrialResult) throws {
         try checkRunning()
         var result = result
-        if result.step == nil { result.step = reports.last?.step }
+        if result.step == nil { result.step = reports.last?.step ?? steps }
         try result.check()
         try strategy.tell(architecture, result)
         self.result = result
@@ -95,6 +102,7 @@ final class TrialObject: LuaObject {
         fields: [
             Field("number", .integer, "From 1.", of: { (t: TrialObject) in t.number }),
             Field("architecture", .any, "What the strategy asks to try.", of: { (t: TrialObject) in t.architecture }),
+            Field("steps", .integer, "How far to train it in all, where the strategy says it.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).steps) }),
             Field("status", .string, "running, finished or failed.", of: { (t: TrialObject) in t.status.rawValue }),
             Field("score", .number, "Its score; nil until it is finished.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).result?.score) }),
             Field("cost", .number, "Its cost, where one was given.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).result?.cost) }),
@@ -126,7 +134,7 @@ final class TrialObject: LuaObject {
         module: "trial", name: "finish",
         options: [
             Option("score", .number, required: true, "higher is better"), Option("cost", .number, "for strategies that weigh it against the score"),
-            Option("step", .integer, "how far it went; the last report's when left out"),
+            Option("step", .integer, "how far it went; the last report's when left out, else trial.steps"),
         ],
         summary: "Ends the trial, and tells the strategy its result.", detail: "A score or cost that is NaN or infinite is an error, after which the trial still runs: `fail` it.",
         example: sample + """
@@ -178,12 +186,12 @@ final class TrialsObject: LuaObject {
             }
         }
         guard !isAtEnd, count.map({ started < $0 }) ?? true else { return nil }
-        guard let architecture = try strategy.ask() else {
+        guard let (architecture, steps) = try strategy.ask() else {
             isAtEnd = true
             return nil
         }
         started += 1
-        let trial = TrialObject(started, architecture, strategy, counts, on: anchor)
+        let trial = TrialObject(started, architecture, steps: steps, strategy, counts, on: anchor)
         current = trial
         return trial
     }
@@ -217,7 +225,8 @@ final class TrialsObject: LuaObject {
         returns: [Returns(.object("trials"), "an iterator for `for`")], summary: "Tries architectures, one after the other.",
         detail: """
             `for trial in nas.trials{...} do ... trial:finish{score = x} end`: each trial has the architecture that the strategy asks for, and its score is told to the strategy. A trial that is \
-            not finished when the next one is asked for counts as failed; `trial:fail(reason)` says so at once. A strategy written in Lua ends the trials where its `ask` returns nil.
+            not finished when the next one is asked for counts as failed; `trial:fail(reason)` says so at once. A strategy written in Lua ends the trials where its `ask` returns nil; \
+            how far to train is what its `ask` returns second.
             """,
         example: DecisionObject.sample + """
             local strategy = nas.strategy.random(space, {seed = 1})

@@ -18,19 +18,22 @@ extension Supernet {
     /// Where the cost is a sum over options they are found by that (see `DecisionList.decode`). Else (a tensor that several options share; a stock trellis, whose networks
     /// are built another way) the most probable architectures are gone through and their networks counted, until 1,000 in a row cost more.
     /// - Throws: for a limit that nothing meets, with the smallest cost found.
-    public func decode(count: Int = 1, limit: CostLimit, within smaller: DecisionList? = nil, accept filter: Filter? = nil) throws -> [Decoded] {
+    public func decode(
+        count: Int = 1, limit: CostLimit, within smaller: DecisionList? = nil, accept filter: Filter? = nil, isRelative: Bool = false
+    ) throws -> [Decoded] {
         guard limit.input != nil || !limit.kind.needsInput else {
             throw SpaceError(.shape, at: "budget", expected: "the shape of the input", got: "none", remedy: "{cost = ..., limit = ..., input = {1, 3, height, width}}")
         }
-        if space.family == nil, let budget = try budget(limit) { return try decode(count: count, budget: budget, within: smaller, accept: filter) }
+        if space.family == nil, let budget = try budget(limit) { return try decode(count: count, budget: budget, within: smaller, accept: filter, isRelative: isRelative) }
         var costs: [Assignment: Double] = [:]
         do {
-            return try decode(count: count, within: smaller) { assignment in
+            let accept: Filter = { assignment in
                 guard try filter?(assignment) ?? true else { return false }
                 let cost = try self.space.cost(assignment, limit.kind, input: limit.input, classes: self.classes)
                 costs[assignment] = cost
                 return cost <= limit.limit
-            }.map { Decoded(assignment: $0.assignment, score: $0.score, cost: costs[$0.assignment] ?? 0) }
+            }
+            return try decode(count: count, within: smaller, accept: accept, isRelative: isRelative).map { Decoded(assignment: $0.assignment, score: $0.score, cost: costs[$0.assignment] ?? 0) }
         } catch let error as SpaceError where error.kind == .filter {
             guard let cheapest = costs.values.min(), cheapest > limit.limit else { throw error }
             throw SpaceError(

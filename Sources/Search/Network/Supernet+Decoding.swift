@@ -21,10 +21,17 @@ extension Supernet {
     }
 
     /// The most probable architectures, best first, exact by the structure of the decisions (see `DecisionList.decode`).
+    /// - Parameter isRelative: takes probabilities against those of undecided logits instead. Of undecided logits the path along a border of a trellis, whose states have fewer
+    ///   arrows out, is the most probable one; against them all paths are equal.
     public func decode(
-        count: Int = 1, budget: Budget? = nil, within smaller: DecisionList? = nil, accept filter: Filter? = nil
+        count: Int = 1, budget: Budget? = nil, within smaller: DecisionList? = nil, accept filter: Filter? = nil, isRelative: Bool = false
     ) throws -> [Decoded] {
-        let (on, off) = try optionWeights()
+        var (on, off) = try optionWeights()
+        if isRelative {
+            for decision in decisions.all where !decision.domain.isSet {
+                for row in Rows(distributionsOf: decision).rows { for option in row { on[decision.name]?[option] *= Double(row.count) } }
+            }
+        }
         return try decisions.decode(weights: on, off: off, count: count, budget: budget, within: smaller, accept: filter)
     }
 

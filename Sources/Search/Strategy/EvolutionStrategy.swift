@@ -54,11 +54,11 @@ struct EvolutionRule: StrategyRule {
         ]
     }
 
-    mutating func propose(_ context: inout StrategyContext) throws -> Assignment {
+    mutating func propose(_ context: inout StrategyContext) throws -> TrialRequest {
         let isYoung = individuals.isEmpty || individuals.count + context.pending.count < population
         let assignment = try isYoung ? newcomer(&context) : child(&context)
         if !repeats { seen.insert(assignment) }
-        return assignment
+        return TrialRequest(assignment)
     }
 
     private func newcomer(_ context: inout StrategyContext) throws -> Assignment {
@@ -90,12 +90,12 @@ struct EvolutionRule: StrategyRule {
         return best.assignment
     }
 
-    mutating func take(_ assignment: Assignment, _ result: TrialResult, _ context: inout StrategyContext) {
-        individuals.append(Individual(assignment: assignment, score: result.score))
+    mutating func take(_ request: TrialRequest, _ result: TrialResult, _ context: inout StrategyContext) {
+        individuals.append(Individual(assignment: request.assignment, score: result.score))
         if individuals.count > population { individuals.removeFirst() }
     }
 
-    func drop(_ assignment: Assignment, _ context: inout StrategyContext) {}
+    func drop(_ request: TrialRequest, _ context: inout StrategyContext) {}
 
     func memory(_ decisions: DecisionList) throws -> [JSONValue.Member] {
         [

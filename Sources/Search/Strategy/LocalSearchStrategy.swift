@@ -65,11 +65,11 @@ struct LocalSearchRule: StrategyRule {
     var name: String { "local_search" }
     var settings: [JSONValue.Member] { [.init("move", .string(move.rawValue))] }
 
-    mutating func propose(_ context: inout StrategyContext) throws -> Assignment {
+    mutating func propose(_ context: inout StrategyContext) throws -> TrialRequest {
         for i in climbs.indices where climbs[i].score != nil {
             guard let next = climbs[i].queue.last else { continue }
             for j in climbs.indices where climbs[j].settles(next) { climbs[j].waiting.append(next) }
-            return next
+            return TrialRequest(next)
         }
         let seen = Set(order).union(context.pending)
         var drawn = try context.unseen(seen)
@@ -79,10 +79,11 @@ struct LocalSearchRule: StrategyRule {
         }
         let start = try drawn ?? context.random()
         climbs.append(Climb(centre: start))
-        return start
+        return TrialRequest(start)
     }
 
-    mutating func take(_ assignment: Assignment, _ result: TrialResult, _ context: inout StrategyContext) throws {
+    mutating func take(_ request: TrialRequest, _ result: TrialResult, _ context: inout StrategyContext) throws {
+        let assignment = request.assignment
         note(assignment, result.score)
         for i in climbs.indices {
             if climbs[i].score == nil, climbs[i].centre == assignment {
@@ -95,7 +96,8 @@ struct LocalSearchRule: StrategyRule {
         try goOn(&context)
     }
 
-    mutating func drop(_ assignment: Assignment, _ context: inout StrategyContext) throws {
+    mutating func drop(_ request: TrialRequest, _ context: inout StrategyContext) throws {
+        let assignment = request.assignment
         note(assignment, nil)
         climbs.removeAll { $0.score == nil && $0.centre == assignment }
         for i in climbs.indices { _ = climbs[i].settles(assignment) }

@@ -14,7 +14,7 @@ struct RandomRule: StrategyRule {
     var name: String { "random" }
     var settings: [JSONValue.Member] { [] }
 
-    mutating func propose(_ context: inout StrategyContext) throws -> Assignment {
+    mutating func propose(_ context: inout StrategyContext) throws -> TrialRequest {
         var drawn = try context.unseen(seen.set)
         if drawn == nil {
             seen.removeAll()
@@ -22,11 +22,11 @@ struct RandomRule: StrategyRule {
         }
         let assignment = try drawn ?? context.random()
         seen.insert(assignment)
-        return assignment
+        return TrialRequest(assignment)
     }
 
-    func take(_ assignment: Assignment, _ result: TrialResult, _ context: inout StrategyContext) {}
-    func drop(_ assignment: Assignment, _ context: inout StrategyContext) {}
+    func take(_ request: TrialRequest, _ result: TrialResult, _ context: inout StrategyContext) {}
+    func drop(_ request: TrialRequest, _ context: inout StrategyContext) {}
 
     func memory(_ decisions: DecisionList) throws -> [JSONValue.Member] { [.init("seen", try decisions.json(seen.list))] }
 

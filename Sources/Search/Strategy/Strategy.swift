@@ -22,15 +22,24 @@ public struct TrialResult: Hashable, Sendable {
     }
 }
 
+/// What a strategy asks to try.
+public struct TrialRequest: Hashable, Sendable {
+    public var assignment: Assignment
+    /// How far it is to be trained in all, in steps or epochs, whatever it was trained before; nil: as far as trials go.
+    public var steps: Int?
+
+    public init(_ assignment: Assignment, steps: Int? = nil) { (self.assignment, self.steps) = (assignment, steps) }
+}
+
 /// What says which architecture to try next, from the results so far.
 ///
 /// Several may be asked before one is told (parallel workers), and results may come in any order. With the same seed and the same calls in the same order a
 /// strategy gives the same architectures, also when its state went through a file in between.
 public protocol Strategy: AnyObject {
     var decisions: DecisionList { get }
-    /// The next architecture to try. The same one may be asked for again.
-    func ask() throws -> Assignment
-    /// The final result of an architecture that was asked for.
+    /// The next architecture to try. The same one may be asked for again, and with more steps where it did well with few.
+    func ask() throws -> TrialRequest
+    /// The final result of an architecture that was asked for: of several requests of one architecture, of the first that asked for the result's steps.
     /// - Throws: for one of another space, one that was not asked for (or told already), and a result that is no number. Nothing has changed then.
     func tell(_ assignment: Assignment, _ result: TrialResult) throws
     /// A result on the way, of an architecture that was asked for and not told yet; `step` says how far.
@@ -40,7 +49,7 @@ public protocol Strategy: AnyObject {
     func drop(_ assignment: Assignment) throws
     /// The number of results told.
     var told: Int { get }
-    /// The architecture with the highest score that was told, the first of equals.
+    /// The architecture with the highest score of those that were asked for with the most steps, the first of equals.
     var best: (assignment: Assignment, result: TrialResult)? { get }
     /// All that it goes on from: the generator, what was asked and not told, what it remembers.
     var state: JSONValue { get throws }

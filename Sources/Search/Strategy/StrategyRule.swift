@@ -5,10 +5,10 @@ protocol StrategyRule: Sendable {
     var name: String { get }
     /// What it was made with besides space and seed.
     var settings: [JSONValue.Member] { get }
-    mutating func propose(_ context: inout StrategyContext) throws -> Assignment
-    mutating func take(_ assignment: Assignment, _ result: TrialResult, _ context: inout StrategyContext) throws
+    mutating func propose(_ context: inout StrategyContext) throws -> TrialRequest
+    mutating func take(_ request: TrialRequest, _ result: TrialResult, _ context: inout StrategyContext) throws
     /// There will be no result of it.
-    mutating func drop(_ assignment: Assignment, _ context: inout StrategyContext) throws
+    mutating func drop(_ request: TrialRequest, _ context: inout StrategyContext) throws
     /// What it remembers, for `load`.
     func memory(_ decisions: DecisionList) throws -> [JSONValue.Member]
     /// The same rule with what `memory` gave.
@@ -21,7 +21,9 @@ struct StrategyContext {
     let filter: Filter?
     var generator: SplitMix64
     /// Asked and not told, in order.
-    var pending: [Assignment]
+    var requests: [TrialRequest]
+
+    var pending: [Assignment] { requests.map(\.assignment) }
 
     mutating func random() throws -> Assignment { try decisions.random(using: &generator, where: filter) }
     mutating func mutate(_ assignment: Assignment) throws -> Assignment { try decisions.mutate(assignment, using: &generator, where: filter) }
@@ -77,6 +79,13 @@ struct SeenAssignments: Sendable {
 extension DecisionList {
     func json(_ assignments: [Assignment]) throws -> JSONValue { .array(try assignments.map { try json($0) }) }
 
+    /// `[{"architecture": ..., "steps": ...}]`.
+    func json(_ requests: [TrialRequest]) throws -> JSONValue {
+        .array(try requests.map { request in
+            .object([.init("architecture", try json(request.assignment))] + (request.steps.map { [.init("steps", .integer($0))] } ?? []))
+        })
+    }
+
     /// `{"architecture": ..., "score": ...}`.
     func json(_ assignment: Assignment, score: Double?) throws -> JSONValue {
         .object([.init("architecture", try json(assignment))] + (score.map { [.init("score", .number($0))] } ?? []))
@@ -101,6 +110,12 @@ extension JSONReader {
         let number = try int()
         guard number >= 0 else { throw error("0 or more", got: "\(number)") }
         return number
+    }
+
+    /// One of what `json(_:)` wrote.
+    func request(of decisions: DecisionList) throws -> TrialRequest {
+        try allow(["architecture", "steps"])
+        return TrialRequest(try required("architecture").assignment(of: decisions), steps: try optional("steps")?.count())
     }
 
     /// What `json(_:score:)` wrote.
