@@ -14,7 +14,7 @@
 --   logits_step(run)           a step of them; run.adam's of first order on run.b when missing
 --   logits_loss(net, x, y)     what it minimises; the run's loss when missing
 -- A decoding:
---   decode(run, space)         the architecture that is found
+--   decode(run, space)         the architecture that is found; nil where it cannot keep to a smaller space
 --   believe(run)               a function that says how good it takes an architecture to be, higher is better; missing where it orders nothing
 -- Steps that decide something by chance draw it by their number, so that a run that goes on goes on alike.
 local paths, stop, perturbation, logits = require("paths"), require("options").stop, require("perturbation"), require("logits")
@@ -159,6 +159,7 @@ D.relative = probable(true)
 --- The path through the states that are most probable at their layers, by what arrives there over all ways; the rest as the paper decodes it.
 D.marginals = {
   decode = function(run, space)
+    if space ~= run.space then return nil end
     local values = D.product.decode(run, space):values()
     for _, decision in ipairs(space.decisions) do
       if decision.kind == "paths" then values[decision.name] = M.marginal_path(decision, run.net:probabilities(decision.name):to_table()) end

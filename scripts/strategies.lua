@@ -117,21 +117,26 @@ end
 -- Results
 
 files.make_directory(options.out)
-local settings = ("%s, %d trainings, supernet %g, %d candidates, compared at %d"):format(options.truth, options.trainings, options.supernet, options.candidates, options.compare_at)
+-- What a result depends on.
+local function settings(is_method)
+  if not is_method then return ("%s, %d trainings"):format(options.truth, options.trainings) end
+  return ("%s, supernet %g, %d candidates, compared at %d"):format(options.truth, options.supernet, options.candidates, options.compare_at)
+end
 local function path(name, seed) return ("%s/%s-%d.safetensors"):format(options.out, name, seed) end
 
 local function read(name, seed)
   if not runs.exists(path(name, seed)) then return nil end
   local result = checkpoint.load(path(name, seed)).result
-  if result.settings ~= settings then
-    stop(("%s is of other settings (%s) than these (%s): move it away, or use another --out"):format(path(name, seed), result.settings, settings))
+  local wanted = settings(not told[name])
+  if result.settings ~= wanted then
+    stop(("%s is of other settings (%s) than these (%s): move it away, or use another --out"):format(path(name, seed), result.settings, wanted))
   end
   return result
 end
 
 --- What is kept of a search in the whole space and of one in its cheaper half.
 local function write(name, seed, task, limited, more)
-  local result = {name = name, seed = seed, settings = settings, paid = task.spent, spent = {}, places = {}, limited_spent = {}, limited_places = {}}
+  local result = {name = name, seed = seed, settings = settings(not told[name]), paid = task.spent, spent = {}, places = {}, limited_spent = {}, limited_places = {}}
   for i, point in ipairs(task.curve) do result.spent[i], result.places[i] = point.spent, point.place end
   for i, point in ipairs(limited.curve) do result.limited_spent[i], result.limited_places[i] = point.spent, point.place end
   for key, value in pairs(more) do result[key] = value end
@@ -214,5 +219,5 @@ for _, name in ipairs(all) do
   if #list == options.seeds then results[#results + 1] = {name = name, searches = list} end
 end
 require("strategies_page").write(results, {
-  truth = truth, limit = limit, full = full, at = options.compare_at * full, trainings = options.trainings, out = options.out, settings = settings, beheld = beheld, seeds = options.seeds,
+  truth = truth, limit = limit, full = full, at = options.compare_at * full, trainings = options.trainings, out = options.out, settings = settings(true), beheld = beheld, seeds = options.seeds,
 })

@@ -136,7 +136,7 @@ final class FidelityTests: XCTestCase {
             let front = strategy.front.map { ParetoPoint($0.result) }
             return zip(front, front.dropFirst().map(\.cost) + [84]).reduce(0) { $0 + $1.0.score * ($1.1 - $1.0.cost) }
         }
-        for seed in 0..<5 as Range<UInt64> {
+        for seed in 0..<3 as Range<UInt64> {
             XCTAssertGreaterThan(try area(.pareto(list, population: 30, seed: seed)), try area(.random(list, seed: seed)) + 20)
         }
         let strategy = try StockStrategy.pareto(list)
@@ -192,19 +192,19 @@ final class FidelityTests: XCTestCase {
         let list = try grid(6, high: 4)
         func value(_ a: Assignment) -> Double { -(0..<6).reduce(0.0) { $0 + pow(Double(digit(a, $1) - ($1 + 1) % 5), 2) } }
         func median(_ make: (UInt64) throws -> StockStrategy) throws -> Double {
-            try (0..<5).map { seed in
+            try (0..<3).map { seed in
                 let strategy = try make(UInt64(seed))
                 var generator = SplitMix64(seed: UInt64(seed))
                 var best = -Double.infinity
-                for _ in 0..<40 {
+                for _ in 0..<30 {
                     let assignment = try strategy.ask().assignment
                     best = max(best, value(assignment))
                     try strategy.tell(assignment, TrialResult(score: value(assignment) + Double(SplitMix64.below(100, using: &generator)) / 100))
                 }
                 return best
-            }.sorted()[2]
+            }.sorted()[1]
         }
-        XCTAssertGreaterThan(try median { try .predictor(list, initial: 10, candidates: 60, seed: $0) }, try median { .random(list, seed: $0) } + 3)
+        XCTAssertGreaterThan(try median { try .predictor(list, initial: 8, candidates: 40, seed: $0) }, try median { .random(list, seed: $0) } + 3)
         assertError(".size", "initial") { _ = try StockStrategy.predictor(list, initial: 1) }
         assertError(".size", "candidates") { _ = try StockStrategy.predictor(list, candidates: 0) }
     }

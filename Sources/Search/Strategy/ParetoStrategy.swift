@@ -55,7 +55,7 @@ struct ParetoRule: StrategyRule {
         child = try context.mutate(child)
         guard try !context.isKnown(seen.set) else { return child }
         for _ in 0..<ParetoRule.mostMutations where seen.set.contains(child) { child = try context.mutate(child) }
-        return child
+        return try seen.set.contains(child) ? context.unseen(seen.set) ?? child : child
     }
 
     mutating func take(_ request: TrialRequest, _ result: TrialResult, _ context: inout StrategyContext) throws {

@@ -36,7 +36,7 @@ struct PredictorRule: StrategyRule {
     /// The work grows with the cube of the results that a prediction goes by: the best and the latest of more.
     private static let mostPoints = 400
     /// By how many length and noise are chosen.
-    private static let mostFitted = 60
+    private static let mostFitted = 40
     /// Whose neighbours are candidates.
     private static let parents = 3
 
