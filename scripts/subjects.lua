@@ -5,6 +5,7 @@
 --   subject:supernet{classes =, seed =}                              its supernet; then subject.net
 --   subject.loss, subject.logits_loss                                functions of (net, images, labels); nil: pixel cross entropy
 --   subject.columns, subject:measure()                               what the log has of an epoch besides losses and scores, by name, and a line of it
+--   subject:probabilities()                                          of the options of each decision, tensors by name
 --   subject:predict(images)                                          the classes that the supernet sees, int32 [N, H, W]
 --   subject:pictures(found)                                          figures by name
 --
@@ -43,6 +44,7 @@ end
 
 Trellis.entropies = {{"alpha", "alpha_entropy"}, {"beta", "beta_entropy"}}
 
+function Trellis:probabilities() return {alpha = self.net:alpha(), beta = self.net:beta()} end
 function Trellis:predict(images) return self.net:predict(images) end
 function Trellis:decode(data) return self.net:decode{data = data} end
 function Trellis:facts() return {} end
@@ -87,6 +89,12 @@ function Own:measure()
   local entropy = total / math.max(1, #self.space.decisions)
   -- In a table of commas.
   return {entropy = entropy, score = score, architecture = (tostring(found):gsub(",", ";"))}, ("entropy %.3f  log probability %.3f"):format(entropy, score)
+end
+
+function Own:probabilities()
+  local all = {}
+  for _, decision in ipairs(self.space.decisions) do all[decision.name] = self.net:probabilities(decision.name) end
+  return all
 end
 
 function Own:predict(images) return self.net:predict(images) end
