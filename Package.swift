@@ -50,6 +50,10 @@ let package = Package(
             exclude: ["Format/onnx.proto"]),
         // Another: networks as PyTorch code.
         .target(name: "PyTorch", dependencies: ["Networks", "Tensors"]),
+        // What searches and trainings leave: cards, settings, logs, TensorBoard's event files. The .proto is what Format/events.pb.swift was generated from.
+        .target(
+            name: "Runs", dependencies: ["Base", "Tensors", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            exclude: ["Format/events.proto"]),
 
         // libzmq and libsodium, opened when a kernel starts.
         .target(name: "CZmq"),
@@ -63,7 +67,7 @@ let package = Package(
             name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"], linkerSettings: [.linkedLibrary("readline")]),
         .target(
             name: "LuaHost",
-            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX", "PyTorch", "Notebook", "Jupyter"], swiftSettings: host),
+            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX", "PyTorch", "Runs", "Notebook", "Jupyter"], swiftSettings: host),
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
         // Times kernels for scripts/bench.
@@ -84,6 +88,7 @@ let package = Package(
         .testTarget(name: "NotebookTests", dependencies: ["Base", "Figures", "Notebook", "Tensors"]),
         .testTarget(name: "JupyterTests", dependencies: ["Base", "CZmq", "Jupyter", "Tensors"]),
         .testTarget(name: "SearchTests", dependencies: ["Base", "Kernels", "Tensors", "Networks", "Search"], exclude: ["Fixtures"]),
+        .testTarget(name: "RunsTests", dependencies: ["Base", "Runs"]),
         .testTarget(name: "PyTorchTests", dependencies: ["Tensors", "Networks", "PyTorch"]),
         .testTarget(name: "ONNXTests", dependencies: ["Tensors", "Networks", "ONNX"]),
         .testTarget(name: "LuaHostTests", dependencies: ["Base", "CKernels", "CLua", "Figures", "Notebook", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),

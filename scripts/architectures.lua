@@ -1,7 +1,7 @@
 -- Architectures that a command line names, and the networks that are built of them: of the paper's trellis, or of a space that a script makes.
 --
 --   local architectures = require("architectures")
---   local found = architectures.load("search/architecture.json", {run_script = false})      a file of a search, of any space; or a name of nas.gallery
+--   local found = architectures.load("search/architecture.json", {run_script = false})      a file of a search, of any space; a model directory; or a name of nas.gallery
 --   found.architecture, found.space          the space is nil for a stock trellis, whose architectures build their networks themselves
 --   found:network{filters =, classes =, seed =, ...}
 --
@@ -25,8 +25,9 @@ end
 function M.load(name, options)
   local known
   for each, architecture in pairs(nas.gallery) do if each == name then known = architecture end end
-  -- A directory of that name is no architecture.
-  local architecture = paths.is_file(name) and ask(nas.load, name) or known
+  -- Of directories only those of models hold one; one that is called like an architecture of the gallery is ./NAME.
+  local isThere = paths.is_file(name) or not known and paths.exists(name .. "/card.json")
+  local architecture = isThere and ask(nas.load, name) or known
   if not architecture then stop(("there is no file '%s', and no architecture of that name; nas.gallery has %s"):format(name, M.gallery())) end
   local isStock = architecture.layers ~= nil
   if not isStock and not options.run_script then
@@ -47,6 +48,21 @@ function Found:refuse(given, names)
   for _, name in ipairs(names) do
     if given[name] then stop(("--%s is for the paper's trellis; the space of this architecture has sizes of its own"):format((name:gsub("_", "-")))) end
   end
+end
+
+--- The network in a model directory as a beginning: with its weights, of another number of classes those of the same shape.
+function M.begin(path, classes, options)
+  local network = M.model(path, options)
+  if network:card().network.classes == classes then
+    return network
+  end
+  local fitted, report = ask(nas.network, path, {run = options.run_script, classes = classes})
+  local fresh = {}
+  for name in pairs(report.shapes) do fresh[#fresh + 1] = name end
+  table.sort(fresh)
+  print(("from %s, for %d classes instead of %s: %d of its tensors; new are %s"):format(
+    path, classes, network:card().network.classes, #report.taken, table.concat(table.move(report.missing, 1, #report.missing, #fresh + 1, fresh), ", ")))
+  return fitted
 end
 
 --- The network in a model directory.

@@ -6,8 +6,8 @@
 --   scripts/trellis scripts/compare.lua --out compare --resume      goes on after a kill: finished runs are kept, a running one continues
 --
 -- Leaves in its directory: search/ (what scripts/search.lua leaves), runs/NAME/ for each training (its network is `last`, after the last step:
--- none is picked by the images that it is measured on), results.csv, results.json, and
--- comparison.svg and .png with every run as a dot.
+-- none is picked by the images that it is measured on), results.csv, results.json, comparison.svg and .png with every run as a dot,
+-- and what every run leaves (run.json, settings.json, run.log); each of its runs has that too.
 local parse, stop, ask, datasets, runs = require("options").parse, require("options").stop, require("options").ask, require("datasets"), require("runs")
 local subjects, paths = require("subjects"), require("paths")
 
@@ -39,6 +39,7 @@ local options = parse(arg, "Compares a found architecture with random ones and k
   {"threads", 0, "0: as many as the machine has; results do not depend on it", least = 0},
   {"out", "compare", "directory for results", "string"},
   {"resume", false, "continues the comparison in --out"},
+  require("options").config,
 })
 if options.threads > 0 then trellis.threads(options.threads) end
 
@@ -65,6 +66,7 @@ files.make_directory(out .. "/runs")
 local identity = comparison:identify{settings = o, images = o.contents}
 if not comparison.before then checkpoint.save(out .. "/settings.safetensors", {settings = o, run = identity}) end
 comparison:kept("what is done is kept")
+comparison:begin{kind = "comparison", numbers = "results.csv", unit = "trainings"}
 
 -- The search is scripts/search.lua itself, with its own directory and its own resuming.
 local function search()
@@ -234,6 +236,7 @@ for i, run in ipairs(trainings) do
   print(("%2d/%d  %-12s mIoU %.2f %%  loss %.3f  %s%d parameters, %.2f G multiply-adds  %d s"):format(
     i, #trainings, result.name, 100 * result.miou, result.loss, shape, result.parameters, result.multiply_adds / 1e9, result.seconds))
   writeResults(results)
+  comparison.record:note{done = i, planned = #trainings}
 end
 
 -- Where the found one stands.
@@ -269,4 +272,5 @@ print(("random       %s %%, median %.2f %%"):format(texts(sorted), median))
 if not own then print(("conv-deconv  %s %%; DeepLabv3 %s %%"):format(texts(byKind.conv_deconv), texts(byKind.deeplab_v3))) end
 print(("the found one is %.2f points %s the random median, better than %d of %d random ones; search seed %d, random architectures %d to %d"):format(
   math.abs(foundMean - median), foundMean > median and "above" or "below", below, #sorted, o.seed, 1000 * o.seed + 1, 1000 * o.seed + o.random))
+comparison:finish{found = foundMean / 100, random = median / 100, better_than = below, of = #sorted}
 print("results in " .. out .. ": results.csv, results.json, comparison.svg, comparison.png")

@@ -4,7 +4,8 @@
 --   scripts/trellis scripts/evaluate.lua model/best --data camvid --dir DIR --scales 0.75,1,1.25 --flip
 --   scripts/trellis scripts/evaluate.lua model/best --data cityscapes --dir DIR --window 513 --save predictions
 --
--- Prints a table of the classes; with --save it writes a PNG for each image, with the data set's class numbers and colours. Without --data it takes
+-- Prints a table of the classes, and leaves in the first free of evaluation, evaluation-2, ... (--out) what it measured and how: run.json,
+-- settings.json, run.log. With --save it writes a PNG for each image, with the data set's class numbers and colours. Without --data it takes
 -- the images by the model's card; where they may be images that the network was trained on, it says so.
 local datasets, paths, architectures, stop, ask = require("datasets"), require("paths"), require("architectures"), require("options").stop, require("options").ask
 
@@ -19,6 +20,8 @@ local options = require("options").parse(arg, "Measures a trained network, a mod
   {"confusion", nil, "picture of the confusion matrix: .svg, .png or .pdf", "string"},
   architectures.option,
   {"threads", 0, "0: as many as the machine has; results do not depend on it", least = 0},
+  {"out", nil, "directory that says what was measured and how; the first free of evaluation, evaluation-2, ...", "string"},
+  require("options").config,
 }, "MODEL")
 if options.threads > 0 then trellis.threads(options.threads) end
 if #options.words ~= 1 then stop("name one model directory (--help lists the options)") end
@@ -46,6 +49,7 @@ end
 if options.given.dir then options.dir = paths.absolute(options.dir) end
 datasets.check(options)
 if options.save then datasets.keep_out(options, options.save, "save") end
+datasets.keep_out(options, options.out or "evaluation", "out")
 if options.confusion then datasets.keep_out(options, paths.parent(options.confusion), "confusion") end
 local set = datasets.part(options, options.split)
 
@@ -86,6 +90,9 @@ local function seen()
     return what .. " has images that it was trained on"
   end
 end
+local run = require("runs").record(options, {
+  name = "evaluation", kind = "evaluation", words = {paths.absolute(options.words[1])}, seed = training.settings and tonumber(training.settings.seed),
+})
 local warning = seen()
 if warning then print("warning: " .. warning) end
 
@@ -93,5 +100,6 @@ local result = ask(network.evaluate, network, set, {
   scales = scales, flip = options.flip, window = options.window, stride = options.stride, batch = options.batch, save = options.save, progress = true,
 })
 print(result)
+run:finish(result.values)
 if options.save then print("predictions in " .. options.save) end
 if options.confusion then plot.confusion(result.confusion, {title = result.data}):save(options.confusion) end

@@ -80,6 +80,18 @@ function History:record(epoch)
   end
 end
 
+--- The images with their labels and what the supernet saw at the latest epoch that was shown.
+function History:pictures()
+  local t, pictures = self.tensors, {}
+  for i in ipairs(self.factors) do
+    local image, seen = t["image_" .. i]:float() / 255, t["predictions_" .. i]
+    pictures[#pictures + 1] = {image = image, caption = "image " .. i}
+    pictures[#pictures + 1] = {image = image, labels = t["labels_" .. i], caption = "truth"}
+    pictures[#pictures + 1] = {image = image, labels = seen[seen:size(1)], caption = "supernet"}
+  end
+  return plot.images(pictures, {set = self.run.validation, columns = 3})
+end
+
 --- Adds the history to what a checkpoint is to hold.
 function History:into(contents)
   for name, value in pairs(self.tensors) do contents[prefix .. name] = value end

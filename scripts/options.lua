@@ -9,7 +9,8 @@
 --     {"batch", 4, "images", least = 1},                    -- a range: least, most, above, below
 --   }, "FILE...")
 --
--- `options.given` says which ones were on the command line; `--help` prints them all and exits. With a fourth argument, which names them in
+-- `options.given` says which ones were on the command line, or in the file that `--config` names (M.config is the row of that option) and there not the
+-- default; `options.config` has all of them as such a file does. `--help` prints them all and exits. With a fourth argument, which names them in
 -- the help, words that are no options are allowed; `options.words` lists them.
 local M = {}
 
@@ -110,6 +111,47 @@ function M.read(row, text)
   return text
 end
 
+--- The row of the option that names a file of options.
+M.config = {"config", nil, "a file of options by name: settings.json of a run, or any JSON object; what the command line says goes before", "string"}
+
+-- Which say nothing of the result, and stand in no file: where, how fast, how often.
+local apart = {config = true, out = true, resume = true, threads = true}
+
+-- An option as a file has it: as its text on the command line, but for numbers and flags.
+local function stored(row, value)
+  if kind(row) == "size" then return value[1] .. "x" .. value[2] end
+  return type(value) == "table" and table.concat(value, ",") or value
+end
+
+-- Takes the options of a file for defaults.
+local function configure(path, rows, options, given)
+  local read = M.ask(files.read_json, path)
+  if type(read) ~= "table" or #read > 0 then fail(("--config: %s should hold an object of options by name"):format(path)) end
+  local names = {}
+  for name in pairs(read) do names[#names + 1] = tostring(name) end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local value, row = read[name], nil
+    for _, candidate in ipairs(rows) do if candidate[1] == name:gsub("_", "-") and not apart[candidate[1]] then row = candidate end end
+    if not row then
+      local near = nearest(name, rows)
+      fail(("%s: '%s' is none of the options%s"):format(path, name, near and ", did you mean '" .. near .. "'?" or ""))
+    end
+    local key = row[1]:gsub("-", "_")
+    if type(row[2]) == "boolean" then
+      if type(value) ~= "boolean" then fail(("%s: '%s' should be true or false, it is %s"):format(path, name, tostring(value))) end
+      options[key] = value
+    elseif type(value) == "table" then
+      fail(("%s: '%s' should be as on the command line: a number or a string"):format(path, name))
+    else
+      options[key] = M.read(row, math.type(value) == "float" and ("%.17g"):format(value) or tostring(value))
+    end
+    local default = row[2]
+    if type(default) == "string" and kind(row) ~= "string" then default = M.read(row, default) end
+    if default == nil or stored(row, options[key]) ~= stored(row, default) then given[key] = true end
+  end
+end
+
 local function help(script, summary, rows, words)
   local lines = {summary, "", "usage: trellis " .. script .. (words and " " .. words or "") .. " [options]", ""}
   local width = 0
@@ -155,6 +197,10 @@ function M.parse(arguments, summary, rows, words)
     local default = row[2]
     if default ~= nil then options[row[1]:gsub("-", "_")] = type(default) == "string" and kind(row) ~= "string" and M.read(row, default) or default end
   end
+  for i, word in ipairs(arguments) do
+    local path = word == "--config" and arguments[i + 1] or word:match("^%-%-config=(.*)$")
+    if path then configure(path, rows, options, given) end
+  end
   local i = 1
   while i <= #arguments do
     local word = arguments[i]
@@ -169,7 +215,12 @@ function M.parse(arguments, summary, rows, words)
     end
     i = i + 1
   end
-  options.given, options.words = given, others
+  local config = {}
+  for _, row in ipairs(rows) do
+    local value = options[row[1]:gsub("-", "_")]
+    if value ~= nil and not apart[row[1]] then config[row[1]] = stored(row, value) end
+  end
+  options.given, options.words, options.config = given, others, config
   return options
 end
 

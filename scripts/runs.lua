@@ -5,6 +5,8 @@
 --   run.settings       those of its first start
 --   run.before         what checkpoint.load read there; nil for a new run
 --   run:identify{...}  what tells the run from others, made when it begins
+--   run:begin{...}     says in the directory what the run is (nas.run); run.record is that from then on, and what is printed stands in its run.log
+--   run:finish{...}    ends it well, with its results
 --   run:kept(text)     what Ctrl-C would leave, from now on
 local paths, datasets, stop, ask = require("paths"), require("datasets"), require("options").stop, require("options").ask
 local M, Run = {}, {}
@@ -23,7 +25,7 @@ function M.reach(given, crop)
 end
 
 -- What the result depends on: the options but for where, how fast and how often.
-local apart = {out = true, resume = true, threads = true, given = true, words = true}
+local apart = {out = true, resume = true, threads = true, given = true, words = true, config = true}
 local function settings(options)
   local o = {}
   for name, value in pairs(options) do if not apart[name] then o[name] = value end end
@@ -34,7 +36,7 @@ end
 local function completed(before)
   before.dir = before.dir and paths.absolute(before.dir)
   before.data_seed = before.data_seed or before.seed
-  before.head_reach = before.head_reach or 96
+  if before.crop then before.head_reach = before.head_reach or 96 end
   if before.arch_from then before.method, before.trial_steps = before.method or "paper", before.trial_steps or 400 end
   if before.search_crop then before.search_head_reach = before.search_head_reach or 96 end
   return before
@@ -82,18 +84,74 @@ local function directory(options, kind)
   return out, held or stop(why)
 end
 
+-- Options that name files and directories.
+local places = {"architecture", "dir", "from", "space"}
+
+--- The options as settings.json keeps them, good from anywhere.
+function M.config(options)
+  local config = {}
+  for name, value in pairs(options.config) do config[name] = value end
+  for _, name in ipairs(places) do if config[name] and M.exists(config[name]) then config[name] = paths.absolute(config[name]) end end
+  return config
+end
+
+-- What print is given stands in the logs of the runs that go on, too.
+local records = {}
+local plain = print
+function print(...)
+  plain(...)
+  if #records == 0 then return end
+  local parts = {}
+  for i = 1, select("#", ...) do
+    local x = select(i, ...)
+    parts[i] = getmetatable(x) == "figure" and "\n" .. x:text{width = 100} or tostring(x)
+  end
+  for _, record in ipairs(records) do record:say(table.concat(parts, "\t")) end
+end
+
+-- Begins a record: nas.run with the script that runs.
+local function begin(out, card)
+  card.script = paths.absolute(card.script or arg[0])
+  local record = ask(nas.run, out, card)
+  records[#records + 1] = record
+  return record
+end
+
+local function finish(record, results)
+  record:finish(results)
+  for i = #records, 1, -1 do if records[i] == record then table.remove(records, i) end end
+end
+
+--- Ends as failed the runs that were begun after `run`, which goes on: those of a script that it called.
+function M.failed(run, reason)
+  while records[#records] ~= run.record do table.remove(records):fail(reason) end
+end
+
+--- A record of its own for what leaves nothing to go on with: in --out, or the first of `name`, `name-2`, ... without one.
+function M.record(options, card)
+  local name, out, n = card.name, options.out or card.name, 1
+  while not options.out and M.exists(out .. "/run.json") do
+    n = n + 1
+    out = name .. "-" .. n
+  end
+  card.name, card.settings = nil, M.config(options)
+  local record = begin(out, card)
+  return {out = out, record = record, finish = function(_, results) finish(record, results) end}
+end
+
 -- The run that speaks when Ctrl-C comes: the one that was opened first, when a script runs another.
 local speaker
 
 -- Opens a run of a script. `kind` has the `name` of its first directory, the `file` that every run leaves there, and `settings`, which takes the
 -- settings from what `checkpoint.load` reads in it (nil: another kind of run). A run that is resumed has the settings of its first start; an option
--- that is given and differs is an error, and so is a run where none is to be resumed.
+-- that is given and differs is an error, and so is a run where none is to be resumed. Those that `kind.extends` names may be larger: the run goes on
+-- beyond its end, run.continuation has these options, and run.settings.first_epochs says how many it was begun with.
 function M.open(options, kind)
   if options.dir then options.dir = paths.absolute(options.dir) end
   -- A run that goes on has the data that it began with, and what is given is compared with that.
   if options.given.data or not options.resume then datasets.check(options) end
   datasets.keep_out(options, options.out or kind.name, "out")
-  local run = setmetatable({settings = settings(options)}, Run)
+  local run = setmetatable({settings = settings(options), config = M.config(options)}, Run)
   run.out, run.lock = directory(options, kind)
   speaker = speaker or run
   local words = speaker == run and {[0] = arg[0], table.unpack(arg)} or {}
@@ -108,7 +166,12 @@ function M.open(options, kind)
   run.before = ask(checkpoint.load, path)
   local before = completed(kind.settings(run.before) or stop(run.out .. " holds another kind of run; name another --out"))
   for option, value in pairs(run.settings) do
-    if options.given[option] and M.text(value) ~= M.text(before[option]) then
+    local isOther = options.given[option] and M.text(value) ~= M.text(before[option])
+    if isOther and kind.extends and kind.extends[option] and value > before[option] and before[option] > 0 then
+      run.continuation = {"--" .. option, tostring(value)}
+      before.first_epochs = before.first_epochs or before.epochs
+      before[option] = value
+    elseif isOther then
       stop(("--%s is %s, the run in %s has %s; leave it out to resume"):format((option:gsub("_", "-")), M.text(value), run.out, M.text(before[option])))
     end
   end
@@ -138,6 +201,18 @@ end
 function Run:identify(values)
   if self.before then self.identity = self.before.run else self.identity = checkpoint.identity(values) end
   return self.identity
+end
+
+--- Begins the record, or goes on with it. `card` has kind, numbers, planned, unit and words, as nas.run takes them.
+function Run:begin(card)
+  card.settings, card.seed, card.identity = self.config, self.settings.seed, self.identity
+  card.resume, card.replace, card.continuation = self.before ~= nil, self.before == nil, self.continuation
+  self.record = begin(self.out, card)
+end
+
+function Run:finish(results)
+  finish(self.record, results)
+  self.lock:release()
 end
 
 -- Refuses a file of the directory that belongs to another run. `theirs` is the identity in it, nil when it has none.

@@ -2,14 +2,15 @@
 --
 --   scripts/trellis scripts/search.lua                        on the built-in scenes, a few minutes
 --   scripts/trellis scripts/search.lua --data camvid --dir DIR --scale 0.5
---   scripts/trellis scripts/search.lua --out search --resume  goes on after a kill, bit for bit
+--   scripts/trellis scripts/search.lua --out search --resume  goes on after a kill, bit for bit; with --epochs 60 beyond its end
 --   scripts/trellis scripts/search.lua --space my_space.lua   the space that a script returns, and how it says (scripts/subjects.lua)
+--   scripts/trellis scripts/search.lua --method darts_pt      another way to train and decode, or a script with one (scripts/methods.lua);
+--                                                             scripts/strategies.lua measures them
 --
---   scripts/trellis scripts/search.lua --method darts_pt      another way to train and decode, or a script with one (scripts/methods.lua); scripts/strategies.lua measures them
---
--- Leaves in its directory: checkpoint.safetensors, log.csv and history.safetensors (after every epoch), architecture.json, pictures of the
--- trellis with its beta, the cell and alpha, or of the space with its decisions, the curves and some segmented images, each as SVG and PNG, and
--- all of it on one page, report.html (scripts/report.lua makes the page of a run that is not done).
+-- Leaves in its directory: what every run leaves (run.json, settings.json, run.log, events for TensorBoard, see `trellis runs`), space.json,
+-- checkpoint.safetensors, log.csv and history.safetensors (after every epoch), architecture.json, pictures of the trellis with its beta, the
+-- cell and alpha, or of the space with its decisions, the curves and some segmented images, each as SVG and PNG, and all of it on one page,
+-- report.html (scripts/report.lua makes the page of a run that is not done).
 local parse, stop, ask, datasets, runs = require("options").parse, require("options").stop, require("options").ask, require("datasets"), require("runs")
 local subjects, paths, methods = require("subjects"), require("paths"), require("methods")
 
@@ -37,7 +38,8 @@ local options = parse(arg, "Searches an architecture for segmentation.", dataset
   {"seed", 1, "decides everything that is random, but for the images: see --data-seed"},
   {"threads", 0, "0: as many as the machine has; results do not depend on it", least = 0},
   {"out", nil, "directory for results; the first free of search, search-2, ...", "string"},
-  {"resume", false, "continues the run in --out (or the last one) from its last epoch"},
+  {"resume", false, "continues the run in --out (or the last one) from its last epoch; with more --epochs than it had it goes on beyond its end"},
+  require("options").config,
 })
 if options.threads > 0 then trellis.threads(options.threads) end
 
@@ -49,7 +51,7 @@ if options.space then
   options.space = paths.absolute(options.space)
 end
 if not methods.is_name(options.method) then options.method = paths.absolute(options.method) end
-local run = runs.open(options, {name = "search", file = "checkpoint.safetensors", settings = function(loaded)
+local run = runs.open(options, {name = "search", file = "checkpoint.safetensors", extends = {epochs = true}, settings = function(loaded)
   -- A training has settings too, of another kind.
   return type(loaded.settings) == "table" and loaded.settings.layers and loaded.settings or nil
 end})
@@ -73,7 +75,7 @@ local relax, anneal
 if training.relax then relax, anneal = training.relax(space) end
 local supernet = subject:supernet{classes = train.classes, seed = o.seed, relax = relax}
 tensor.manual_seed(o.seed)
-local archFrom = training.logits == false and o.epochs or o.arch_from > 0 and o.arch_from or o.epochs // 4
+local archFrom = training.logits == false and o.epochs or o.arch_from > 0 and o.arch_from or (o.first_epochs or o.epochs) // 4
 local steps = a.per_epoch
 local search = methods.start(method, {
   space = space, net = supernet, anneal = anneal, seed = o.seed, a = a, b = b, steps = o.epochs * steps, from = archFrom * steps, lr = o.lr, lr_end = o.lr_end,
@@ -83,6 +85,8 @@ local search = methods.start(method, {
 local sgd, adam = search.sgd, search.adam
 
 run:identify{settings = o, images = o.contents}
+run:begin{kind = "search", numbers = "log.csv", planned = o.epochs, unit = "epochs"}
+files.write(out .. "/space.json", space:record() .. "\n")
 local metadata = {
   space = space:record(), flow = o.space and space:flow{input = subject.input, classes = train.classes} or nil,
   run = run.identity, data = datasets.name(o), train = tostring(train), validation = tostring(validation), classes = table.concat(train.names, "\n"),
@@ -104,6 +108,10 @@ if not before then
   if o.method ~= "paper" then print(("method %s: %s"):format(o.method, method.about)) end
 else
   print(("%s: %d of %d epochs are done"):format(out, done, o.epochs))
+  if run.continuation then
+    print(("it was begun with %d epochs; the learning rate of the weights is that of a run of %d: %.4g in the next step, where it had come to %.4g"):format(
+      o.first_epochs, o.epochs, search.rate(done * steps + 1), log[#log].lr))
+  end
 end
 if archFrom >= o.epochs and training.logits ~= false then
   print(("warning: %s are trained after %d epochs, and the search has %d: never; the architecture will be one of the noise that they begin with; "
@@ -157,6 +165,26 @@ local function step(epoch, i)
   error(("epoch %d, step %d of %d: %s%s"):format(epoch, i, steps, loss, done > 0 and ("; the checkpoint of epoch %d is kept in %s"):format(done, out) or ""), 0)
 end
 
+-- What the run's directory is told of an epoch.
+local validated = {}
+local function record(epoch, measured, measures)
+  local global, numbers = epoch * steps, {}
+  for name, value in pairs(measured) do
+    local isSteps = name == "epoch" or name == "loss" or name == "arch_loss" or name == "lr"
+    if type(value) == "number" and value == value and not isSteps then numbers[name] = value end
+  end
+  run.record:log(global, numbers)
+  for name, values in pairs(subject:probabilities()) do run.record:histogram(name, global, values) end
+  if history:isShown(epoch) then
+    for name, figure in pairs(subject:pictures(subject.net:decode())) do run.record:image(name, global, figure) end
+    run.record:image("validation", global, history:pictures())
+  end
+  if measures then validated = measured end
+  run.record:note{done = epoch, results = {
+    loss = measured.loss, miou = validated.miou, accuracy = validated.accuracy, found = measured.path or measured.architecture,
+  }}
+end
+
 -- The search: weights on A, then the logits on B.
 local warned, said, latest = false, false, nil
 for _, row in ipairs(log) do if row.miou == row.miou then latest = row.miou end end
@@ -168,7 +196,12 @@ for epoch = done + 1, o.epochs do
     local global = (epoch - 1) * steps + i
     local loss, logitsLoss = step(epoch, i)
     losses = losses + loss
-    if logitsLoss then archLosses, archSteps = archLosses + logitsLoss, archSteps + 1 end
+    local numbers = {loss = loss, lr = sgd.lr, gradient_norm = sgd.gradient_norm}
+    if logitsLoss then
+      numbers.arch_loss, numbers.arch_gradient_norm = logitsLoss, adam.gradient_norm
+      archLosses, archSteps = archLosses + logitsLoss, archSteps + 1
+    end
+    run.record:log(global, numbers)
     bar:update(global, {{"loss", loss}, {"mIoU", latest or "-"}})
   end
 
@@ -182,6 +215,7 @@ for epoch = done + 1, o.epochs do
   measured.miou, measured.accuracy = confusion.miou, confusion.accuracy
   log[#log + 1] = measured
   history:record(epoch)
+  record(epoch, measured, measures)
   -- First the checkpoint, which holds log and history too, then these: a kill between them loses nothing.
   checkpoint.save(checkpointPath, history:into{
     supernet = supernet, sgd = sgd, adam = adam, a = a, b = b, epoch = epoch, log = log, settings = o, run = run.identity,
@@ -273,7 +307,8 @@ for i = 1, math.min(4, #validation) do
 end
 both(plot.images(pictures, {set = validation, columns = 3, title = "validation"}), "images")
 nas.report(out)
-run.lock:release()
+local last = log[#log]
+run:finish{loss = last.loss, miou = last.miou, accuracy = last.accuracy, found = last.path or last.architecture}
 local names = {"curves", "images"}
 for name in pairs(figures) do names[#names + 1] = name end
 table.sort(names)

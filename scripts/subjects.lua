@@ -6,6 +6,7 @@
 --   subject:network(architecture, {classes =, seed =})               a network to train, of the search's size
 --   subject.loss, subject.logits_loss                                functions of (net, images, labels); nil: pixel cross entropy
 --   subject.columns, subject:measure()                               what the log has of an epoch besides losses and scores, by name, and a line of it
+--   subject:probabilities()                                          of the options of each decision, tensors by name
 --   subject:predict(images)                                          the classes that the supernet sees, int32 [N, H, W]
 --   subject:pictures(found)                                          figures by name
 --
@@ -49,6 +50,7 @@ function Trellis:network(found, options)
   return found:network(options)
 end
 
+function Trellis:probabilities() return {alpha = self.net:alpha(), beta = self.net:beta()} end
 function Trellis:predict(images) return self.net:predict(images) end
 function Trellis:decode(data) return self.net:decode{data = data} end
 function Trellis:facts() return {} end
@@ -96,6 +98,12 @@ function Own:measure()
 end
 
 function Own:network(found, options) return self.space:network(found, options) end
+
+function Own:probabilities()
+  local all = {}
+  for _, decision in ipairs(self.space.decisions) do all[decision.name] = self.net:probabilities(decision.name) end
+  return all
+end
 
 function Own:predict(images) return self.net:predict(images) end
 function Own:decode() return (self.net:decode()) end

@@ -61,6 +61,16 @@ public final class DirectoryLock {
         DirectoryLock.remove(holding)
     }
 
+    /// Whether some process, this one included, writes into a directory; of one on another machine what its lock says.
+    public static func isHeld(_ directory: String) -> Bool {
+        let opened = open(directory + "/run.lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard opened >= 0 else { return false }
+        defer { close(opened) }
+        let (isFree, knows) = lock(opened, LOCK_SH)
+        guard isFree, let holder = Holder(text(opened)) else { return !isFree }
+        return holder.host == Holder.me.host ? !knows && holder.isAlive : true
+    }
+
     private static func removeAll() {
         for holding in held.values { remove(holding) }
         held = [:]
@@ -119,8 +129,8 @@ public final class DirectoryLock {
     }
 
     /// - Returns: whether nobody else has the kernel's lock, and whether the kernel knows: a file system may have none.
-    private static func lock(_ descriptor: Int32) -> (isFree: Bool, isKnown: Bool) {
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+    private static func lock(_ descriptor: Int32, _ kind: Int32 = LOCK_EX) -> (isFree: Bool, isKnown: Bool) {
+        while flock(descriptor, kind | LOCK_NB) != 0 {
             if errno == EINTR { continue }
             return (errno != EWOULDBLOCK, false)
         }
@@ -156,18 +166,7 @@ private struct Holder {
     let host: String
     let since: String
 
-    static var me: Holder {
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count - 1)
-        var now = time(nil)
-        var parts = tm()
-        gmtime_r(&now, &parts)
-        func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        let day = "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
-        return Holder(
-            process: "\(getpid())", host: String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self),
-            since: "\(day) \(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) UTC")
-    }
+    static var me: Holder { Holder(process: "\(getpid())", host: HostName.mine, since: UTCTime.now + " UTC") }
 
     private init(process: String, host: String, since: String) {
         self.process = process

@@ -5,12 +5,16 @@ public enum Notice {
     private static let lock = Lock()
     nonisolated(unsafe) private static var said: Set<String> = []
     nonisolated(unsafe) private static var listener: ((String) -> Void)?
+    nonisolated(unsafe) private static var witness: ((String) -> Void)?
 
     /// Says `text` on standard error, from whatever thread; the same text is said once in a process.
     public static func say(_ text: String) {
-        let (listener, isNew) = lock.held { (Notice.listener, Notice.listener == nil && said.insert(text).inserted) }
+        let (listener, witness, isNew) = lock.held { (Notice.listener, Notice.witness, Notice.listener == nil && said.insert(text).inserted) }
         listener?(text)
-        if isNew { write(text) }
+        if isNew {
+            write(text)
+            witness?(text)
+        }
     }
 
     private static func write(_ text: String) {
@@ -30,6 +34,9 @@ public enum Notice {
             return Notice.listener
         }
     }
+
+    /// Lets `witness` hear, on whatever thread, what is said on standard error from now on.
+    public static func witness(_ witness: ((String) -> Void)?) { lock.held { Notice.witness = witness } }
 
     /// What is said while `body` runs, on whatever thread, instead of saying it.
     public static func gathered(_ body: () throws -> Void) rethrows -> [String] {

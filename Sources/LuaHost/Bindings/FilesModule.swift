@@ -1,5 +1,7 @@
 import Base
 import CLua
+import Networks
+import Tensors
 
 extension DirectoryLock: LuaObject {
     public static let objectType = ObjectType(
@@ -20,7 +22,7 @@ extension DirectoryLock: LuaObject {
 /// Directories and whole files, for scripts.
 enum FilesModule {
     static let module = LuaModule(
-        "files", summary: "Directories, files that appear whole or not at all, locks.", types: [DirectoryLock.objectType], bindings: [makeDirectory, write, lock])
+        "files", summary: "Directories, files that appear whole or not at all, locks.", types: [DirectoryLock.objectType], bindings: [makeDirectory, write, readJSON, lock])
 
     private static let makeDirectory = Binding(
         module: "files", name: "make_directory", parameters: [Argument("path", .string)], summary: "Makes a directory and those above it; one that is there is fine.",
@@ -38,6 +40,15 @@ enum FilesModule {
     ) { call in
         try AtomicFile.write(Stack.bytes(call.thread, call.index(2)).map(Array.init) ?? [], to: call.get(1))
         return 0
+    }
+
+    private static let readJSON = Binding(
+        module: "files", name: "read_json", parameters: [Argument("path", .string)], returns: [Returns(.any)], summary: "What a JSON file holds, as plain values.",
+        detail: "Objects and lists are tables, null is nil. Text that is no JSON is an error with line and column.",
+        example: "files.write('a.json', '{\"epochs\": 3, \"sizes\": [64, 96]}')\nprint(files.read_json('a.json').epochs, files.read_json('a.json').sizes[2])  --> 3\t96"
+    ) { call in
+        let path: String = try call.get(1)
+        do { return call.push(try PlainValue(Files.json(path))) } catch let error as CheckpointError { throw FileError(path, "\(error)") }
     }
 
     private static let lock = Binding(

@@ -106,6 +106,24 @@ enum ModelCards {
         return try DerivedNetwork(architecture, options, seed: seed, catalogue: ScriptOperators.catalogue)
     }
 
+    /// The architecture of the network in a model directory.
+    static func architecture(_ path: String) throws -> ArchitectureFile {
+        let directory = ModelDirectory(path)
+        return try ArchitectureFile(json: directory.card().architecture.text(), file: directory.cardPath + ": architecture")
+    }
+
+    /// The network in a model directory for another number of classes, with the weights that have the same shape, and what was taken. It has been trained on nothing yet.
+    static func load(_ path: String, classes: Int, run: Bool, _ L: LuaThread) throws -> (network: Module, report: LoadReport) {
+        let directory = ModelDirectory(path)
+        var card = try directory.card()
+        guard case .object(let options) = card.network else { throw FileError(directory.cardPath, "the card is damaged: its network is no object") }
+        card.network = .object(options.filter { $0.key != "classes" } + [.init("classes", .integer(classes))])
+        card.data.classes = ClassInfo.numbered(classes)
+        let network = try network(card, path: directory.cardPath, run: run, path, L)
+        let tensors = try Tensor.load(directory.weightsPath).tensors
+        return (network, try network.load(Dictionary(tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { $1 }), strict: false))
+    }
+
     /// The network in a model directory, with its weights and what is known of it.
     static func load(_ path: String, run: Bool, _ L: LuaThread) throws -> Module {
         let directory = ModelDirectory(path)

@@ -1,3 +1,4 @@
+import Base
 import Search
 import Tensors
 
@@ -14,12 +15,13 @@ enum NASModule {
             ArchitectureObject.objectType, DecisionObject.objectType, GateObject.objectType, RelaxationObject.objectType, CostKindObject.objectType,
             DerivedEstimateObject.objectType,
             StrategyObject.objectType, TrialsObject.objectType, TrialObject.objectType,
+            RunObject.objectType, RunsObject.objectType, RunTableObject.objectType,
         ],
         bindings: [
             ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ModelFileBindings.network,
             ViterbiBinding.binding, ReportBinding.binding,
         ] + NASNumbers.all + PartBindings.all + DecisionBindings.all + WhenBindings.all + RelaxationBindings.all + [SpaceFunction.binding]
-            + StrategyBindings.all + [TrialsObject.binding],
+            + StrategyBindings.all + [TrialsObject.binding] + RunBinding.all,
         constants: CostBindings.constants + Gallery.all.compactMap { architecture in
             architecture.name.map { name in
                 Constant("gallery." + name, .object("architecture"), architecture.provenance.source ?? "A published architecture.") { call in
@@ -34,7 +36,7 @@ enum NASModule {
     ) { call in call.push(ScriptOperators.catalogue.names) }
 
     private static let load = Binding(
-        module: "nas", name: "load", parameters: [Argument("path", .string, "a JSON file that architecture:save wrote")], returns: [Returns(.object("architecture"))],
+        module: "nas", name: "load", parameters: [Argument("path", .string, "a JSON file that architecture:save wrote, or a model directory, whose card has one")], returns: [Returns(.object("architecture"))],
         summary: "Reads an architecture of any space.",
         detail: "Strictly: every member known and of its type, and the whole fits its space, whose mask is in the file (one without has all arrows); operators of "
             + "nas.operator must be added before. Errors name the place in the file. A file that says nothing of head_reach means the published 96. Of a space of "
@@ -43,7 +45,7 @@ enum NASModule {
     ) { call in
         let path: String = try call.get(1)
         if ArrayFile.isPyTorch(path) { throw ArrayFile.foreign(path) }
-        let file = try ArchitectureFile(contentsOf: path)
+        let file = try Directory.isDirectory(path) ? ModelCards.architecture(path) : ArchitectureFile(contentsOf: path)
         if let stock = try file.architecture(file: path, catalogue: ScriptOperators.catalogue) { return call.push(ArchitectureObject(stock)) }
         return call.push(ArchitectureObject(file))
     }

@@ -54,6 +54,7 @@ enum FitBinding {
         Option("use", .choice(["last", "best"]), default: "last", "weights that the network is left with"),
         Option("out", .string, "directory for checkpoint.safetensors and log.csv, and the networks best and last; locked while it trains"),
         Option("resume", .boolean, default: false, "go on with the run in out; without one, begin"),
+        Option("extend", .boolean, default: false, "with resume: go on to more steps or epochs than the run was to have, by the schedule of a run of so many; a line says at which rate"),
         Option("progress", .boolean, "a line that says how far it is; when left out, on a terminal and in notebooks"),
         Option("each", .function, "called with each row of the history"),
         Option("note", .table, "plain values that the checkpoint keeps (checkpoint.load(PATH).note), and the networks' cards (net:card().training.note)"),
@@ -79,10 +80,16 @@ enum FitBinding {
             throw call.badOption("metric_goal", "'min' or 'max' expected, for it to be known which validation is best; of several metrics {name = 'min'}")
         }
         trainer.note = try call.option(ifPresent: "note", as: PlainValue.self)?.json("note")
-        let lock = try TrainingDirectory.prepare(trainer, call.option(ifPresent: "out"), resume: call.option("resume"))
+        let directory: String? = try call.option(ifPresent: "out")
+        let lock = try TrainingDirectory.prepare(trainer, directory, resume: call.option("resume"), extends: call.option("extend"))
         defer { lock?.release() }
-        try observe(trainer, call)
-        try trainer.run()
+        let run = try directory.map { try TrainingRun(trainer, $0, resumes: trainer.done > 0) }
+        if let text = trainer.continuation {
+            Terminal.out(text + "\n")
+            run?.say(text)
+        }
+        try observe(trainer, run, call)
+        if let run { try run.run { try trainer.run() } } else { try trainer.run() }
         if usesBest { try trainer.useBest() }
         ModelRecord.of(network) { $0.note(trainer, best: usesBest) }
         return call.push(TrainingHistoryObject(trainer.history))
@@ -170,12 +177,13 @@ enum FitBinding {
         return try call.option("class_weights", as: [Float].self)
     }
 
-    /// Progress on a terminal, and the script's own function.
-    private static func observe(_ trainer: Trainer, _ call: Call) throws {
+    /// Progress on a terminal, what the run's directory is told, and the script's own function.
+    private static func observe(_ trainer: Trainer, _ run: TrainingRun?, _ call: Call) throws {
         let each: LuaFunction? = try call.option(ifPresent: "each")
         let shows: Bool = try call.option(ifPresent: "progress") ?? call.output.showsProgress
         let bar = shows ? ProgressBar(total: trainer.options.steps, label: "training", done: trainer.done, host: call.host) : nil
         trainer.onStep = { [unowned trainer] done, loss in
+            try run?.step(done, loss: loss)
             var shown: [(name: String, value: LuaValue)] = [("loss", .number(loss))]
             if let best = trainer.history.bestMeasure { shown.append((best.name == "miou" ? "mIoU" : best.name, .number(best.value))) }
             bar?.update(done, shown)
@@ -183,6 +191,7 @@ enum FitBinding {
         }
         trainer.onRow = { [unowned trainer] row in
             if trainer.history.stopped != nil { bar?.finish() } else { bar?.clear() }
+            try run?.row(row)
             try each?.call(trainer.history.value(of: row))
         }
     }

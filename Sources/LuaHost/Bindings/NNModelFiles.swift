@@ -90,7 +90,10 @@ enum ModelFileBindings {
 
     static let network = Binding(
         module: "nas", name: "network", parameters: [Argument("directory", .string, "what network:save or fit wrote")],
-        options: [Option("run", .boolean, default: false, "let the script run that the card of a network of nas.space keeps")], returns: [Returns(.object("module"))],
+        options: [
+            Option("run", .boolean, default: false, "let the script run that the card of a network of nas.space keeps"),
+            Option("classes", .integer, "another number of classes: the weights that have the same shape are taken, the others are new ones"),
+        ], returns: [Returns(.object("module")), Returns(.table, "with classes: what was taken, as module:load says it", optional: true)],
         summary: "The network in a model directory.",
         detail: "Built by its card, with its weights, classes and colours. The card of a network of nas.space keeps the script that makes its space (architecture.space.script.text): it runs only "
             + "with run = true, up to the place where the space is made. A missing directory, a damaged file, a model of a later version, an architecture with an operator that "
@@ -100,5 +103,10 @@ enum ModelFileBindings {
             net:save('found-4')
             print(nas.network('found-4'):count().parameters == net:count().parameters)  --> true
             """
-    ) { call in call.push(try ModelCards.load(call.get(1), run: call.option("run"), call.thread)) }
+    ) { call in
+        let path: String = try call.get(1), run: Bool = try call.option("run")
+        guard let classes: Int = try call.option(ifPresent: "classes") else { return call.push(try ModelCards.load(path, run: run, call.thread)) }
+        let (network, report) = try ModelCards.load(path, classes: classes, run: run, call.thread)
+        return call.push(network) + call.push(report.value)
+    }
 }

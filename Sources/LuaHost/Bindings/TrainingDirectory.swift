@@ -11,9 +11,9 @@ enum TrainingDirectory {
     /// Sets a trainer to write into `directory`, and to go on with the run that is there.
     /// - Returns: the lock on the directory, to be held while the trainer runs; nil without a directory.
     /// - Throws: when another process writes into it, when there is a run already and it is not to be resumed, or it is another run.
-    static func prepare(_ trainer: Trainer, _ directory: String?, resume: Bool) throws -> DirectoryLock? {
+    static func prepare(_ trainer: Trainer, _ directory: String?, resume: Bool, extends: Bool) throws -> DirectoryLock? {
         guard let directory else {
-            guard !resume else { throw HostError("resume needs the directory of the run: out") }
+            guard !resume, !extends else { throw HostError("resume needs the directory of the run: out") }
             return nil
         }
         let path = directory + "/checkpoint.safetensors"
@@ -25,7 +25,7 @@ enum TrainingDirectory {
             guard resume else {
                 throw HostError("\(directory) holds a run already: resume = true continues it, another directory starts a new one")
             }
-            try trainer.resume(from: path) { try checkNetworks(directory, are: $0) }
+            try trainer.resume(from: path, extends: extends) { try checkNetworks(directory, are: $0) }
         } else if access(directory + "/log.csv", F_OK) == 0 {
             throw HostError("\(directory) holds the log of another run, log.csv, and no checkpoint: move it away, or use another directory")
         }

@@ -1,3 +1,4 @@
+import Base
 import CKernels
 import CLua
 import Glibc
@@ -18,6 +19,11 @@ enum Doctor {
         rows.append(("terminal", terminal))
         let width = rows.map(\.0.count).max() ?? 0
         return rows.map { pad($0.0, width) + "  " + $0.1 + "\n" }.joined()
+    }
+
+    /// What numbers and times may depend on, by name.
+    static var machine: [(String, String)] {
+        [("host", HostName.mine), ("system", system), ("processor", processor), ("instructions", instructions), ("threads", threads), ("memory", megabytes(totalMemory))]
     }
 
     private static var system: String {
@@ -44,11 +50,11 @@ enum Doctor {
     }
 
     private static var memory: String {
-        let page = sysconf(Int32(_SC_PAGESIZE))
-        let total = sysconf(Int32(_SC_PHYS_PAGES)) * page
         let available = value("MemAvailable", in: "/proc/meminfo", separator: ":").flatMap { Int($0.split(separator: " ").first ?? "") }
-        return megabytes(total) + (available.map { ", " + megabytes($0 * 1024) + " available" } ?? "")
+        return megabytes(totalMemory) + (available.map { ", " + megabytes($0 * 1024) + " available" } ?? "")
     }
+
+    private static var totalMemory: Int { sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) }
 
     private static func megabytes(_ bytes: Int) -> String { "\(bytes >> 20) MB" }
 

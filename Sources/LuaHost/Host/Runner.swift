@@ -1,5 +1,6 @@
 import CLua
 import Glibc
+import Runs
 
 /// The command line: `lua`'s options, scripts, and the host's own subcommands.
 public enum Runner {
@@ -17,6 +18,7 @@ public enum Runner {
         or:    trellis profile script.lua [args]   run it and show where the time goes (trellis profile --help)
                trellis notebook IN -o OUT   run a script cell by cell into a page, a notebook or Markdown (trellis notebook --help)
                trellis kernel install       let Jupyter find the kernel (trellis kernel --help)
+               trellis runs [DIR]           list, filter and compare what searches and trainings left (trellis runs --help)
                trellis stubs DIR    write definitions for editors (LuaCATS) and .luarc.json
                trellis reference    print the reference of all modules as Markdown
                trellis doctor       show what this machine has
@@ -107,10 +109,12 @@ public enum Runner {
         case .incomplete(let error), .failed(let error):
             let lines = [error.message, ErrorHints.hint(for: error, in: host).map { "hint: " + $0 }, error.traceback].compactMap { $0 }
             Terminal.error("trellis: " + lines.joined(separator: "\n") + "\n")
+            RunDirectory.endAll(.failed, because: error.message)
             return 1
         case .interrupted(let error):
             let words = host.interruptText.map { ": \($0)\n" } ?? "\n" + (error?.traceback.map { $0 + "\n" } ?? "")
             Terminal.error("trellis: interrupted" + words)
+            RunDirectory.endAll(.interrupted)
             return 130
         }
     }

@@ -11,6 +11,7 @@ enum Subcommand {
         case "profile": return ProfileCommand.run(rest, registry)
         case "kernel": return KernelCommand.run(rest, registry)
         case "notebook": return NotebookCommand.run(rest, registry)
+        case "runs": return RunsCommand.run(rest, registry)
         case "stubs": return stubs(rest, registry)
         case "reference": return noArguments("reference", rest) ?? print(Reference(registry).markdown)
         case "doctor": return noArguments("doctor", rest) ?? print(Doctor.report)

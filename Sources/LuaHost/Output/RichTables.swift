@@ -1,6 +1,7 @@
 import Base
 import Networks
 import Notebook
+import Runs
 import Search
 import Segmentation
 
@@ -53,5 +54,11 @@ enum RichTables {
         }
         let cell = HTMLPage.table(["block", "operator", "of", "operator", "of"], blocks, left: [0, 1, 2, 3, 4])
         return MIMEBundle(plain: "", html: (architecture.name.map { HTMLPage.paragraph($0) } ?? "") + path + cell)
+    }
+
+    /// Columns of numbers to the right.
+    static func runs(_ table: RunTable) -> MIMEBundle {
+        let words = table.columns.indices.filter { column in table.rows.contains { !$0[column].isEmpty && Double($0[column]) == nil } }
+        return MIMEBundle(plain: "", html: HTMLPage.table(table.columns, table.rows, left: Set(words + [0])))
     }
 }

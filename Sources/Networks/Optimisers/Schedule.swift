@@ -27,5 +27,15 @@ public indirect enum Schedule: Hashable, Sendable {
         }
     }
 
+    /// The same for a run of `steps` steps: what falls to an end falls over all of them.
+    public func ending(at steps: Int) -> Schedule {
+        switch self {
+        case .constant, .step: self
+        case .cosine(let from, let to, _): .cosine(from: from, to: to, steps: steps)
+        case .poly(let from, let to, _, let power): .poly(from: from, to: to, steps: steps, power: power)
+        case .warmUp(let rise, let then): .warmUp(steps: rise, then: then.ending(at: steps))
+        }
+    }
+
     private static func share(_ step: Double, _ steps: Int) -> Double { min(max(step / Double(max(steps, 1)), 0), 1) }
 }

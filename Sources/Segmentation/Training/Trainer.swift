@@ -24,6 +24,9 @@ public final class Trainer {
     /// What tells the run from others, from its first step on; nil before, and of a run that was begun before runs had one.
     public internal(set) var identity: String?
 
+    /// How the run goes on that was to end earlier, in words for its user; nil of one that goes on as it was planned.
+    public internal(set) var continuation: String?
+
     /// Called after each step with the number of steps done and its loss.
     public var onStep: (Int, Double) throws -> Void = { _, _ in }
     /// Called after each row of the history.
@@ -50,6 +53,11 @@ public final class Trainer {
     let criteria: (loss: String, measures: String)
     /// Whether a word was said about validations that see one class only.
     private var hasRemarked = false
+
+    /// Norm of the gradient at the last step, before clipping.
+    public var gradientNorm: Double { optimiser.gradientNorm }
+    /// Learning rate of the last step.
+    public var rate: Double { optimiser.rate }
 
     /// Steps from one row of the history to the next.
     public var every: Int { options.every ?? loader.batchesPerEpoch }

@@ -54,23 +54,32 @@ extension Trainer {
     }
 
     /// Goes on where a checkpoint was written. Everything is checked first: an error leaves all as it was.
-    /// - Parameter accepts: looks at the run's identity before anything changes; nil of a run that was begun before runs had one.
+    /// - Parameters:
+    ///   - extends: lets it go on to more steps than it was to have, by the schedule of a run of so many.
+    ///   - accepts: looks at the run's identity before anything changes; nil of a run that was begun before runs had one.
     /// - Throws: `FileError`, `CheckpointError` when the file is damaged, or of a run with another network, data or settings.
-    public func resume(from path: String, accepts: (String?) throws -> Void = { _ in }) throws {
+    public func resume(from path: String, extends: Bool = false, accepts: (String?) throws -> Void = { _ in }) throws {
         let checkpoint = try Checkpoint(reading: path)
         func value(_ name: String) -> JSONValue? { checkpoint.values.first { $0.key == name }?.value }
         guard let stored = value("settings"), case .integer(let done)? = value("done"), case .integer(let epoch)? = value("epoch"),
             case .integer(let position)? = value("position"), let recorded = value("history")
         else { throw CheckpointError("\(path): this is no checkpoint of a training run") }
+        guard !extends || done <= options.steps else {
+            throw CheckpointError("\(path): the run has done \(done) steps, and is to end after \(options.steps); name a larger number")
+        }
         guard (0...options.steps).contains(done), (0..<BatchLoader.mostEpochs).contains(epoch) else {
             throw CheckpointError("\(path): the checkpoint is damaged: it stands at step \(done) of \(options.steps), epoch \(epoch)")
         }
-        for (name, now) in settings where stored[name] != .string(now) {
+        let planned = extends ? Trainer.steps(stored) : nil
+        for (name, given) in settings {
+            // The settings that it had, but for its end.
+            let now = planned.map { name == "steps" ? "\($0)" : name == "schedule" ? "\(options.schedule.ending(at: $0))" : given } ?? given
+            guard stored[name] != .string(now) else { continue }
             if stored[name] == nil, let before = Trainer.later[name], before == nil || before == now { continue }
             guard case .string(let before)? = stored[name] else { throw CheckpointError("\(path): the run says nothing of its \(name)") }
             throw CheckpointError("\(path): the run has \(name) \(Trainer.short(before)), not \(Trainer.short(now)); continue it with the settings that it began with")
         }
-        guard let history = TrainingHistory(recorded, measures: self.history.measures) else {
+        guard var history = TrainingHistory(recorded, measures: self.history.measures) else {
             throw CheckpointError("\(path): the checkpoint is damaged: its history is no table of \(self.history.measures.names)")
         }
         var identity: String?
@@ -87,10 +96,29 @@ extension Trainer {
         } catch let error as CheckpointError {
             throw CheckpointError("\(path): \(error)")
         }
+        if let planned, planned != options.steps {
+            (history.steps, history.stopped) = (options.steps, nil)
+            continuation = continued(from: planned, done: done)
+        }
         (self.done, self.history, self.best, random) = (done, history, best, checkpoint.random)
         self.identity = identity
         // A kill may have come between the two files.
         try writeLog()
+    }
+
+    private static func steps(_ stored: JSONValue) -> Int? {
+        guard case .string(let text)? = stored["steps"] else { return nil }
+        return Int(text)
+    }
+
+    /// How the schedule goes on.
+    private func continued(from planned: Int, done: Int) -> String {
+        let before = options.schedule.ending(at: planned)
+        let ends = "goes on from step \(done) to \(options.steps), it was to end at \(planned)"
+        guard before != options.schedule, done < options.steps else { return ends + "; the learning rate goes on as it was" }
+        let (was, now) = (done == 0 ? options.rate(0) : before(Double(done - 1)), options.rate(done))
+        return ends + "; the learning rate is that of a run of \(options.steps) steps: \(Decimals.significant(now, 3)) at step \(done + 1), where it had come to "
+            + "\(Decimals.significant(was, 3)), and ends at step \(options.steps) as it did at \(planned)"
     }
 
     /// The log that is there has to be this run's: as far as both go, its rows are those of the checkpoint's history. It may lack the last

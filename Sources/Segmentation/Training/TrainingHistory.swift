@@ -39,7 +39,7 @@ public struct TrainingHistory: Equatable, Sendable {
 
     public internal(set) var rows: [Row] = []
     /// Steps that were planned.
-    public let steps: Int
+    public internal(set) var steps: Int
     public let measures: Measures
     /// Why the run ended before that; nil when it did not.
     public internal(set) var stopped: String?

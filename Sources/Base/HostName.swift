@@ -1,0 +1,10 @@
+import Glibc
+
+/// The machine's name.
+public enum HostName {
+    public static let mine: String = {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }()
+}
