@@ -105,13 +105,15 @@ local function partial_cell(cell, share)
   end
 end
 
---- PC-DARTS (Xu and others, 2020): half of the channels of each state of a stock trellis go through the operators, so that those without weights have no head start.
+--- PC-DARTS (Xu and others, 2020): half of the channels of each state of a stock trellis go through the operators, so that those without weights have no head
+--- start.
 T.pc_darts = {
   space = function(space)
     local cell = space.cell
     if not cell or space.filters % 2 > 0 then stop("partial channels are of nas.trellis with stock cells and an even number of filters") end
     return nas.trellis{
-      layers = space.layers, strides = space.strides, filters = space.filters, head_reach = space.options.head_reach, blocks = cell.blocks, cell = partial_cell(cell, 2),
+      layers = space.layers, strides = space.strides, filters = space.filters, head_reach = space.options.head_reach, blocks = cell.blocks,
+      cell = partial_cell(cell, 2),
     }
   end,
 }
@@ -270,6 +272,7 @@ local named = {
   marginals = {"mixture", "marginals", "the paper's, the path through the most probable states"},
   darts_pt = {"mixture", "perturbation", "a mixture, and of each decision the option whose removal hurts most"},
   mixture_evolution = {"mixture", "evolution", "a mixture, and evolution with its weights as the judge"},
+  mixture_halving = {"mixture", "halving", "as mixture_evolution; then the best are trained, longer and longer"},
   second_order = {"second_order", "relative", "DARTS of second order"},
   gdas = {"gdas", "relative", "operators are drawn, at a temperature that falls"},
   pc_darts = {"pc_darts", "relative", "a part of the channels goes through the operators"},
@@ -313,8 +316,8 @@ local Run = {}
 Run.__index = Run
 
 --- A search that can take steps. `o`: space, classes, seed; a and b, batches for weights and logits; steps; from, after how many of them logits are trained;
---- lr, lr_end, weight_decay, clip, arch_lr, arch_weight_decay, loss, relax, which have usual values; net, with anneal, where the supernet is there already; what its decoding needs: validation, calibration (images of
---- batches), candidates, trial, rungs.
+--- lr, lr_end, weight_decay, clip, arch_lr, arch_weight_decay, loss, relax, which have usual values; net, with anneal, where the supernet is there already; what
+--- its decoding needs: validation, calibration (images of batches), candidates, trial, rungs, trial_budget.
 function M.start(method, o)
   local training = method.training
   local run = setmetatable({method = method, training = training}, Run)

@@ -154,7 +154,9 @@ end
 
 --- What is kept of a search in the whole space and of one in its cheaper half.
 local function write(name, seed, task, limited, more)
-  local result = {name = name, seed = seed, settings = settings(not told[name]), paid = task.spent, spent = {}, places = {}, limited_spent = {}, limited_places = {}}
+  local result = {
+    name = name, seed = seed, settings = settings(not told[name]), paid = task.spent, spent = {}, places = {}, limited_spent = {}, limited_places = {},
+  }
   for i, point in ipairs(task.curve) do result.spent[i], result.places[i] = point.spent, point.place end
   for i, point in ipairs(limited.curve) do result.limited_spent[i], result.limited_places[i] = point.spent, point.place end
   for key, value in pairs(more) do result[key] = value end
@@ -239,5 +241,6 @@ for _, name in ipairs(all) do
   if #list == options.seeds then results[#results + 1] = {name = name, searches = list} end
 end
 require("strategies_page").write(results, {
-  truth = truth, limit = limit, full = full, at = options.compare_at * full, trainings = options.trainings, out = options.out, settings = settings(true), beheld = beheld, seeds = options.seeds,
+  truth = truth, limit = limit, full = full, at = options.compare_at * full, trainings = options.trainings, out = options.out, settings = settings(true),
+  beheld = beheld, seeds = options.seeds,
 })
