@@ -118,7 +118,7 @@ print(("evolution wins %d, loses %d of 20; so uneven by chance: %.3f"):format(
 assert(math.abs(at_least(15, 20) - 0.0207) < 1e-4)
 found = {random = {}, evolution = {}}
 for _, row in ipairs(pairs_of_scores) do for name, x in pairs(row) do table.insert(found[name], x) end end
-show(plot.bar({{"random", found.random}, {"evolution", found.evolution}}, {dots = true, label = "true score of what was found"}), "12-pairs")
+show(plot.bar({{"random", found.random}, {"evolution", found.evolution}}, {dots = true, label = "true score of the found"}), "12-pairs")
 
 -- %% [markdown]
 -- The other question is how large the difference is: the mean of the 20 differences, and where it would lie with other seeds. Drawing
@@ -132,7 +132,8 @@ for draw, picks in ipairs(tensor.randint(1, 20, 1000, 20, {seed = 1}):to_table()
   means[draw] = sum / 20
 end
 table.sort(means)
-print(("evolution is %.2f points better, %.2f to %.2f with nine of ten draws"):format(tensor.from(differences):mean():item(), means[50], means[950]))
+print(("evolution is %.2f points better, %.2f to %.2f with nine of ten draws"):format(
+  tensor.from(differences):mean():item(), means[50], means[950]))
 
 -- %% [markdown]
 -- ## The same price
