@@ -34,6 +34,31 @@ end
 --- The paper's, and DARTS' of first order: all options at once, weighted.
 T.mixture = {}
 
+--- Arrows by softmax over those that arrive at a state, where they are summed, and not over those that leave one: what leads into a node alone has the weight 1.
+T.incoming = {
+  relax = function(space)
+    local relax = {}
+    for _, decision in ipairs(space.decisions) do
+      if decision.kind == "paths" then
+        local groups, number, count = {}, {}, 0
+        for layer = 1, logits.layers(decision) do
+          for _, to, id in decision:arrows(layer) do
+            local target = layer .. "/" .. to
+            if not number[target] then number[target], count = count + 1, count + 1 end
+            groups[id] = number[target]
+          end
+        end
+        local targets = tensor.from(groups, {dtype = "int32"})
+        relax[decision.name] = nas.relaxation(function(z)
+          local shares = (z - z:max()):exp()
+          return shares / tensor.zeros(count):scatter_add(1, targets, shares):gather(1, targets)
+        end)
+      end
+    end
+    return relax
+  end,
+}
+
 --- DARTS (Liu and others, 2019): logits move by how the weights would follow them one step ahead.
 T.second_order = {
   logits_step = function(run)
@@ -105,13 +130,15 @@ local function partial_cell(cell, share)
   end
 end
 
---- PC-DARTS (Xu and others, 2020): half of the channels of each state of a stock trellis go through the operators, so that those without weights have no head start.
+--- PC-DARTS (Xu and others, 2020): half of the channels of each state of a stock trellis go through the operators, so that those without weights have no head
+--- start.
 T.pc_darts = {
   space = function(space)
     local cell = space.cell
     if not cell or space.filters % 2 > 0 then stop("partial channels are of nas.trellis with stock cells and an even number of filters") end
     return nas.trellis{
-      layers = space.layers, strides = space.strides, filters = space.filters, head_reach = space.options.head_reach, blocks = cell.blocks, cell = partial_cell(cell, 2),
+      layers = space.layers, strides = space.strides, filters = space.filters, head_reach = space.options.head_reach, blocks = cell.blocks,
+      cell = partial_cell(cell, 2),
     }
   end,
 }
@@ -270,6 +297,8 @@ local named = {
   marginals = {"mixture", "marginals", "the paper's, the path through the most probable states"},
   darts_pt = {"mixture", "perturbation", "a mixture, and of each decision the option whose removal hurts most"},
   mixture_evolution = {"mixture", "evolution", "a mixture, and evolution with its weights as the judge"},
+  incoming = {"incoming", "product", "the paper's, arrows normalised where they arrive"},
+  mixture_halving = {"mixture", "halving", "as mixture_evolution; then the best are trained, longer and longer"},
   second_order = {"second_order", "relative", "DARTS of second order"},
   gdas = {"gdas", "relative", "operators are drawn, at a temperature that falls"},
   pc_darts = {"pc_darts", "relative", "a part of the channels goes through the operators"},
@@ -313,8 +342,8 @@ local Run = {}
 Run.__index = Run
 
 --- A search that can take steps. `o`: space, classes, seed; a and b, batches for weights and logits; steps; from, after how many of them logits are trained;
---- lr, lr_end, weight_decay, clip, arch_lr, arch_weight_decay, loss, relax, which have usual values; net, with anneal, where the supernet is there already; what its decoding needs: validation, calibration (images of
---- batches), candidates, trial, rungs.
+--- lr, lr_end, weight_decay, clip, arch_lr, arch_weight_decay, loss, relax, which have usual values; net, with anneal, where the supernet is there already; what
+--- its decoding needs: validation, calibration (images of batches), candidates, trial, rungs, trial_budget.
 function M.start(method, o)
   local training = method.training
   local run = setmetatable({method = method, training = training}, Run)

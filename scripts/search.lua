@@ -50,7 +50,7 @@ if options.space then
   end
   options.space = paths.absolute(options.space)
 end
-if not methods.is_name(options.method) then options.method = paths.absolute(options.method) end
+if not methods.is_name(options.method) and paths.is_file(options.method) then options.method = paths.absolute(options.method) end
 local run = runs.open(options, {name = "search", file = "checkpoint.safetensors", extends = {epochs = true}, settings = function(loaded)
   -- A training has settings too, of another kind.
   return type(loaded.settings) == "table" and loaded.settings.layers and loaded.settings or nil
@@ -241,8 +241,6 @@ for epoch = done + 1, o.epochs do
 end
 bar:update(o.epochs * steps, {{"mIoU", latest or "-"}})
 bar:finish()
-a:close()
-b:close()
 
 -- What it found.
 local function decoded()
@@ -262,6 +260,8 @@ local function decoded()
   return found
 end
 local found = decoded()
+a:close()
+b:close()
 for name, value in pairs(subject:facts(found, train.classes)) do metadata[name] = value end
 writeLog()
 history:save(out)

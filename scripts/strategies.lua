@@ -28,7 +28,27 @@ local limit = on_truth.median_cost(truth)
 
 -- What asks and tells
 
+--- In the manner of BOHB (Falkner and others, 2018): short trainings of what a predictor asks for take three quarters of the budget, and the best of them are trained to the end.
+local function short_predictor(space, seed)
+  local short, inner, trained = checkpoints[math.max(1, #checkpoints - 2)], nas.strategy.predictor(space, {initial = 8, candidates = 1000, seed = seed}), {}
+  local count, promoted = math.floor(0.75 * options.compare_at * full / short), 0
+  local strategy = {}
+  function strategy:ask()
+    if #trained < count then return inner:ask(), short end
+    if promoted == 0 then table.sort(trained, function(a, b) return a.score > b.score or a.score == b.score and a.number < b.number end) end
+    promoted = promoted + 1
+    if trained[promoted] then return trained[promoted].architecture, full end
+  end
+  function strategy:tell(architecture, result)
+    if promoted > 0 then return end
+    inner:tell(architecture, result.score)
+    trained[#trained + 1] = {architecture = architecture, score = result.score, number = #trained}
+  end
+  return strategy
+end
+
 local told = {
+  short_predictor = short_predictor,
   random = function(space, seed) return nas.strategy.random(space, {seed = seed}) end,
   evolution = function(space, seed) return nas.strategy.evolution(space, {population = 10, sample = 4, seed = seed}) end,
   local_search = function(space, seed) return nas.strategy.local_search(space, {seed = seed}) end,
@@ -86,8 +106,6 @@ local function trained(method, seed)
     local _, logits_loss = run:step(i)
     paid = paid + (logits_loss and 2 or 1)
   end
-  a:close()
-  b:close()
   run.net:at(nil)
   return run, paid
 end
@@ -136,7 +154,9 @@ end
 
 --- What is kept of a search in the whole space and of one in its cheaper half.
 local function write(name, seed, task, limited, more)
-  local result = {name = name, seed = seed, settings = settings(not told[name]), paid = task.spent, spent = {}, places = {}, limited_spent = {}, limited_places = {}}
+  local result = {
+    name = name, seed = seed, settings = settings(not told[name]), paid = task.spent, spent = {}, places = {}, limited_spent = {}, limited_places = {},
+  }
   for i, point in ipairs(task.curve) do result.spent[i], result.places[i] = point.spent, point.place end
   for i, point in ipairs(limited.curve) do result.limited_spent[i], result.limited_places[i] = point.spent, point.place end
   for key, value in pairs(more) do result[key] = value end
@@ -173,6 +193,8 @@ local function run_methods(list)
         local believed = method.decoding.believe and beliefs(method.decoding.believe(run)) or {}
         write(method.name, seed, task, limited, {seconds = training + os.clock() - begun, beliefs = believed})
       end
+      run.a:close()
+      run.b:close()
       collectgarbage()
     end
     print(("%s: seed %d of %d"):format(list[1].training_name, seed, options.seeds))
@@ -200,7 +222,7 @@ end
 if #options.only > 0 then
   for _, name in ipairs(options.only) do add(name) end
 else
-  for _, name in ipairs{"random", "evolution", "local_search", "halving", "hyperband", "pareto", "predictor"} do add(name) end
+  for _, name in ipairs{"random", "evolution", "local_search", "halving", "hyperband", "pareto", "predictor", "short_predictor"} do add(name) end
   for _, name in ipairs(methods.names()) do add(name) end
 end
 trellis.on_interrupt(("what is done is kept in %s; the same words go on"):format(options.out))
@@ -219,5 +241,6 @@ for _, name in ipairs(all) do
   if #list == options.seeds then results[#results + 1] = {name = name, searches = list} end
 end
 require("strategies_page").write(results, {
-  truth = truth, limit = limit, full = full, at = options.compare_at * full, trainings = options.trainings, out = options.out, settings = settings(true), beheld = beheld, seeds = options.seeds,
+  truth = truth, limit = limit, full = full, at = options.compare_at * full, trainings = options.trainings, out = options.out, settings = settings(true),
+  beheld = beheld, seeds = options.seeds,
 })

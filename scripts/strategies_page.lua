@@ -57,7 +57,10 @@ local function ceiling(o)
   return sum / #o.truth.seeds
 end
 
-local columns = {"strategy", "trainings", "regret", "90 % interval", "better: median", "in best 5 %", "cheap half: better", "Kendall", "against random", "p sign", "p rank", "seconds"}
+local columns = {
+  "strategy", "trainings", "regret", "90 % interval", "better: median", "in best 5 %", "cheap half: better", "Kendall", "against random", "p sign", "p rank",
+  "seconds",
+}
 
 local function row(name, out, random, o)
   local low, high = statistics.bootstrap(out.regret)

@@ -1,9 +1,10 @@
 -- %% [markdown]
 -- # 12. Comparing two ideas, and reading a search that goes wrong
 --
--- A search finds something, a training gives it a number, and the number looks good. Was it the idea, or the seed? And when it looks bad: what in the
--- search went wrong? This tutorial answers the first with a truth, which is a score for every architecture, and the second with what a supernet
--- can be asked. `scripts/strategies.lua` does the first for all strategies of the house, `scripts/learnability.lua` the second for any supernet.
+-- A search finds something, a training gives it a number, and the number looks good. Was it the idea, or the seed? And when it looks
+-- bad: what in the search went wrong? This tutorial answers the first with a truth, which is a score for every architecture, and the
+-- second with what a supernet can be asked. `scripts/strategies.lua` does the first for all strategies of the house,
+-- `scripts/learnability.lua` the second for any supernet.
 --
 -- Run it with `scripts/trellis tutorials/12-comparing-ideas.lua`.
 
@@ -21,9 +22,9 @@ end
 -- %% [markdown]
 -- ## A truth
 --
--- A small space, and a rule that says how good each of its architectures is: fine strides are good, but so is having been coarse once, and operators
--- matter less than paths. A training does not show it as it is: its seed adds noise. Here a rule stands in for thousands of trainings, so that the tutorial
--- takes seconds; `nas.truth` holds real ones.
+-- A small space, and a rule that says how good each of its architectures is: fine strides are good, but so is having been coarse once,
+-- and operators matter less than paths. A training does not show it as it is: its seed adds noise. Here a rule stands in for thousands
+-- of trainings, so that the tutorial takes seconds; `nas.truth` holds real ones.
 
 -- %%
 space = nas.trellis{
@@ -54,9 +55,9 @@ show(plot.histogram(all, {title = "the truth", label = "score"}), "12-truth")
 -- %% [markdown]
 -- ## One search says nothing
 --
--- Two ideas, with 24 trainings each: random search, and evolution. Each reports the best score that it saw. Three things are wrong with a comparison of two
--- such numbers. It is one draw of each. The number is the largest of 24 noisy ones, so it is too good: what wins has been lucky. And the training that
--- chose is the training that judges.
+-- Two ideas, with 24 trainings each: random search, and evolution. Each reports the best score that it saw. Three things are wrong with
+-- a comparison of two such numbers. It is one draw of each. The number is the largest of 24 noisy ones, so it is too good: what wins
+-- has been lucky. And the training that chose is the training that judges.
 
 -- %%
 function search(make, seed)
@@ -77,8 +78,8 @@ end
 -- %% [markdown]
 -- ## Twenty pairs
 --
--- The unit of a comparison is a search. Both ideas get the same 20 seeds, so that they can be compared in pairs, and what they found is judged by something
--- that did not choose it.
+-- The unit of a comparison is a search. Both ideas get the same 20 seeds, so that they can be compared in pairs, and what they found is
+-- judged by something that did not choose it.
 
 -- %%
 pairs_of_scores, optimism = {}, 0
@@ -95,7 +96,8 @@ print(("a search takes its architecture to be %.1f points better than it is"):fo
 assert(optimism > 0.5, "the largest of noisy numbers is too large")
 
 -- %% [markdown]
--- How probable is it that one wins so often by chance? That of heads in 20 throws: the sign test, which is exact and asks nothing of the scores.
+-- How probable is it that one wins so often by chance? That of heads in 20 throws: the sign test, which is exact and asks nothing of
+-- the scores.
 
 -- %%
 function at_least(wins, n)                         -- heads or more in n throws
@@ -111,15 +113,16 @@ for seed, row in ipairs(pairs_of_scores) do
   differences[seed] = row.evolution - row.random
   if differences[seed] > 0 then wins = wins + 1 elseif differences[seed] < 0 then losses = losses + 1 end
 end
-print(("evolution wins %d, loses %d of 20; so uneven by chance: %.3f"):format(wins, losses, math.min(1, 2 * at_least(math.max(wins, losses), wins + losses))))
+print(("evolution wins %d, loses %d of 20; so uneven by chance: %.3f"):format(
+  wins, losses, math.min(1, 2 * at_least(math.max(wins, losses), wins + losses))))
 assert(math.abs(at_least(15, 20) - 0.0207) < 1e-4)
 found = {random = {}, evolution = {}}
 for _, row in ipairs(pairs_of_scores) do for name, x in pairs(row) do table.insert(found[name], x) end end
-show(plot.bar({{"random", found.random}, {"evolution", found.evolution}}, {dots = true, label = "true score of what was found"}), "12-pairs")
+show(plot.bar({{"random", found.random}, {"evolution", found.evolution}}, {dots = true, label = "true score of the found"}), "12-pairs")
 
 -- %% [markdown]
--- The other question is how large the difference is: the mean of the 20 differences, and where it would lie with other seeds. Drawing 20 of them
--- with replacement, many times, shows how the mean moves.
+-- The other question is how large the difference is: the mean of the 20 differences, and where it would lie with other seeds. Drawing
+-- 20 of them with replacement, many times, shows how the mean moves.
 
 -- %%
 means = {}
@@ -129,13 +132,14 @@ for draw, picks in ipairs(tensor.randint(1, 20, 1000, 20, {seed = 1}):to_table()
   means[draw] = sum / 20
 end
 table.sort(means)
-print(("evolution is %.2f points better, %.2f to %.2f with nine of ten draws"):format(tensor.from(differences):mean():item(), means[50], means[950]))
+print(("evolution is %.2f points better, %.2f to %.2f with nine of ten draws"):format(
+  tensor.from(differences):mean():item(), means[50], means[950]))
 
 -- %% [markdown]
 -- ## The same price
 --
--- A strategy that trains many for a short time pays in steps, not in trainings. `trial.steps` says how far to go in all, and who goes on from a checkpoint pays
--- the rest only. Short trainings are noisier, and their order is not quite that of long ones.
+-- A strategy that trains many for a short time pays in steps, not in trainings. `trial.steps` says how far to go in all, and who goes
+-- on from a checkpoint pays the rest only. Short trainings are noisier, and their order is not quite that of long ones.
 
 -- %%
 function halving(seed)
@@ -160,8 +164,8 @@ print(("halving beats random search at the same price in %d of 20 seeds"):format
 -- %% [markdown]
 -- ## A search that goes wrong
 --
--- A supernet believes something of every architecture: the product of its probabilities. Before its first step it believes nothing yet, and still the paper's
--- decoding has an opinion.
+-- A supernet believes something of every architecture: the product of its probabilities. Before its first step it believes nothing yet,
+-- and still the paper's decoding has an opinion.
 
 -- %%
 net = space:supernet{classes = 8, seed = 1}
@@ -173,8 +177,9 @@ print("decoded:", table.concat(net:decode().path, " "))
 assert(net:decode().path[4] == 4, "along the border")
 
 -- %% [markdown]
--- Nodes at the border of the trellis have two arrows out, those inside have three. So a path along the border has probabilities of 1/2 where others have 1/3, and wins
--- until beta has learned enough to overcome that. Against undecided logits, each arrow by its probability times the number of arrows beside it, all paths are equal.
+-- Nodes at the border of the trellis have two arrows out, those inside have three. So a path along the border has probabilities of 1/2
+-- where others have 1/3, and wins until beta has learned enough to overcome that. Against undecided logits, each arrow by its
+-- probability times the number of arrows beside it, all paths are equal.
 
 -- %%
 function evidence(path)                            -- the logarithm of the probability of a path, plain and against undecided logits
@@ -210,8 +215,9 @@ print("decoded:", table.concat(net:decode().path, " "), "relative:", table.conca
 print("relative entropy of beta:", net:entropy().beta_relative)
 
 -- %% [markdown]
--- An entropy near 1 says that little was decided. Why? Ask the derivative of the loss by beta, over some batches: its size, and its mean against its noise. What is
--- tiny against the others cannot learn, however long the search is; what is large but of no sign has nothing to say yet.
+-- An entropy near 1 says that little was decided. Why? Ask the derivative of the loss by beta, over some batches: its size, and its
+-- mean against its noise. What is tiny against the others cannot learn, however long the search is; what is large but of no sign has
+-- nothing to say yet.
 
 -- %%
 gradients = {}
@@ -227,11 +233,12 @@ print("largest signal by layer, in standard errors:", signal[2]:max(), signal[3]
 assert(size[1]:max():item() < 0.05 * size[2]:max():item(), "the arrows out of the stem")
 
 -- %% [markdown]
--- The arrows out of the stem do not learn. Each leads into a node that nothing else reaches, so beta scales that node's whole input, and what reads it normalises: a
--- 1x1 convolution and a batch norm. The first layer of the path is decided by the noise that beta began with. That is in the published method, not in the data,
--- and no log of losses shows it.
+-- The arrows out of the stem do not learn. Each leads into a node that nothing else reaches, so beta scales that node's whole input,
+-- and what reads it normalises: a 1x1 convolution and a batch norm. The first layer of the path is decided by the noise that beta began
+-- with. That is in the published method, not in the data, and no log of losses shows it.
 --
--- The last question is whether the belief is worth anything: Kendall's rank correlation of what the supernet believes with the truth, 1 for the same order, 0 for none.
+-- The last question is whether the belief is worth anything: Kendall's rank correlation of what the supernet believes with the truth, 1
+-- for the same order, 0 for none.
 
 -- %%
 function kendall(x, y)
@@ -248,13 +255,14 @@ print(("Kendall: belief %.2f; one training against another %.2f"):format(kendall
 assert(kendall(once, again) < 1, "seeds set a ceiling")
 
 -- %% [markdown]
--- A belief near 0 is no belief: then what decoding gives is a random architecture, found at the price of a supernet. `scripts/strategies.lua` measures that for
--- every method against real trainings, and `scripts/search.lua --method NAME` searches with any of them.
+-- A belief near 0 is no belief: then what decoding gives is a random architecture, found at the price of a supernet.
+-- `scripts/strategies.lua` measures that for every method against real trainings, and `scripts/search.lua --method NAME` searches with
+-- any of them.
 --
 -- ## Exercise
 --
--- How many searches does it take to see a difference of one point between two ideas whose results scatter by two points from search to search? Draw pairs from
--- `tensor.randn`, and count how often the sign test says less than 0.05, for 5, 10, 20 and 50 pairs.
+-- How many searches does it take to see a difference of one point between two ideas whose results scatter by two points from search to
+-- search? Draw pairs from `tensor.randn`, and count how often the sign test says less than 0.05, for 5, 10, 20 and 50 pairs.
 --
 -- ## Solution
 
