@@ -6,11 +6,12 @@
 --   scripts/trellis scripts/export.lua auto_deeplab --size 513x1025   one of nas.gallery, untrained
 --   scripts/trellis scripts/export.lua model/best --run-script        a network of a space of one's own, whose script the card keeps
 --
--- The ONNX file takes any number of images, normalised as the card says, all of one height and width: those of the images that the network was trained
--- on as a whole, or --size.
+-- The ONNX file takes any number of images, normalised as the card says, of any height and width where the network does (those of the paper's trellis do).
+-- A network that takes one size only is written for that of the images it was trained on as a whole, or --size; --one-size asks for such a file.
 local paths, architectures, stop = require("paths"), require("architectures"), require("options").stop
 local options = require("options").parse(arg, "Writes a network as ONNX and as PyTorch code, with its weights and card.", {
-  {"size", nil, "height x width of the images, which the file fixes; those of the training's images when left out", "size"},
+  {"size", nil, "height x width of the images, which the file fixes where the network, or --one-size, allows no other; those of the training's images when left out", "size"},
+  {"one-size", false, "images of that size only: all shapes stand in the ONNX file as numbers"},
   {"out", nil, "directory for the files; the model directory itself, else the architecture's name", "string"},
   {"filters", 20, "F of a network that is built from an architecture", least = 1},
   {"classes", 19, "its classes", least = 1},
@@ -61,15 +62,19 @@ end
 local card = network:card()
 local size = options.size or {card.data.height or card.counts.height, card.data.width or card.counts.width}
 files.make_directory(out)
-local file = network:export(out .. "/network.onnx", {height = size[1], width = size[2]})
+local file = network:export(out .. "/network.onnx", {height = size[1], width = size[2], any_size = not options.one_size})
 if not isOwn then network:save(out) end
 -- Not every operation that ONNX has is known to the writer of code.
 local fine, code = pcall(network.export, network, out .. "/network.py", {height = size[1], width = size[2]})
 
-print(("%s/network.onnx: images [batch, 3, %d, %d] to output [%s], %d nodes, %.1f MB"):format(
-  out, size[1], size[2], file.output:gsub(" x ", ", "), file.nodes, file.bytes / 1e6))
-print(("the file takes images of %dx%d only%s; --size HxW makes one for others"):format(
-  size[1], size[2], options.size and "" or card.data.height and ", the size of those that it was trained on" or ", the size of its card"))
+print(("%s/network.onnx: images [batch, 3, %s] to output [%s], %d nodes, %.1f MB"):format(
+  out, file.any_size and "height, width" or ("%d, %d"):format(size[1], size[2]), file.output:gsub(" x ", ", "), file.nodes, file.bytes / 1e6))
+if file.any_size then
+  print("the file takes images of any size")
+else
+  print(("the file takes images of %dx%d only%s; --size HxW makes one for others (%s)"):format(
+    size[1], size[2], options.size and "" or card.data.height and ", the size of those that it was trained on" or ", the size of its card", file.one_size))
+end
 print(fine and ("%s/network.py: PyTorch code, %d classes in %d lines; network.load() in Python gives the network with its weights"):format(out, code.classes, code.lines)
   or "no network.py: " .. tostring(code))
 print(("%s/weights.safetensors: %d parameters"):format(out, network:count().parameters))

@@ -22,14 +22,16 @@ end
 -- ## Out
 --
 -- The published architecture with few filters, so that the file is small. Training is not the subject here; weights
--- are what they were born as. The size of the images is fixed in the file, the number of images is not. Sizes may be
--- odd: 65 x 97.
+-- are what they were born as. A file takes any number of images, and images of any size where the network does: sizes are
+-- computed in it from those of the images. Here their size is fixed, so that all shapes stand in the file as numbers, by which
+-- its work can be counted below. Sizes may be odd: 65 x 97.
 
 -- %%
 architecture = nas.gallery.auto_deeplab
 network = architecture:network{filters = 2, classes = 5, stem = 4, stem_output = 8, aspp = 8, decoder = 8, seed = 1}
 path = out .. "/10-network.onnx"
-file = network:export(path, {height = 65, width = 97, metadata = {note = "tutorial 10"}})
+print(network:export(out .. "/10-any-size.onnx", {height = 65, width = 97}).output)
+file = network:export(path, {height = 65, width = 97, any_size = false, metadata = {note = "tutorial 10"}})
 print(file.output, file.nodes .. " nodes", file.bytes .. " bytes")
 assert(file.output == "batch x 5 x 65 x 97")
 show(plot.cell(architecture), "10-cell")

@@ -46,7 +46,7 @@ report["parameters"] = network.parameterCount
 report["gflop"] = 2 * Double(try GradientMode.disabled { try Recording.measure(images.shape) { try network($0) } }.multiplyAdds) / 1e9
 report["peak_gflops"] = Machine.peakGFLOPS()
 let scores = try GradientMode.disabled { try run([images]) }[0]
-if let file = path("export") { try ONNXFile.write(network, to: file, ONNXFile.Options(height: height, width: width)) }
+if let file = path("export") { try ONNXFile.write(network, to: file, ONNXFile.Options(height: height, width: width, anySize: false)) }
 if let file = path("images") { try images.save(file) }
 if let file = path("scores") { try scores.save(file) }
 

@@ -9,7 +9,11 @@ import Testing
 /// What the nodes are; that they compute the same is what Tests/Scripts/onnx.sh checks with ONNX Runtime.
 @Suite(.serialized) struct TranslationTests {
     private func graph(_ module: Module, _ height: Int = 9, _ width: Int = 12) throws -> Onnx_GraphProto {
-        try ONNXFile.model(module, .init(height: height, width: width)).graph
+        try ONNXFile.model(module, .init(height: height, width: width, anySize: false)).message.graph
+    }
+
+    private func shape(_ graph: Onnx_GraphProto) -> [String] {
+        graph.output[0].type.tensorType.shape.dim.map { $0.dimParam.isEmpty ? "\($0.dimValue)" : $0.dimParam }
     }
 
     private func lambda(_ body: @escaping (Tensor) throws -> Tensor) -> Module { Lambda("f") { x, _ in try body(x) } }
@@ -57,6 +61,41 @@ import Testing
         // Twice the images, and one more.
         let doubled = try graph(lambda { try Tensor.concat([Tensor.concat([$0, $0], 0), $0.narrow(0, 0, 1)], 0) })
         #expect(doubled.output[0].type.tensorType.shape.dim[0].dimParam == "2*batch+1")
+    }
+
+    @Test func sizesOfImagesStayOpenWhereTheNetworkAllowsIt() throws {
+        func any(_ module: Module) throws -> (graph: Onnx_GraphProto, oneSize: String?) {
+            let (message, oneSize) = try ONNXFile.model(module, .init(height: 9, width: 12))
+            return (message.graph, oneSize)
+        }
+        let conv = try any(Sequential([try Conv2d(3, 4, kernel: (3, 3), stride: (2, 2), padding: (1, 1)), Layer.relu()]))
+        #expect(conv.oneSize == nil)
+        #expect(conv.graph.node.map(\.opType) == ["Conv", "Relu"])
+        #expect(conv.graph.input[0].type.tensorType.shape.dim.map(\.dimParam) == ["batch", "", "height", "width"])
+        #expect(shape(conv.graph) == ["batch", "4", "(height+1)/2", "(width+1)/2"])
+
+        // A size is read where it stands: of the images, or of what was computed by then.
+        let stride = try Conv2d(3, 4, kernel: (3, 3), stride: (2, 2), padding: (1, 1))
+        let back = try any(lambda { x in
+            let y = try stride(x), z = try y.maxPool2d(PoolOptions(kernel: (2, 2), stride: (2, 2)))
+            return try z.resize(.bilinearHalfPixel, height: y.shape[2], width: y.shape[3]) + y.resize(.bilinearAlignCorners, height: x.shape[2], width: x.shape[3]).sum([2, 3], keep: true)
+        })
+        #expect(back.oneSize == nil)
+        let shapes = back.graph.node.filter { $0.opType == "Shape" }
+        #expect(Set(shapes.map { $0.input[0] }) == ["images", "conv2d"])
+
+        // Numbers of pixels, halves, and doubles.
+        let flat = try any(lambda { x in try x.reshape([x.shape[0] * 3, x.shape[2] * x.shape[3]]) })
+        #expect(flat.oneSize == nil && flat.graph.node.map(\.opType).suffix(2) == ["Concat", "Reshape"])
+        let half = try any(Layer.resize(.nearest, scale: 0.5))
+        #expect(half.oneSize == nil && half.graph.node.last?.opType == "Gather" && shape(half.graph) == ["batch", "3", "height/2", "width/2"])
+
+        // A network for images of one size, and a constant of that size, stay with it and say so.
+        let linear = try any(Sequential([Layer.flatten(), try Linear(3 * 9 * 12, 2)]))
+        #expect(linear.oneSize?.contains("linear") == true || linear.oneSize?.contains("matmul") == true, "\(linear.oneSize ?? "nil")")
+        #expect(linear.graph.input[0].type.tensorType.shape.dim.map(\.dimValue) == [0, 3, 9, 12])
+        let ramp = try any(lambda { x in try x + Tensor((0..<x.shape[3]).map(Float.init)) })
+        #expect(ramp.oneSize?.contains("holds other numbers") == true)
     }
 
     @Test func meansAreMeans() throws {
@@ -141,8 +180,8 @@ import Testing
         let rejected = problem { _ = try graph(Sequential(named: [("conv", try Conv2d(4, 2, kernel: (1, 1)))])) }
         #expect(rejected?.path == "conv" && rejected?.problem.contains("[1, 3, 9, 12]") == true)
 
-        let squared = problem { _ = try graph(lambda { x in try x.sum([1, 2, 3]).reshape([x.shape[0], 1]).expand([x.shape[0], x.shape[0]]).reshape([x.shape[0] * x.shape[0]]) }) }
-        #expect(squared?.problem.contains("49, 121, 169") == true)
+        let cubed = problem { _ = try graph(lambda { x in try x.sum([0, 1, 2, 3]).reshape([1]).expand([x.shape[0] * x.shape[0] * x.shape[0]]) }) }
+        #expect(cubed?.problem.contains("343, 1331, 2197 for images of 7x3x9x12") == true)
 
         let other = problem { _ = try graph(lambda { x in x.shape[0] > 10 ? try x.unary(.relu) : try x.unary(.exp) }) }
         #expect(other?.problem.contains("another number of images") == true)
@@ -150,7 +189,8 @@ import Testing
     }
 
     @Test func aModelSaysWhatItIs() throws {
-        let model = try ONNXFile.model(Layer.relu(), .init(height: 2, width: 2, channels: 1, producerVersion: "9", metadata: ["classes": "5", "architecture": "{}"]))
+        let model = try ONNXFile.model(
+            Layer.relu(), .init(height: 2, width: 2, channels: 1, producerVersion: "9", metadata: ["classes": "5", "architecture": "{}"])).message
         #expect(model.irVersion == 8 && model.opsetImport.map(\.version) == [17])
         #expect(model.producerName == "trellis" && model.producerVersion == "9")
         #expect(model.metadataProps.map(\.key) == ["architecture", "classes"])
@@ -163,13 +203,16 @@ import Testing
 }
 
 @Suite struct SizeTests {
-    @Test func sizesAreFoundFromThreeBatches() {
-        let batches = [7, 11, 13]
-        #expect(Size([5, 5, 5], batches: batches) == Size(5))
-        #expect(Size([7, 11, 13], batches: batches) == .batch)
-        #expect(Size([22, 34, 40], batches: batches) == Size(factor: 3, offset: 1))
-        #expect(Size([49, 121, 169], batches: batches) == nil)
-        #expect(Size([7, 7, 13], batches: batches) == nil)
-        #expect(Size(factor: 2, offset: -1).description == "2*batch-1")
+    @Test func rulesHoldInAllRecordings() {
+        let batch = Size([7, 11, 13])
+        #expect(Size([5, 5, 5]).fixed == 5 && Size([5, 5, 5]) == Size(5))
+        #expect(SizeRule(Size([22, 34, 40]), of: batch, probes: 3) == .linear(factor: 3, offset: 1))
+        #expect(SizeRule(Size([49, 121, 169]), of: batch, probes: 3) == nil)
+        #expect(SizeRule(Size([7, 7, 13]), of: batch, probes: 3) == nil)
+        #expect(SizeRule(Size([4, 6, 7]), of: batch, probes: 3) == .quotient(by: 2, more: 1))
+        #expect(SizeRule(Size([3, 5, 6]), of: batch, probes: 3) == .quotient(by: 2, more: 0))
+        #expect(SizeRule.linear(factor: 2, offset: -1).text(of: "batch") == "2*batch-1")
+        #expect(SizeRule.quotient(by: 4, more: 3).text(of: "height") == "(height+3)/4")
+        #expect((batch + 1) * 2 - batch == Size([9, 13, 15]))
     }
 }

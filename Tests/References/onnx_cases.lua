@@ -1,4 +1,4 @@
--- Writes networks as ONNX files, and for each one batches of 1, 2 and 5 images with our own output, for onnx_check.py to compare.
+-- Writes networks as ONNX files, and for each one batches of 1 to 5 images, of several sizes where it takes any, with our own output, for onnx_check.py to compare.
 --   trellis Tests/References/onnx_cases.lua DIRECTORY
 local directory = assert(arg[1], "a directory")
 
@@ -16,13 +16,17 @@ local function stir(net, seed)
 end
 
 local written = 0
+-- Files that take images of one size only: their networks do.
+local ofOneSize = {operators = true}
 local function case(name, net, height, width, channels)
   channels = channels or 3
   net:eval()
-  net:export(directory .. "/" .. name .. ".onnx", {height = height, width = width, channels = channels, metadata = {case = name}})
-  local arrays = {}
-  for _, batch in ipairs{1, 2, 5} do
-    local images = tensor.randn(batch, channels, height, width, {seed = batch})
+  local file = net:export(directory .. "/" .. name .. ".onnx", {height = height, width = width, channels = channels, metadata = {case = name}})
+  assert(file.any_size == not ofOneSize[name], name .. ": " .. tostring(file.one_size))
+  local arrays, more = {}, file.any_size and 1 or 0
+  -- The size that was named, and others, in which every stride leaves other remainders.
+  for batch, size in pairs{[1] = {0, 0}, [2] = {0, 0}, [3] = {7 * more, 10 * more}, [4] = {17 * more, 3 * more}, [5] = {32 * more, 53 * more}} do
+    local images = tensor.randn(batch, channels, height + size[1], width + size[2], {seed = batch})
     arrays["images_" .. batch] = images
     arrays["output_" .. batch] = trellis.no_grad(function() return net(images):clone() end)
   end

@@ -29,7 +29,7 @@ says 'has its own' $export "$folder/model" --filters 2
 local network, arrays = nas.network(arg[1]):eval(), {}
 assert(network:card().counts.height == 33)
 for _, batch in ipairs{1, 2, 5} do
-  local images = tensor.randn(batch, 3, 40, 37, {seed = batch})
+  local images = tensor.randn(batch, 3, 40 + 9 * batch, 37 + 2 * batch, {seed = batch})
   arrays["images_" .. batch], arrays["output_" .. batch] = images, trellis.no_grad(function() return network(images):clone() end)
 end
 tensor.save(arg[1] .. "/network.npz", arrays)

@@ -13,13 +13,13 @@ enum ExportBinding {
         "module",
         example: """
             local net = nn.sequential{nn.conv2d(3, 8, {kernel = 3, padding = 1}), nn.batch_norm(8), nn.relu(), nn.conv2d(8, 2, {kernel = 1})}
-            print(net:export('net.onnx', {height = 9, width = 12}).output)  --> batch x 2 x 9 x 12
+            print(net:export('net.onnx', {height = 9, width = 12}).output)  --> batch x 2 x height x width
             print(net:export('net.py', {height = 9, width = 12}).classes)  --> 1
             """
     ) { call in try call.this() }
 
     static let supernet = binding(
-        "supernet", example: SupernetMethods.tiny + "print(supernet:export('supernet.onnx', {height = 17, width = 16}).output)  --> batch x 3 x 17 x 16"
+        "supernet", example: SupernetMethods.tiny + "print(supernet:export('supernet.onnx', {height = 17, width = 16}).output)  --> batch x 3 x height x width"
     ) { call in try call.this(as: SupernetObject.self).net }
 
     private static func binding(_ owner: String, example: String, _ module: @escaping (Call) throws -> Module) -> Binding {
@@ -34,13 +34,15 @@ enum ExportBinding {
     private static let options = [
         Option("height", .integer, required: true, "of the images"), Option("width", .integer, required: true),
         Option("channels", .integer, default: 3, "of the images"),
+        Option("any_size", .boolean, default: true, "of .onnx: for images of every size where the network allows it; false fixes the one that is named, which some readers make faster plans of"),
         Option("metadata", .table, "of .onnx: strings and numbers by name, kept in the file beside what the network knows of itself"),
     ]
-    private static let returns = [Returns(.table, "of .onnx nodes, bytes, output: the shape as text, operators: counts by ONNX name; of .py classes, lines, weights: the file's name, any_size")]
+    private static let returns = [Returns(.table, "of .onnx nodes, bytes, output: the shape as text, operators: counts by ONNX name, any_size, one_size: why not; of .py classes, lines, weights: the file's name, any_size")]
     private static let summary = "Writes the network for other programs: as an ONNX file to run, or as PyTorch code to train on."
     private static let detail = """
         `.onnx`: opset 17, IR version 8, in evaluation mode: batch norms by their running statistics, dropout gone, what depends on parameters alone computed. The input is \
-        `images`, float32 [batch, channels, height, width], for any batch; the result is `output`. Nodes are called by module path and operation. An operation that \
+        `images`, float32 [batch, channels, height, width], for any batch and, where the network takes any, for any height and width: sizes are computed from those of the images; \
+        the result is `output`. Where a size does not follow from theirs, or the network rejects others, the file is for the one that is named, and `one_size` says why. Nodes are called by module path and operation. An operation that \
         ONNX does not have is an error that names it and its module. `save` writes the weights alone.
 
         `.py`: one readable module that needs torch alone, a class for each module that is computed once (one for all that differ in numbers only), with the names of parameters \
@@ -70,11 +72,12 @@ enum ExportBinding {
             }
         }
         let options = ONNXFile.Options(
-            height: height, width: width, channels: channels, producerVersion: TrellisModule.version, metadata: metadata)
+            height: height, width: width, channels: channels, anySize: try call.option("any_size"), producerVersion: TrellisModule.version, metadata: metadata)
         let summary = try ONNXFile.write(module, to: path, options)
         return .table(LuaTable(fields: [
             "nodes": .integer(summary.nodes), "bytes": .integer(summary.bytes), "output": .string(summary.outputShape.joined(separator: " x ")),
-            "operators": .table(LuaTable(fields: summary.operators.mapValues { .integer($0) })),
+            "operators": .table(LuaTable(fields: summary.operators.mapValues { .integer($0) })), "any_size": .boolean(summary.oneSize == nil),
+            "one_size": summary.oneSize.map { .string($0) } ?? .nil,
         ]))
     }
 }
@@ -82,7 +85,9 @@ enum ExportBinding {
 extension ExportBinding {
     /// The code, and the weights beside it: those first, so that code never stands beside weights of another network.
     private static func writeCode(_ module: Module, _ call: Call, _ path: String) throws -> LuaValue {
-        guard !call.hasOption("metadata") else { throw call.badOption("metadata", "only an .onnx file keeps metadata") }
+        for name in ["metadata", "any_size"] where call.hasOption(name) {
+            throw call.badOption(name, "only of an .onnx file; code takes the sizes of the images where the network takes any")
+        }
         if let scripted = firstWithMode(module) {
             Notice.say("export: \(scripted) asks whether it is trained; the code has what it does in evaluation")
         }

@@ -11,7 +11,7 @@
 /// The messages of ONNX that Trellis writes: a subset of onnx/onnx.proto (IR version 8) with the same names, numbers and types of its fields, so
 /// that every reader of ONNX understands the bytes. Fields that are never written are left out.
 ///
-/// onnx.pb.swift is generated from this file: see scripts/onnx-proto.
+/// onnx.pb.swift is generated from this file: see scripts/protos.
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials

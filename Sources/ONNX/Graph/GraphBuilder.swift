@@ -1,6 +1,13 @@
 import Foundation
 import Tensors
 
+/// A dimension as the file tells it: a number, a name that is the same for equal ones, or neither.
+enum Dimension {
+    case size(Int)
+    case named(String)
+    case open
+}
+
 /// ONNX nodes and constants in the making. Every tensor has a name of its own; a node is called like its first output.
 struct GraphBuilder {
     private(set) var nodes: [Onnx_NodeProto] = []
@@ -96,7 +103,7 @@ struct GraphBuilder {
     }
 
     /// Notes the type of a value, for those who read the file. Another value that is the same in the file (a broadcast that its reader does) changes nothing.
-    mutating func note(_ name: String, _ dtype: DType, _ shape: [Size]) {
+    mutating func note(_ name: String, _ dtype: DType, _ shape: [Dimension]) {
         if types[name] == nil { types[name] = .tensor(name, dtype, shape) }
     }
 
@@ -127,13 +134,17 @@ extension DType {
 }
 
 extension Onnx_ValueInfoProto {
-    static func tensor(_ name: String, _ dtype: DType, _ shape: [Size]) -> Onnx_ValueInfoProto {
+    static func tensor(_ name: String, _ dtype: DType, _ shape: [Dimension]) -> Onnx_ValueInfoProto {
         var info = Onnx_ValueInfoProto()
         info.name = name
         info.type.tensorType.elemType = Int32(dtype.onnx.rawValue)
         info.type.tensorType.shape.dim = shape.map { size in
             var dimension = Onnx_TensorShapeProto.Dimension()
-            if let fixed = size.fixed { dimension.dimValue = Int64(fixed) } else { dimension.dimParam = size.description }
+            switch size {
+            case .size(let size): dimension.dimValue = Int64(size)
+            case .named(let name): dimension.dimParam = name
+            case .open: break
+            }
             return dimension
         }
         return info

@@ -80,14 +80,15 @@ extension Translator {
         }
     }
 
-    /// The number of a `scalar` operation, which may be a size of the batch: a mean over it divides by one.
+    /// The number of a `scalar` operation, which may be a size of the images: a mean over it divides by one.
     private func scalarOperand(_ step: Step) throws -> String {
         let values = step.scalars
         guard let first = values.first, values.contains(where: { $0 != first }) else { return builder.number(values.first ?? 0, step.dtype) }
-        guard let size = Size(values.compactMap { Int(exactly: $0) }, batches: BatchedGraph.batches) else {
-            throw TensorError(step.operations[0].name, "the number \(first) depends on the number of images in a way that cannot be written")
+        let whole = values.compactMap { Int(exactly: $0) }
+        guard whole.count == values.count else {
+            throw TensorError(step.operations[0].name, "the number \(first) depends on the number or size of the images in a way that cannot be written")
         }
-        return scalar(size, step.dtype)
+        return try scalar(Size(whole), step.dtype)
     }
 
     /// A sum divided by how many were summed is a mean; nil when the step is none.
@@ -96,7 +97,7 @@ extension Translator {
             case .sum(let axes, let keep) = operations[0], operations.allSatisfy({ $0 == operations[0] }), step.dtype == .float32
         else { return nil }
         let shape = shape(inputs[0])
-        let counts = BatchedGraph.batches.map { batch in axes.reduce(1) { $0 * shape[$1].value(batch: batch) } }
+        let counts = (0..<graph.probes).map { probe in axes.reduce(1) { $0 * shape[$1][probe] } }
         guard zip(counts, step.scalars).allSatisfy({ Float($0) == $1 }) else { return nil }
         let x = try name(inputs[0])
         let name = step.scope.isEmpty ? "mean" : "\(step.scope)/mean"
@@ -106,7 +107,7 @@ extension Translator {
 }
 
 extension Translator.Step {
-    /// The number of a `scalar` operation for each batch.
+    /// The number of a `scalar` operation in each recording.
     fileprivate var scalars: [Float] {
         operations.compactMap { if case .scalar(_, let value, _) = $0 { Float(value) } else { nil } }
     }

@@ -26,10 +26,10 @@ extension Translator {
         }
     }
 
-    /// -1 stands for the only size that depends on the batch.
-    private func reshapeTarget(_ step: Step) -> String {
+    /// -1 stands for the only size that depends on the images.
+    private func reshapeTarget(_ step: Step) throws -> String {
         let open = step.shape.filter { $0.fixed == nil }.count
-        return open == 1 ? builder.integers(step.shape.map { $0.fixed ?? -1 }) : sizes(step.shape, name: "\(step.name)/shape")
+        return try open == 1 ? builder.integers(step.shape.map { $0.fixed ?? -1 }) : sizes(step.shape, name: "\(step.name)/shape")
     }
 
     private func broadcast(_ step: Step) throws -> String {
@@ -58,10 +58,10 @@ extension Translator {
         let all = step.operations.compactMap { operation -> [Int]? in if case .slice(let starts, _, _) = operation { starts } else { nil } }
         let steps = step.operations.compactMap { operation -> [Int]? in if case .slice(_, _, let steps) = operation { steps } else { nil } }
         guard let stride = steps.first, steps.allSatisfy({ $0 == stride }) else {
-            throw TensorError("slice", "its steps depend on the number of images, which a file cannot say")
+            throw TensorError("slice", "its steps depend on the number or size of the images, which a file cannot say")
         }
         let before = shape(step.inputs[0])
-        let starts = try sizes(of: all, step)
+        let starts = sizes(of: all)
         let axes = step.shape.indices.filter { starts[$0] != Size(0) || step.shape[$0] != before[$0] || stride[$0] != 1 }
         if axes.isEmpty { return try name(step.inputs[0]) }
         let ends = axes.map { starts[$0] + (step.shape[$0] + -1) * stride[$0] + 1 }
@@ -75,18 +75,11 @@ extension Translator {
         guard case .pad(_, _, let value) = step.operations[0] else { return try name(step.inputs[0]) }
         let all = step.operations.compactMap { operation -> [Int]? in if case .pad(let before, let after, _) = operation { before + after } else { nil } }
         return try node(
-            "Pad", step, [.string("mode", "constant")], more: [sizes(sizes(of: all, step), name: "\(step.name)/pads"), builder.number(value, step.dtype)])
+            "Pad", step, [.string("mode", "constant")], more: [sizes(sizes(of: all), name: "\(step.name)/pads"), builder.number(value, step.dtype)])
     }
 
-    /// Numbers of an operation for each batch as sizes.
-    private func sizes(of numbers: [[Int]], _ step: Step) throws -> [Size] {
-        try numbers[0].indices.map { i in
-            guard let size = Size(numbers.map { $0[i] }, batches: BatchedGraph.batches) else {
-                throw TensorError(step.operations[0].name, "its numbers depend on the number of images in a way that cannot be written")
-            }
-            return size
-        }
-    }
+    /// Numbers of an operation in each recording as sizes.
+    private func sizes(of numbers: [[Int]]) -> [Size] { numbers[0].indices.map { i in Size(numbers.map { $0[i] }) } }
 
     /// - Returns: nil for an operation of another kind.
     func reduction(_ step: Step) throws -> String? {
@@ -104,7 +97,7 @@ extension Translator {
             return builder.add("Cast", [index], name: step.name, [.to(.int32)])
         case .argsort(let axis, let descending):
             let x = try name(step.inputs[0])
-            let count = sizes([step.shape[axis]], name: "\(step.name)/count")
+            let count = try sizes([step.shape[axis]], name: "\(step.name)/count")
             let sorted = builder.add(
                 "TopK", [x, count], name: "\(step.name)/sorted", [.int("axis", axis), .int("largest", descending ? 1 : 0), .int("sorted", 1)], outputs: 2)
             return builder.add("Cast", [sorted[1]], name: step.name, [.to(.int32)])

@@ -14,8 +14,8 @@ extension Translator {
             }
             return builder.add("Concat", copies, name: step.name, [.int("axis", 0)])
         case .weightGroups(let groups, let weighted):
-            let rest = try fixedRest(step)
-            var x = builder.add("Reshape", [try name(step.inputs[0]), builder.integers([groups, -1] + rest)], name: "\(step.name)/stack")
+            let rest = Array(step.shape.dropFirst())
+            var x = try stacked(try name(step.inputs[0]), groups, rest, step)
             if weighted {
                 let column = builder.integers([groups, 1] + rest.map { _ in 1 })
                 let weights = builder.add("Reshape", [try name(step.inputs[1]), column], name: "\(step.name)/weights")
@@ -38,19 +38,15 @@ extension Translator {
         return builder.add("Gather", [try name(index), builder.number(Float(i), .int32)], name: "\(step.name)/weight", [.int("axis", 0)])
     }
 
-    /// The sizes of the result behind the samples.
-    private func fixedRest(_ step: Step) throws -> [Int] {
-        let rest = step.shape.dropFirst().compactMap(\.fixed)
-        guard rest.count == step.shape.count - 1 else {
-            throw TensorError(step.operations[0].name, "the shape of a sample depends on the number of images, which a file cannot say")
-        }
-        return rest
+    /// `x` as so many batches of samples of the shape `rest`.
+    private func stacked(_ x: String, _ groups: Int, _ rest: [Size], _ step: Step) throws -> String {
+        builder.add("Reshape", [x, try sizes([Size(groups), Size(-1)] + rest, name: "\(step.name)/shape")], name: "\(step.name)/stack")
     }
 
     /// One batch: a batch normalisation. Several: a factor and a shift for each of them and each channel.
     private func stackedNorm(_ step: Step, _ o: StackedNorm) throws -> String {
-        let rest = try fixedRest(step)
-        guard let moments = constantValue(step.inputs[1]), let wide = rest.first else {
+        let rest = Array(step.shape.dropFirst())
+        guard let moments = constantValue(step.inputs[1]), let wide = rest.first?.fixed else {
             throw TensorError(step.operations[0].name, "its statistics are computed from the images, which a file cannot say for a stack of batches")
         }
         func parameter(_ position: Int, _ given: Bool, _ other: Float) throws -> [Float] {
@@ -80,9 +76,8 @@ extension Translator {
         let factors = places.map { batch, channel in gamma[channel] / (statistic(1, batch, channel) + o.epsilon).squareRoot() }
         let shifts = zip(places, factors).map { place, factor in beta[place.1] - statistic(0, place.0, place.1) * factor }
         let column = [o.groups, 1, wide] + rest.dropFirst().map { _ in 1 }
-        let stacked = builder.add("Reshape", [x, builder.integers([o.groups, -1] + rest)], name: "\(step.name)/stack")
-        let scaled = builder.add("Mul", [stacked, try constant(factors, column, "factor")], name: "\(step.name)/product")
+        let scaled = builder.add("Mul", [try stacked(x, o.groups, rest, step), try constant(factors, column, "factor")], name: "\(step.name)/product")
         let shifted = builder.add("Add", [scaled, try constant(shifts, column, "shift")], name: "\(step.name)/sum")
-        return builder.add("Reshape", [shifted, builder.integers([-1] + rest)], name: step.name)
+        return builder.add("Reshape", [shifted, try sizes([Size(-1)] + rest, name: "\(step.name)/shape")], name: step.name)
     }
 }

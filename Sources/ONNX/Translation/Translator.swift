@@ -10,7 +10,7 @@ final class Translator {
     struct Step {
         /// Position of its result among the graph's values.
         let index: Int
-        /// The operation for each of `BatchedGraph.batches`.
+        /// The operation in each recording.
         let operations: [Operation]
         let inputs: [Int]
         let scope: String
@@ -24,7 +24,7 @@ final class Translator {
     static let input = "images"
     static let output = "output"
 
-    let graph: BatchedGraph
+    let graph: ProbedGraph
     var builder = GraphBuilder()
     /// Names of values that are written.
     private var names: [Int: String] = [:]
@@ -32,12 +32,10 @@ final class Translator {
     private var constants: [Int: Tensor] = [:]
     /// The paths of the network's parameters and buffers.
     private let parameters: TensorIndex<String>
-    /// Names of lists of sizes that depend on the batch, and of single numbers.
-    private var sizeNames: [[Size]: String] = [:]
-    private var numberNames: [Size: String] = [:]
-    private var batchName: String?
+    /// Sizes that depend on the images, by what they can be read from.
+    var table = SizeTable()
 
-    init(_ graph: BatchedGraph, parameters: TensorIndex<String>) {
+    init(_ graph: ProbedGraph, parameters: TensorIndex<String>) {
         self.graph = graph
         self.parameters = parameters
     }
@@ -46,7 +44,9 @@ final class Translator {
     /// - Throws: `TensorError` that names the operation and its module for one that ONNX cannot say.
     func translate(_ name: String) throws -> Onnx_GraphProto {
         let image = graph.values[0]
-        names[0] = builder.unique(Translator.input)
+        let images = builder.unique(Translator.input)
+        names[0] = images
+        table.add(images, image.shape, areImages: true)
         // Taken before any node can have it.
         let result = builder.unique(Translator.output)
         for (index, value) in graph.values.enumerated() { try write(index, value) }
@@ -54,17 +54,22 @@ final class Translator {
         let written = try self.name(graph.output)
         builder.addResult(written, as: result)
         return builder.graph(
-            name, input: .tensor(Translator.input, image.dtype, image.shape), output: .tensor(result, output.dtype, output.shape))
+            name, input: .tensor(Translator.input, image.dtype, dimensions(image.shape)), output: .tensor(result, output.dtype, dimensions(output.shape)))
     }
 
-    private func write(_ index: Int, _ value: BatchedGraph.Value) throws {
+    /// A shape as readers of the file see it.
+    private func dimensions(_ shape: [Size]) -> [Dimension] {
+        shape.map { size in size.fixed.map { .size($0) } ?? table.text(size, probes: graph.probes).map { .named($0) } ?? .open }
+    }
+
+    private func write(_ index: Int, _ value: ProbedGraph.Value) throws {
         switch value.source {
         case .input:
             return
         case .stored(let tensor):
             constants[index] = tensor
         case .filled(let number):
-            let shape = sizes(value.shape, name: "constant/shape")
+            let shape = try sizes(value.shape, name: "constant/shape")
             let one = try builder.constant(number, name: "constant")
             names[index] = builder.add("Expand", [one, shape], name: "constant/expand")
         case .operation(let operations, let inputs, let scope):
@@ -76,7 +81,9 @@ final class Translator {
                 } else {
                     let name = try translate(step)
                     names[index] = name
-                    builder.note(name, value.dtype, value.shape)
+                    // A broadcast that its reader does is the value before it.
+                    if !inputs.contains(where: { names[$0] == name && shape($0) != value.shape }) { table.add(name, value.shape) }
+                    builder.note(name, value.dtype, dimensions(value.shape))
                 }
             } catch var error as TensorError {
                 if error.path.isEmpty { error.path = scope }
@@ -135,57 +142,6 @@ final class Translator {
         return (operations, inputs)
     }
 
-    // MARK: Sizes
-
-    /// A list of whole numbers; where the batch is in it, it is computed from the images.
-    func sizes(_ sizes: [Size], name: String) -> String {
-        let fixed = sizes.compactMap(\.fixed)
-        if fixed.count == sizes.count { return builder.integers(fixed) }
-        if let known = sizeNames[sizes] { return known }
-        var parts: [String] = []
-        var run: [Int] = []
-        func endRun() {
-            if !run.isEmpty { parts.append(builder.integers(run)) }
-            run = []
-        }
-        for size in sizes {
-            if let fixed = size.fixed {
-                run.append(fixed)
-            } else {
-                endRun()
-                parts.append(number(size))
-            }
-        }
-        endRun()
-        let made = parts.count == 1 ? parts[0] : builder.add("Concat", parts, name: name, [.int("axis", 0)])
-        sizeNames[sizes] = made
-        return made
-    }
-
-    /// A size as a list of one.
-    private func number(_ size: Size) -> String {
-        if let known = numberNames[size] { return known }
-        var name = batch()
-        if size.factor != 1 { name = builder.add("Mul", [name, builder.integers([size.factor])], name: "batch/mul") }
-        if size.offset != 0 { name = builder.add("Add", [name, builder.integers([size.offset])], name: "batch/add") }
-        numberNames[size] = name
-        return name
-    }
-
-    private func batch() -> String {
-        if let batchName { return batchName }
-        let shape = builder.add("Shape", [Translator.input], name: "batch/shape", [.int("start", 0), .int("end", 1)])
-        batchName = shape
-        return shape
-    }
-
-    /// A size as a number of a type, of no dimensions.
-    func scalar(_ size: Size, _ dtype: DType) -> String {
-        if let fixed = size.fixed { return builder.number(Float(fixed), dtype) }
-        let single = builder.add("Squeeze", [number(size), builder.integers([0])], name: "batch/number")
-        return builder.add("Cast", [single], name: "batch/cast", [.int("to", dtype.onnx.rawValue)])
-    }
-
     // MARK: Steps
 
     private func translate(_ step: Step) throws -> String {
@@ -212,10 +168,10 @@ final class Translator {
         builder.add(type, try step.inputs.map(name) + more, name: step.name, attributes)
     }
 
-    /// The step's operation, when it is the same for every batch.
+    /// The step's operation, when it is the same in all recordings.
     func operation(_ step: Step) throws -> Operation {
         guard step.operations.allSatisfy({ $0 == step.operations[0] }) else {
-            throw TensorError(step.operations[0].name, "its options depend on the number of images, which a file cannot say")
+            throw TensorError(step.operations[0].name, "its options depend on the number or size of the images, which a file cannot say")
         }
         return step.operations[0]
     }

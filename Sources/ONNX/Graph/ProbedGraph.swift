@@ -1,14 +1,14 @@
 import Networks
 import Tensors
 
-/// A network in evaluation mode as it is for every batch: recorded for three batches, with each shape as `Size`s.
-struct BatchedGraph {
+/// A network in evaluation mode as it is for every batch, and where the network allows it for every size of images: recorded several times, with each shape as `Size`s.
+struct ProbedGraph {
     enum Source {
         case input
         case stored(Tensor)
-        /// One number everywhere, in a shape that depends on the batch.
+        /// One number everywhere, in a shape that depends on the images.
         case filled(Tensor)
-        /// The operation for each of `batches`; they differ only in numbers.
+        /// The operation in each recording; they differ only in numbers.
         case operation([Operation], [Int], scope: String)
     }
 
@@ -18,27 +18,36 @@ struct BatchedGraph {
         let dtype: DType
     }
 
-    /// Primes: a size that agrees with one of them by chance disagrees with the others.
-    static let batches = [7, 11, 13]
-
     let values: [Value]
     let output: Int
     /// For each value, those that are computed from it.
     let readers: [[Int]]
+    /// How many recordings there are.
+    let probes: Int
 
-    /// - Parameter image: [C, H, W] of one image.
-    /// - Throws: `TensorError` with the module's path when the network rejects such images, or is another one for another batch.
-    init(_ module: Module, image: [Int]) throws {
-        func record(_ batch: Int) throws -> RecordedGraph {
-            try Module.inMode(training: false) { try RecordedGraph([[batch] + image]) { [try module($0[0])] } }
+    /// Primes: a size that agrees with one of them by chance disagrees with the others.
+    private static let batches = [7, 11, 13, 17, 19]
+    /// What is added to the user's height and width: different remainders by every stride, so that sizes which are rounded in other ways differ in some recording.
+    private static let larger = [(0, 0), (38, 61), (91, 127), (53, 22), (109, 149)]
+
+    /// - Parameters:
+    ///   - image: [C, H, W] of one image.
+    ///   - anySize: for images of every size; else for every batch of this one.
+    /// - Throws: `TensorError` with the module's path when the network rejects such images, or is another one for others.
+    init(_ module: Module, image: [Int], anySize: Bool) throws {
+        func record(_ shape: [Int]) throws -> RecordedGraph {
+            try Module.inMode(training: false) { try RecordedGraph([shape]) { [try module($0[0])] } }
         }
         // One image first: what it complains about is told with sizes that the user knows.
-        _ = try record(1)
-        let graphs = try BatchedGraph.batches.map(record)
+        _ = try record([1] + image)
+        let shapes = anySize
+            ? zip(ProbedGraph.batches, ProbedGraph.larger).map { [$0, image[0], image[1] + $1.0, image[2] + $1.1] } : ProbedGraph.batches.prefix(3).map { [$0] + image }
+        probes = shapes.count
+        let graphs = try shapes.map(record)
         guard let first = graphs.first, let output = first.outputs.first, graphs.allSatisfy({ $0.values.count == first.values.count && $0.outputs == first.outputs }) else {
-            throw TensorError("export", "the network does something else for another number of images; a file holds one way only")
+            throw TensorError("export", "the network does something else for \(anySize ? "images of another size" : "another number of images"); a file holds one way only")
         }
-        values = try first.values.indices.map { i in try BatchedGraph.unify(graphs.map { $0.values[i] }) }
+        values = try first.values.indices.map { i in try ProbedGraph.unify(graphs.map { $0.values[i] }) }
         self.output = output
         var readers = [[Int]](repeating: [], count: values.count)
         for (i, value) in values.enumerated() {
@@ -48,7 +57,11 @@ struct BatchedGraph {
     }
 
     private static func unify(_ values: [RecordedGraph.Value]) throws -> Value {
-        let shape = try unify(shapes: values)
+        let first = values[0].shape
+        guard values.allSatisfy({ $0.shape.count == first.count && $0.dtype == values[0].dtype }) else {
+            throw differs("the number of dimensions depends on the images", values)
+        }
+        let shape = first.indices.map { d in Size(values.map { $0.shape[d] }) }
         switch values[0].source {
         case .input:
             return Value(source: .input, shape: shape, dtype: values[0].dtype)
@@ -58,26 +71,11 @@ struct BatchedGraph {
             var operations: [Operation] = []
             for value in values {
                 guard case .operation(let operation, let same, _) = value.source, same == inputs, operation.name == first.name else {
-                    throw differs("\(first.name) is another operation for another number of images; a file holds one way only", values)
+                    throw differs("\(first.name) is another operation for another number or size of images; a file holds one way only", values)
                 }
                 operations.append(operation)
             }
             return Value(source: .operation(operations, inputs, scope: scope), shape: shape, dtype: values[0].dtype)
-        }
-    }
-
-    private static func unify(shapes values: [RecordedGraph.Value]) throws -> [Size] {
-        let shape = values[0].shape
-        guard values.allSatisfy({ $0.shape.count == shape.count && $0.dtype == values[0].dtype }) else {
-            throw differs("the number of dimensions depends on the number of images", values)
-        }
-        return try shape.indices.map { d in
-            guard let size = Size(values.map { $0.shape[d] }, batches: batches) else {
-                throw differs(
-                    "dimension \(d + 1) is \(values.map { String($0.shape[d]) }.joined(separator: ", ")) for \(batches.map(String.init).joined(separator: ", ")) "
-                        + "images: only sizes in proportion to the batch can be written", values)
-            }
-            return size
         }
     }
 
@@ -94,7 +92,7 @@ struct BatchedGraph {
         let isUniform = bytes.allSatisfy { all in
             all.indices.allSatisfy { all[$0] == number[$0 % DType.byteCount] }
         }
-        guard isUniform, first.count > 0 else { throw differs("a constant of shape \(first.shape) holds other numbers for another number of images", values) }
+        guard isUniform, first.count > 0 else { throw differs("a constant of shape \(first.shape) holds other numbers for another number or size of images", values) }
         return .filled(try first.slice(starts: first.shape.map { _ in 0 }, sizes: first.shape.map { _ in 1 }).reshape([]))
     }
 
