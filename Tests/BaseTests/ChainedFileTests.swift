@@ -34,18 +34,22 @@ final class ChainedFileTests: TemporaryDirectoryTestCase {
         XCTAssertEqual(said, [])
     }
 
-    /// Wherever it is cut: what stands whole before the cut counts, and goes on.
+    /// Wherever it is cut: what stands whole before the cut counts, and goes on. A line that only lost its newline counts as soon as the next one is written behind it.
     func testACutAnywhereLeavesWholeLines() throws {
         _ = try file("one", "two, which is longer", "three")
         let whole = try bytes()
         let ends = whole.indices.filter { whole[$0] == UInt8(ascii: "\n") }
         for length in 0...whole.count {
             try put(whole.prefix(length))
-            let kept = ends.filter { $0 < length }.count
+            let (kept, whole) = (ends.filter { $0 < length }.count, ends.filter { $0 <= length }.count)
             let file = ChainedFile(path("log"))
             XCTAssertEqual(try file.refresh(), .more(Array(["one", "two, which is longer", "three"].prefix(kept))), "\(length)")
+            if whole > kept {
+                XCTAssertFalse(try file.append("four"))
+                XCTAssertEqual(try file.refresh(), .more(Array(["one", "two, which is longer", "three"][kept..<whole])), "\(length)")
+            }
             XCTAssertTrue(try file.append("four"))
-            XCTAssertEqual(try ChainedFile(path("log")).refresh(), .more(Array(["one", "two, which is longer", "three"].prefix(kept)) + ["four"]), "\(length)")
+            XCTAssertEqual(try ChainedFile(path("log")).refresh(), .more(Array(["one", "two, which is longer", "three"].prefix(whole)) + ["four"]), "\(length)")
         }
     }
 
