@@ -41,15 +41,15 @@ final class ChainedFileTests: TemporaryDirectoryTestCase {
         let ends = whole.indices.filter { whole[$0] == UInt8(ascii: "\n") }
         for length in 0...whole.count {
             try put(whole.prefix(length))
-            let (kept, whole) = (ends.filter { $0 < length }.count, ends.filter { $0 <= length }.count)
+            let (kept, counted) = (ends.filter { $0 < length }.count, ends.filter { $0 <= length }.count)
             let file = ChainedFile(path("log"))
             XCTAssertEqual(try file.refresh(), .more(Array(["one", "two, which is longer", "three"].prefix(kept))), "\(length)")
-            if whole > kept {
+            if counted > kept {
                 XCTAssertFalse(try file.append("four"))
-                XCTAssertEqual(try file.refresh(), .more(Array(["one", "two, which is longer", "three"][kept..<whole])), "\(length)")
+                XCTAssertEqual(try file.refresh(), .more(Array(["one", "two, which is longer", "three"][kept..<counted])), "\(length)")
             }
             XCTAssertTrue(try file.append("four"))
-            XCTAssertEqual(try ChainedFile(path("log")).refresh(), .more(Array(["one", "two, which is longer", "three"].prefix(whole)) + ["four"]), "\(length)")
+            XCTAssertEqual(try ChainedFile(path("log")).refresh(), .more(Array(["one", "two, which is longer", "three"].prefix(counted)) + ["four"]), "\(length)")
         }
     }
 
