@@ -62,12 +62,15 @@ let package = Package(
         // Notebooks as data: cells, what they showed, files that hold them.
         .target(name: "Notebook", dependencies: ["Base", "CMarkdown", "Figures", "Tensors"]),
 
+        // Built-in results of trainings (scripts/truth.lua).
+        .target(name: "CTruth", exclude: ["streets.json"]),
+
         // The host: the only part that knows Lua.
         .target(
             name: "CLua", dependencies: ["CLuaSystem", "CReadline", "CKernels"], linkerSettings: [.linkedLibrary("readline")]),
         .target(
             name: "LuaHost",
-            dependencies: ["CLua", "CKernels", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX", "PyTorch", "Runs", "Notebook", "Jupyter"], swiftSettings: host),
+            dependencies: ["CLua", "CKernels", "CTruth", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX", "PyTorch", "Runs", "Notebook", "Jupyter"], swiftSettings: host),
         .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
 
         // Times kernels for scripts/bench.

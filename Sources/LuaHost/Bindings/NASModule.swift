@@ -14,14 +14,14 @@ enum NASModule {
             CellSpaceObject.objectType, SpaceObject.objectType, SpaceCountObject.objectType, SpaceEstimateObject.objectType, SupernetObject.objectType,
             ArchitectureObject.objectType, DecisionObject.objectType, GateObject.objectType, RelaxationObject.objectType, CostKindObject.objectType,
             DerivedEstimateObject.objectType,
-            StrategyObject.objectType, TrialsObject.objectType, TrialObject.objectType,
+            StrategyObject.objectType, TrialsObject.objectType, TrialObject.objectType, TruthObject.objectType,
             RunObject.objectType, RunsObject.objectType, RunTableObject.objectType,
         ],
         bindings: [
             ScriptOperators.binding, operators, CellSpaceObject.binding, TrellisBinding.binding, load, architecture, ModelFileBindings.network,
             ViterbiBinding.binding, ReportBinding.binding,
         ] + NASNumbers.all + PartBindings.all + DecisionBindings.all + WhenBindings.all + RelaxationBindings.all + [SpaceFunction.binding]
-            + StrategyBindings.all + [TrialsObject.binding] + RunBinding.all,
+            + StrategyBindings.all + [TrialsObject.binding, TruthObject.binding] + RunBinding.all,
         constants: CostBindings.constants + Gallery.all.compactMap { architecture in
             architecture.name.map { name in
                 Constant("gallery." + name, .object("architecture"), architecture.provenance.source ?? "A published architecture.") { call in

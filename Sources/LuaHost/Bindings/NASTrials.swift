@@ -1,183 +1,20 @@
 import CLua
 import Search
 
-/// A strategy of any kind as trials use it: an object of the library or a table of the script, by its methods.
-private struct ScriptStrategy {
-    let value: ScriptValue
-
-    private func method(_ name: String) throws -> LuaFunction {
-        guard let method = try value.method(name) else { throw HostError("the strategy has no function '\(name)' any more") }
-        return method
-    }
-
-    /// Nil when it has nothing more to try.
-    func ask() throws -> (architecture: ScriptValue, steps: Int?)? {
-        try method("ask").callRaw([value]) { L, first, count in
-            guard count > 0, !clua_is_none_or_nil(L, first), let architecture = ScriptValue.read(L, first) else { return nil }
-            guard count > 1, !clua_is_none_or_nil(L, first + 1) else { return (architecture, nil) }
-            guard let steps = Int.read(L, first + 1) else { throw HostError("the strategy's function 'ask' should return an architecture, and how many steps or nothing") }
-            return (architecture, steps)
-        }
-    }
-
-    func tell(_ architecture: ScriptValue, _ result: TrialResult) throws { try method("tell").call(value, architecture, result.table) }
-
-    func report(_ architecture: ScriptValue, _ result: TrialResult) throws -> Bool {
-        guard let report = try value.method("report") else { return true }
-        return try report.call(value, architecture, result.table).first?.boolean ?? true
-    }
-
-    func drop(_ architecture: ScriptValue) throws { try value.method("drop")?.call(value, architecture) }
-}
-
-/// Trials that are over, by how they ended.
-private final class TrialCounts {
-    var finished = 0
-    var failed = 0
-}
-
-/// One architecture that is tried.
-final class TrialObject: LuaObject {
-    private enum Status: String { case running, finished, failed }
-
-    fileprivate let number: Int
-    private let architecture: ScriptValue
-    /// How far it is to go in all.
-    private let steps: Int?
-    private let strategy: ScriptStrategy
-    private let counts: TrialCounts
-    private let anchor: LuaAnchor
-    private var status = Status.running
-    private var result: TrialResult?
-    private var reason: String?
-    private var reports: [(step: Int, score: Double)] = []
-
-    fileprivate init(_ number: Int, _ architecture: ScriptValue, steps: Int?, _ strategy: ScriptStrategy, _ counts: TrialCounts, on anchor: LuaAnchor) {
-        (self.number, self.steps, self.strategy, self.counts, self.anchor) = (number, steps, strategy, counts, anchor)
-        self.architecture = architecture.kept(by: anchor)
-    }
-
-    fileprivate var isRunning: Bool { status == .running }
-
-    private func checkRunning() throws {
-        guard !isRunning else { return }
-        throw HostError("trial \(number) is over: it \(status == .finished ? "was finished" : "failed" + (reason.map { " (\($0))" } ?? ""))")
-    }
-
-    private func report(_ step: Int, _ score: Double) throws -> Bool {
-        try checkRunning()
-        let result = TrialResult(score: score, step: step)
-        try result.check()
-        if let last = reports.last?.step, step <= last { throw HostError("step: expected more than the last report's \(last), got \(step)") }
-        let goesOn = try strategy.report(architecture, result)
-        reports.append((step, score))
-        return goesOn
-    }
-
-    private func finish(_ result: TrialResult) throws {
-        try checkRunning()
-        var result = result
-        if result.step == nil { result.step = reports.last?.step ?? steps }
-        try result.check()
-        try strategy.tell(architecture, result)
-        self.result = result
-        status = .finished
-        counts.finished += 1
-    }
-
-    fileprivate func fail(_ reason: String?) throws {
-        try checkRunning()
-        // Failed even where the strategy cannot hear it.
-        (status, self.reason) = (.failed, reason)
-        counts.failed += 1
-        try strategy.drop(architecture)
-    }
-
-    // MARK: Lua
-
-    static let objectType = ObjectType(
-        "trial", of: TrialObject.self, summary: "One architecture that is tried.",
-        detail: "From nas.trials. It ends with `finish` or `fail`; one that is running when the next one is asked for has failed.",
-        methods: [reportBinding, finishBinding, failBinding],
-        fields: [
-            Field("number", .integer, "From 1.", of: { (t: TrialObject) in t.number }),
-            Field("architecture", .any, "What the strategy asks to try.", of: { (t: TrialObject) in t.architecture }),
-            Field("steps", .integer, "How far to train it in all, where the strategy says it.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).steps) }),
-            Field("status", .string, "running, finished or failed.", of: { (t: TrialObject) in t.status.rawValue }),
-            Field("score", .number, "Its score; nil until it is finished.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).result?.score) }),
-            Field("cost", .number, "Its cost, where one was given.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).result?.cost) }),
-            Field("reason", .string, "Why it failed.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).reason) }),
-            Field("reports", .list(.table), "What was reported: {step =, score =}.", of: { (t: TrialObject) in
-                t.reports.map { LuaValue.table(LuaTable(fields: ["step": .integer($0.step), "score": .number($0.score)])) }
-            }),
-        ],
-        unique: true, anchors: { [$0.anchor] }, describe: { "trial \($0.number): \($0.status.rawValue)" + ($0.result.map { ", score \($0.score)" } ?? "") })
-
-    private static let sample = DecisionObject.sample + "local strategy = nas.strategy.random(space, {seed = 1})\n"
-
-    private static let reportBinding = Binding(
-        module: "trial", name: "report", parameters: [Argument("step", .integer, "more than the last report's"), Argument("score", .number, "higher is better")],
-        returns: [Returns(.boolean, "whether the trial is worth going on with")], summary: "A score on the way.",
-        detail: "Strategies that stop trials early say false: then finish it with the last score. A score that is NaN or infinite is an error.",
-        example: sample + """
-            for trial in nas.trials{strategy = strategy, count = 1} do
-              for step = 1, 3 do
-                if not trial:report(step, step / 3) then break end
-              end
-              trial:finish{score = 1}
-              print(#trial.reports)  --> 3
-            end
-            """
-    ) { call in call.push(try call.this(as: TrialObject.self).report(call.get(1), call.get(2))) }
-
-    private static let finishBinding = Binding(
-        module: "trial", name: "finish",
-        options: [
-            Option("score", .number, required: true, "higher is better"), Option("cost", .number, "for strategies that weigh it against the score"),
-            Option("step", .integer, "how far it went; the last report's when left out, else trial.steps"),
-        ],
-        summary: "Ends the trial, and tells the strategy its result.", detail: "A score or cost that is NaN or infinite is an error, after which the trial still runs: `fail` it.",
-        example: sample + """
-            for trial in nas.trials{strategy = strategy, count = 2} do trial:finish{score = trial.number, cost = 10} end
-            print(select(2, strategy:best()))  --> 2.0
-            """
-    ) { call in
-        try call.this(as: TrialObject.self).finish(
-            TrialResult(score: call.option("score"), cost: call.option(ifPresent: "cost"), step: call.option(ifPresent: "step")))
-        return 0
-    }
-
-    private static let failBinding = Binding(
-        module: "trial", name: "fail", parameters: [Argument("reason", .string, optional: true, "for people")], summary: "Ends the trial without a result.",
-        detail: "It counts as one of the trials. The strategy is told no result; it is said to drop the architecture, if it has a function for that.",
-        example: sample + """
-            local trials = nas.trials{strategy = strategy, count = 2}
-            for trial in trials do trial:fail('not enough memory') end
-            print(trials.failed, strategy:told())  --> 2	0
-            """
-    ) { call in
-        try call.this(as: TrialObject.self).fail(call.get(ifPresent: 1))
-        return 0
-    }
-}
-
-/// Trials of a strategy, one after the other.
+/// Trials of a strategy, one after the other; shared with other processes where they have a directory.
 final class TrialsObject: LuaObject {
-    private let strategy: ScriptStrategy
-    private let count: Int?
+    private let run: TrialRun<ScriptStrategy>
+    private let out: String?
     private let anchor: LuaAnchor
-    private let counts = TrialCounts()
-    private var started = 0
     private var current: TrialObject?
-    private var isAtEnd = false
     private var hasSaid = false
 
-    private init(_ strategy: ScriptStrategy, count: Int?, on anchor: LuaAnchor) { (self.strategy, self.count, self.anchor) = (strategy, count, anchor) }
+    private init(_ run: TrialRun<ScriptStrategy>, _ out: String?, on anchor: LuaAnchor) { (self.run, self.out, self.anchor) = (run, out, anchor) }
 
     private func next() throws -> TrialObject? {
         if let last = current {
             current = nil
-            if last.isRunning {
+            if last.isOpen {
                 if !hasSaid {
                     hasSaid = true
                     Terminal.error("trellis: trial \(last.number) ended without trial:finish{score = ...}: it counts as failed, and its strategy is told no result\n")
@@ -185,23 +22,23 @@ final class TrialsObject: LuaObject {
                 try last.fail("not finished when the next one was asked for")
             }
         }
-        guard !isAtEnd, count.map({ started < $0 }) ?? true else { return nil }
-        guard let (architecture, steps) = try strategy.ask() else {
-            isAtEnd = true
-            return nil
-        }
-        started += 1
-        let trial = TrialObject(started, architecture, steps: steps, strategy, counts, on: anchor)
-        current = trial
-        return trial
+        current = try run.next().map { TrialObject($0, of: run, on: anchor) }
+        return current
     }
 
+    private var all: [TrialObject] { run.records.map { TrialObject($0.number, of: run, on: anchor) } }
+    private var finished: Int { run.records.filter { $0.status == .finished }.count }
+    private var failed: Int { run.records.filter { $0.status != .finished && $0.status != .running }.count }
+
     static let objectType = ObjectType(
-        "trials", of: TrialsObject.self, summary: "Trials of a strategy, one after the other.", detail: "Made by nas.trials, for `for trial in trials do ... end`.",
+        "trials", of: TrialsObject.self, summary: "Trials of a strategy, one after the other.",
+        detail: "Made by nas.trials, for `for trial in trials do ... end`. With `out` the numbers are those of all processes, as far as this one has heard: it hears at each call.",
         fields: [
-            Field("started", .integer, "Trials so far.", of: { (t: TrialsObject) in t.started }),
-            Field("finished", .integer, "Those that came to a score.", of: { (t: TrialsObject) in t.counts.finished }),
-            Field("failed", .integer, "Those that failed.", of: { (t: TrialsObject) in t.counts.failed }),
+            Field("started", .integer, "Trials so far.", of: { (t: TrialsObject) in t.run.records.count }),
+            Field("finished", .integer, "Those that came to a score.", of: { (t: TrialsObject) in t.finished }),
+            Field("failed", .integer, "Those that failed.", of: { (t: TrialsObject) in t.failed }),
+            Field("all", .list(.object("trial")), "All trials so far, in the order in which they were asked for.", of: { (t: TrialsObject) in t.all }),
+            Field("out", .string, "Their directory; nil without one.", optional: true, get: { call in call.push(try call.this(as: TrialsObject.self).out) }),
         ],
         metamethods: [
             Binding(
@@ -214,33 +51,49 @@ final class TrialsObject: LuaObject {
                     """,
                 body: { call in call.push(try call.this(as: TrialsObject.self).next()) }),
         ],
-        unique: true, anchors: { [$0.anchor] }, describe: { "trials: \($0.started) started, \($0.counts.finished) finished, \($0.counts.failed) failed" })
+        unique: true, anchors: { [$0.anchor] }, describe: { "trials: \($0.run.records.count) started, \($0.finished) finished, \($0.failed) failed" })
 
     static let binding = Binding(
         module: "nas", name: "trials",
         options: [
             Option("strategy", .union([.object("strategy"), .table]), required: true, "of nas.strategy, or a table with the functions ask and tell"),
             Option("count", .integer, "so many trials, those that fail included; when left out, until the strategy asks nothing more"),
+            Option("out", .string, "a directory in which the trials are kept, and which any number of processes share"),
+            Option("lease", .number, default: 60, "with out: seconds without a sign of life after which a process of another machine counts as dead"),
         ],
-        returns: [Returns(.object("trials"), "an iterator for `for`")], summary: "Tries architectures, one after the other.",
+        returns: [Returns(.object("trials"), "an iterator for `for`")], summary: "Tries architectures, one after the other, alone or with other processes.",
         detail: """
             `for trial in nas.trials{...} do ... trial:finish{score = x} end`: each trial has the architecture that the strategy asks for, and its score is told to the strategy. A trial that is \
             not finished when the next one is asked for counts as failed; `trial:fail(reason)` says so at once. A strategy written in Lua ends the trials where its `ask` returns nil; \
             how far to train is what its `ask` returns second.
+
+            With `out` the same script runs once or in many processes, on one machine or on several with a common file system (`xargs -P`, a Slurm array, mpirun: scripts/cluster). They share \
+            the journal in the directory: each trial is one process's, all strategies hear all results, and a trial whose process died is taken up by another, with its reports and \
+            `trial.directory` (`network:fit(set, {out = trial.directory, resume = true})` goes on bit for bit). Started again, the script goes on where it was; started when all is over, its strategy knows all and the loop \
+            ends at once. A process that finds nothing to do waits for the trials of the others. Where a strategy's `ask` returns nil while trials run, it is asked again when one is over.
+
+            For that each process makes the same strategy, and what a strategy of one's own asks for follows from its settings and what it was told: no clock, no math.random. Its \
+            architectures are plain values then, or architectures; with `state` and `load_state` it can follow a journal that lost lines. Clocks do not matter.
             """,
         example: DecisionObject.sample + """
-            local strategy = nas.strategy.random(space, {seed = 1})
-            for trial in nas.trials{strategy = strategy, count = 2} do
+            local function strategy() return nas.strategy.random(space, {seed = 1}) end
+            for trial in nas.trials{strategy = strategy(), count = 2, out = 'trials'} do
               trial:finish{score = trial.architecture.op == 'skip_connect' and 1 or 0}
             end
-            print(strategy:best().op)  --> skip_connect
+            local again = strategy()
+            for trial in nas.trials{strategy = again, count = 2, out = 'trials'} do error('nothing is left to do') end
+            print(again:best().op)  --> skip_connect
             """
     ) { call in
         let anchor = LuaAnchor(call.thread)
         let value = try call.option("strategy", as: ScriptValue.self).kept(by: anchor)
         for name in ["ask", "tell"] where try value.method(name) == nil { throw call.badOption("strategy", "a strategy expected, got a table without the function '\(name)'") }
-        let count: Int? = try call.option(ifPresent: "count")
+        let (count, out): (Int?, String?) = (try call.option(ifPresent: "count"), try call.option(ifPresent: "out"))
         if let count, count < 0 { throw call.badOption("count", "0 or more expected, got \(count)") }
-        return call.push(TrialsObject(ScriptStrategy(value: value), count: count, on: anchor))
+        if let out, out.isEmpty { throw call.badOption("out", "the name of a directory expected, got an empty one") }
+        let lease: Double = try call.option("lease")
+        guard lease >= 0.1, lease <= 1e6 else { throw call.badOption("lease", "0.1 to 1000000 seconds expected, got \(lease)") }
+        let run = try TrialRun(ScriptStrategy(value, on: anchor), count: count, directory: out, lease: lease)
+        return call.push(TrialsObject(run, out, on: anchor))
     }
 }

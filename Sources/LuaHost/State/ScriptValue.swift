@@ -18,16 +18,24 @@ final class ScriptValue: LuaReadable, LuaPushable {
 
     func push(_ L: LuaThread) { reference.push(L) }
 
-    /// What is under a name, found as Lua finds it; nil for what is no function.
-    /// - Throws: what an `__index` of the script throws.
-    func method(_ name: String) throws -> LuaFunction? {
+    /// What `body` makes of it, which it finds on the top of the stack.
+    func read<R>(_ body: (LuaThread) throws -> R) throws -> R {
         guard let L = reference.thread else { throw HostError("the Lua state of this value is closed") }
         let top = lua_gettop(L)
         defer { lua_settop(L, top) }
         clua_need(L, 8)
         push(L)
-        Stack.push(L, name)
-        guard clua_get(L, top + 1) == LUA_OK else { throw LuaError.take(L) }
-        return LuaFunction.read(L, -1)
+        return try body(L)
+    }
+
+    /// What is under a name, found as Lua finds it; nil for what is no function.
+    /// - Throws: what an `__index` of the script throws.
+    func method(_ name: String) throws -> LuaFunction? {
+        try read { L in
+            let top = lua_gettop(L)
+            Stack.push(L, name)
+            guard clua_get(L, top) == LUA_OK else { throw LuaError.take(L) }
+            return LuaFunction.read(L, -1)
+        }
     }
 }
