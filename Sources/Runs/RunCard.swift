@@ -57,7 +57,7 @@ public struct RunCard: Equatable, Sendable {
         add("seed", seed.map { .integer($0) })
         add("run", identity.map { .string($0) })
         add("began", .string(began))
-        add("seconds", .number((seconds * 1000).rounded() / 1000))
+        add("seconds", .number(seconds))
         add("starts", .integer(starts))
         add("done", done.map { .integer($0) })
         add("planned", planned.map { .integer($0) })

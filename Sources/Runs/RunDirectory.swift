@@ -145,7 +145,8 @@ public final class RunDirectory {
     }
 
     private func writeCard() throws {
-        card.seconds = before + Clock.seconds - began
+        // Milliseconds, as the file has it.
+        card.seconds = ((before + Clock.seconds - began) * 1000).rounded() / 1000
         try AtomicFile.write((card.json.text(width: 120) + "\n").utf8, to: path + "/" + Run.cardName)
     }
 }

@@ -17,7 +17,7 @@ end
 
 local written = 0
 -- Files that take images of one size only: their networks do.
-local ofOneSize = {operators = true}
+local ofOneSize = {operators = true, batch_in_numbers = true, products = true}
 local function case(name, net, height, width, channels)
   channels = channels or 3
   net:eval()
