@@ -164,7 +164,7 @@ for _, row in ipairs(log) do if row.miou == row.miou then latest = row.miou end 
 -- In a notebook a picture of the search, on a terminal a line.
 local bar = plot.dashboard(supernet, {total = o.epochs * steps, done = done * steps + part.steps})
 -- Returns early when it is asked to stop; a checkpoint has all that is done then.
-local function train(epoch)
+local function oneEpoch(epoch)
   local start = os.time()
   local losses, archLosses, archSteps = part.losses, part.arch_losses, part.arch_steps
   for i = part.steps + 1, steps do
@@ -213,7 +213,7 @@ local function train(epoch)
 end
 trellis.stoppable(function()
   for epoch = done + 1, o.epochs do
-    train(epoch)
+    oneEpoch(epoch)
     if trellis.stopping() then return end
   end
 end)
