@@ -101,7 +101,7 @@ public final class StockStrategy: Strategy {
             ]
             if !rule.settings.isEmpty { members.insert(.init("settings", .object(rule.settings)), at: 2) }
             if let leader { members.append(.init("best", try json(leader))) }
-            if !frontier.isEmpty { members.append(.init("front", .array(try frontier.map(json)))) }
+            members.append(.init("front", .array(try frontier.map(json))))
             return .object(members + [.init("memory", .object(try rule.memory(decisions)))])
         }
     }
@@ -150,7 +150,7 @@ public final class StockStrategy: Strategy {
         context.requests = try reader.required("asked").items().map { try $0.request(of: decisions) }
         let told = try reader.required("told").count()
         let leader = try reader.optional("best").map(self.told)
-        let frontier = try reader.optional("front")?.items().map(self.told) ?? []
+        let frontier = try reader.required("front").items().map(self.told)
         let rule = try rule.remembering(reader.required("memory"), decisions)
         (self.rule, self.context, self.told, self.leader, self.frontier) = (rule, context, told, leader, frontier)
     }
