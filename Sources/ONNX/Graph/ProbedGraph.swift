@@ -27,8 +27,9 @@ struct ProbedGraph {
 
     /// Primes: a size that agrees with one of them by chance disagrees with the others.
     private static let batches = [7, 11, 13, 17, 19]
-    /// What is added to the user's height and width: different remainders by every stride, so that sizes which are rounded in other ways differ in some recording.
-    private static let larger = [(0, 0), (38, 61), (91, 127), (53, 22), (109, 149)]
+    /// Heights and widths of the other recordings: multiples of 64 beyond the user's, and remainders. One more than a multiple is odd by every stride up to 64, a
+    /// multiple is even by all, so that sizes which are rounded in other ways differ in some recording.
+    private static let larger = [((1, 1), (2, 0)), ((3, 0), (3, 1)), ((4, 37), (5, 45)), ((6, 23), (6, 27))]
 
     /// - Parameters:
     ///   - image: [C, H, W] of one image.
@@ -40,8 +41,7 @@ struct ProbedGraph {
         }
         // One image first: what it complains about is told with sizes that the user knows.
         _ = try record([1] + image)
-        let shapes = anySize
-            ? zip(ProbedGraph.batches, ProbedGraph.larger).map { [$0, image[0], image[1] + $1.0, image[2] + $1.1] } : ProbedGraph.batches.prefix(3).map { [$0] + image }
+        let shapes: [[Int]] = anySize ? ProbedGraph.sizes(image) : ProbedGraph.batches.prefix(3).map { [$0] + image }
         probes = shapes.count
         let graphs = try shapes.map(record)
         guard let first = graphs.first, let output = first.outputs.first, graphs.allSatisfy({ $0.values.count == first.values.count && $0.outputs == first.outputs }) else {
@@ -54,6 +54,16 @@ struct ProbedGraph {
             if case .operation(_, let inputs, _) = value.source { for input in inputs { readers[input].append(i) } }
         }
         self.readers = readers
+    }
+
+    /// The user's size, and others, each with a batch of its own.
+    private static func sizes(_ image: [Int]) -> [[Int]] {
+        var shapes: [[Int]] = [[batches[0]] + image]
+        for (batch, size) in zip(batches.dropFirst(), larger) {
+            let height = 64 * (image[1] / 64 + size.0.0) + size.0.1, width = 64 * (image[2] / 64 + size.1.0) + size.1.1
+            shapes.append([batch, image[0], height, width])
+        }
+        return shapes
     }
 
     private static func unify(_ values: [RecordedGraph.Value]) throws -> Value {
