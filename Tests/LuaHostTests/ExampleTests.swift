@@ -34,7 +34,7 @@ final class ExampleTests: ScriptTestCase {
         let expected = binding.example.split(separator: "\n").compactMap { line -> String? in
             line.range(of: "--> ").map { String(line[$0.upperBound...]) }
         }
-        let (lines, error) = scripting.output(of: binding.example)
+        let (lines, error) = inNewDirectory { scripting.output(of: binding.example) }
         let place = "\(binding.module).\(binding.name): \(binding.example)"
         XCTAssertNil(error, place)
         if !expected.isEmpty { XCTAssertEqual(lines, expected, place) }

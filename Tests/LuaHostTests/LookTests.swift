@@ -110,7 +110,7 @@ final class LookTests: XCTestCase {
     /// `whole` was trained without disturbance, `net` is as it was before; `at` runs when so many samples were asked for.
     private static let job = """
         asked, at = 0, {}
-        set = data.from{count = 12, names = {"a", "b"}, inputs = {"image"}, targets = {"labels"}, sample = function(i)
+        set = data.from{count = 12, names = {"a", "b"}, inputs = {"image"}, targets = {"labels"}, cache = 0, sample = function(i)
           asked = asked + 1
           if at[asked] then at[asked]() end
           return {image = tensor.randn(3, 8, 8, {seed = i}), labels = tensor.full({8, 8}, i % 2, {dtype = "int32"})}

@@ -68,12 +68,12 @@ class ScriptTestCase: XCTestCase {
     }
 
     /// Runs `body` in an empty directory of its own, which goes with the test's.
-    func inNewDirectory(_ body: () throws -> Void) rethrows {
+    func inNewDirectory<Result>(_ body: () throws -> Result) rethrows -> Result {
         let outside = String(cString: getcwd(nil, 0))
         var template = Array((directory + "/run-XXXXXX").utf8CString)
         chdir(String(cString: mkdtemp(&template)))
         defer { chdir(outside) }
-        try body()
+        return try body()
     }
 
     func files(_ path: String) -> [String] {
