@@ -164,7 +164,7 @@ do
   local trial = nas.trials{strategy = own}()
   same(trial.steps, 30)
   trial:finish{score = 1}
-  fails('should return an architecture, and how many steps or nothing', function() nas.trials{strategy = {ask = function() return {}, 'x' end, tell = print}}() end)
+  fails('should return an architecture, and how many steps, 1 or more, or nothing', function() nas.trials{strategy = {ask = function() return {}, 'x' end, tell = print}}() end)
   fails('rungs: expected 1 to 32 ascending', function() nas.strategy.halving(space, {rungs = {4, 2}}) end)
 end
 do
