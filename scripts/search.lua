@@ -177,6 +177,8 @@ local function step(epoch, i)
   local fine, loss, logits_loss = pcall(search.step, search, (epoch - 1) * steps + i)
   if fine then return loss, logits_loss end
   if type(loss) ~= "string" then error(loss, 0) end
+  -- Without the line of the loop that took the step.
+  loss = loss:gsub("^.-methods%.lua:%d+: ", "")
   error(("epoch %d, step %d of %d: %s%s"):format(epoch, i, steps, loss, done > 0 and ("; the checkpoint of epoch %d is kept in %s"):format(done, out) or ""), 0)
 end
 

@@ -108,6 +108,7 @@ local recipes = {
   cost_kind = {"nas.cost.parameters", "nas.cost.multiply_adds"},
   strategy = {strategy, "nas.strategy.evolution(" .. decided .. ")", "nas.strategy.local_search(" .. decided .. ")"},
   truth = {"nas.truth('streets')"},
+  dashboard = {"plot.dashboard(" .. supernet .. ", {total = 3})"},
   run = {"nas.run('a run', {kind = 'training', settings = {lr = 0.1}, seed = 1, resume = true})"},
   runs = {"nas.runs('.')"},
   run_table = {"nas.runs('.'):compare()", "nas.runs('.'):table{'lr'}"},

@@ -20,17 +20,24 @@ fail() {
     exit 1
 }
 
-# fill JOB BYTES FILE...: what the job leaves in its directory, and how much room it gets in the end: not enough for its second checkpoint.
+# fill JOB BYTES FILE...: what the job leaves in its directory, and how much room it gets at least. Where the disk is full before that, it gets more, until
+# it is the second checkpoint that finds no room.
 fill() {
-    local name=$1 room=$2 size how process
+    local name=$1 room=$2 size how process try
     local -n command=$1
     shift 2
     size=$(stat -c %s "$work/$name-whole/checkpoint.safetensors")
     mkdir -p "$work/small"
     if mount -t tmpfs -o "size=$room" tmpfs "$work/small" 2>/dev/null; then
         mounted=yes
-        "$trellis" "${command[@]}" --out "$work/small/run" >"$work/log.txt" 2>&1 && fail "the $name did not notice that the disk is full"
-        grep -q "No space left on device" "$work/log.txt" || fail "the message of the $name does not say that the disk is full"
+        for try in {1..30}; do
+            "$trellis" "${command[@]}" --out "$work/small/run" >"$work/log.txt" 2>&1 && fail "the $name did not notice that the disk is full"
+            grep -q "No space left on device" "$work/log.txt" || fail "the message of the $name does not say that the disk is full"
+            ! grep -q "previous file is unchanged" "$work/log.txt" || break
+            rm -rf "$work/small/run"
+            room=$((room + size / 4))
+            mount -o "remount,size=$room" "$work/small" || fail "the small disk cannot be made larger"
+        done
         grep -q "previous file is unchanged" "$work/log.txt" || fail "the message of the $name does not say that the previous file is unchanged"
         cp -r "$work/small/run" "$work/run"
         umount "$work/small"

@@ -176,7 +176,7 @@ measure model/best --data shapes --classes 4 --split nonsense && fail "a split o
 measure model/best | cmp - a.txt || fail "measuring again gives another result"
 "$trellis" "$scripts/export.lua" model/best --out exported >export.txt 2>&1 || fail "exporting" export.txt
 says export.txt "images \[batch, 3, height, width\]"
-"$trellis" "$scripts/export.lua" model/best --one-size --out exported >export.txt 2>&1 || fail "exporting for one size" export.txt
+"$trellis" "$scripts/export.lua" model/best --one-size --out exported-48x64 >export.txt 2>&1 || fail "exporting for one size" export.txt
 says export.txt "images \[batch, 3, 48, 64\]"
 says export.txt "images of 48x64 only"
 "$trellis" "$scripts/report.lua" found page.html >/dev/null || fail "the report"
