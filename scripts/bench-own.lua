@@ -27,9 +27,7 @@ for pair = 1, 16 do
   if pair % 2 == 0 then a, b = own(), stock() else b, a = stock(), own() end
   ratios[pair] = math.log(a / b)
 end
-local sum, squares = 0, 0
-for _, x in ipairs(ratios) do sum = sum + x end
-local mean = sum / #ratios
+local mean, squares = require("statistics").mean(ratios), 0
 for _, x in ipairs(ratios) do squares = squares + (x - mean) ^ 2 end
 local half = 2.13 * math.sqrt(squares / (#ratios - 1) / #ratios)
 print(("a loss written in Lua beside the stock one: processor time %.3f [%.3f, %.3f] (95 %%, %d pairs)"):format(math.exp(mean), math.exp(mean - half), math.exp(mean + half), #ratios))

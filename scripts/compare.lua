@@ -252,11 +252,7 @@ local figure = plot.bar(groups, {dots = true, label = "mIoU, %", title = ("%s: %
 figure:save(out .. "/comparison.svg"):save(out .. "/comparison.png")
 print(figure)
 
-local function mean(list)
-  local sum = 0
-  for _, x in ipairs(list) do sum = sum + x end
-  return sum / #list
-end
+local mean = require("statistics").mean
 local function texts(list)
   local parts = {}
   for i, x in ipairs(list) do parts[i] = ("%.2f"):format(x) end

@@ -282,8 +282,7 @@ local function decoded()
     network:fit(train, {steps = steps, batch = o.batch, crop = o.crop, flip = true, lr = o.lr, seed = o.seed, check = false, progress = false})
     return network:evaluate(validation, {batch = o.batch, check = false}).miou
   end
-  local found = method.decoding.decode(search, space)
-  return found
+  return (method.decoding.decode(search, space))
 end
 local found = decoded()
 a:close()

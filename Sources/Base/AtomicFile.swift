@@ -184,13 +184,8 @@ public final class AtomicFile {
     }
 
     private func put(_ source: UnsafeRawPointer, count: Int) throws(FileError) {
-        var done = 0
-        while done < count {
-            let put = Glibc.write(descriptor, source + done, min(count - done, 1 << 30))
-            if put < 0, errno == EINTR { continue }
-            guard put > 0 else { throw failure("cannot write", put < 0 ? errno : ENOSPC) }
-            done += put
-        }
+        let code = writeAll(UnsafeRawBufferPointer(start: source, count: count), to: descriptor)
+        if code != 0 { throw failure("cannot write", code) }
     }
 
     private func failure(_ action: String, _ code: Int32) -> FileError {

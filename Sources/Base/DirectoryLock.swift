@@ -8,13 +8,8 @@ import Glibc
 /// nest: a script holds its directory while `fit` does. To be used from one thread.
 public final class DirectoryLock {
     public let directory: String
-    private let key: Key
+    private let key: FileIdentity
     private var isHeld = true
-
-    private struct Key: Hashable {
-        let device: dev_t
-        let inode: ino_t
-    }
 
     private final class Holding {
         let path: String
@@ -28,7 +23,7 @@ public final class DirectoryLock {
     }
 
     /// What this process holds.
-    nonisolated(unsafe) private static var held: [Key: Holding] = [:]
+    nonisolated(unsafe) private static var held: [FileIdentity: Holding] = [:]
     /// A program that ends by `exit` runs no deinitialisers.
     private static let atExit: Void = { atexit { DirectoryLock.removeAll() } }()
 
@@ -36,9 +31,8 @@ public final class DirectoryLock {
     /// - Throws: `FileError` when another process holds it, or it cannot be written.
     public init(_ directory: String) throws(FileError) {
         self.directory = directory
-        var status = stat()
-        guard stat(directory, &status) == 0 else { throw FileError(directory, "cannot lock the directory", code: errno) }
-        key = Key(device: status.st_dev, inode: status.st_ino)
+        guard let key = FileIdentity(directory) else { throw FileError(directory, "cannot lock the directory", code: errno) }
+        self.key = key
         if let mine = DirectoryLock.held[key] {
             mine.count += 1
             return
@@ -66,8 +60,8 @@ public final class DirectoryLock {
         let opened = open(directory + "/run.lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard opened >= 0 else { return false }
         defer { close(opened) }
-        let (isFree, knows) = lock(opened, LOCK_SH)
-        guard isFree, let holder = Holder(text(opened)) else { return !isFree }
+        let (isFree, knows) = HeldFile.lock(opened, LOCK_SH)
+        guard isFree, let holder = Holder(HeldFile.fields(opened)) else { return !isFree }
         return holder.host == Holder.me.host ? !knows && holder.isAlive : true
     }
 
@@ -86,8 +80,8 @@ public final class DirectoryLock {
         while true {
             let opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
             guard opened >= 0 else { throw FileError(path, "cannot write", code: errno, remedy: "choose a directory you may write to") }
-            let (isLocked, knows) = lock(opened)
-            let before = Holder(text(opened))
+            let (isLocked, knows) = HeldFile.lock(opened)
+            let before = Holder(HeldFile.fields(opened))
             if !isLocked {
                 close(opened)
                 guard let before else {
@@ -128,15 +122,6 @@ public final class DirectoryLock {
         }
     }
 
-    /// - Returns: whether nobody else has the kernel's lock, and whether the kernel knows: a file system may have none.
-    private static func lock(_ descriptor: Int32, _ kind: Int32 = LOCK_EX) -> (isFree: Bool, isKnown: Bool) {
-        while flock(descriptor, kind | LOCK_NB) != 0 {
-            if errno == EINTR { continue }
-            return (errno != EWOULDBLOCK, false)
-        }
-        return (true, true)
-    }
-
     private static func taken(_ directory: String, _ holder: Holder) -> FileError {
         let isHere = holder.host == Holder.me.host
         return FileError(
@@ -144,12 +129,6 @@ public final class DirectoryLock {
             remedy: isHere
                 ? "wait for it or end it, or choose another directory"
                 : "whether it still runs cannot be seen from here; if it does not, remove \(directory)/run.lock")
-    }
-
-    private static func text(_ descriptor: Int32) -> String {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = pread(descriptor, &buffer, buffer.count, 0)
-        return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
     }
 
     private static func write(_ text: String, to descriptor: Int32) {
@@ -175,12 +154,7 @@ private struct Holder {
     }
 
     /// - Returns: nil for a file that says nothing: just made, or given back.
-    init?(_ text: String) {
-        var values: [Substring: Substring] = [:]
-        for line in text.split(separator: "\n") {
-            let parts = line.split(separator: " ", maxSplits: 1)
-            if parts.count == 2 { values[parts[0]] = parts[1] }
-        }
+    init?(_ values: [Substring: Substring]) {
         guard let process = values["process"], let host = values["host"], let since = values["since"] else { return nil }
         (self.process, self.host, self.since) = (String(process), String(host), String(since))
     }

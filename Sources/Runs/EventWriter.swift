@@ -108,12 +108,7 @@ public final class EventWriter {
 /// Bytes at the end of a file that is open.
 enum Appending {
     static func write(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(FileError) {
-        var done = 0
-        while done < bytes.count {
-            let put = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if put < 0, errno == EINTR { continue }
-            guard put > 0 else { throw FileError(path, "cannot write", code: put < 0 ? errno : ENOSPC, remedy: "free some space or choose another directory") }
-            done += put
-        }
+        let code = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
+        if code != 0 { throw FileError(path, "cannot write", code: code, remedy: "free some space or choose another directory") }
     }
 }

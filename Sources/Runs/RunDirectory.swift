@@ -10,14 +10,14 @@ public final class RunDirectory {
     public let path: String
     public private(set) var card: RunCard
     private let lock: DirectoryLock
-    private let began = Clock.seconds
+    private let began = monotonicSeconds()
     /// Of its earlier starts.
     private let before: Double
     private var events: EventWriter?
     private let log: RunLog
 
     /// Those of this process, the latest last.
-    nonisolated(unsafe) private static var open: [(run: () -> RunDirectory?, key: FileKey)] = []
+    nonisolated(unsafe) private static var open: [(run: () -> RunDirectory?, key: FileIdentity?)] = []
     private static let atExit: Void = { atexit { RunDirectory.endAll(.stopped) } }()
 
     /// What becomes of a run that is there.
@@ -52,7 +52,7 @@ public final class RunDirectory {
         }
         try writeCard()
         _ = RunDirectory.atExit
-        RunDirectory.open.append(({ [weak self] in self }, FileKey(path)))
+        RunDirectory.open.append(({ [weak self] in self }, FileIdentity(path)))
         Notice.witness(RunDirectory.heard)
     }
 
@@ -62,7 +62,7 @@ public final class RunDirectory {
 
     /// The run that this process writes into a directory, if it does.
     public static func current(at path: String) -> RunDirectory? {
-        let key = FileKey(path)
+        let key = FileIdentity(path)
         return open.last { $0.key == key && $0.run() != nil }?.run()
     }
 
@@ -140,35 +140,14 @@ public final class RunDirectory {
     private func leave() {
         events = nil
         lock.release()
-        let key = FileKey(path)
+        let key = FileIdentity(path)
         RunDirectory.open.removeAll { $0.key == key && ($0.run() == nil || $0.run() === self) }
     }
 
     private func writeCard() throws {
         // Milliseconds, as the file has it.
-        card.seconds = ((before + Clock.seconds - began) * 1000).rounded() / 1000
+        card.seconds = ((before + monotonicSeconds() - began) * 1000).rounded() / 1000
         try AtomicFile.write((card.json.text(width: 120) + "\n").utf8, to: path + "/" + Run.cardName)
-    }
-}
-
-/// What tells a directory from others, whatever it is called.
-private struct FileKey: Equatable {
-    let device: dev_t
-    let inode: ino_t
-
-    init(_ path: String) {
-        var status = stat()
-        _ = stat(path, &status)
-        (device, inode) = (status.st_dev, status.st_ino)
-    }
-}
-
-/// Seconds of a clock that nobody sets.
-private enum Clock {
-    static var seconds: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }
 

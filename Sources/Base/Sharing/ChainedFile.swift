@@ -171,13 +171,8 @@ public final class ChainedFile {
     }
 
     private func write(_ bytes: [UInt8], to descriptor: Int32) throws(FileError) {
-        var done = 0
-        while done < bytes.count {
-            let put = bytes[done...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if put < 0, errno == EINTR { continue }
-            guard put > 0 else { throw failure(put < 0 ? errno : ENOSPC) }
-            done += put
-        }
+        let code = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
+        if code != 0 { throw failure(code) }
         guard fsync(descriptor) == 0 else { throw failure(errno) }
     }
 

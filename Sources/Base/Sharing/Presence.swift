@@ -20,11 +20,7 @@ public final class Presence: @unchecked Sendable {
         return boot.isEmpty ? host : boot
     }()
 
-    private static let host: String = {
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count - 1)
-        return String(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).map { $0 == "/" ? "_" : $0 }.prefix(64))
-    }()
+    private static let host = String(HostName.mine.map { $0 == "/" ? "_" : $0 }.prefix(64))
 
     /// The host in the name of a presence.
     public static func host(of name: String) -> Substring { name.split(separator: "-", omittingEmptySubsequences: false).dropLast(2).joined(separator: "-")[...] }
@@ -156,9 +152,7 @@ public final class PresenceWatch {
             return errno == ENOENT
         }
         defer { close(file) }
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = pread(file, &buffer, buffer.count, 0)
-        let fields = PresenceWatch.fields(String(decoding: buffer.prefix(max(0, count)), as: UTF8.self))
+        let fields = HeldFile.fields(file)
         if fields["machine"].map(String.init) == Presence.machine, let isHeld = PresenceWatch.isHeld(file) { return !isHeld }
         let (beat, lease) = (fields["beat"] ?? "", fields["lease"].flatMap { Double($0) } ?? 60)
         let now = monotonicSeconds()
@@ -171,26 +165,7 @@ public final class PresenceWatch {
 
     /// Nil where the file system has no locks.
     private static func isHeld(_ file: Int32) -> Bool? {
-        while flock(file, LOCK_SH | LOCK_NB) != 0 {
-            if errno == EINTR { continue }
-            return errno == EWOULDBLOCK ? true : nil
-        }
-        return false
+        let (isFree, isKnown) = HeldFile.lock(file, LOCK_SH)
+        return !isFree ? true : isKnown ? false : nil
     }
-
-    private static func fields(_ text: String) -> [Substring: Substring] {
-        var values: [Substring: Substring] = [:]
-        for line in text.split(separator: "\n") {
-            let parts = line.split(separator: " ", maxSplits: 1)
-            if parts.count == 2 { values[parts[0]] = parts[1] }
-        }
-        return values
-    }
-}
-
-/// Seconds of a clock that nobody sets.
-package func monotonicSeconds() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

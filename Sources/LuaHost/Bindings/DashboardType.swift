@@ -58,7 +58,7 @@ final class DashboardObject: LuaObject {
             // What was measured some time ago and is said again is no new point.
             if DashboardObject.isLoss(name) || curves[place].curve.points.last?.y != number { curves[place].curve.add(Double(done), number) }
         }
-        let now = ProgressBar.now, part = bar.total > 0 ? 20 * done / bar.total : 0
+        let now = monotonicSeconds(), part = bar.total > 0 ? 20 * done / bar.total : 0
         // Drawing takes at most a twentieth of the time; where no times are to be seen, it goes by steps.
         if showsTimes ? now - drawn >= max(every, 20 * cost) : part != self.part { try draw(isLast: false) }
         self.part = part
@@ -81,7 +81,7 @@ final class DashboardObject: LuaObject {
     private static func isLoss(_ name: String) -> Bool { name.lowercased().hasSuffix("loss") }
 
     private func draw(isLast: Bool) throws {
-        let start = ProgressBar.now
+        let start = monotonicSeconds()
         Capture.flush()
         let grid = FigureGrid(try rows(), title: isLast ? bar.text : nil)
         let bundle: MIMEBundle
@@ -94,7 +94,7 @@ final class DashboardObject: LuaObject {
         }
         if isShown { output.update(bundle, id: id) } else { output.display(bundle, id: id) }
         isShown = true
-        drawn = ProgressBar.now
+        drawn = monotonicSeconds()
         cost = drawn - start
     }
 

@@ -1,5 +1,5 @@
+import Base
 import Figures
-import Glibc
 import Notebook
 
 /// Something shown that can be shown changed.
@@ -94,12 +94,6 @@ final class LiveObject: LuaObject {
         id = host.newDisplayID()
     }
 
-    private static var now: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-
     /// Seconds between two drawings: a terminal keeps what was drawn before, so it gets fewer of them; where times are not to be seen, every one is drawn.
     private var interval: Double {
         switch output.progress {
@@ -110,13 +104,13 @@ final class LiveObject: LuaObject {
     }
 
     fileprivate func update(_ arguments: [LuaValue]) throws {
-        let now = LiveObject.now
+        let now = monotonicSeconds()
         isWaiting = now - drawn < interval
         if !isWaiting { try show(arguments, now) }
     }
 
     fileprivate func finish(_ arguments: [LuaValue]) throws {
-        if isWaiting || !isShown || !arguments.isEmpty { try show(arguments, LiveObject.now) }
+        if isWaiting || !isShown || !arguments.isEmpty { try show(arguments, monotonicSeconds()) }
         isWaiting = false
     }
 

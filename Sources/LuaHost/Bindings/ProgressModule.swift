@@ -1,4 +1,4 @@
-import Glibc
+import Base
 import Notebook
 
 /// Says how far a long job is: one line drawn over again on a terminal, a display that changes in a notebook, now and then a plain line elsewhere.
@@ -11,7 +11,7 @@ public final class ProgressBar: LuaObject {
     private let hasDisplay: Bool
     /// Of the display.
     private let id: String
-    private let start = ProgressBar.now
+    private let start = monotonicSeconds()
     /// What was done before the start, of a resumed job: it says nothing about the rate.
     private let offset: Int
     private(set) var done: Int
@@ -33,17 +33,11 @@ public final class ProgressBar: LuaObject {
         if case .display = style { id = host.newDisplayID() } else { id = "" }
     }
 
-    static var now: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-
     func update(_ done: Int, _ fields: [(name: String, value: LuaValue)]) {
         guard !finished else { return }
         self.done = max(0, done)
         if !fields.isEmpty { self.fields = fields }
-        let time = ProgressBar.now
+        let time = monotonicSeconds()
         switch style {
         // Ten times a second are enough for an eye.
         case .line: if time - drawn >= 0.1 { draw(time) }
@@ -59,7 +53,7 @@ public final class ProgressBar: LuaObject {
     func finish() {
         guard !finished else { return }
         finished = true
-        draw(ProgressBar.now)
+        draw(monotonicSeconds())
     }
 
     /// Takes the line away, to print something else above it. A display stays.
@@ -101,7 +95,7 @@ public final class ProgressBar: LuaObject {
     }
 
     /// How far the job is, in one line.
-    var text: String { line(ProgressBar.now, width: 200, final: finished) }
+    var text: String { line(monotonicSeconds(), width: 200, final: finished) }
 
     /// `label 12/80 ━━━━──── loss 1.234  3.1/s  0:12 left`
     func line(_ time: Double, width: Int, final: Bool) -> String {

@@ -1,5 +1,5 @@
+import Base
 import CLua
-import Glibc
 import Notebook
 
 /// Runs the cells of a notebook in a host of its own.
@@ -49,7 +49,7 @@ struct NotebookRun {
     /// How the cell failed; nil when it did not.
     private func run(_ cell: NotebookCell, _ number: Int, _ session: Session, _ output: CellRecorder) -> Ending? {
         let name = "cell \(number)"
-        let start = NotebookRun.now
+        let start = monotonicSeconds()
         if let timeout { clua_interrupt_after(timeout) }
         let ending = session.run(cell.source, name: name, number: number)
         clua_interrupt_after(0)
@@ -59,17 +59,11 @@ struct NotebookRun {
         case .done: return nil
         case .failed(let error), .incomplete(let error): report = error
         case .interrupted:
-            guard let timeout, NotebookRun.now - start >= timeout else { return .interrupted }
+            guard let timeout, monotonicSeconds() - start >= timeout else { return .interrupted }
             report = ErrorReport(message: "\(name): stopped after \(timeout) s, as --timeout says")
         }
         output.failure(report)
         return .failed(report.text(coloured: false) + (cell.line > 0 ? "(\(name) begins in line \(cell.line) of \(path))\n" : ""))
-    }
-
-    private static var now: Double {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 }
 

@@ -1,4 +1,4 @@
-import Glibc
+import Base
 
 /// Where the time of tensor operations goes. While one is current, plans time each kernel they launch and operations that run at once are timed
 /// too, at some 100 ns each.
@@ -84,11 +84,7 @@ public final class PlanProfile {
     func countRun() { runs += 1 }
 
     /// Seconds on a clock that only goes forward.
-    public static func now() -> Double {
-        var t = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &t)
-        return Double(t.tv_sec) + Double(t.tv_nsec) * 1e-9
-    }
+    public static func now() -> Double { monotonicSeconds() }
 
     // MARK: Sums
 

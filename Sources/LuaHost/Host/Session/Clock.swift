@@ -1,14 +1,13 @@
+import Base
 import Glibc
 
 /// Seconds, and their text.
 enum Clock {
-    static var now: Double { seconds(CLOCK_MONOTONIC) }
+    static var now: Double { monotonicSeconds() }
     /// Of all threads of the process.
-    static var processor: Double { seconds(CLOCK_PROCESS_CPUTIME_ID) }
-
-    private static func seconds(_ clock: clockid_t) -> Double {
+    static var processor: Double {
         var time = timespec()
-        clock_gettime(clock, &time)
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
     }
 
