@@ -104,7 +104,7 @@ static bool is_handed_on(int signal_number) {
 
 /// Whether a press asks the job to stop, or is one of a held key that did; what comes after it interrupts.
 static bool asks_to_stop(int64_t now) {
-  if (stoppable == 0 || (active && active->is_looking)) return false;
+  if (stoppable == 0 || (active && active->looked_at)) return false;
   if (trellis_stop_wanted()) return !is_patient && now - last_press <= 200;
   trellis_stop_set(true);
   last_press = now;

@@ -1,5 +1,6 @@
 #!/bin/bash
-# JupyterLab in Debian's chromium (850 MB to install): run, complete, tooltip, live figure, interrupt, restart. Screenshots lie in .build/lab afterwards.
+# JupyterLab in Debian's chromium (850 MB to install): run, complete, tooltip, live figure, a search and a look into it, interrupt, restart. Screenshots lie in
+# .build/lab afterwards.
 set -u
 cd "$(dirname "$0")/../.."
 . scripts/setup.sh
