@@ -68,6 +68,8 @@ static void hook(lua_State *L, lua_Debug *ar) {
   if (trellis_look_wanted() && !clua_look_serve(L)) return;
   // Also a coroutine that was armed in an earlier run and is resumed in this one.
   disarm(L);
+  // What came while the look was answered, or just now, has armed a hook that is gone.
+  if (trellis_interrupt_pending() || (trellis_look_wanted() && clua_host_of(L)->look)) clua_arm(L);
 }
 
 void clua_arm(lua_State *L) {

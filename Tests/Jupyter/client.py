@@ -263,6 +263,13 @@ def looks(s):
     check("  it reads local variables", look.run("i > 0, i <= n + 1")[0] == "true\ttrue")
     s.km.interrupt_kernel()
     check("  the loop is interrupted as ever", s.reply_to(busy)["evalue"] == "interrupted" and s.value("kept, tostring(mine)") == "1\tnil")
+    ended = 0
+    for _ in range(20):
+        busy = s.kc.execute("while true do n = n + 1 end")
+        look.run("n")
+        s.km.interrupt_kernel()
+        ended += s.reply_to(busy)["evalue"] == "interrupted"
+    check("  an interrupt right behind a look is not lost", ended == 20, ended)
     s.run("space = nas.trellis{layers = 3, strides = {4, 8}, filters = 4, cell = nas.cell{blocks = 2}} net = space:supernet{classes = 3, seed = 1}\n"
           "sgd = optim.sgd(net:weights(), {lr = 0.01}) set = data.shapes{images = 8, size = {32, 32}, classes = 3, seed = 1} loader = set:batches{size = 2, seed = 1}")
     s.run("net:step(sgd, loader:next())")

@@ -142,8 +142,8 @@ try:
                 shown = "".join(x.inner_text() for x in console.locator(".jp-CodeConsole-content .jp-OutputArea").all())
             return shown
 
-        shown = look("supernet:decode()", "path")
-        check("a look into the search decodes its supernet", "path" in shown, shown[:80])
+        shown = look("supernet:decode()", "stride")
+        check("a look into the search decodes its supernet", "stride" in shown, shown[:80])
         look("plot.trellis(supernet)", "no such text", 4)
         check("a look draws beta", console.locator(".jp-OutputArea svg, .jp-OutputArea img").count() > 0)
         page.screenshot(path=os.path.join(folder, "lab-look.png"))

@@ -16,4 +16,4 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$trellis" kernel install --prefix "$work" || exit 1
 rm -rf .build/lab
-JUPYTER_PATH=$work/share/jupyter PATH=$environment/bin:$PATH timeout 300 "$environment/bin/python" Tests/Jupyter/lab.py .build/lab
+JUPYTER_PATH=$work/share/jupyter PATH=$environment/bin:$PATH timeout 600 "$environment/bin/python" Tests/Jupyter/lab.py .build/lab
