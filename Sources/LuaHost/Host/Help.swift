@@ -54,7 +54,7 @@ struct Help {
     func about(_ L: LuaThread, _ index: Int32) -> String {
         switch lua_type(L, index) {
         case LUA_TSTRING: return about(name: Stack.string(L, index) ?? "")
-        case LUA_TNIL: return "nil: no value has this name here. A name in quotes is looked for everywhere: help \"conv2d\".\n"
+        case LUA_TNIL: return "nil: nothing has this name here.\nA name in quotes is looked for everywhere: help \"conv2d\".\n"
         case LUA_TUSERDATA:
             guard let box = clua_to_any_box(L, index) else { return "A userdata of another library (\(Stack.typeName(L, index))).\n" }
             return text(ObjectType.of(box))
