@@ -102,7 +102,7 @@ supernet:step(sgd, images, labels)
 after = supernet:state()
 assert(before.alpha:equal(after.alpha) and before.beta:equal(after.beta))
 assert(not before["stem.1.conv.weight"]:equal(after["stem.1.conv.weight"]))
-supernet:load_state(before)                       -- as if nothing had happened
+supernet:load_state(before);                      -- as if nothing had happened
 
 -- %% [markdown]
 -- ## The search

@@ -196,7 +196,7 @@ print(gumbel:decode())
 for trial in nas.trials{strategy = nas.strategy.evolution(space, {population = 4, sample = 2, seed = 1}), count = short and 6 or 20} do
   trial:finish{score = metrics.evaluate(gumbel:at(trial.architecture), B).miou}
 end
-gumbel:at(nil)
+gumbel:at(nil);
 
 -- %% [markdown]
 -- ## Any network

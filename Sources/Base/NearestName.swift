@@ -6,7 +6,8 @@ public func nearestName(to name: String, in names: [String]) -> String? {
     let scored = names.map { ($0, Array($0.lowercased().utf8)) }.filter { abs($1.count - wanted.count) <= most($1) }
         .map { (name: $0, letters: $1, distance: editDistance(wanted, $1)) }
     guard let best = scored.min(by: { $0.distance < $1.distance }) else { return nil }
-    return best.distance <= most(best.letters) ? best.name : nil
+    // Something of the name has to be in the other one.
+    return best.distance <= most(best.letters) && best.distance < wanted.count ? best.name : nil
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn one into the other (Damerau's restricted distance).

@@ -165,3 +165,9 @@ void clua_make_type(lua_State *L, const void *type, const char *name) {
   lua_settop(L, methods - 1);
 }
 
+void clua_adopt_box(lua_State *L, const void *type) {
+  clua_need(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, type);
+  lua_setmetatable(L, -2);
+}
+

@@ -1,4 +1,4 @@
-// What the functions on the stack held when an error ended a top-level run: for the prompt's debug().
+// What functions on the stack hold: when an error ends a top-level run, for the prompt's debug(), and while somebody looks into what runs.
 #include "private.h"
 #include <string.h>
 
@@ -55,20 +55,41 @@ static void add_frame(lua_State *L, lua_Debug *frame) {
   lua_setfield(L, -2, "locals");
 }
 
-void clua_note_frames(lua_State *L, int level) {
-  if (!clua_host_of(L)->keeps_frames || !lua_checkstack(L, 12)) return;
+/// Appends the frames of a thread from a level on to the list on its top.
+static void add_frames(lua_State *L, int level) {
   lua_Debug frame;
-  lua_newtable(L);
-  for (int count = 0; count < MOST_FRAMES && lua_getstack(L, level, &frame); level++) {
+  for (int count = (int)lua_rawlen(L, -1); count < MOST_FRAMES && lua_getstack(L, level, &frame); level++) {
     lua_getinfo(L, "nSl", &frame);
     if (*frame.what == 'C') continue;
     add_frame(L, &frame);
     lua_rawseti(L, -2, ++count);
   }
+}
+
+void clua_note_frames(lua_State *L, int level) {
+  if (!clua_host_of(L)->keeps_frames || !lua_checkstack(L, 12)) return;
+  lua_newtable(L);
+  add_frames(L, level);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &key_frames);
 }
 
+/// Pushes what the functions hold that run on the thread that is looked at, and on those that resumed it, down to the main thread.
+static void push_running(lua_State *L, lua_State *looked_at) {
+  const clua_host *host = clua_host_of(L);
+  lua_newtable(L);
+  for (int i = host->thread_count; i >= -1; i--) {
+    lua_State *thread = i == host->thread_count ? looked_at : i < 0 ? host->main : host->threads[i];
+    if (thread == L || (thread == looked_at && i < host->thread_count) || !lua_checkstack(thread, 12)) continue;
+    lua_pushvalue(L, -1);
+    lua_xmove(L, thread, 1);
+    add_frames(thread, 0);
+    lua_pop(thread, 1);
+  }
+}
+
 void clua_frames_push(lua_State *L) {
-  clua_need(L, 1);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &key_frames);
+  clua_need(L, 2);
+  lua_State *looked_at = clua_host_of(L)->looked_at;
+  if (looked_at) push_running(L, looked_at);
+  else lua_rawgetp(L, LUA_REGISTRYINDEX, &key_frames);
 }

@@ -68,6 +68,8 @@ static void hook(lua_State *L, lua_Debug *ar) {
   if (trellis_look_wanted() && !clua_look_serve(L)) return;
   // Also a coroutine that was armed in an earlier run and is resumed in this one.
   disarm(L);
+  // What came while the look was answered, or just now, has armed a hook that is gone.
+  if (trellis_interrupt_pending() || (trellis_look_wanted() && clua_host_of(L)->look)) clua_arm(L);
 }
 
 void clua_arm(lua_State *L) {
@@ -104,7 +106,7 @@ static bool is_handed_on(int signal_number) {
 
 /// Whether a press asks the job to stop, or is one of a held key that did; what comes after it interrupts.
 static bool asks_to_stop(int64_t now) {
-  if (stoppable == 0 || (active && active->is_looking)) return false;
+  if (stoppable == 0 || (active && active->looked_at)) return false;
   if (trellis_stop_wanted()) return !is_patient && now - last_press <= 200;
   trellis_stop_set(true);
   last_press = now;

@@ -32,19 +32,17 @@ static void insert_line(int spaces) {
 static int enter(int count, int key) {
   int dedent = 0;
   const int spaces = editor->indentation(rl_line_buffer, rl_end, rl_point, &dedent);
-  if (spaces < 0) {
-    clua_paint_finish();
-    return rl_newline(count, key);
-  }
   rl_begin_undo_group();
   if (dedent > 0) {
     const int start = line_start(rl_point), point = rl_point;
     rl_delete_text(start, start + dedent);
     rl_point = point - dedent < start ? start : point - dedent;
   }
-  insert_line(spaces);
+  if (spaces >= 0) insert_line(spaces);
   rl_end_undo_group();
-  return 0;
+  if (spaces >= 0) return 0;
+  clua_paint_finish();
+  return rl_newline(count, key);
 }
 
 static int next_line(int count, int key) {

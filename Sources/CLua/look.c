@@ -5,7 +5,7 @@
 bool clua_look_serve(lua_State *L) {
   clua_host *host = clua_host_of(L);
   // A look would become part of what is recorded.
-  if (!host->look || host->trace || host->is_looking || host->thread_count >= CLUA_MAX_THREADS || !lua_checkstack(L, 4)) return !host->look;
+  if (!host->look || host->trace || host->looked_at || host->thread_count >= CLUA_MAX_THREADS || !lua_checkstack(L, 4)) return !host->look;
   lua_State *own = lua_newthread(L);
   lua_sethook(own, NULL, 0, 0);
   // An interrupt is to reach it.
@@ -15,7 +15,7 @@ bool clua_look_serve(lua_State *L) {
   host->current = own;
   host->function = NULL;
   const char *failure = host->failure;
-  host->is_looking = true;
+  host->looked_at = L;
   host->in_swift++;
   bool served = true;
   while (served && trellis_look_wanted()) {
@@ -24,7 +24,7 @@ bool clua_look_serve(lua_State *L) {
   }
   if (!served) trellis_look_set(true);
   host->in_swift--;
-  host->is_looking = false;
+  host->looked_at = NULL;
   host->failure = failure;
   host->function = function;
   host->current = current;

@@ -290,6 +290,8 @@ public final class Wire: @unchecked Sendable {
             lock.held { answers.append(message) }
             monitor.signal()
         case .control: control(message)
+        // Each new connection asks this first, and waits for the answer before it opens a subshell: while a cell runs, too.
+        case .shell where message.type == "kernel_info_request": control(message, by: .shell)
         default:
             lock.held { requests.append(.request(message)) }
             monitor.signal()
@@ -298,10 +300,11 @@ public final class Wire: @unchecked Sendable {
     }
 
     /// Answers at once, also while a cell runs.
-    private func control(_ message: Message) {
+    /// - Parameter channel: that the message came by.
+    private func control(_ message: Message, by channel: ConnectionFile.Channel = .control) {
         let status = { [self] (state: String) in _ = publish("status", .object([.init("execution_state", .string(state))]), parent: message) }
         let answer = { [self] (content: JSONValue) in
-            _ = send(.control, message.type.replacing("_request", with: "_reply"), content, parent: message, identities: message.identities)
+            _ = send(channel, message.type.replacing("_request", with: "_reply"), content, parent: message, identities: message.identities)
         }
         let done = JSONValue.object([.init("status", .string("ok"))])
         status("busy")

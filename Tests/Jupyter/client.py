@@ -1,10 +1,17 @@
 """What a front end meets: interrupts, queues, order, input, ends. The kernelspec `trellis` has to be on JUPYTER_PATH; each check has a limit."""
 import os
+import shutil
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 
+import zmq
+from jupyter_client.connect import write_connection_file
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
+from jupyter_client.session import Session as Messages
 
 LIMIT = 20
 # A debug build beside other work: times say little then.
@@ -65,6 +72,29 @@ def alive(pid):
         return True
     except ProcessLookupError:
         return False
+
+
+def seconds_to_answer():
+    """From the start of the process to the reply to kernel_info_request."""
+    program = KernelSpecManager().get_kernel_spec("trellis").argv[0]
+    folder = tempfile.mkdtemp()
+    path, ports = write_connection_file(os.path.join(folder, "kernel.json"), ip="127.0.0.1", key=b"key")
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.RECONNECT_IVL, 1)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.connect(f"tcp://127.0.0.1:{ports['shell_port']}")
+    messages = Messages(key=b"key")
+    start = time.time()
+    process = subprocess.Popen([program, "kernel", "-f", path], stdin=subprocess.DEVNULL)
+    messages.send(socket, messages.msg("kernel_info_request"))
+    answered = socket.poll(LIMIT * 1000)
+    took = time.time() - start
+    process.kill()
+    process.wait()
+    context.destroy()
+    shutil.rmtree(folder)
+    return took if answered else float("inf")
 
 
 def interrupts(s):
@@ -224,12 +254,22 @@ def looks(s):
     busy = s.kc.execute("for i = 1, 1 << 60 do n = n + 1 end")
     time.sleep(0.3)
     first, took = look.run("n")
+    time.sleep(0.1)
     second, _ = look.run("n")
     check("a look into a tight loop, which goes on", 0 < int(first) < int(second) and took < 0.3 * SLOW, f"{first}, {second}, {took * 1000:.1f} ms")
     check("  it has variables of its own", look.run("kept = 2; mine = 3\nkept + mine")[0] == "5" and look.run("mine")[0] == "3")
     check("  what it prints is its own", look.run("print('here')")[0] == "here\n")
+    check("  a new connection is answered while the loop runs", s.reply_to(s.kc.kernel_info())["status"] == "ok")
+    check("  it reads local variables", look.run("i > 0, i <= n + 1")[0] == "true\ttrue")
     s.km.interrupt_kernel()
     check("  the loop is interrupted as ever", s.reply_to(busy)["evalue"] == "interrupted" and s.value("kept, tostring(mine)") == "1\tnil")
+    ended = 0
+    for _ in range(20):
+        busy = s.kc.execute("while true do n = n + 1 end")
+        look.run("n")
+        s.km.interrupt_kernel()
+        ended += s.reply_to(busy)["evalue"] == "interrupted"
+    check("  an interrupt right behind a look is not lost", ended == 20, ended)
     s.run("space = nas.trellis{layers = 3, strides = {4, 8}, filters = 4, cell = nas.cell{blocks = 2}} net = space:supernet{classes = 3, seed = 1}\n"
           "sgd = optim.sgd(net:weights(), {lr = 0.01}) set = data.shapes{images = 8, size = {32, 32}, classes = 3, seed = 1} loader = set:batches{size = 2, seed = 1}")
     s.run("net:step(sgd, loader:next())")
@@ -284,6 +324,28 @@ def input_(s):
     check("  and no more than that", s.value("1") == "1")
 
 
+def stale(s):
+    def told(cell, code):
+        """What a cell of a notebook says on stderr."""
+        kc = s.kc
+        message = kc.session.msg("execute_request", {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False})
+        message["metadata"]["cellId"] = cell
+        kc.shell_channel.send(message)
+        text, ended = "", False
+        while not ended:
+            m = kc.get_iopub_msg(timeout=LIMIT)
+            if m["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                text += m["content"]["text"] if m["msg_type"] == "stream" and m["content"]["name"] == "stderr" else ""
+                ended = m["msg_type"] == "status" and m["content"]["execution_state"] == "idle"
+        s.reply_to(message["header"]["msg_id"])
+        return text
+
+    check("cells that run for the first time are not stale", told("a", "width = 3") + told("b", "area = width * 2") == "")
+    found = told("a", "width = 4")
+    check("a cell that was edited names those that used what it had set", "used 'width'" in found, found)
+    check("  until they have run again", told("b", "area = width * 2") + told("c", "print(area)") == "")
+
+
 def odd(s):
     session = s.kc.session
     key, session.key = session.key, b"wrong"
@@ -319,13 +381,15 @@ def ends(s):
 def main():
     s = Session()
     check("a kernel is ready", s.ready < 1.5 * SLOW, f"{s.ready:.2f} s")
+    took = seconds_to_answer()
+    check("  and answers after its start", took < 0.3 * SLOW, f"{took * 1000:.0f} ms")
     times = []
     for _ in range(20):
         start = time.time()
         s.run("return 1", store_history=False)
         times.append(time.time() - start)
     check("a round trip", sorted(times)[10] < 0.05 * SLOW, f"{sorted(times)[10] * 1000:.1f} ms")
-    for part in (interrupts, queues, outputs, questions, looks, input_, odd, ends):
+    for part in (interrupts, queues, outputs, questions, looks, input_, stale, odd, ends):
         part(s)
     for options in ({"transport": "ipc"}, {"transport_encryption": "required"}):
         s = Session(**options)

@@ -1,4 +1,4 @@
-"""JupyterLab in chromium: run, complete, tooltip, live figure, dashboard of a search, interrupt, restart. Writes screenshots into the folder given.
+"""JupyterLab in chromium: run, complete, tooltip, live figure, dashboard of a search, a look into it, interrupt, restart. Writes screenshots into the folder given.
 
 Needs jupyterlab and playwright, and Debian's chromium; the kernelspec `trellis` has to be on JUPYTER_PATH.
 """
@@ -15,6 +15,11 @@ from playwright.sync_api import sync_playwright
 folder = os.path.abspath(sys.argv[1])
 os.makedirs(folder, exist_ok=True)
 os.environ["JUPYTER_CONFIG_DIR"] = os.path.join(folder, "config")
+# Nobody is there to be asked about news.
+settings = os.path.join(folder, "config", "lab", "user-settings", "@jupyterlab", "apputils-extension")
+os.makedirs(settings, exist_ok=True)
+json.dump({"fetchNews": "false", "checkForUpdates": False}, open(os.path.join(settings, "notification.jupyterlab-settings"), "w"))
+search = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "search.lua")
 
 CELLS = [
     "print('hello from Lua')\nplot.line({1, 3, 2}, {title = 'a figure'})",
@@ -23,12 +28,14 @@ CELLS = [
     "local bar = progress.bar{total = 50, label = 'steps'}\nfor i = 1, 50 do bar:update(i, {loss = 1 / i}); local t = os.clock() while os.clock() < t + 0.02 do end end\nbar:finish()",
     "nn.sequential{nn.conv2d(3, 8, {kernel = 3}), nn.relu()}:count{height = 96, width = 128}",
     "6 * 7",
-    "space = nas.trellis{layers = 4, strides = {4, 8, 16}, filters = 2, cell = nas.cell{blocks = 2}}\n"
+    "space = nas.trellis{layers = 4, strides = {4, 8, 16}, filters = 2, head_reach = 10, cell = nas.cell{blocks = 2}}\n"
     "net = space:supernet{classes = 3, seed = 1}\nsgd = optim.sgd(net:weights(), {lr = 0.05, momentum = 0.9})\n"
     "adam = optim.adam(net:architecture(), {lr = 0.1})\n"
     "loader = data.shapes{images = 8, size = {32, 48}, classes = 3, seed = 1}:batches{size = 2, seed = 1}\n"
     "board = plot.dashboard(net, {total = 40, every = 0.5})\nfor i = 1, 40 do\n  local loss = net:step(sgd, loader:next()):item()\n"
     "  board:update(i, {{'loss', loss}, {'architecture loss', net:step(adam, loader:next()):item()}})\nend\nboard:finish()",
+    f"run('{search}', '--images', '16', '--size', '32x48', '--crop', '32x48', '--layers', '4', '--strides', '4,8,16',\n"
+    "    '--blocks', '2', '--filters', '2', '--epochs', '1000', '--arch-from', '1', '--validate-every', '1000', '--out', 'search')",
 ]
 
 
@@ -112,6 +119,43 @@ try:
         check("a dashboard in one display", output(5).locator(".jp-OutputArea-child").count() == 1 and output(5).locator("svg, img").count() == 1)
         cell(5).scroll_into_view_if_needed()
         page.screenshot(path=os.path.join(folder, "lab-dashboard.png"))
+
+        # A search that goes on, and a look into it.
+        cell(6).scroll_into_view_if_needed()
+        cell(6).locator(".cm-content").click()
+        page.keyboard.press("Control+Enter")
+        page.wait_for_function("() => { const all = document.querySelectorAll('.jp-Notebook .jp-CodeCell'); return all[6].querySelector('.jp-OutputArea svg, .jp-OutputArea img') }",
+                               timeout=60000)
+        cell(6).locator(".jp-InputPrompt").first.click(button="right")
+        page.get_by_text("New Subshell Console").first.click()
+        console = page.locator(".jp-CodeConsole")
+        console.locator(".jp-CodeConsole-input .cm-content").wait_for(timeout=20000)
+
+        def look(text, wanted, limit=20):
+            """What the console's last cell shows."""
+            console.locator(".jp-CodeConsole-input .cm-content").click()
+            page.keyboard.type(text)
+            page.keyboard.press("Shift+Enter")
+            end, shown = time.time() + limit, ""
+            while time.time() < end and wanted not in shown:
+                time.sleep(0.3)
+                shown = "".join(x.inner_text() for x in console.locator(".jp-CodeConsole-content .jp-OutputArea").all())
+            return shown
+
+        shown = look("supernet:decode()", "stride")
+        check("a look into the search decodes its supernet", "stride" in shown, shown[:80])
+        look("plot.trellis(supernet)", "no such text", 4)
+        check("a look draws beta", console.locator(".jp-OutputArea svg, .jp-OutputArea img").count() > 0)
+        page.screenshot(path=os.path.join(folder, "lab-look.png"))
+        check("and the search goes on", number(6) == "*", number(6))
+        cell(6).locator(".cm-content").click()
+        page.keyboard.press("Escape")
+        page.keyboard.press("i")
+        page.keyboard.press("i")
+        end = time.time() + 30
+        while number(6) == "*" and time.time() < end:
+            time.sleep(0.3)
+        check("an interrupt stops it after its step", "--resume" in output(6).inner_text(), output(6).inner_text()[-100:])
 
         def write(text):
             cell(4).locator(".cm-content").click()

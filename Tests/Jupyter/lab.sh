@@ -1,5 +1,6 @@
 #!/bin/bash
-# JupyterLab in Debian's chromium (850 MB to install): run, complete, tooltip, live figure, interrupt, restart. Screenshots lie in .build/lab afterwards.
+# JupyterLab in Debian's chromium (850 MB to install): run, complete, tooltip, live figure, a search and a look into it, interrupt, restart. Screenshots lie in
+# .build/lab afterwards.
 set -u
 cd "$(dirname "$0")/../.."
 . scripts/setup.sh
@@ -15,4 +16,4 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$trellis" kernel install --prefix "$work" || exit 1
 rm -rf .build/lab
-JUPYTER_PATH=$work/share/jupyter PATH=$environment/bin:$PATH timeout 300 "$environment/bin/python" Tests/Jupyter/lab.py .build/lab
+JUPYTER_PATH=$work/share/jupyter PATH=$environment/bin:$PATH timeout 600 "$environment/bin/python" Tests/Jupyter/lab.py .build/lab

@@ -76,6 +76,18 @@ final class LookTests: XCTestCase {
         XCTAssertEqual(looked.found[3], looked.look("drawn"))
     }
 
+    /// Local variables of what runs, innermost first; what a look assigns is its own.
+    func testLooksSeeLocals() throws {
+        let looked = try Looked(["outer .. inner .. x", "(function() inner = 'mine' return inner end)()", "inner", "debug(1).inner"])
+        let source = "n, x = 0, 'global' local outer = 'o' local function f() local inner, x = 'i', 'l' \(Self.wait) kept = inner .. x end "
+        XCTAssertEqual(looked.run(source + "f()", after: 0.2), "done")
+        XCTAssertEqual(looked.found, ["oil", "mine", "mine", "i"])
+        XCTAssertEqual(["kept", "inner", "x"].map(looked.look), ["il", "mine", "global"])
+        looked.texts = ["outer .. x"]
+        XCTAssertEqual(looked.run(source + "coroutine.wrap(f)()", after: 0.2), "done")
+        XCTAssertEqual(looked.found.last, "ol")
+    }
+
     func testLooksIntoCoroutines() throws {
         let looked = try Looked(["n > 0"])
         XCTAssertEqual(looked.run("n = 0 coroutine.wrap(function() pcall(function() \(Self.wait) end) end)()", after: 0.2), "done")

@@ -74,13 +74,15 @@ final class PromptScreenTests: XCTestCase {
         s.type("Up", "Home", "Right", "Right", "YY", "End", "Left", "Left", "Left", "Left", "Left", "X", "Home", "Right", "Right", "Right", "Right", "BSpace", "BSpace", "Down", "End", "Enter")
         s.wait { $0.contains("\nrowX    1\nrowX    2\n[2]>") }
         s.type("Up")
-        s.wait { $0.hasSuffix("[2]> for i = 1, 2 do\n  print('rowX', i)\n  end") }
+        s.wait { $0.hasSuffix("[2]> for i = 1, 2 do\n  print('rowX', i)\nend") }
     }
 
     func testClosingWordsGoBackToWhereTheirBlockBegan() throws {
         let s = try prompt()
         s.type("for i = 1, 2 do", "Enter", "if i == 1 then", "Enter", "print(i)", "Enter", "end", "Enter", "end")
         s.wait { $0.hasSuffix("[1]> for i = 1, 2 do\n  if i == 1 then\n    print(i)\n  end\n  end") }
+        s.type("Enter")
+        s.wait { $0.contains("[1]> for i = 1, 2 do\n  if i == 1 then\n    print(i)\n  end\nend\n1\n[2]>") }
     }
 
     func testUpSearchesByPrefix() throws {
@@ -150,6 +152,8 @@ final class PromptScreenTests: XCTestCase {
         s.wait { $0.contains("-- [1], line 2\n-- Twice.\nfunction twice(x) return 2 * x end") }
         s.type("?string.format", "Enter")
         s.wait { $0.contains("string.format(format, ...)") }
+        s.type("C-l", "x = tensor.zeros(2)", "Enter", "x:mean?", "Enter")
+        s.wait { $0.contains("tensor:mean([dimensions] [, options])") }
     }
 
     func testTimes() throws {

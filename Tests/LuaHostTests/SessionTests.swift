@@ -62,6 +62,9 @@ final class SessionTests: XCTestCase {
         XCTAssertEqual(run(s, told, "x = 1\nassert(x == 1)"), [])
         XCTAssertEqual(run(s, told, "assert(x == 1 and\n  x)"), [])
         XCTAssertEqual(run(s, told, "assert(true)\nx"), ["result 1 1"])
+        XCTAssertEqual(run(s, told, "x;"), [])
+        XCTAssertEqual(run(s, told, "x; -- as it was"), [])
+        XCTAssertEqual(run(s, told, "x -- a remark;"), ["result 1 1"])
     }
 
     /// A search in one display, of the paper's trellis and of another space.

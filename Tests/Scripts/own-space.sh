@@ -56,7 +56,7 @@ grep -q "no file runs code unasked" "$work/refused.txt" || fail "nothing is said
 (retrain --run-script) >"$work/retrain.txt" 2>&1 || fail "retraining failed" "$work/retrain.txt"
 "$trellis" scripts/evaluate.lua "$work/model/best" >"$work/refused.txt" 2>&1 && fail "a card's script ran unasked"
 grep -q -- "--run-script" "$work/refused.txt" || fail "nothing is said of --run-script" "$work/refused.txt"
-"$trellis" scripts/evaluate.lua "$work/model/best" --run-script >"$work/evaluate.txt" 2>&1 || fail "measuring failed" "$work/evaluate.txt"
+"$trellis" scripts/evaluate.lua "$work/model/best" --run-script --out "$work/evaluation" >"$work/evaluate.txt" 2>&1 || fail "measuring failed" "$work/evaluate.txt"
 "$trellis" scripts/export.lua "$work/model/best" --run-script --size 32x32 >"$work/export.txt" 2>&1 || fail "the export failed" "$work/export.txt"
 [ -s "$work/model/best/network.onnx" ] || fail "no network.onnx"
 

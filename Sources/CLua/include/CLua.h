@@ -50,7 +50,7 @@ typedef struct clua_host {
   int64_t collections;  ///< full collections made because of `limit`
   void (*loaded)(void *swift, const char *path);  ///< told of each file of Lua that a script loads; may be NULL
   bool (*look)(void *swift, lua_State *L);  ///< answers who looks into what runs; may be NULL
-  bool is_looking;      ///< while it does
+  lua_State *looked_at; ///< while it does, the thread that runs; NULL else
   struct clua_trace *trace;  ///< what a function that is being recorded reads of Lua; NULL while none is
   /// Coroutines being resumed, outermost first: the interrupt hook is armed on each.
   lua_State *threads[CLUA_MAX_THREADS];
@@ -121,7 +121,8 @@ static inline clua_box *clua_to_box(lua_State *L, int index, const void *type) {
   return box->type == type ? box : NULL;
 }
 
-/// Pushes a userdata that takes over one reference to `object`. +1 value. False if `type` has no metatable in this state.
+/// Pushes a userdata that takes over one reference to `object`. +1 value. False if `type` has no metatable in this state yet: clua_make_type and
+/// clua_adopt_box have to follow.
 /// `anchored`: it has room for what clua_hold_anchors notes.
 static inline bool clua_push_box(lua_State *L, const void *type, void *object, bool anchored) {
   clua_need(L, 3);
@@ -142,6 +143,8 @@ void clua_free_box(lua_State *L, int index);
 /// setters, function for other keys read or nil, function for other keys written or nil, function for keys that have nothing, table of further
 /// metamethods. Pops them. The function for keys that have nothing gets the object, the key, and whether it is read to be called as a method.
 void clua_make_type(lua_State *L, const void *type, const char *name);
+/// Gives the userdata on top, which stays, the metatable of `type`.
+void clua_adopt_box(lua_State *L, const void *type);
 
 // MARK: - Sizes
 
@@ -224,7 +227,8 @@ void clua_push_keeper(lua_State *L);
 
 /// Whether what the functions on the stack held is kept when an error ends a top-level run.
 void clua_frames_keep(lua_State *L, bool keep);
-/// What was kept last, innermost first: a list of {source, line, name, locals = list of {name, value}}, or nil. +1 value.
+/// What was kept last, or while somebody looks what runs holds, innermost first: a list of {source, line, name, locals = list of {name, value}}, or nil.
+/// +1 value.
 void clua_frames_push(lua_State *L);
 
 // MARK: - What a recorded function reads of Lua
@@ -363,7 +367,7 @@ typedef struct clua_editor {
   const char *(*suggestion)(const char *entry, int count);
   /// What the function takes whose arguments the cursor is in, in one line, or NULL.
   const char *(*signature)(const char *entry, int count, int cursor);
-  /// What Return does: -1 ends the entry, else the number of spaces that a next line begins with; `*dedent` of them go from the current one.
+  /// What Return does: -1 ends the entry, else the number of spaces that a next line begins with; `*dedent` spaces go from the current one in both cases.
   int (*indentation)(const char *entry, int count, int cursor, int *dedent);
 } clua_editor;
 /// From now on entries are edited so. After clua_line_setup; what `editor` points to is copied.

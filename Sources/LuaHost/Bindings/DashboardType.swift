@@ -83,7 +83,7 @@ final class DashboardObject: LuaObject {
     private func draw(isLast: Bool) throws {
         let start = monotonicSeconds()
         Capture.flush()
-        let grid = FigureGrid(try rows(), title: isLast ? bar.text : nil)
+        let grid = DashboardObject.arranged(try rows(), title: isLast ? bar.text : nil)
         let bundle: MIMEBundle
         if isLast || showsTimes == false {
             bundle = MIMEBundle(plain: bar.text, figure: grid)
@@ -96,6 +96,15 @@ final class DashboardObject: LuaObject {
         isShown = true
         drawn = monotonicSeconds()
         cost = drawn - start
+    }
+
+    /// Pixels that the output of a cell has on a laptop: what is wider has to be scrolled there.
+    private static let width = 960.0
+
+    /// Rows one below the other; so are the figures of a row that would be too wide side by side.
+    private static func arranged(_ rows: [[any Figure]], title: String?) -> FigureGrid {
+        let lines = rows.flatMap { row in FigureGrid.row(row).size.width > width ? row.map { [$0] } : [row] }
+        return .column(lines.map { FigureGrid.row($0) }, title: title)
     }
 
     private func rows() throws -> [[any Figure]] {

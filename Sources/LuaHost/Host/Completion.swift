@@ -57,11 +57,12 @@ struct Completer {
     }
 
     /// What the value that a chain of names leads to is, as `help` says it; nil when it leads nowhere.
-    func describe(_ chain: [SourceScan.Step]) -> String? {
+    /// - Parameter columns: see `Help.init`.
+    func describe(_ chain: [SourceScan.Step], columns: Int? = nil) -> String? {
         guard let L = host.thread, lua_checkstack(L, 16) != 0 else { return nil }
         let top = lua_gettop(L)
         defer { lua_settop(L, top) }
-        let help = Help(host)
+        let help = Help(host, columns: columns)
         guard let target = resolve(L, chain) else {
             let found = help.exactly(chain.map(\.name).joined(separator: "."))
             return found.isEmpty ? nil : found.joined(separator: "\n")

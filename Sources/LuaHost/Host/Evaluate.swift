@@ -209,6 +209,8 @@ extension ScriptHost {
     /// changes nothing.
     private func isIncomplete(_ L: LuaThread, _ source: String, _ failure: LuaError) -> Bool {
         guard failure.message.hasSuffix("<eof>") else { return false }
+        // x:mean alone is a call that was forgotten, not one whose brackets come in the next line; nor does what is written as Python go on as Lua.
+        if failure.message.contains("function arguments expected") || SyntaxHints.isPython(source) { return false }
         guard failure.message.contains("unfinished string") else { return true }
         guard !load(L, source + "\n", "=") else {
             clua_pop(L, 1)

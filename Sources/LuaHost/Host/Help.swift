@@ -19,7 +19,7 @@ enum HelpModule {
             summary: "Prints what a function, a type, a module or an option is.",
             body: { call in
                 let help = Help(ScriptHost.of(call.thread))
-                Terminal.out(call.has(1) ? help.about(call.thread, call.index(1)) : help.overview)
+                Terminal.out(call.count == 0 ? help.overview : help.about(call.thread, call.index(1)))
                 return 0
             }))
 }
@@ -28,22 +28,24 @@ enum HelpModule {
 struct Help {
     private let registry: Registry
     private let sources: SourceTexts
+    /// What lines are broken at.
+    private let columns: Int
 
-    init(_ host: ScriptHost) { (registry, sources) = (host.registry, host.sources) }
+    /// - Parameter columns: of the place where the texts are shown; those of the host's output if left out.
+    init(_ host: ScriptHost, columns: Int? = nil) {
+        (registry, sources) = (host.registry, host.sources)
+        self.columns = columns ?? host.output.columns
+    }
 
     /// What help() says.
     var overview: String {
-        let width = registry.modules.map(\.name.count).max() ?? 0
-        let list = registry.modules.map { "  " + pad($0.name, width) + "  " + $0.summary + "\n" }.joined()
-        return """
-            Modules, each a global table:
-            \(list)
-            help(tensor) lists a module, help(tensor.zeros) or help "tensor.zeros" tells about a function,
-            help(x) about any value, help.search "word" finds what has a word in it. At the prompt: ? tensor.zeros
-            help "pytorch" is a table for who comes from Python: what is called how here.
-            Lua itself: help(string), help "string.format"; all of it: https://www.lua.org/manual/5.4/
-
-            """
+        "Modules, each a global table:\n" + table(registry.modules.map { ($0.name, $0.summary) }) + "\n"
+            + table([
+                ("help(tensor)", "what is in a module"), ("help(tensor.zeros)", "a function; also help \"tensor.zeros\", and at the prompt ?tensor.zeros"),
+                ("help(x)", "any value"), ("help.search \"word\"", "what has a word in its name or description"),
+                ("help \"pytorch\"", "for who comes from Python: what is called how here"),
+                ("help(string)", "Lua's own; all of it: https://www.lua.org/manual/5.4/"),
+            ])
     }
 
     // MARK: Values
@@ -52,6 +54,7 @@ struct Help {
     func about(_ L: LuaThread, _ index: Int32) -> String {
         switch lua_type(L, index) {
         case LUA_TSTRING: return about(name: Stack.string(L, index) ?? "")
+        case LUA_TNIL: return "nil: nothing has this name here.\nA name in quotes is looked for everywhere: help \"conv2d\".\n"
         case LUA_TUSERDATA:
             guard let box = clua_to_any_box(L, index) else { return "A userdata of another library (\(Stack.typeName(L, index))).\n" }
             return text(ObjectType.of(box))
@@ -74,7 +77,7 @@ struct Help {
 
     private func aboutFunction(_ L: LuaThread, _ index: Int32) -> String {
         if let function = NativeFunction.at(L, index) { return text(function.binding, method: function.base == 1) }
-        if let name = LuaLibrary.name(L, index), let text = LuaLibrary.about(name) { return text }
+        if let name = LuaLibrary.name(L, index), let text = text(libraryFunction: name) { return text }
         guard lua_iscfunction(L, index) == 0 else { return "A function of a C module: nothing is known of it.\n" }
         let text = "function(\(LuaFunctionInfo.parameters(L, index)))\n"
         guard let place = LuaFunctionInfo.place(L, index) else { return text }
@@ -111,6 +114,11 @@ struct Help {
         return lua_topointer(L, -1) == address
     }
 
+    /// nil for a function that is not of Lua's library.
+    private func text(libraryFunction name: String) -> String? {
+        LuaLibrary.about(name).map { $0.signature + "\n" + indented($0.text) }
+    }
+
     private func text(library: String) -> String {
         "\(library): a library of Lua's own, https://www.lua.org/manual/5.4/\n" + table(LuaLibrary.members(of: library).map { ($0.signature, $0.summary) })
     }
@@ -123,7 +131,7 @@ struct Help {
         if let here = PyTorchNames.here(path: name.trimmingSpaces) { return "\(name) is here: \(here)\n" }
         let found = lookUp(name.trimmingSpaces)
         if !found.isEmpty { return found.joined(separator: "\n") }
-        if let text = LuaLibrary.about(name.trimmingSpaces) { return text }
+        if let text = text(libraryFunction: name.trimmingSpaces) { return text }
         if libraries.contains(name.trimmingSpaces) { return text(library: name.trimmingSpaces) }
         let result = search(name)
         if !result.hasPrefix("Nothing") { return "No '\(name)' here. " + result }
@@ -205,8 +213,7 @@ struct Help {
         }
         hits += LuaLibrary.search { has($0) }.map { ($0.name, $0.summary) }
         guard !hits.isEmpty else { return "Nothing has '\(word)' in its name or description.\n" }
-        let width = min(hits.map(\.0.count).max() ?? 0, 32)
-        return "With '\(word)':\n" + hits.map { "  " + pad($0.0, width) + "  " + $0.1 + "\n" }.joined()
+        return "With '\(word)':\n" + table(hits)
     }
 
     // MARK: Texts
@@ -261,7 +268,7 @@ struct Help {
         let width = min(rows.map(\.0.count).max() ?? 0, 28)
         return rows.map { row in
             let gap = row.0.count > width ? "\n" + String(repeating: " ", count: width + 4) : "  "
-            let room = max(24, min(Terminal.width, 110) - width - 4)
+            let room = max(24, min(columns, 110) - width - 4)
             let lines = broken(row.1[...], room).joined(separator: "\n" + String(repeating: " ", count: width + 4))
             return "  " + pad(row.0, width) + gap + lines + "\n"
         }.joined()
@@ -271,9 +278,9 @@ struct Help {
         text.isEmpty ? "" : text.split(separator: "\n", omittingEmptySubsequences: false).map { "    " + $0 + "\n" }.joined()
     }
 
-    /// Paragraphs broken at spaces to the terminal's width.
+    /// Paragraphs broken at spaces.
     private func indented(_ text: String) -> String {
-        let width = max(20, min(Terminal.width, 100) - 4)
+        let width = max(20, min(columns, 100) - 4)
         return text.isEmpty ? "" : text.split(separator: "\n", omittingEmptySubsequences: false)
             .flatMap { broken($0, width) }.map { "    " + $0 + "\n" }.joined()
     }

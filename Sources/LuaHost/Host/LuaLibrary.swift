@@ -2,9 +2,9 @@ import CLua
 
 /// What the functions of Lua's own library do, in a line each: https://www.lua.org/manual/5.4/.
 enum LuaLibrary {
-    /// "string.format", "print": signature and summary.
-    static func about(_ name: String) -> String? {
-        functions[name].map { "\($0.signature)\n    \($0.summary)\n    Of Lua's library: \(link(name))\n" }
+    /// Of "string.format", "print": signature, and what it does and where more is said of it.
+    static func about(_ name: String) -> (signature: String, text: String)? {
+        functions[name].map { ($0.signature, "\($0.summary)\nOf Lua's library: \(link(name))") }
     }
 
     static func signature(_ name: String) -> String? { functions[name]?.signature }

@@ -59,7 +59,6 @@ public final class ScriptHost {
             host.modules.note(name)
             if let text = SourceTexts.file(name) { host.warn(about: text, name: name) }
         }
-        for type in registry.allTypes { install(state, type) }
         for module in registry.modules { install(state, module) }
     }
 
@@ -148,6 +147,13 @@ public final class ScriptHost {
         let function = NativeFunction(binding, methodOf: type, owner: owner, role: role, style: style, registry: registry)
         functions.append(function)
         clua_push_function(L, function.record)
+    }
+
+    /// Makes the metatable of a type when Lua sees the first of its objects, which is on top: most scripts meet few of the types.
+    func introduce(_ type: ObjectType, _ L: LuaThread) {
+        precondition(registry.allTypes.contains { $0 === type }, "type '\(type.name)' is in no module of this host")
+        install(L, type)
+        clua_adopt_box(L, type.tag)
     }
 
     private func install(_ L: LuaThread, _ type: ObjectType) {

@@ -47,10 +47,10 @@ public final class Session {
         return ending
     }
 
-    /// Whether the value of a text's last statement is shown: not behind a semicolon, and not what `assert` passes on.
+    /// Whether the value of a text's last statement is shown: not before a semicolon, and not what `assert` passes on.
     static func shows(_ text: String) -> Bool {
         let statement = text.split(separator: "\n").last { $0.first.map { !$0.isWhitespace && !")}]".contains($0) } ?? false } ?? ""
-        return !text.hasSuffix(";") && !statement.hasPrefix("assert(")
+        return !statement.hasPrefix("assert(") && LuaTokens.of(text).last { $0.kind != .comment }?.isSymbol(";") != true
     }
 
     func ending(_ outcome: Outcome, _ name: String) -> Ending {
@@ -158,8 +158,9 @@ public final class Session {
     /// - Parameters:
     ///   - position: a byte offset.
     ///   - withSource: of functions in Lua what they are written as, too.
-    func inspect(_ text: String, at position: Int, withSource: Bool = false) -> String? {
-        guard let chain = SourceScan.chain(in: text, around: position), let about = Completer(host).describe(chain) else { return nil }
+    ///   - columns: see `Help.init`.
+    func inspect(_ text: String, at position: Int, withSource: Bool = false, columns: Int? = nil) -> String? {
+        guard let chain = SourceScan.chain(in: text, around: position), let about = Completer(host).describe(chain, columns: columns) else { return nil }
         guard withSource, let source = Completer(host).definition(chain).flatMap(host.sources.text(of:)) else { return about }
         return about + "\n" + source + "\n"
     }

@@ -79,7 +79,6 @@ final class Kernel {
         switch message.type {
         case "execute_request":
             if let subshell = message.subshell { look(message, subshell) } else { execute(message) }
-        case "kernel_info_request": wire.reply("kernel_info_reply", Kernel.information, to: message)
         case "complete_request": reply(message, KernelCompletion.reply(session, message.content))
         case "inspect_request": reply(message, inspect(message.content))
         case "is_complete_request": wire.reply("is_complete_reply", isComplete(message.content), to: message)
@@ -237,11 +236,14 @@ final class Kernel {
 
     // MARK: Questions
 
+    /// What a tooltip of JupyterLab has room for.
+    private static let tooltipColumns = 64
+
     private func inspect(_ content: JSONValue) -> [JSONValue.Member] {
         let code = content["code"].text ?? ""
         let position = KernelCompletion.byteOffset(of: content["cursor_pos"].number ?? code.unicodeScalars.count, in: code)
         let isDetailed = content["detail_level"].number == 1
-        guard let text = session.inspect(code, at: position, withSource: isDetailed) else {
+        guard let text = session.inspect(code, at: position, withSource: isDetailed, columns: Kernel.tooltipColumns) else {
             return [.init("found", .bool(false)), .init("data", .object([])), .init("metadata", .object([]))]
         }
         return [

@@ -25,6 +25,8 @@ final class KernelOutput: Output, @unchecked Sendable {
     /// Bytes printed and not sent yet, of one stream: order matters.
     private var buffer: [UInt8] = []
     private var bufferIsError = false
+    /// Whether the clock was asked for `flushWhole` and has not called yet: a loop that prints asks once, not at each print.
+    private var isFlushWanted = false
     private(set) var wire: Wire?
 
     var resultText: String? { cell.resultText }
@@ -61,7 +63,7 @@ final class KernelOutput: Output, @unchecked Sendable {
     // MARK: Streams
 
     func stream(_ bytes: UnsafeRawBufferPointer, isError: Bool) {
-        let full = lock.held { () -> Bool in
+        let isNew = lock.held { () -> Bool in
             if isError != bufferIsError { sendBuffer(whole: true) }
             bufferIsError = isError
             let before = cell.printed
@@ -72,16 +74,22 @@ final class KernelOutput: Output, @unchecked Sendable {
                 buffer += Array("\n... the rest of what this cell prints is left out\n".utf8)
             }
             if buffer.count >= KernelOutput.most { sendBuffer(whole: false) }
-            return !buffer.isEmpty
+            defer { isFlushWanted = isFlushWanted || !buffer.isEmpty }
+            return !isFlushWanted && !buffer.isEmpty
         }
-        if full { wire?.wantFlush() }
+        if isNew { wire?.wantFlush() }
     }
 
     /// Sends what was printed. From whatever thread.
     func flush() { lock.held { sendBuffer(whole: true) } }
 
     /// What the clock asks for: a character that is not whole yet waits for the rest of it.
-    func flushWhole() { lock.held { sendBuffer(whole: false) } }
+    func flushWhole() {
+        lock.held {
+            isFlushWanted = false
+            sendBuffer(whole: false)
+        }
+    }
 
     private func sendBuffer(whole: Bool) {
         guard !buffer.isEmpty else { return }

@@ -54,7 +54,7 @@ struct ModuleTable {
         guard let name = Stack.string(call.thread, 2) else { return call.pushNil() }
         guard let constant = constants.first(where: { $0.name == name })?.constant else {
             if name.hasPrefix("_") { return call.pushNil() }
-            throw HostError(Members.missing(name, of: self))
+            throw HostError(Members.missing(name, of: self, in: call.host.registry))
         }
         guard lua_getmetatable(call.thread, 1) != 0 else { return try constant.make(call) }
         let metatable = lua_gettop(call.thread)

@@ -115,9 +115,10 @@ struct Check {
 
     func failure(_ call: Call, _ index: Int32) -> any Error { ArgumentError(index: index, message: message(call, index)) }
 
-    func missing(_ call: Call, _ index: Int32) -> any Error {
+    /// - Parameter doc: what is said of the parameter.
+    func missing(_ call: Call, _ index: Int32, _ doc: String) -> any Error {
         // When the options stand where the argument should be, what was got is that table.
-        if kind == .any { return ArgumentError(index: index, message: "value expected") }
+        if kind == .any { return ArgumentError(index: index, message: doc.isEmpty ? "value expected" : "\(doc) expected, got no value") }
         let got = call.optionsIndex == index ? Stack.typeName(call.thread, index) : "no value"
         return ArgumentError(index: index, message: "\(kind.words) expected, got \(got)")
     }

@@ -141,7 +141,7 @@ extension LuaObject {
         let object = Unmanaged<AnyObject>.passRetained(self).toOpaque()
         let anchored = type.anchors != nil
         let known = type.unique ? clua_push_unique_box(L, type.tag, object, anchored) : clua_push_box(L, type.tag, object, anchored)
-        precondition(known, "type '\(type.name)' is in no module of this host")
+        if !known { ScriptHost.of(L).introduce(type, L) }
         if let anchors = type.anchors { LuaAnchor.hang(L, -1) { anchors(self) } }
     }
 }

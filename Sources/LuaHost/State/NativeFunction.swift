@@ -20,12 +20,18 @@ final class NativeFunction {
     private let fastChecks: UnsafeMutableBufferPointer<FastCheck>
     private let variadic: Bool
     private let required: Int
-    private let optionChecks: [String: Check]
-    private let requiredOptions: [Option]
     private let takesOptions: Bool
-    private let rule: RecordingRule
+    private let owner: String
+    private let role: RecordingRule.Role
+    private let registry: Registry
+
+    // What few of the functions of a host are ever asked for is made when they are.
+    private lazy var optionChecks = Dictionary(
+        binding.options.map { ($0.name, Check($0.kind, optional: false, registry: registry)) }, uniquingKeysWith: { $1 })
+    private lazy var requiredOptions = binding.options.filter(\.required)
+    private lazy var rule = RecordingRule(owner, binding.name, role)
     /// Whether it changes something that a job may stand on, apart from numbers of tensors.
-    fileprivate let changes: Bool
+    fileprivate lazy var changes = LookRule.changes(owner, binding.name, role)
 
     /// - Parameters:
     ///   - owner: name of the type or module that it belongs to.
@@ -35,8 +41,9 @@ final class NativeFunction {
         style: Int = CLUA_FUNCTION, registry: Registry
     ) {
         self.binding = binding
-        rule = RecordingRule(owner ?? type?.name ?? binding.module, binding.name, role)
-        changes = LookRule.changes(owner ?? type?.name ?? binding.module, binding.name, role)
+        self.owner = owner ?? type?.name ?? binding.module
+        self.role = role
+        self.registry = registry
         body = binding.body
         base = type == nil ? skipping : 1
         record = .allocate(capacity: 1)
@@ -47,10 +54,7 @@ final class NativeFunction {
         for (position, check) in checks.enumerated() { fastChecks.initializeElement(at: position, to: check.fast) }
         variadic = binding.parameters.last?.variadic ?? false
         required = binding.parameters.count(where: { !$0.optional })
-        requiredOptions = binding.options.filter(\.required)
         takesOptions = !binding.options.isEmpty
-        optionChecks = Dictionary(
-            binding.options.map { ($0.name, Check($0.kind, optional: false, registry: registry)) }, uniquingKeysWith: { $1 })
         record.initialize(to: clua_function(
             module: duplicate(type?.name ?? binding.module), name: duplicate(binding.name), style: Int32(style),
             object: Unmanaged.passUnretained(self).toOpaque()))
@@ -130,8 +134,11 @@ final class NativeFunction {
         let count = Int(given - base)
         guard count > required, count > 0 else { return 0 }
         if !variadic {
-            if count == checks.count + 1 { return clua_is_none_or_nil(L, given) ? 0 : given }
-            guard count <= checks.count, lua_type(L, given) == LUA_TTABLE else { return 0 }
+            if count > checks.count {
+                let place = Int32(checks.count + 1) + base
+                return clua_is_none_or_nil(L, place) ? 0 : place
+            }
+            guard lua_type(L, given) == LUA_TTABLE else { return 0 }
             let kind = binding.parameters[count - 1].kind
             if !kind.acceptsTable { return given }
             // In the place of a list that may be left out, names are options: x:sum{keep = true}.
@@ -190,7 +197,7 @@ final class NativeFunction {
     private func checkSlowly(_ call: Call, _ position: Int, _ index: Int32) throws {
         let check = checks[position]
         if position >= call.count {
-            if !check.optional, !(variadic && position == checks.count - 1) { throw check.missing(call, index) }
+            if !check.optional, !(variadic && position == checks.count - 1) { throw check.missing(call, index, binding.parameters[position].doc) }
         } else if !check.accepts(call.thread, index) {
             throw check.failure(call, index)
         }
@@ -202,6 +209,9 @@ final class NativeFunction {
             guard lua_type(L, index) == LUA_TTABLE else {
                 let example = requiredOptions.first ?? binding.options[0]
                 throw ArgumentError(index: index, message: "table of options expected, got \(Stack.typeName(L, index)); options have names: {\(example.name) = ...}")
+            }
+            guard clua_is_none_or_nil(L, index + 1) else {
+                throw ArgumentError(index: index + 1, message: "nothing expected behind the options, got \(Stack.typeName(L, index + 1))")
             }
             try Stack.forEach(L, index) {
                 guard let name = Stack.string(L, -2) else {
@@ -218,9 +228,17 @@ final class NativeFunction {
 
     private func unknownOption(_ name: String) -> String {
         let names = binding.options.map(\.name)
+        if PyTorchNames.places.contains(name) { return "unknown option '\(name)': \(PyTorchNames.cpu)" }
+        if let argument = argument(called: name) { return "unknown option '\(name)': \(argument) is an argument, \(binding.signature)" }
         if let here = PyTorchNames.options[name]?.first(where: names.contains) { return "unknown option '\(name)', here it is '\(here)'" }
         if let near = nearestName(to: name, in: names) { return "unknown option '\(name)', did you mean '\(near)'?" }
         return "unknown option '\(name)', there \(names.count == 1 ? "is" : "are") \(names.joined(separator: ", "))"
+    }
+
+    /// The parameter that an option's name means.
+    private func argument(called name: String) -> String? {
+        let meant = [name] + (PyTorchNames.options[name] ?? []).flatMap { [$0, $0 + "s"] }
+        return binding.parameters.first { meant.contains($0.name) }?.name
     }
 
     // MARK: Functions of Lua

@@ -28,6 +28,34 @@ enum PyTorchNames {
     /// How the name of an owner is called here; nil when nothing is known of it.
     static func here(_ owner: Owner, _ name: String) -> String? { byName[owner]?[name] }
 
+    /// The same for the first of several owners that has the name.
+    static func here(_ owners: [Owner], _ name: String) -> String? { owners.lazy.compactMap { here($0, name) }.first }
+
+    /// Whose counterpart a table of the host is.
+    static func owners(ofTable name: String) -> [Owner] {
+        switch name {
+        case "tensor": [.torch, .numpy]
+        case "nn": [.nn, .functional]
+        case "nn.functional": [.functional]
+        case "optim": [.optim]
+        case "data": [.data]
+        default: []
+        }
+    }
+
+    /// Whose counterpart a type of the host is.
+    static func owners(ofType name: String) -> [Owner] {
+        switch name {
+        case "tensor": [.tensor]
+        case "module", "supernet": [.module]
+        case "optimiser": [.optimiser]
+        default: []
+        }
+    }
+
+    /// All names that are known of owners, in the order of the table.
+    static func names(_ owners: [Owner]) -> [String] { owners.flatMap { rows[$0] ?? [] }.flatMap { $0.name.split(separator: " ").map(String.init) } }
+
     /// The same for a dotted name of a Python program: "torch.nn.functional.relu", "np.zeros".
     static func here(path: String) -> String? {
         let parts = path.split(separator: ".").map(String.init)
@@ -51,7 +79,9 @@ enum PyTorchNames {
         "output_size": ["size"], "count_include_pad": ["count_padding"],
     ]
 
-    private static let cpu = "nothing to do: Trellis computes on the CPU, with kernels made for it; the networks of a search fit there, and no data is copied"
+    /// Options that say where something is, or how it gets there.
+    static let places: Set<String> = ["device", "pin_memory", "num_workers", "non_blocking"]
+    static let cpu = "nothing to do: Trellis computes on the CPU, with kernels made for it; the networks of a search fit there, and no data is copied"
     private static let checkpoints = "checkpoint.save(path, {net = net, optimiser = sgd}) and checkpoint.load; weights alone: net:save(\"w.safetensors\")"
 
     /// Rows in the order of the table; several names that mean one thing are joined by spaces.

@@ -14,7 +14,7 @@ struct SourceWarnings {
     static func of(_ source: String) -> [Warning] {
         guard isSuspect(source) else { return [] }
         let warnings = SourceWarnings(tokens: LuaTokens.of(source).filter { $0.kind != .comment })
-        return (warnings.conditions() + warnings.words()).sorted { $0.line < $1.line }
+        return (warnings.conditions() + warnings.words() + warnings.tables()).sorted { $0.line < $1.line }
     }
 
     /// Whether there may be anything: most sources have none of it, and a look at their bytes spares the rest.
@@ -24,12 +24,18 @@ struct SourceWarnings {
             bytes.indices.dropLast(3).contains { i in
                 switch bytes[i] {
                 case UInt8(ascii: ":"): bytes[i + 3] == UInt8(ascii: "(")
+                case UInt8(ascii: "="), UInt8(ascii: "~"): bytes[i + 1] == UInt8(ascii: "=") && isBesideTable(bytes, i)
                 case UInt8(ascii: "T"), UInt8(ascii: "F"), UInt8(ascii: "N"):
                     pythonWords.keys.contains { $0.utf8.elementsEqual(bytes[i..<min(i + $0.utf8.count, bytes.count)]) }
                 default: false
                 }
             }
         }
+    }
+
+    /// Whether the comparison of two characters at `i` has a bracket of a table beside it.
+    private static func isBesideTable(_ bytes: UnsafeBufferPointer<UInt8>, _ i: Int) -> Bool {
+        bytes[(i + 2)...].first { $0 > 32 } == UInt8(ascii: "{") || bytes[..<i].last { $0 > 32 } == UInt8(ascii: "}")
     }
 
     // MARK: Conditions
@@ -96,6 +102,27 @@ struct SourceWarnings {
             depth += SourceWarnings.nesting(operand[i])
             return depth == 0
         }
+    }
+
+    // MARK: Tables
+
+    /// `x.shape == {2, 3}`: a table is equal to itself only, and one that is written down is a new one.
+    private func tables() -> [Warning] {
+        tokens.indices.compactMap { i in
+            guard tokens[i].isSymbol("==") || tokens[i].isSymbol("~="), i > 0, i + 1 < tokens.count else { return nil }
+            guard tokens[i + 1].isSymbol("{") || isTable(endingAt: i - 1) else { return nil }
+            let always = tokens[i].text == "==" ? "false" : "true"
+            let text = "a table that is written here is a new one, equal to itself only: this is always \(always); compare what is in it, as in x.shape[1] == 2"
+            return Warning(line: tokens[i].line, text: text)
+        }
+    }
+
+    /// Whether a table is written there, and no call with one: f{...}.
+    private func isTable(endingAt end: Int) -> Bool {
+        guard tokens[end].isSymbol("}"), let start = opening(Array(tokens[...end])) else { return false }
+        guard start > 0 else { return true }
+        let before = tokens[start - 1]
+        return !(before.kind == .name || before.kind == .string || [")", "]", "}"].contains { before.isSymbol($0) })
     }
 
     // MARK: Words

@@ -18,16 +18,22 @@ struct SyntaxHints {
         for number in Set(hints.tokens.map(\.line)).sorted() {
             if let hint = hints.statement(hints.tokens.filter { $0.line == number }) { return hint }
         }
-        return nil
+        return message.hasPrefix("function arguments expected") ? hints.uncalled() : nil
     }
 
-    private func hint(on row: [LuaToken]) -> String? { statement(row) ?? operators(row) ?? brackets(row) ?? words(row) }
+    /// For a method that is named and not called: the last one before the place where the compiler stopped.
+    private func uncalled() -> String? {
+        let names = zip(tokens, tokens.dropFirst()).filter { $0.isSymbol(":") && $1.kind == .name && $1.line <= line }
+        return names.last.map { "a method is called: x:\($0.1.text)()" }
+    }
+
+    private func hint(on row: [LuaToken]) -> String? { statement(row) ?? operators(row) ?? brackets(row) ?? words(row) ?? heading(row) }
 
     // MARK: What a line begins with
 
     private func statement(_ row: [LuaToken]) -> String? {
         guard let first = row.first else { return nil }
-        let next = row.count > 1 ? row[1] : nil, endsWithColon = row.last?.isSymbol(":") ?? false
+        let next = row.count > 1 ? row[1] : nil, endsWithColon = SyntaxHints.hasColon(row)
         switch first.text {
         case "def" where next?.kind == .name: return "a function is: local function \(next?.text ?? "f")(...) ... end"
         case "import" where next?.kind == .name, "from" where next?.kind == .name: return moduleHint(next?.text ?? "")
@@ -38,7 +44,8 @@ struct SyntaxHints {
         case "elif": return "Lua writes: elseif ... then"
         case "else" where next?.isKeyword("if") ?? false: return "Lua writes elseif as one word; 'else if' opens a second 'if', which needs its own end"
         case "raise": return "Lua writes: error(\"what is wrong\")"
-        case "print" where next.map { $0.kind != .symbol && $0.kind != .string } ?? false: return "print is a function: print(x)"
+        case _ where SyntaxHints.called.contains(first.text) && next.map { $0.kind != .symbol && $0.kind != .string } ?? false:
+            return "\(first.text) is a function: \(first.text)(x)"
         case "del": return "nothing is deleted by hand: x = nil; x:free() gives a tensor's memory back at once"
         case "pass": return "an empty block needs no word in Lua"
         case "yield": return "Lua's generators are coroutines: coroutine.wrap(function() ... coroutine.yield(x) ... end)"
@@ -47,10 +54,42 @@ struct SyntaxHints {
         case "if" where endsWithColon, "elseif" where endsWithColon: return "Lua writes: if ... then ... end"
         case "while" where endsWithColon: return "Lua writes: while ... do ... end"
         case "else" where endsWithColon: return "Lua writes else without a colon, and end behind the block"
+        case "function" where endsWithColon, "local" where endsWithColon && next?.text == "function":
+            return "Lua writes a function without a colon: function f(x) ... end"
         case "for" where endsWithColon || row.contains { $0.text == "range" }: return loop(row)
         case "@": return "Lua has no decorators: f = decorate(f)"
         default: return nil
         }
+    }
+
+    /// Functions that are often called without brackets.
+    private static let called: Set<String> = ["print", "help", "assert", "type", "require", "who", "run", "edit", "reload"]
+
+    /// Whether a text is the beginning of a block of Python, whose lines Lua would go on asking for: `for p in net.parameters():`.
+    static func isPython(_ source: String) -> Bool {
+        let tokens = LuaTokens.of(source).filter { $0.kind != .comment }
+        return Set(tokens.map(\.line)).contains { number in
+            let row = tokens.filter { $0.line == number }
+            return ["for", "if", "while", "elseif", "else", "def", "class", "with", "try"].contains(row[0].text) && hasColon(row)
+        }
+    }
+
+    /// Whether a line has, outside of brackets, a colon with a gap behind it or at its end: in Lua the name of a method follows at once.
+    private static func hasColon(_ row: [LuaToken]) -> Bool {
+        var depth = 0
+        return row.indices.contains { i in
+            if row[i].kind == .symbol { depth += ["(", "[", "{"].contains(row[i].text) ? 1 : [")", "]", "}"].contains(row[i].text) ? -1 : 0 }
+            return depth == 0 && row[i].isSymbol(":") && (i + 1 == row.count || row[i + 1].range.lowerBound > row[i].range.upperBound)
+        }
+    }
+
+    /// For a block whose first line the compiler could not read to its end.
+    private func heading(_ row: [LuaToken]) -> String? {
+        guard !message.hasSuffix("<eof>") else { return nil }
+        if message.hasSuffix("expected near '='") { return "two values are compared by ==" }
+        if message.hasPrefix("'then' expected") { return "Lua writes: if ... then ... end" }
+        if message.hasPrefix("'do' expected"), row.first?.text == "while" { return "Lua writes: while ... do ... end" }
+        return nil
     }
 
     private func moduleHint(_ name: String) -> String {
@@ -83,6 +122,7 @@ struct SyntaxHints {
             case ("+", "+"): return "Lua has no '++': write \(target(row, before: a)) = \(target(row, before: a)) + 1"
             case ("?", _), (_, "?"): continue
             case ("-", ">"): return "types are not written down in Lua"
+            case ("=", ">"): return "'at least' is written >=; " + SyntaxHints.lambda
             default: continue
             }
         }
@@ -116,6 +156,8 @@ struct SyntaxHints {
                 return "options go into one table, last: f(x, {\(row[i - 1].text) = \(i + 1 < row.count ? row[i + 1].text : "...")})"
             case "for" where open.last?.text == "[" || open.last?.text == "(": return "Lua has no comprehensions: local list = {}; for i = 1, n do list[i] = ... end"
             case "," where open.last?.text == "[" && isIndex(row, open[open.count - 1].index): return "several indices go into a table: x[{i, j}]"
+            case "," where open.last?.text == "(" && !isCall(row, open[open.count - 1].index):
+                return "Lua has no tuples: several values stand without brackets, as in local a, b = 1, 2, and a list in braces: {2, 3}"
             default: continue
             }
         }
@@ -128,6 +170,11 @@ struct SyntaxHints {
         guard bracket > 0 else { return false }
         let before = row[bracket - 1]
         return before.kind == .name || before.isSymbol(")") || before.isSymbol("]")
+    }
+
+    /// Whether a bracket holds arguments or parameters.
+    private func isCall(_ row: [LuaToken], _ bracket: Int) -> Bool {
+        bracket > 0 && (isIndex(row, bracket) || row[bracket - 1].kind == .string || row[bracket - 1].isKeyword("function") || row[bracket - 1].isSymbol("}"))
     }
 
     // MARK: Words
@@ -143,6 +190,9 @@ struct SyntaxHints {
             case "#" where next.map { $0.kind == .name || $0.kind == .keyword || $0.isSymbol("!") } ?? true: return "a comment begins with --"
             case "\"\"" where next?.text.hasPrefix("\"") ?? false: return "a text of several lines is written [[ ... ]]"
             default: break
+            }
+            if token.kind == .string, let next, next.isSymbol(".") || next.isSymbol(":"), i + 2 < row.count, row[i + 2].kind == .name {
+                return row[i + 2].text == "format" ? SyntaxHints.formatted : "a text in quotes stands in brackets where its methods are called: (\"a\"):upper()"
             }
             if token.kind == .number, token.text.contains("_") { return "numbers are written without _" }
             if token.kind == .string, i > 0, row[i - 1].kind == .name, ["f", "r", "b"].contains(row[i - 1].text), row[i - 1].range.upperBound == token.range.lowerBound {

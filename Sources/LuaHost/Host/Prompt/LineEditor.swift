@@ -31,10 +31,11 @@ final class LineEditor {
                 return LineEditor.kept(Completer(editor.session.host).signature(before), in: &LineEditor.described)
             },
             indentation: { text, count, cursor, dedent in
-                guard let editor = LineEditor.current, let dedent, let text = LineEditor.string(text, count) else { return -1 }
-                guard let line = editor.nextLine(text, Int(cursor)) else { return -1 }
+                guard let editor = LineEditor.current, let dedent, let whole = LineEditor.string(text, count) else { return -1 }
+                guard let before = LineEditor.string(text, min(count, cursor)) else { return -1 }
+                let line = Indentation.nextLine(before)
                 dedent.pointee = Int32(clamping: line.dedent)
-                return Int32(clamping: line.spaces)
+                return editor.goesOn(whole, Int(cursor)) ? Int32(clamping: line.spaces) : -1
             })
         withUnsafePointer(to: &functions) { clua_line_edit_with($0) }
     }
@@ -94,13 +95,10 @@ final class LineEditor {
 
     // MARK: Return
 
-    /// How a next line begins: nil where Return ends the entry.
-    private func nextLine(_ text: String, _ cursor: Int) -> (spaces: Int, dedent: Int)? {
-        let bytes = Array(text.utf8)
-        guard cursor <= bytes.count, !text.allSatisfy(\.isWhitespace) else { return nil }
-        let isInside = bytes[cursor...].contains(10)
-        guard isInside || session.completeness(text) == .incomplete else { return nil }
-        return Indentation.nextLine(String(decoding: bytes[..<cursor], as: UTF8.self))
+    /// Whether Return makes a new line, and does not end the entry.
+    private func goesOn(_ text: String, _ cursor: Int) -> Bool {
+        guard cursor <= text.utf8.count, !text.allSatisfy(\.isWhitespace) else { return false }
+        return text.utf8.dropFirst(cursor).contains(10) || session.completeness(text) == .incomplete
     }
 }
 

@@ -3,7 +3,7 @@ import CLua
 import Networks
 import Tensors
 
-/// Where looks into what runs leave their variables: they read the globals, and what they assign is theirs.
+/// The variables of looks into what runs: what they have assigned themselves, then the local variables of the functions that run, then the globals.
 final class LookVariables {
     private let table: LuaReference
 
@@ -11,12 +11,34 @@ final class LookVariables {
     init?(_ host: ScriptHost) {
         guard let L = host.thread else { return nil }
         clua_push_table(L, 0, 4)
-        clua_push_table(L, 0, 1)
-        clua_push_globals(L)
-        Stack.rawSet(L, -2, "__index")
-        lua_setmetatable(L, -2)
         table = LuaReference(L, -1)
         clua_pop(L, 1)
+    }
+
+    /// Lets the locals be those of what runs now.
+    fileprivate func update(_ L: LuaThread) {
+        let top = lua_gettop(L)
+        defer { lua_settop(L, top) }
+        clua_need(L, 8)
+        push(L)
+        clua_push_table(L, 0, 8)
+        let locals = lua_gettop(L)
+        let frames = clua_host_of(L).pointee.looked_at != nil ? Frames(L) : nil
+        for number in stride(from: frames?.count ?? 0, to: 0, by: -1) where frames?.pushLocals(number) == true {
+            Stack.forEach(L, locals + 1) { Stack.setPair(L, locals) }
+            lua_settop(L, locals)
+        }
+        clua_push_globals(L)
+        setReading(L)
+        setReading(L)
+    }
+
+    /// Pops a table that the one below it reads where it has nothing.
+    private func setReading(_ L: LuaThread) {
+        clua_push_table(L, 0, 1)
+        clua_insert(L, -2)
+        Stack.rawSet(L, -2, "__index")
+        lua_setmetatable(L, -2)
     }
 
     func push(_ L: LuaThread) { table.push(L) }
@@ -34,6 +56,7 @@ extension Session {
         guard let L = host.thread, lua_checkstack(L, 16) != 0 else { return .done }
         let trimmed = text.trimmingSpaces
         let shows = !isSilent && Session.shows(trimmed)
+        variables.update(L)
         let place = variables.place(on: L)
         let before = clua_dispatch_by { L, context in
             guard let L, let context else { return Int32(CLUA_MESSAGE) }

@@ -29,9 +29,12 @@ final class SessionLog {
     private func cell(_ lua: String, _ compiles: (String) -> Bool) -> String? {
         if lua.isEmpty || ["help(", "source(", "who(", "edit(", "save_session(", "debug("].contains(where: lua.hasPrefix) { return nil }
         if ["sh(", "time(", "timeit(", "reload("].contains(where: lua.hasPrefix) { return "session." + lua }
-        let isSilent = lua.hasSuffix(";"), bare = isSilent ? String(lua.dropLast()).trimmingSpaces : lua
+        guard let end = LuaTokens.of(lua).last(where: { $0.kind != .comment })?.range.upperBound else { return lua }
+        // A comment stays behind the code that it is about.
+        let code = String(decoding: lua.utf8.prefix(end), as: UTF8.self), comment = String(decoding: lua.utf8.dropFirst(end), as: UTF8.self)
+        let isSilent = code.hasSuffix(";"), bare = isSilent ? String(code.dropLast()).trimmingSpaces : code
         guard compiles("return " + bare) else { return lua }
-        if isSilent || lua.hasPrefix("print(") { return compiles(bare) ? bare : nil }
-        return "print(\(bare))"
+        if isSilent || code.hasPrefix("print(") { return compiles(bare) ? bare + comment : nil }
+        return "print(\(bare))\(comment)"
     }
 }

@@ -82,11 +82,11 @@ enum SessionModule {
 
     static let frames = function(
         "debug", [Argument("frame", .integer, optional: true, "its number, from 1: the innermost")], returns: [Returns(.table, "locals of the frame by name", optional: true)],
-        "Shows the functions that were running at the last error, with their local variables.",
+        "Shows the functions that were running at the last error, with their local variables; in a look those that run.",
         "With a number the locals of that frame as a table: debug(1).x. They are kept until the next error. Errors that pcall caught are not among them. In a session debug() is the same.",
         example: "print(pcall(session.debug, 0))"
     ) { call in
-        let frames = ErrorFrames(call.thread)
+        let frames = Frames(call.thread)
         guard let number: Int = try call.get(ifPresent: 1) else {
             Terminal.out(frames.text)
             return 0

@@ -27,8 +27,10 @@ struct ShortForms {
     private func asked(_ text: Substring, _ function: String) -> String {
         let subject = text.trimmingSpaces
         if subject.isEmpty { return "help()" }
-        let isName = isChain(subject[...]) && (subject.contains(":") || isUndefined(subject))
-        return isName ? "help(\(quoted(subject)))" : "\(function)(\(subject))"
+        guard isChain(subject[...]) else { return "\(function)(\(subject))" }
+        // x:mean is no value of Lua's; the method is what x.mean reads.
+        let path = subject.replacing(":", with: ".")
+        return isUndefined(path) ? "help(\(quoted(subject)))" : "\(function)(\(path))"
     }
 
     /// Whether a text may name a file as well as be Lua: letters, digits and . : / -

@@ -1,13 +1,15 @@
 import CLua
 
-/// The functions that were running when the last error ended an entry, innermost first (CLua/frames.c).
-struct ErrorFrames {
+/// The functions that were running when the last error ended an entry, or that run while somebody looks, innermost first (CLua/frames.c).
+struct Frames {
     private let L: LuaThread
+    private let list: LuaReference
     let count: Int
 
     init(_ L: LuaThread) {
         self.L = L
         clua_frames_push(L)
+        list = LuaReference(L, -1)
         count = lua_type(L, -1) == LUA_TTABLE ? Int(lua_rawlen(L, -1)) : 0
         clua_pop(L, 1)
     }
@@ -27,7 +29,7 @@ struct ErrorFrames {
     }
 
     private func pushFrame(_ number: Int) {
-        clua_frames_push(L)
+        list.push(L)
         lua_rawgeti(L, -1, lua_Integer(number))
     }
 
