@@ -74,7 +74,6 @@ end
 
 local all = {"none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "atrous_conv_3x3", "atrous_conv_5x5", "dil_conv_3x3"}
 local cases = {
-  {"gallery", function() return nas.gallery.auto_deeplab:network{filters = 4, classes = 5, aspp = 8, decoder = 8, seed = 1} end},
   {"found_1", function() return found(all, 1) end}, {"found_2", function() return found(all, 2) end}, {"found_3", function() return found(all, 3) end},
   {"own_operator", function() return found({"skip_connect", "gated_conv"}, 4) end},
   {"scripted", scripted}, {"modern", modern},
@@ -83,6 +82,47 @@ local cases = {
     return nn.sequential{nn.conv2d(3, 6, {kernel = 3}), nn.batch_norm(6, {affine = false}), nn.avg_pool2d{kernel = 2}, nn.residual(nn.conv2d(6, 6, {kernel = 1})), nn.conv2d(6, 5, {kernel = 1})}
   end},
 }
+for name, architecture in pairs(nas.gallery) do
+  cases[#cases + 1] = {"gallery_" .. name, function()
+    return architecture:network{filters = name == "auto_deeplab" and 4 or 2, classes = 5, aspp = 8, decoder = 8, seed = 1}
+  end}
+end
+
+package.path = "scripts/spaces/?.lua;" .. package.path
+--- The space that a script makes, which runs no further.
+local function space_of(script)
+  local found
+  local kept = {space = nas.space, trellis = nas.trellis}
+  for name, make in pairs(kept) do
+    nas[name] = function(...)
+      found = make(...)
+      error("that is all")
+    end
+  end
+  local words = arg
+  arg = {}
+  local fine, problem = pcall(dofile, script)
+  arg = words
+  for name, make in pairs(kept) do nas[name] = make end
+  assert(found, problem)
+  return found
+end
+for _, folder in ipairs{"scripts/spaces", "../shared/acceptance/spaces"} do
+  local list = io.popen("ls " .. folder .. "/*.lua 2>/dev/null")
+  for script in list:lines() do
+    local text, name = io.open(script):read("a"), script:match("([^/]+)%.lua$")
+    -- What is searched on a backbone reads its features, not images.
+    if name ~= "backbone" and (text:find("nas%.space%(") or text:find("nas%.trellis{")) then
+      cases[#cases + 1] = {(folder:match("^%w+") or "handed") .. "_" .. name, function()
+        local space = space_of(script)
+        local found = space:random{seed = 1}
+        local isStock, network = pcall(found.network, found, {filters = 2, classes = 5, aspp = 8, decoder = 8, seed = 1})
+        return isStock and network or space:network(found, {seed = 1})
+      end}
+    end
+  end
+  list:close()
+end
 
 -- Single functions and layers: scores, and gradients in evaluation.
 local code = dofile("Tests/Scripts/registry/code.lua")
@@ -109,12 +149,17 @@ for _, case in ipairs(cases) do
   local at = dir .. "/" .. name
   local net = make()
   local x, y = tensor.randn(4, 3, 65, 97, {seed = 7}), (tensor.rand(4, 65, 97, {seed = 8}) * 5):floor():int()
-  local function loss() return nn.cross_entropy(nn.functional.resize(net(x), {size = {65, 97}}), y) end
+  -- Class scores, or whatever else a space's network gives: values.
+  local shape = net:eval()(x).shape
+  local targets = not (#shape == 4 and shape[2] == 5) and tensor.randn(shape, {seed = 9}) or nil
+  net:train()
+  local function loss() return targets and nn.mse_loss(net(x), targets) or nn.cross_entropy(nn.functional.resize(net(x), {size = {65, 97}}), y) end
   if mode == "write" then
     files.make_directory(at)
     net:export(at .. "/network.py", {height = 65, width = 97})
     net:eval()
     net(x):save(at .. "/scores.npy"); x:save(at .. "/images.npy"); y:save(at .. "/labels.npy")
+    if targets then targets:save(at .. "/targets.npy") end
     net:train()
     local sgd = optim.sgd(net:parameters(), {lr = 0.01, momentum = 0.9, weight_decay = 1e-4})
     local first = loss(); sgd:zero_grad(); first:backward()
