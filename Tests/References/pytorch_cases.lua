@@ -66,8 +66,7 @@ local function modern()
       h = self.strips(h + f.resize((tokens + seen):transpose(2, 3):reshape(n, c, rows, columns), {size = {height, width}}))
       h = h:scatter(2, self.places:expand(n, 2, height, width), h:narrow(2, 7, 2)) + 0.1 * h:cumsum(2) + h:logsumexp(2, {keep = true})
       h = h + f.unfold(h, {kernel = 3, padding = 1}):reshape(n, c, 9, height * width):var(3):reshape(n, c, height, width)
-      h = self.act(self.up(tensor.einsum("nchw,cd->ndhw", h, self.mix) * 0.3))
-      return self.head(f.resize(h, {size = {x.shape[3], x.shape[4]}}))
+      return self.head(self.act(self.up(tensor.einsum("nchw,cd->ndhw", h, self.mix) * 0.3)))
     end,
   }, {name = "modern"})
 end
