@@ -6,8 +6,7 @@ import KernelsV4
 /// Two-dimensional convolution (cross-correlation, as everywhere in deep learning) with stride, padding, dilation and groups,
 /// and its two gradients. Tensors are NCHW float32; layouts are those of `ConvShape`.
 ///
-/// Every pass over a dense kernel has two forms, the forward pass and the input gradient a third, and the shape decides by an estimate of cycles
-/// which one runs:
+/// Every pass over a dense kernel has three forms, and the shape decides by an estimate of cycles which one runs:
 /// - lanes are neighbouring pixels of padded planes (`ConvRun`, and `ConvWeight` for the weight): large planes, few channels;
 /// - lanes are channels, each tap computed for just the pixels it meets (`ConvPixels`, `ConvOuter`): small planes, wide atrous
 ///   kernels. 5x5 at rate 2 with 64 channels on 11x11 went from 638 to 309 us forward and from 960 to 280 us for the weight.
@@ -26,7 +25,7 @@ import KernelsV4
 /// where there are several taps (1.3 times), packing weights by single elements (15% of a 5x5 on 11x11; it does where fewer than half of
 /// the taps are live), tiles of neighbouring pixels in the second form (they need every tap that one of them meets).
 public enum Convolution {
-    /// Where the forward pass and the input gradient take Winograd's form: `never` is the oracle of it, `wherePossible` for tests of small shapes.
+    /// Where convolutions and their gradients take Winograd's form: `never` is the oracle of it, `wherePossible` for tests of small shapes.
     public enum Filtering: Sendable { case whereItPays, wherePossible, never }
     nonisolated(unsafe) public static var filtering = Filtering.whereItPays
 
@@ -35,6 +34,16 @@ public enum Convolution {
         switch filtering {
         case .never: false
         case .whereItPays: s.canFilterMinimally && choose(KernelsV4.winogradPays, KernelsV3.winogradPays, KernelsV2.winogradPays)(s.c)
+        case .wherePossible: s.canFilterMinimally
+        }
+    }
+
+    /// Whether its weight gradient does.
+    static func filtersWeightsMinimally(_ s: ConvShape) -> Bool {
+        switch filtering {
+        case .never: false
+        case .whereItPays:
+            s.canFilterMinimally && choose(KernelsV4.winogradWeightPays, KernelsV3.winogradWeightPays, KernelsV2.winogradWeightPays)(s.c)
         case .wherePossible: s.canFilterMinimally
         }
     }
@@ -120,7 +129,9 @@ public enum Convolution {
             return
         }
         let t = s.oneGroup, parallel = t.parallel
-        let kernel = choose(KernelsV4.denseWeightGradient, KernelsV3.denseWeightGradient, KernelsV2.denseWeightGradient)
+        let minimal = choose(KernelsV4.winogradWeightGradient, KernelsV3.winogradWeightGradient, KernelsV2.winogradWeightGradient)
+        let dense = choose(KernelsV4.denseWeightGradient, KernelsV3.denseWeightGradient, KernelsV2.denseWeightGradient)
+        let kernel = filtersWeightsMinimally(t) ? minimal : dense
         for i in 0..<s.groups {
             kernel(
                 t.c, input + i * t.inImage, gradient + i * t.outImage, output + i * t.weights, relu, accumulate, parallel)

@@ -10,22 +10,29 @@ import CKernels
 private struct WinogradJob {
     let s: trellis_conv
     let grid: TileGrid
-    let source: UnsafePointer<Float>
+    let tiles: TileSource
     /// [point][block of tileRows][channel][tileRows].
     let weights: UnsafePointer<Float>
     let shift: UnsafePointer<Float>?
-    let relu: Bool
     let finish: Finish
     let output: UnsafeMutablePointer<Float>
     /// Laid out as the output: where it is not above zero nothing is added, or zero stored.
     let mask: UnsafePointer<Float>?
     let blocks: Int
-    /// Rows of tiles of a piece, and of a group: those that are transformed at once, so that narrow ones fill vectors together.
-    let rows, group: Int
+}
+
+/// The input's tiles.
+struct TileSource {
+    let s: trellis_conv
+    let grid: TileGrid
+    let source: UnsafePointer<Float>
+    let relu: Bool
+    /// Rows of tiles that are transformed at once, so that narrow ones fill vectors together.
+    let group: Int
     let places: TilePlaces
 
     /// Places of a group's tiles and the tile column behind them, whole vectors.
-    var groupWidth: Int { lineWidth(grid, group) }
+    var line: Int { lineWidth(grid, group) }
 }
 
 @inline(always) var points: Int { 64 }
@@ -60,28 +67,28 @@ private func run(
     // Eight lines of eight rows of a group are a third of the first-level cache.
     let group = larger(1, smaller(rows, 64 / grid.columns))
     guard let placing = scratch(4, TilePlaces.floats(grid)) else { return }
+    let places = TilePlaces(grid, s, stride: lineWidth(grid, group), placing)
     let job = WinogradJob(
-        s: s, grid: grid, source: x, weights: packed, shift: f.shift, relu: f.relu, finish: Finish(f), output: y, mask: mask,
-        blocks: ceilDivide(s.outChannels, tileRows), rows: rows, group: group,
-        places: TilePlaces(grid, s, stride: lineWidth(grid, group), placing))
+        s: s, grid: grid, tiles: TileSource(s: s, grid: grid, source: x, relu: f.relu, group: group, places: places), weights: packed, shift: f.shift,
+        finish: Finish(f), output: y, mask: mask, blocks: ceilDivide(s.outChannels, tileRows))
     parallel(ceilDivide(grid.rows, rows)) { piece in runPiece(job, piece * rows, smaller(grid.rows, (piece + 1) * rows)) }
 }
 
-private func lineWidth(_ grid: TileGrid, _ group: Int) -> Int { ceilDivide(group * grid.columns + grid.rateX, lanes) * lanes }
+func lineWidth(_ grid: TileGrid, _ group: Int) -> Int { ceilDivide(group * grid.columns + grid.rateX, lanes) * lanes }
 
 private func runPiece(_ job: WinogradJob, _ first: Int, _ last: Int) {
     let count = (last - first) * job.grid.columns, width = ceilDivide(count, tileWidth) * tileWidth
     let s = job.s, channels = s.inChannels, rows = job.blocks * tileRows
     // A little apart from round distances: equal cache sets would evict each other.
     let pointStride = channels * width + 16
-    let lines = points * (job.groupWidth + lanes), own = ceilDivide(s.outWidth, lanes) * lanes
+    let lines = points * (job.tiles.line + lanes), own = ceilDivide(s.outWidth, lanes) * lanes
     guard let memory = scratch(7, points * pointStride + points * rows * width + lines + own + tileRows) else { return }
     let factors = memory, products = memory + points * pointStride, work = products + points * rows * width, start = work + lines + own
     for c in 0..<channels {
         let target = factors + c * width
         if count < width { for p in 0..<points { clear(target + p * pointStride + count, width - count) } }
-        for row in stride(from: first, to: last, by: job.group) {
-            transformGroup(job, row, smaller(last, row + job.group), c, target + (row - first) * job.grid.columns, pointStride, work)
+        for row in stride(from: first, to: last, by: job.tiles.group) {
+            job.tiles.transform(row, smaller(last, row + job.tiles.group), c, target + (row - first) * job.grid.columns, pointStride, work)
         }
     }
     for i in 0..<tileRows { start[i] = 0 }
@@ -98,43 +105,44 @@ private func runPiece(_ job: WinogradJob, _ first: Int, _ last: Int) {
         }
     }
     for c in 0..<s.outChannels {
-        for row in stride(from: first, to: last, by: job.group) {
+        for row in stride(from: first, to: last, by: job.tiles.group) {
             deliverGroup(
-                job, row, smaller(last, row + job.group), c, products + c * points * width + (row - first) * job.grid.columns, width, work, work + lines)
+                job, row, smaller(last, row + job.tiles.group), c, products + c * points * width + (row - first) * job.grid.columns, width, work, work + lines)
         }
     }
 }
 
-/// Writes the factors of one channel for rows `first ..< last` of tiles.
-private func transformGroup(
-    _ job: WinogradJob, _ first: Int, _ last: Int, _ channel: Int, _ target: UnsafeMutablePointer<Float>, _ pointStride: Int,
-    _ work: UnsafeMutablePointer<Float>
-) {
-    let s = job.s, grid = job.grid, line = job.groupWidth, count = (last - first) * grid.columns
-    let temporary = work + points * line
-    for row in first..<last {
-        let source = job.source + row / grid.rowsPerImage * s.inBatchStride + channel * s.inHeight * s.inWidth
-        let top = grid.top(row % grid.rowsPerImage) - s.padHeight
-        for i in 0..<8 {
-            let y = top + i * grid.rate
-            job.places.splitRow(grid, y >= 0 && y < s.inHeight ? source + y * s.inWidth : nil, work + i * 8 * line + (row - first) * grid.columns, line)
+extension TileSource {
+    /// Writes the factors of one channel for rows `first ..< last` of tiles.
+    func transform(
+        _ first: Int, _ last: Int, _ channel: Int, _ target: UnsafeMutablePointer<Float>, _ pointStride: Int, _ work: UnsafeMutablePointer<Float>
+    ) {
+        let line = line, count = (last - first) * grid.columns
+        let temporary = work + points * line
+        for row in first..<last {
+            let source = source + row / grid.rowsPerImage * s.inBatchStride + channel * s.inHeight * s.inWidth
+            let top = grid.top(row % grid.rowsPerImage) - s.padHeight
+            for i in 0..<8 {
+                let y = top + i * grid.rate
+                places.splitRow(grid, y >= 0 && y < s.inHeight ? source + y * s.inWidth : nil, work + i * 8 * line + (row - first) * grid.columns, line)
+            }
+            // After all of them: a line that was stored just now is not ready to be read yet.
+            for i in 0..<8 { places.addNeighbours(grid, work + i * 8 * line + (row - first) * grid.columns, line) }
         }
-        // After all of them: a line that was stored just now is not ready to be read yet.
-        for i in 0..<8 { job.places.addNeighbours(grid, work + i * 8 * line + (row - first) * grid.columns, line) }
-    }
-    var l = 0
-    while l < count {
-        let n = smaller(lanes, count - l)
-        for j in 0..<8 {
-            let values = Eight(work + j * line + l, 8 * line)
-            (job.relu ? values.positive : values).input.put(temporary + j * 8 * lanes, lanes)
+        var l = 0
+        while l < count {
+            let n = smaller(lanes, count - l)
+            for j in 0..<8 {
+                let values = Eight(work + j * line + l, 8 * line)
+                (relu ? values.positive : values).input.put(temporary + j * 8 * lanes, lanes)
+            }
+            for i in 0..<8 {
+                let result = Eight(temporary + i * lanes, 8 * lanes).input
+                let to = target + 8 * i * pointStride + l
+                if n == lanes { result.put(to, pointStride) } else { result.put(to, pointStride, n) }
+            }
+            l += lanes
         }
-        for i in 0..<8 {
-            let result = Eight(temporary + i * lanes, 8 * lanes).input
-            let to = target + 8 * i * pointStride + l
-            if n == lanes { result.put(to, pointStride) } else { result.put(to, pointStride, n) }
-        }
-        l += lanes
     }
 }
 
@@ -143,7 +151,7 @@ private func deliverGroup(
     _ job: WinogradJob, _ first: Int, _ last: Int, _ channel: Int, _ products: UnsafePointer<Float>, _ width: Int, _ work: UnsafeMutablePointer<Float>,
     _ ordered: UnsafeMutablePointer<Float>
 ) {
-    let s = job.s, grid = job.grid, m = grid.m, line = job.groupWidth, count = (last - first) * grid.columns
+    let s = job.s, grid = job.grid, m = grid.m, line = job.tiles.line, count = (last - first) * grid.columns
     let temporary = work + points * line
     let shift = V(repeating: job.shift.map { $0[channel] } ?? 0)
     // Nothing is added behind it: the ReLU is taken while the sums are in registers.
@@ -174,9 +182,9 @@ private func deliverGroup(
             if y >= s.outHeight { break }
             let from = work + i * m * line + (row - first) * grid.columns
             if isPlain {
-                job.places.joinRow(from, job.output + at, s.outWidth)
+                job.tiles.places.joinRow(from, job.output + at, s.outWidth)
             } else {
-                job.places.joinRow(from, ordered, s.outWidth)
+                job.tiles.places.joinRow(from, ordered, s.outWidth)
                 job.finish.row(ordered, job.output + at, job.mask.map { $0 + at }, s.outWidth)
             }
         }

@@ -91,3 +91,32 @@ func kernelAtPoints(_ x0: V, _ x1: V, _ x2: V, _ x3: V, _ x4: V, _ isFive: Bool)
     return Eight(
         V.zero - x0, evenOne + oddOne, evenOne - oddOne, evenTwo + oddTwo, evenTwo - oddTwo, evenHalf + oddHalf, evenHalf - oddHalf, last)
 }
+
+/// A column or row of a tile of the output's gradient at the eight points, six numbers or four, `step` apart: the adjoint of `Eight.output`.
+@inline(always)
+func outputsAtPoints(_ p: UnsafePointer<Float>, _ step: Int, _ six: Bool) -> Eight {
+    let g0 = load(p), g1 = load(p + step), g2 = load(p + 2 * step), g3 = load(p + 3 * step)
+    let g4 = six ? load(p + 4 * step) : V.zero, g5 = six ? load(p + 5 * step) : V.zero
+    let evenOne = g0 + g2 + g4, oddOne = g1 + g3 + g5
+    let evenTwo = fma(fma(g0, V(repeating: 4), g2), V(repeating: 16), g4)
+    let oddTwo = fma(fma(g1 + g1, V(repeating: 8), g3), V(repeating: 32), g5)
+    let evenHalf = fma(fma(g0, V(repeating: 0.25), g2), V(repeating: 0.0625), g4)
+    let oddHalf = fma(fma(g1 * 0.5, V(repeating: 0.125), g3), V(repeating: 0.03125), g5)
+    return Eight(
+        g0, evenOne + oddOne, evenOne - oddOne, evenTwo + oddTwo, evenTwo - oddTwo, evenHalf + oddHalf, evenHalf - oddHalf, six ? g5 : g3)
+}
+
+/// Sums at the eight points as a row or column of a kernel's gradient, three numbers or five: the adjoint of `kernelAtPoints`.
+@inline(always)
+func pointsAsKernel(_ v: Eight, _ five: Bool, _ to: UnsafeMutablePointer<Float>, _ step: Int) {
+    let one = (v.b + v.c) * (-2.0 / 9), oneOdd = (v.b - v.c) * (-2.0 / 9)
+    let two = (v.d + v.e) * (1.0 / 90), twoOdd = (v.d - v.e) * (1.0 / 45)
+    let half = (v.f + v.g) * (32.0 / 45), halfOdd = (v.f - v.g) * (16.0 / 45)
+    store(to, one - v.a + (two + half))
+    store(to + step, oneOdd + (twoOdd + halfOdd))
+    let middle = fma(fma(one, V(repeating: 4), two), V(repeating: 0.25), half)
+    store(to + 2 * step, five ? middle : middle + v.h)
+    guard five else { return }
+    store(to + 3 * step, fma(fma(oneOdd, V(repeating: 4), twoOdd), V(repeating: 0.25), halfOdd))
+    store(to + 4 * step, fma(fma(one, V(repeating: 16), two), V(repeating: 0.0625), half) + v.h)
+}

@@ -23,8 +23,6 @@ struct Analysis {
     private(set) var owners: [Part?] = []
     /// Of the result of a layer: the layer and its input.
     private(set) var layers: [Int: (part: Part, input: Int)] = [:]
-    /// Values inside of a layer, which nobody else reads.
-    private(set) var absorbed = Set<Int>()
     /// Units of each function in an order in which they can run.
     private(set) var units: [ObjectIdentifier: [Unit]] = [:]
     /// Values that a function is given, in the order in which it reads them.
@@ -46,7 +44,7 @@ struct Analysis {
         var callable = root.all.filter { $0 === root || isCallable($0) }
         while true {
             for part in root.all { part.isCalled = callable.contains { $0 === part } }
-            owners = parts.enumerated().map { i, part in absorbed.contains(i) ? nil : part.map { ($0.layer == nil ? $0 : $0.parent ?? $0).function } }
+            owners = parts.map { part in part.map { ($0.layer == nil ? $0 : $0.parent ?? $0).function } }
             guard let stuck = arrange(callable) else { break }
             callable.removeAll { $0 === stuck }
         }
@@ -79,25 +77,12 @@ struct Analysis {
                 }
                 layers[i] = (part, inputs[0])
                 part.inputRank = graph.values[inputs[0]].rank
-            case (.linear(let linear), .matmul):
-                let input = inputs[0]
-                let sum = linear.bias == nil ? i : readers[i].first { parts[$0] === part } ?? i
-                layers[sum] = (part, input)
-                // The transposed weight, and the product before the bias.
-                absorbed.formUnion(inputs.filter { $0 != input && parts[$0] === part } + (sum == i ? [] : [i] + spread(into: sum, parts, part)))
+            case (.linear, .other), (.convTranspose, .other), (.layerNorm, .other), (.groupNorm, .other):
+                layers[i] = (part, inputs[0])
             default: continue
             }
         }
         for (_, call) in layers where !call.part.module.parameters().isEmpty || !call.part.module.buffers().isEmpty { call.part.uses += 1 }
-    }
-
-    /// A bias that was spread over its rows.
-    private func spread(into sum: Int, _ parts: [Part?], _ part: Part) -> [Int] {
-        guard case .operation(_, let inputs, _) = graph.values[sum].source else { return [] }
-        return inputs.filter { i in
-            guard parts[i] === part, case .operation(let operations, _, _) = graph.values[i].source, case .broadcast = operations[0] else { return false }
-            return true
-        }
     }
 
     /// What the value is computed from, layers taken whole.
@@ -161,15 +146,10 @@ struct Analysis {
                 seen.insert(input)
                 arguments.append(input)
             }
-            let isRead = readersOfWhole(i).contains { reader in owners[reader].map { !$0.isInside(function) } ?? false }
+            let isRead = readers[i].contains { reader in owners[reader].map { !$0.isInside(function) } ?? false }
             if isRead || i == graph.output { results.append(i) }
         }
         return (arguments, results)
-    }
-
-    /// Readers, those inside of a layer as the layer.
-    private func readersOfWhole(_ value: Int) -> [Int] {
-        readers[value].flatMap { absorbed.contains($0) ? readersOfWhole($0) : [$0] }
     }
 
     private func isOutside(_ value: Int, of function: Part) -> Bool {

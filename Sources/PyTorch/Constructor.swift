@@ -61,24 +61,45 @@ struct Constructor {
         case .linear(let linear):
             Constructor([.text("nn.Linear("), .number(role: "in_features", "\(linear.weight.shape[1])"), .text(", "),
                 .number(role: "out_features", "\(linear.weight.shape[0])"), .text(linear.bias == nil ? ", bias=False)" : ")")])
+        case .convTranspose(let conv): transposed(conv)
+        case .layerNorm(let norm):
+            Constructor([.text("nn.LayerNorm("), .number(role: "normalized_shape", sizes(norm.sizes)), .text(", eps="), .number(role: "eps", Python.number(Double("\(norm.epsilon)") ?? 0)),
+                .text(norm.gamma == nil ? ", elementwise_affine=False)" : ")")])
+        case .groupNorm(let norm):
+            Constructor([.text("nn.GroupNorm("), .number(role: "num_groups", "\(norm.groups)"), .text(", "), .number(role: "num_channels", "\(norm.channels)"),
+                .text(", eps="), .number(role: "eps", Python.number(Double("\(norm.epsilon)") ?? 0)), .text(norm.gamma == nil ? ", affine=False)" : ")")])
         case .dropPath(let p): Constructor([.text("DropPath("), .number(role: "drop_path", Python.number(Double(Float(p)))), .text(")")])
         case .dropout(let p): Constructor([.text("nn.Dropout("), .number(role: "dropout", Python.number(p)), .text(")")])
         }
     }
 
+    private static func sizes(_ sizes: [Int]) -> String { sizes.count == 1 ? "\(sizes[0])" : "(" + sizes.map(String.init).joined(separator: ", ") + ")" }
+
     private static func convolution(_ conv: Conv2d) -> Constructor {
         let (o, shape) = (conv.options, conv.weight.shape)
-        func channels(_ role: String, _ n: Int) -> Piece { .number(role: role, "\(n)") }
+        return window("nn.Conv2d", from: shape[1] * o.groups, to: shape[0], conv.weight, o, more: (0, 0), hasBias: conv.bias != nil)
+    }
+
+    private static func transposed(_ conv: ConvTranspose2d) -> Constructor {
+        let (o, shape) = (conv.options, conv.weight.shape)
+        return window("nn.ConvTranspose2d", from: shape[0], to: shape[1] * o.groups, conv.weight, o, more: conv.outputPadding, hasBias: conv.bias != nil)
+    }
+
+    /// - Parameter more: rows and columns more at the end, of a transposed one.
+    private static func window(
+        _ name: String, from: Int, to: Int, _ weight: Tensor, _ o: ConvOptions, more: (Int, Int), hasBias: Bool
+    ) -> Constructor {
         var pieces: [Piece] = [
-            .text("nn.Conv2d("), channels("in_channels", shape[1] * o.groups), .text(", "), channels("out_channels", shape[0]), .text(", "),
-            .number(role: "kernel_size", Part.pair(shape[2], shape[3])),
+            .text(name + "("), .number(role: "in_channels", "\(from)"), .text(", "), .number(role: "out_channels", "\(to)"), .text(", "),
+            .number(role: "kernel_size", Part.pair(weight.shape[2], weight.shape[3])),
         ]
         func option(_ role: String, _ height: Int, _ width: Int, usual: Int) { pieces.append(.option(role: role, Part.pair(height, width), usual: "\(usual)")) }
         option("stride", o.strideHeight, o.strideWidth, usual: 1)
         option("padding", o.padHeight, o.padWidth, usual: 0)
+        if name == "nn.ConvTranspose2d" { option("output_padding", more.0, more.1, usual: 0) }
         option("dilation", o.dilationHeight, o.dilationWidth, usual: 1)
         pieces.append(.option(role: "groups", "\(o.groups)", usual: "1"))
-        if conv.bias == nil { pieces.append(.text(", bias=False")) }
+        if !hasBias { pieces.append(.text(", bias=False")) }
         return Constructor(pieces + [.text(")")])
     }
 

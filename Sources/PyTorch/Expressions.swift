@@ -13,14 +13,32 @@ extension FunctionWriter {
         guard let operation = all.first else { return nil }
         if let code = elementwise(operation, all, value, inputs) { return code }
         if let code = try reshaping(operation, all, value, inputs) { return code }
+        if let call = operation.pyTorchCall { return all.allSatisfy { $0.pyTorchCall == call } ? written(call, inputs) : nil }
         return layer(operation, all, inputs)
+    }
+
+    /// A call that the graph holds as it is to be written.
+    private mutating func written(_ call: PyTorchCall, _ inputs: [Int]) -> Code {
+        return .call(call.function, call.arguments.map { argument -> Code in
+            switch argument {
+            case .input(let place): read(inputs[place])
+            case .positions(let place): .method(read(inputs[place]), "long")
+            case .text(let text): .text(text)
+            }
+        })
+    }
+
+    /// Of a value that is to be written more than once.
+    private mutating func readNamed(_ value: Int) -> Code {
+        settle(value)
+        return read(value)
     }
 
     // MARK: Element-wise
 
     private mutating func elementwise(_ operation: Operation, _ all: [Operation], _ value: Int, _ inputs: [Int]) -> Code? {
         switch operation {
-        case .unary(let function): return unary(function, read(inputs[0]))
+        case .unary(let function): return unary(function, inputs[0], graph.values[value].dtype)
         case .binary(let function):
             let (a, b) = (read(inputs[0]), read(inputs[1]))
             return binary(function, a, b, graph.values[value].dtype)
@@ -36,15 +54,39 @@ extension FunctionWriter {
         }
     }
 
-    private func unary(_ function: UnaryFunction, _ x: Code) -> Code {
-        switch function {
-        case .neg: Code([.text("-")] + x.bound(.atom).pieces, .product)
-        case .relu: .call("F.relu", [x])
-        case .step: .method(.infix(x, ">", .text("0"), .comparison), "float")
-        case .gelu, .silu: .call("F.\(function.name)", [x])
-        case .hardSigmoid: .call("F.hardsigmoid", [x])
-        case .hardSwish: .call("F.hardswish", [x])
-        default: .call("torch.\(function.name)", [x])
+    /// Functions that PyTorch has by a name of its own; others are written by their formula.
+    static let functions: [UnaryFunction: String] = [
+        .abs: "torch.abs", .sign: "torch.sign", .exp: "torch.exp", .log: "torch.log", .sqrt: "torch.sqrt", .rsqrt: "torch.rsqrt", .reciprocal: "torch.reciprocal",
+        .square: "torch.square", .relu: "F.relu", .sigmoid: "torch.sigmoid", .tanh: "torch.tanh", .sin: "torch.sin", .cos: "torch.cos", .floor: "torch.floor",
+        .ceil: "torch.ceil", .round: "torch.round", .erf: "torch.erf", .gelu: "F.gelu", .silu: "F.silu", .hardSigmoid: "F.hardsigmoid", .hardSwish: "F.hardswish",
+    ]
+
+    /// - Returns: nil for one that has neither a name nor a formula there.
+    private mutating func unary(_ function: UnaryFunction, _ input: Int, _ dtype: DType) -> Code? {
+        if function == .neg { return Code([.text("-")] + read(input).bound(.atom).pieces, .product) }
+        if let name = FunctionWriter.functions[function] { return .call(name, [read(input)]) }
+        guard case .formula(let formula) = function.onnx else { return nil }
+        return code(formula, readNamed(input), dtype)
+    }
+
+    /// - Parameter x: short, for it may stand several times.
+    private func code(_ formula: Formula, _ x: Code, _ dtype: DType) -> Code? {
+        switch formula {
+        case .x: return x
+        case .y: return nil
+        case .number(let number): return .text(dtype == .int32 ? "\(Int(number))" : Python.number(number), number < 0 ? .product : .atom)
+        case .unary(let f, let a):
+            guard let a = code(a, x, dtype) else { return nil }
+            if f == .neg { return Code([.text("-")] + a.bound(.atom).pieces, .product) }
+            if let name = FunctionWriter.functions[f] { return .call(name, [a]) }
+            guard case .formula(let inner) = f.onnx else { return nil }
+            return code(inner, a.bound(.atom), dtype)
+        case .binary(let f, let a, let b):
+            guard let a = code(a, x, dtype), let b = code(b, x, dtype) else { return nil }
+            return binary(f, a, b, dtype)
+        case .select(let condition, let a, let b):
+            guard let condition = code(condition, x, dtype), let a = code(a, x, dtype), let b = code(b, x, dtype) else { return nil }
+            return .call("torch.where", [.infix(condition, "!=", .text("0"), .comparison), a, b])
         }
     }
 
@@ -60,7 +102,7 @@ extension FunctionWriter {
         switch function {
         case .max: return .call("torch.maximum", [a, b])
         case .min: return .call("torch.minimum", [a, b])
-        case .gate: return Code.infix(.method(.infix(a, ">", .text("0"), .comparison), "float"), "*", b, .product)
+        case .gate: return .call("torch.where", [.infix(a, ">", .text("0"), .comparison), b, .text("0")])
         default: return .call("torch.pow", [a, b])
         }
     }
@@ -96,20 +138,24 @@ extension FunctionWriter {
         switch operation {
         case .alias, .copy: return read(inputs[0])
         case .detach: return .method(read(inputs[0]), "detach")
-        case .broadcast: return isImplied(value) ? read(inputs[0]) : .method(read(inputs[0]), "expand", try dimensions(shapes, open: false))
-        case .reshape: return .method(read(inputs[0]), "reshape", try dimensions(shapes, open: true))
+        case .broadcast: return isImplied(value) ? read(inputs[0]) : try expand(shapes, inputs[0])
+        case .reshape: return .method(read(inputs[0]), "reshape", shapes[0].isEmpty ? [.text("()")] : try dimensions(shapes))
         case .permute(let order): return .method(read(inputs[0]), "permute", order.map { .text("\($0)") })
         case .slice: return try slice(all, value, inputs[0])
-        case .pad(let before, let after, let number):
-            guard all.allSatisfy({ $0 == operation }) else { return nil }
-            let widths = zip(before, after).reversed().flatMap { [$0, $1] }
-            return .call("F.pad", [read(inputs[0]), .text(tuple(widths)), .text("value=\(Python.number(Double(number)))")])
+        case .pad: return pad(all, value, inputs[0])
         case .concat(let axis): return .call("torch.cat", [Code([.text("[")] + Code.joined(inputs.map { read($0) }, ", ") + [.text("]")]), .text("\(axis)")])
         case .gather(let axis):
             let (x, index) = (read(inputs[0]), read(inputs[1]))
             return .method(x, "gather", [.text("\(axis)"), .method(index, "long")])
         case .sum(let axes, let keep):
-            return .method(read(inputs[0]), isMean(value) ? "mean" : "sum", axes.isEmpty ? [] : [.text(tuple(axes))] + (keep ? [.text("keepdim=True")] : []))
+            let isWhole = graph.values[value].dtype == .int32
+            return .method(
+                read(inputs[0]), isMean(value) ? "mean" : "sum",
+                axes.isEmpty ? [] : [.text(tuple(axes))] + (keep ? [.text("keepdim=True")] : []) + (isWhole ? [.text("dtype=torch.int32")] : []))
+        case .integerMoment(let correction):
+            let x = Code.method(read(inputs[0]), "double")
+            let moment = correction.map { Code.method(x, "var", [.text("1"), .text("correction=\($0)")]) } ?? .method(x, "mean", [.text("1")])
+            return .method(moment, "float")
         case .extreme(let largest): return .method(read(inputs[0]), largest ? "max" : "min")
         case .argmax(let axis, let largest):
             let keeps = graph.values[value].rank == graph.values[inputs[0]].rank
@@ -124,15 +170,37 @@ extension FunctionWriter {
         }
     }
 
+    /// -1 stands for what stays as it is.
+    private mutating func expand(_ shapes: [[Int]], _ input: Int) throws -> Code {
+        let before = graph.values[input].shapes, missing = shapes[0].count - before[0].count
+        let sizes = try shapes[0].indices.map { d -> Code in
+            let size = shapes.map { $0[d] }
+            if d >= missing, size == before.map({ $0[d - missing] }) { return .text("-1") }
+            guard let code = dimension(size) else { throw TensorError("expand", "its sizes depend on those of the images in a way that code cannot say") }
+            return code
+        }
+        return .method(read(input), "expand", sizes)
+    }
+
+    private mutating func pad(_ all: [Operation], _ value: Int, _ input: Int) -> Code? {
+        let parts = all.compactMap { operation -> (widths: [Int], value: Float)? in
+            guard case .pad(let before, let after, let value) = operation else { return nil }
+            return (zip(before, after).reversed().flatMap { [$0, $1] }, value)
+        }
+        guard let first = parts.first, parts.allSatisfy({ $0.value == first.value }) else { return nil }
+        let widths = first.widths.indices.map { i in dimension(parts.map { $0.widths[i] }) }
+        guard widths.allSatisfy({ $0 != nil }) else { return nil }
+        let number = graph.values[value].dtype == .int32 ? "\(Int(first.value))" : Python.number(Double(first.value))
+        return .call("F.pad", [read(input), Code([.text("(")] + Code.joined(widths.compactMap { $0 }, ", ") + [.text(")")]), .text("value=\(number)")])
+    }
+
     private func tuple(_ numbers: [Int]) -> String { numbers.count == 1 ? "\(numbers[0])" : "(" + numbers.map(String.init).joined(separator: ", ") + ")" }
 
-    /// The sizes of a shape, one argument each.
-    /// - Parameter open: -1 may stand for one that nothing at hand has.
-    private mutating func dimensions(_ shapes: [[Int]], open: Bool) throws -> [Code] {
+    /// The sizes of a shape, one argument each; -1 stands for one that nothing at hand has.
+    private mutating func dimensions(_ shapes: [[Int]]) throws -> [Code] {
         let found = shapes[0].indices.map { d in dimension(shapes.map { $0[d] }) }
-        let missing = found.filter { $0 == nil }.count
-        guard missing == 0 || open && missing == 1 else {
-            throw TensorError(open ? "reshape" : "expand", "its sizes depend on those of the images in a way that code cannot say")
+        guard found.filter({ $0 == nil }).count <= 1 else {
+            throw TensorError("reshape", "its sizes depend on those of the images in a way that code cannot say")
         }
         return found.map { $0 ?? .text("-1") }
     }
@@ -203,6 +271,9 @@ extension FunctionWriter {
             case .nearest: "mode=\"nearest\""
             }
             return .call("F.interpolate", [x, target, .text(rule)])
+        case .crossEntropy(let ignore, let weights):
+            let (logits, labels) = (read(inputs[0]), Code.method(read(inputs[1]), "long"))
+            return .call("F.cross_entropy", [logits, labels] + (weights ? [Code([.text("weight=")] + read(inputs[2]).pieces)] : []) + [.text("ignore_index=\(ignore)")])
         case .softmax(let axis, let logarithm): return .call(logarithm ? "F.log_softmax" : "F.softmax", [read(inputs[0]), .text("dim=\(axis)")])
         default: return nil
         }

@@ -80,7 +80,7 @@ struct FunctionWriter {
             let value = unit.outputs[0]
             guard let code = try expression(value, unit.inputs) else {
                 guard case .operation(let operations, _, _) = graph.values[value].source else { return }
-                throw TensorError(operations[0].name, "has no counterpart in PyTorch that Trellis knows; write this part of the network with other operations")
+                throw Refusal.error(operations[0])
             }
             add(value, code)
         case .call(let callee):
@@ -130,7 +130,7 @@ struct FunctionWriter {
     }
 
     /// Gives a value that waits for its reader a line of its own.
-    private mutating func settle(_ value: Int) {
+    mutating func settle(_ value: Int) {
         guard let code = pending.removeValue(forKey: value) else { return }
         statements.append(Statement(targets: [value], code: code))
         named.append(value)

@@ -8,6 +8,9 @@ final class Part {
         case conv(Conv2d)
         case norm(BatchNorm)
         case linear(Linear)
+        case convTranspose(ConvTranspose2d)
+        case layerNorm(LayerNorm)
+        case groupNorm(GroupNorm)
         case dropPath(Double)
         case dropout(Double)
     }
@@ -39,6 +42,9 @@ final class Part {
         case let conv as Conv2d where conv.options.repeats == 1: .conv(conv)
         case let norm as BatchNorm: .norm(norm)
         case let linear as Linear: .linear(linear)
+        case let conv as ConvTranspose2d: .convTranspose(conv)
+        case let norm as LayerNorm: .layerNorm(norm)
+        case let norm as GroupNorm: .groupNorm(norm)
         case let drop as DropPath: drop.probability > 0 ? .dropPath(drop.probability) : nil
         case let lambda as Lambda where lambda.kind == "dropout" && lambda.hasMode: Double(lambda.details).map(Layer.dropout)
         default: nil

@@ -99,7 +99,7 @@ final class ConvolutionTests: XCTestCase {
                     first = (yy, dd, ww)
                     compare(yy, y, ys, "forward \(what)", Convolution.filtersMinimally(s.oneGroup) ? 1e-5 : 2e-6)
                     compare(dd, dx, dxs, "input gradient \(what)", Convolution.filtersMinimally(s.oneGroup.turnedAround) ? 1e-5 : 2e-6)
-                    compare(ww, dw, dws, "weight gradient \(what)")
+                    compare(ww, dw, dws, "weight gradient \(what)", Convolution.filtersWeightsMinimally(s.oneGroup) ? 1e-5 : 2e-6)
                 }
             }
         }
@@ -130,6 +130,9 @@ final class ConvolutionTests: XCTestCase {
         XCTAssertTrue(Convolution.filtersMinimally(shape(6, 16, 41, 41, 80, k: 5, dilation: 2)))
         XCTAssertTrue(Convolution.filtersMinimally(shape(2, 32, 65, 65, 32, k: 3)))
         XCTAssertFalse(Convolution.filtersMinimally(shape(4, 64, 11, 11, 320, k: 3, dilation: 2)))
+        XCTAssertTrue(Convolution.filtersWeightsMinimally(shape(8, 304, 33, 33, 256, k: 3)))
+        XCTAssertFalse(Convolution.filtersWeightsMinimally(shape(8, 8, 33, 33, 8, k: 3)))
+        XCTAssertFalse(Convolution.filtersWeightsMinimally(shape(1, 256, 5, 5, 256, k: 3)))
         XCTAssertFalse(Convolution.filtersMinimally(shape(2, 64, 41, 41, 64, k: 3, stride: 2)))
     }
 

@@ -61,7 +61,38 @@ final class CodeTests: XCTestCase {
         XCTAssertThrowsError(try source(net)) { XCTAssertTrue("\($0)".contains("random") && "\($0)".contains("odd"), "\($0)") }
     }
 
+    func testEveryElementwiseFunctionHasCode() throws {
+        for function in UnaryFunction.allCases {
+            XCTAssertNoThrow(try source(Lambda("f") { x, _ in try x.unary(function) }.inside), function.name)
+            XCTAssertNoThrow(try source(Lambda("f") { x, _ in try (x * 9).cast(.int32).unary(function).cast(.float32) }.inside), function.name)
+        }
+        for function in BinaryFunction.allCases {
+            XCTAssertNoThrow(try source(Lambda("f") { x, _ in try x.binary(function, x.unary(.abs)).scalar(function, 2) }.inside), function.name)
+        }
+    }
+
+    func testFunctionsThatPyTorchHasAreCalls() throws {
+        let text = try source(Sequential(named: [
+            ("up", try ConvTranspose2d(3, 8, kernel: (4, 4), stride: (2, 2), padding: (1, 1))), ("group", try GroupNorm(2, 8)),
+            ("rest", Lambda("rest") { x, _ in
+                let (n, h, w) = (x.shape[0], x.shape[2], x.shape[3])
+                let tokens = try x.reshape([n, 8, h * w]).transpose(1, 2).layerNorm([8])
+                let seen = try tokens.attention(keys: tokens, values: tokens).transpose(1, 2).reshape([n, 8, h, w])
+                return try seen.cumulativeSum(1).pixelShuffle(2)
+            }),
+        ])).text
+        for call in ["nn.ConvTranspose2d(3, 8, 4, stride=2, padding=1)", "nn.GroupNorm(2, 8, eps=1e-05)", "F.layer_norm(", "(8,), None, None, 1e-05)", "F.scaled_dot_product_attention(",
+            "torch.cumsum(", "F.pixel_shuffle("] {
+            XCTAssertTrue(text.contains(call), "\(call) in\n\(text)")
+        }
+    }
+
     func testNamesOfPyTorchsOwnAreRefused() throws {
         XCTAssertThrowsError(try source(Sequential(named: [("train", try Conv2d(3, 3, kernel: (1, 1)))]))) { XCTAssertTrue("\($0)".contains("train"), "\($0)") }
     }
+}
+
+extension Module {
+    /// As a part, for code of its own.
+    fileprivate var inside: Module { Sequential([self]) }
 }

@@ -52,6 +52,12 @@ case("classifier", stir(nn.sequential{
   nn.conv2d(1, 4, {kernel = 3}), nn.batch_norm(4), nn.global_avg_pool(), nn.flatten(), nn.linear(4, 7), nn.relu(), nn.linear(7, 3, {bias = false}), nn.softmax(-1),
 }, 2), 9, 8, 1)
 case("identity", nn.identity(), 4, 5, 2)
+case("strips", stir(nn.sequential{nn.conv2d(3, 4, {kernel = 3, stride = 2, padding = 1}), nn.strip_pool(4)}, 4), 13, 18)
+case("places", nn.lambda(function(x)
+  local n, _, h, w = table.unpack(x.shape)
+  local places = tensor.from({3, 1}, {dtype = "int32"}):reshape(1, 2, 1, 1):expand(n, 2, h, w)
+  return x:scatter(2, places, x:narrow(2, 1, 2) * 2) + x:scatter_add(2, places, x:narrow(2, 2, 2))
+end), 6, 7)
 
 -- Element by element.
 case("functions", nn.lambda(function(x)

@@ -46,31 +46,121 @@ local function scripted()
   }, {name = "scripted"})
 end
 
+-- Layers and functions of today's networks, whose sizes come from the images: norms of samples, attention, transposed convolution, scatter, windows.
+local function modern()
+  tensor.manual_seed(4)
+  local f = nn.functional
+  return nn.module({
+    down = nn.sequential{nn.conv2d(3, 8, {kernel = 3, stride = 2, padding = 1}), nn.group_norm(2, 8), nn.gelu()}, norm = nn.layer_norm(8),
+    q = nn.linear(8, 8), k = nn.linear(8, 8, {bias = false}), v = nn.linear(8, 8), strips = nn.strip_pool(8), mix = tensor.randn(8, 8, {requires_grad = true}),
+    up = nn.conv_transpose2d(8, 8, {kernel = 4, stride = 2, padding = 1}), act = nn.silu(), head = nn.sequential{nn.conv2d(8, 20, {kernel = 1}), nn.pixel_shuffle(2)},
+    places = tensor.from({1, 5}, {dtype = "int32"}):reshape(1, 2, 1, 1),
+    forward = function(self, x)
+      local h = self.down(x)
+      local n, c, height, width = table.unpack(h.shape)
+      local small = f.avg_pool2d(h, {kernel = 4})
+      local rows, columns = small.shape[3], small.shape[4]
+      local tokens = self.norm(small:reshape(n, c, rows * columns):transpose(2, 3))
+      local function heads(layer) return layer(tokens):reshape(n, rows * columns, 2, 4):transpose(2, 3) end
+      local seen = f.attention(heads(self.q), heads(self.k), heads(self.v)):transpose(2, 3):reshape(n, rows * columns, c)
+      h = self.strips(h + f.resize((tokens + seen):transpose(2, 3):reshape(n, c, rows, columns), {size = {height, width}}))
+      h = h:scatter(2, self.places:expand(n, 2, height, width), h:narrow(2, 7, 2)) + 0.1 * h:cumsum(2) + h:logsumexp(2, {keep = true})
+      h = h + f.unfold(h, {kernel = 3, padding = 1}):reshape(n, c, 9, height * width):var(3):reshape(n, c, height, width)
+      return self.head(self.act(self.up(tensor.einsum("nchw,cd->ndhw", h, self.mix) * 0.3)))
+    end,
+  }, {name = "modern"})
+end
+
 local all = {"none", "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "atrous_conv_3x3", "atrous_conv_5x5", "dil_conv_3x3"}
 local cases = {
-  {"gallery", function() return nas.gallery.auto_deeplab:network{filters = 4, classes = 5, aspp = 8, decoder = 8, seed = 1} end},
   {"found_1", function() return found(all, 1) end}, {"found_2", function() return found(all, 2) end}, {"found_3", function() return found(all, 3) end},
   {"own_operator", function() return found({"skip_connect", "gated_conv"}, 4) end},
-  {"scripted", scripted},
+  {"scripted", scripted}, {"modern", modern},
   {"sequential", function()
     tensor.manual_seed(5)
     return nn.sequential{nn.conv2d(3, 6, {kernel = 3}), nn.batch_norm(6, {affine = false}), nn.avg_pool2d{kernel = 2}, nn.residual(nn.conv2d(6, 6, {kernel = 1})), nn.conv2d(6, 5, {kernel = 1})}
   end},
 }
+for name, architecture in pairs(nas.gallery) do
+  cases[#cases + 1] = {"gallery_" .. name, function()
+    return architecture:network{filters = name == "auto_deeplab" and 4 or 2, classes = 5, aspp = 8, decoder = 8, seed = 1}
+  end}
+end
+
+package.path = "scripts/spaces/?.lua;" .. package.path
+--- The space that a script makes, which runs no further.
+local function space_of(script)
+  local found
+  local kept = {space = nas.space, trellis = nas.trellis}
+  for name, make in pairs(kept) do
+    nas[name] = function(...)
+      found = make(...)
+      error("that is all")
+    end
+  end
+  local words = arg
+  arg = {}
+  local fine, problem = pcall(dofile, script)
+  arg = words
+  for name, make in pairs(kept) do nas[name] = make end
+  assert(found, problem)
+  return found
+end
+for _, folder in ipairs{"scripts/spaces", "../shared/acceptance/spaces"} do
+  local list = io.popen("ls " .. folder .. "/*.lua 2>/dev/null")
+  for script in list:lines() do
+    local text, name = io.open(script):read("a"), script:match("([^/]+)%.lua$")
+    -- What is searched on a backbone reads its features, not images.
+    if name ~= "backbone" and (text:find("nas%.space%(") or text:find("nas%.trellis{")) then
+      cases[#cases + 1] = {(folder:match("^%w+") or "handed") .. "_" .. name, function()
+        local space = space_of(script)
+        local found = space:random{seed = 1}
+        local isStock, network = pcall(found.network, found, {filters = 2, classes = 5, aspp = 8, decoder = 8, seed = 1})
+        return isStock and network or space:network(found, {seed = 1})
+      end}
+    end
+  end
+  list:close()
+end
+
+-- Single functions and layers: scores, and gradients in evaluation.
+local code = dofile("Tests/Scripts/registry/code.lua")
+for kind, list in pairs(mode == "write" and {functions = code.functions, layers = code.layers} or {}) do
+  for name, make in pairs(list) do
+    local at = ("%s/%s/%s"):format(dir, kind, name)
+    files.make_directory(at)
+    local net, x = make():eval(), tensor.randn(2, 3, 12, 10, {seed = 7})
+    net:export(at .. "/network.py", {height = 12, width = 10})
+    local y = net(x)
+    local weights = tensor.randn(y.shape, {seed = 8})
+    x:save(at .. "/images.npy"); y:save(at .. "/scores.npy"); weights:save(at .. "/sums.npy")
+    local gradients = {}
+    if y.requires_grad then
+      (y * weights):sum():backward()
+      for _, parameter in ipairs(net:parameters():names()) do gradients[parameter] = net:parameters()[parameter].grad end
+    end
+    if next(gradients) then tensor.save(at .. "/gradients.safetensors", gradients) end
+  end
+end
 
 for _, case in ipairs(cases) do
   local name, make = case[1], case[2]
   local at = dir .. "/" .. name
   local net = make()
   local x, y = tensor.randn(4, 3, 65, 97, {seed = 7}), (tensor.rand(4, 65, 97, {seed = 8}) * 5):floor():int()
-  local function loss() return nn.cross_entropy(nn.functional.resize(net(x), {size = {65, 97}}), y) end
+  -- Class scores, or whatever else a space's network gives: values.
+  local shape = net:eval()(x).shape
+  local targets = not (#shape == 4 and shape[2] == 5) and tensor.randn(shape, {seed = 9}) or nil
+  net:train()
+  local function loss() return targets and nn.mse_loss(net(x), targets) or nn.cross_entropy(nn.functional.resize(net(x), {size = {65, 97}}), y) end
   if mode == "write" then
     files.make_directory(at)
     net:export(at .. "/network.py", {height = 65, width = 97})
     net:eval()
     net(x):save(at .. "/scores.npy"); x:save(at .. "/images.npy"); y:save(at .. "/labels.npy")
+    if targets then targets:save(at .. "/targets.npy") end
     net:train()
-    local sgd = optim.sgd(net:parameters(), {lr = 0.05, momentum = 0.9, weight_decay = 1e-4})
+    local sgd = optim.sgd(net:parameters(), {lr = 0.01, momentum = 0.9, weight_decay = 1e-4})
     local first = loss(); sgd:zero_grad(); first:backward()
     local gradients = {}
     for _, parameter in ipairs(net:parameters():names()) do gradients[parameter] = net:parameters()[parameter].grad end

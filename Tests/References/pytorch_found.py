@@ -136,7 +136,7 @@ class Aspp(nn.Module):
         self.project = ConvBnRelu(40, 8, 1, 1, 0, 1)
 
     def forward(self, x):
-        h = self.pool(x.mean((2, 3), keepdim=True)).expand(x.shape[0], 8, x.shape[2], x.shape[3])
+        h = self.pool(x.mean((2, 3), keepdim=True)).expand(-1, -1, x.shape[2], x.shape[3])
         x = torch.cat([self.conv1x1(x), self.atrous["1"](x), self.atrous["2"](x), self.atrous["3"](x), h], 1)
         return self.project(x)
 

@@ -1,7 +1,7 @@
 #!/bin/bash
-# A short search and a short training are ended at random moments, by SIGKILL and, every second time, by Ctrl-C, which lets them finish their step; each
+# A short search, a short training and one of a task written in Lua are ended at random moments, by SIGKILL and, every second time, by Ctrl-C, which lets them finish their step; each
 # time they are resumed on another number of threads: weights, optimisers, architecture, networks and log are those of the run that nothing disturbed, to
-# the last bit. TRELLIS names the program, KILLS the number of ends of the search; the training gets half as many.
+# the last bit. TRELLIS names the program, KILLS the number of ends of the search; the trainings get half as many.
 set -u
 cd "$(dirname "$0")/../.."
 trellis=${TRELLIS:-.build/release/trellis}
@@ -19,6 +19,10 @@ search() {
 retrain() {
     exec "$trellis" scripts/retrain.lua "$work/search-whole/architecture.json" --images 16 --size 32x32 --classes 3 --filters 2 \
         --widths 4,6,8,4,8 --crop 24 --batch 4 --accumulate 2 --epochs 6 --drop-path 0.2 --class-weights balanced "$@"
+}
+
+own() {
+    exec "$trellis" Tests/References/own_run.lua "$@"
 }
 
 now() { echo "${EPOCHREALTIME/[.,]/}"; }
@@ -63,3 +67,4 @@ job() {
 
 job search "$kills" checkpoint.safetensors architecture.json log.csv history.safetensors report.html
 job retrain $(((kills + 1) / 2)) checkpoint.safetensors architecture.json log.csv best/weights.safetensors best/card.json last/weights.safetensors last/card.json
+job own $(((kills + 1) / 2)) checkpoint.safetensors log.csv best.safetensors last.safetensors

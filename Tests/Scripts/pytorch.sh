@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Networks as PyTorch code, side by side with Trellis: scores, gradients, ten steps of SGD, and the way back.
+# Networks, functions and layers as PyTorch code, side by side with Trellis: scores, gradients, of networks ten steps of SGD, and the way back.
 # Without TORCH_PY, which names a python with torch, only the text is looked at.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -8,7 +8,7 @@ trellis=${TRELLIS:-.build/release/trellis}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 "$trellis" Tests/References/pytorch_cases.lua write "$out"
-for code in "$out"/*/network.py; do python3 -m py_compile "$code"; done
+find "$out" -name network.py -exec python3 -m py_compile {} +
 # The text for one of the found networks is kept, so that a change of it is seen.
 diff <(sed 's/written by Trellis .*/written by Trellis./' "$out/found_1/network.py") Tests/References/pytorch_found.py
 [ -n "${TORCH_PY:-}" ] || { echo "the code compiles and is as it was; skipped: TORCH_PY names no python with torch (python3 -m venv v && v/bin/pip install torch numpy)"; exit 0; }

@@ -62,9 +62,15 @@ local value = network:evaluate(test, {metric = pck}).value
 print(found, history, ("PCK at a tenth of the width %.3f"):format(value))
 network:eval()
 local image, points = test:sample(1)
-local marks = tensor.zeros(H, W, {dtype = "int32"})
+local marks = tensor.full({H, W}, 255, {dtype = "int32"})      -- crosses; 255 leaves a pixel as it is
 for kind, list in ipairs{points, network(image:unsqueeze(1)):detach()[1]} do
-  for k = 1, K do marks[math.floor(list[k][2] + 1.5)][math.floor(list[k][1] + 1.5)] = kind end
+  for k = 1, K do
+    local x, y = math.floor(list[k][1] + 1.5), math.floor(list[k][2] + 1.5)
+    for d = -2, 2 do
+      marks[y][math.max(1, math.min(W, x + d))] = kind - 1
+      marks[math.max(1, math.min(H, y + d))][x] = kind - 1
+    end
+  end
 end
-plot.images({{image = image}, {image = image, labels = marks}}, {names = {"", "true", "found"}}):save(out .. "/keypoints.svg")
+plot.images({{image = image}, {image = image, labels = marks}}, {names = {"true", "found"}}):save(out .. "/keypoints.svg")
 network:export(out .. "/keypoints.onnx", {height = H, width = W})

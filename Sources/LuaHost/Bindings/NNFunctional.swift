@@ -62,8 +62,7 @@ enum FunctionalBindings {
     ) { call in
         let weight: Tensor = try call.get(2)
         guard weight.rank == 2 else { throw call.bad(2, "weight [out, in] expected, got \(Shape.text(weight.shape))") }
-        let product = try call.get(1, as: Tensor.self).matmul(weight.transpose(0, 1))
-        return try call.get(ifPresent: 3, as: Tensor.self).map { try product + $0 } ?? product
+        return try call.get(1, as: Tensor.self).linear(weight, bias: call.get(ifPresent: 3))
     }
 
     private static let batchNorm = function(

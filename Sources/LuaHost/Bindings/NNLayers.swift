@@ -5,7 +5,7 @@ import Tensors
 enum LayerBindings {
     static let all: [Binding] = [
         sequential, parallel, residual, conv2d, convTranspose, linear, batchNorm, layerNorm, groupNorm, identity, softmax, flatten, pixelShuffle, maxPool, averagePool,
-        globalAveragePool, resize, dropout, dropPath,
+        globalAveragePool, stripPool, resize, dropout, dropPath,
     ] + activations.map(activation) + ScriptedBindings.all
 
     /// The element-wise functions that are layers and functions of `nn.functional`, too.
@@ -244,6 +244,13 @@ enum LayerBindings {
     private static let globalAveragePool = layer(
         "global_avg_pool", [], "Mean over height and width: [N, C, H, W] to [N, C, 1, 1].", example: "print(nn.global_avg_pool()(tensor.ones(1, 2, 4, 4)):sum():item())  --> 2.0"
     ) { _ in Layer.globalAveragePool() }
+
+    private static let stripPool = layer(
+        "strip_pool", [Argument("channels", .integer)], options: [seed], "Strip pooling: the means of rows and columns say how much of a pixel stays (Hou et al., 2020).",
+        "[N, C, H, W] to the same: x · sigmoid(conv3(relu(bn1(conv1(mean of rows)) + bn2(conv2(mean of columns))))), so that whole rows and columns are seen at once. "
+            + "Parameters as in the published code: conv1 [C, C, 3, 1], conv2 [C, C, 1, 3], conv3 [C, C, 1, 1] with a bias, bn1 and bn2.",
+        example: "print(table.concat(nn.strip_pool(8)(tensor.zeros(2, 8, 5, 7)).shape, ' '))  --> 2 8 5 7"
+    ) { call in try StripPool(call.get(1), random: random(call)) }
 
     static let resizing = [
         Option("size", Kind.integers, "new height and width"), Option("scale", .number, "factor instead of a size"),

@@ -62,8 +62,5 @@ public final class Linear: Module {
     public override var kind: String { "linear" }
     public override var details: String { "\(weight.shape[1]) -> \(weight.shape[0])" + (bias == nil ? ", no bias" : "") }
     public override var ownParameters: [Named] { [("weight", weight)] + (bias.map { [("bias", $0)] } ?? []) }
-    public override func forward(_ x: Tensor) throws -> Tensor {
-        let y = try x.matmul(weight.transpose(0, 1))
-        return try bias.map { try y + $0 } ?? y
-    }
+    public override func forward(_ x: Tensor) throws -> Tensor { try x.linear(weight, bias: bias) }
 }

@@ -21,6 +21,10 @@ extension Translator {
             return try node("Concat", step, [.int("axis", axis)])
         case .gather(let axis):
             return try node("GatherElements", step, [.int("axis", axis)])
+        case .scatterAdd(let axis, _):
+            let zeros = try builder.add("Expand", [builder.number(0, step.dtype), sizes(step.shape, name: "\(step.name)/shape")], name: "\(step.name)/zeros")
+            return builder.add(
+                "ScatterElements", [zeros] + (try step.inputs.map(name)), name: step.name, [.int("axis", axis), .string("reduction", "add")])
         default:
             return nil
         }

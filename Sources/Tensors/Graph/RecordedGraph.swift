@@ -35,7 +35,10 @@ public struct RecordedGraph {
         let inputs = shapes.map { recording.input($0, .float32) }
         let results = try GradientMode.disabled { try recording.record { try body(inputs) } }
         guard recording.memory.isEmpty, recording.effects.isEmpty, recording.gradients.isEmpty else {
-            throw TensorError("record", "the function writes stored tensors (running statistics, gradients, an optimiser's step): only pure functions can be read")
+            throw TensorError(
+                "record",
+                "the function writes in place (elements of a tensor, running statistics, gradients, an optimiser's step), and only what it computes can be read; "
+                    + "tensor.concat, pad and tensor.where make what writes would")
         }
         var index: [ObjectIdentifier: Int] = [:]
         for (i, input) in inputs.enumerated() {

@@ -1,5 +1,6 @@
 /// What an operation takes.
 enum OperandTypes {
+    case any
     /// Any, all the same.
     case alike
     case float32
@@ -18,6 +19,7 @@ enum OperandTypes {
             for i in inputs.indices.dropFirst(first) where inputs[i].dtype != dtype { throw OperandTypes.wrong(inputs, i, dtype ?? .float32, name) }
         }
         switch self {
+        case .any: break
         case .alike: try expect(inputs, from: 1, inputs.first?.dtype)
         case .float32: try expect(inputs, from: 0, .float32)
         case .labelled(let place):

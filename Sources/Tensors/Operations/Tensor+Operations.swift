@@ -206,9 +206,15 @@ extension Tensor {
     /// Biased (`correction` 0) or unbiased (1) variance; NaN where there are no more values than the correction takes off.
     public func variance(_ axes: [Int]? = nil, keep: Bool = false, correction: Int = 0) throws -> Tensor {
         if dtype == .int32 { return try integerMoment(axes, keep: keep, correction: correction) }
-        let centred = try self - mean(axes, keep: true).expand(shape)
         let freedom = try Double(elements(axes, "var")) - Double(correction)
-        return try centred.unary(.square).sum(axes, keep: keep).scalar(.div, freedom > 0 ? freedom : .nan)
+        let dimensions = axes.map { "dim=\(PyTorchCall.tuple($0))" } ?? ""
+        func value() throws -> Tensor {
+            let centred = try self - mean(axes, keep: true).expand(shape)
+            return try centred.unary(.square).sum(axes, keep: keep).scalar(.div, freedom > 0 ? freedom : .nan)
+        }
+        // No dimensions are all dimensions to PyTorch.
+        if axes?.isEmpty == true { return try value() }
+        return try Tensor.whole("var", [self], PyTorchCall("torch.var", inputs: 1, dimensions, "correction=\(correction)", keep ? "keepdim=True" : ""), value)
     }
 
     /// Number of elements that a sum over `axes` has terms.

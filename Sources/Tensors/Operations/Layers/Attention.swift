@@ -154,7 +154,10 @@ extension Tensor {
         let batch = shape.dropLast(2).reduce(1, *)
         func flat(_ x: Tensor) throws -> Tensor { try x.reshape([batch] + x.shape.suffix(2)) }
         let rule = AttentionRule(scale: scale ?? 1 / Float(max(shape[rank - 1], 1)).squareRoot(), causal: causal)
-        let result = try Operation(rule)(flat(self), flat(keys), flat(values))
-        return try result.reshape(shape.dropLast() + [values.shape[values.rank - 1]])
+        let call = PyTorchCall("F.scaled_dot_product_attention", inputs: 3, causal ? "is_causal=True" : "", scale.map { "scale=\($0)" } ?? "")
+        return try Tensor.whole("attention", [self, keys, values], call) {
+            let result = try Operation(rule)(flat(self), flat(keys), flat(values))
+            return try result.reshape(shape.dropLast() + [values.shape[values.rank - 1]])
+        }
     }
 }

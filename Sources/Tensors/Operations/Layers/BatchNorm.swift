@@ -182,16 +182,24 @@ extension Tensor {
 
     /// Batch norm over [N, C, ...] with the given statistics [2, C] (mean, variance), or its own when nil.
     public func batchNorm(statistics: Tensor? = nil, gamma: Tensor? = nil, beta: Tensor? = nil, epsilon: Float = 1e-5) throws -> Tensor {
-        if let statistics, statistics.requiresGrad, GradientMode.isEnabled {
-            // The norm's own derivative leaves its statistics out.
+        if let statistics, statistics.requiresGrad && GradientMode.isEnabled || statistics.isSymbolic && Recording.current?.isForCode == true {
+            // The norm's own derivative leaves its statistics out, here and in PyTorch.
             let deviation = try (statistics.channelRow(1, rank) + epsilon).unary(.sqrt)
             let normal = try (self - statistics.channelRow(0, rank)) / deviation
             let scaled = try gamma.map { try normal * $0.channels(rank) } ?? normal
             return try beta.map { try scaled + $0.channels(rank) } ?? scaled
         }
-        let moments = try statistics ?? GradientMode.disabled { try Operation.moments(self) }
-        return try Operation.batchNorm(epsilon: epsilon, batchStatistics: statistics == nil, gamma: gamma != nil, beta: beta != nil)
-            .apply([self, moments] + (gamma.map { [$0] } ?? []) + (beta.map { [$0] } ?? []))
+        let weights = [gamma, beta].compactMap { $0 }
+        func value() throws -> Tensor {
+            let moments = try statistics ?? GradientMode.disabled { try Operation.moments(self) }
+            return try Operation.batchNorm(epsilon: epsilon, batchStatistics: statistics == nil, gamma: gamma != nil, beta: beta != nil).apply([self, moments] + weights)
+        }
+        if statistics != nil { return try value() }
+        let arguments: [PyTorchCall.Argument] = [
+            .input(0), .text("None"), .text("None"), gamma == nil ? .text("None") : .input(1), beta == nil ? .text("None") : .input(weights.count), .text("True"), .text("0.0"),
+            .text("\(epsilon)"),
+        ]
+        return try Tensor.whole("batch_norm", [self] + weights, PyTorchCall("F.batch_norm", arguments), value)
     }
 
     /// Batch norm by the batch's own statistics; `running` [2, C] moves towards them.

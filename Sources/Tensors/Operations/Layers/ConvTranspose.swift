@@ -28,9 +28,15 @@ extension Tensor {
         let width = size(3, o.strideWidth, o.padWidth, o.dilationWidth, outputPadding.1)
         guard height > 0, width > 0 else { throw TensorError(name, "padding \(o.padHeight), \(o.padWidth) leaves nothing of the result: \(height)x\(width)") }
         try Images.checkPlanes((height + 2 * o.padHeight, width + 2 * o.padWidth), times: shape[0] * max(shape[1], w[1] * o.groups), name)
-        let result = try Operation.convInputGradient(o, height: height, width: width)(self, weight)
-        guard let bias else { return result }
-        guard bias.shape == [w[1] * o.groups] else { throw TensorError(name, "bias \(Shapes.text(bias.shape)) should be [\(w[1] * o.groups)]") }
-        return try result + bias.channels(4)
+        if let bias, bias.shape != [w[1] * o.groups] { throw TensorError(name, "bias \(Shapes.text(bias.shape)) should be [\(w[1] * o.groups)]") }
+        let inputs = [self, weight] + (bias.map { [$0] } ?? [])
+        let call = PyTorchCall(
+            "F.conv_transpose2d", inputs: inputs.count, PyTorchCall.option("stride", o.strideHeight, o.strideWidth, usual: 1),
+            PyTorchCall.option("padding", o.padHeight, o.padWidth, usual: 0), PyTorchCall.option("output_padding", outputPadding.0, outputPadding.1, usual: 0),
+            PyTorchCall.option("groups", o.groups, o.groups, usual: 1), PyTorchCall.option("dilation", o.dilationHeight, o.dilationWidth, usual: 1))
+        return try Tensor.whole(name, inputs, call) {
+            let result = try Operation.convInputGradient(o, height: height, width: width)(self, weight)
+            return try bias.map { try result + $0.channels(4) } ?? result
+        }
     }
 }

@@ -13,9 +13,11 @@ extension Tensor {
         for weight in [gamma, beta].compactMap({ $0 }) where weight.shape != sizes {
             throw TensorError("layer_norm", "weight and bias should be \(Shapes.text(sizes)), got \(Shapes.text(weight.shape))")
         }
-        let normal = try normalisedRows(shape.dropLast(sizes.count).reduce(1, *), epsilon)
-        let scaled = try gamma.map { try normal * $0 } ?? normal
-        return try beta.map { try scaled + $0 } ?? scaled
+        return try normalised("layer_norm", "F.layer_norm", PyTorchCall.tuple(sizes), gamma, beta, epsilon) {
+            let normal = try normalisedRows(shape.dropLast(sizes.count).reduce(1, *), epsilon)
+            let scaled = try gamma.map { try normal * $0 } ?? normal
+            return try beta.map { try scaled + $0 } ?? scaled
+        }
     }
 
     /// The same over groups of neighbouring channels of each sample of [N, C, ...].
@@ -27,9 +29,22 @@ extension Tensor {
         for weight in [gamma, beta].compactMap({ $0 }) where weight.shape != [shape[1]] {
             throw TensorError("group_norm", "weight and bias should be [\(shape[1])], got \(Shapes.text(weight.shape))")
         }
-        let normal = try normalisedRows(shape[0] * groups, epsilon)
-        let scaled = try gamma.map { try normal * $0.channels(rank) } ?? normal
-        return try beta.map { try scaled + $0.channels(rank) } ?? scaled
+        return try normalised("group_norm", "F.group_norm", "\(groups)", gamma, beta, epsilon) {
+            let normal = try normalisedRows(shape[0] * groups, epsilon)
+            let scaled = try gamma.map { try normal * $0.channels(rank) } ?? normal
+            return try beta.map { try scaled + $0.channels(rank) } ?? scaled
+        }
+    }
+
+    private func normalised(
+        _ name: String, _ function: String, _ extent: String, _ gamma: Tensor?, _ beta: Tensor?, _ epsilon: Float, _ body: () throws -> Tensor
+    ) throws -> Tensor {
+        var inputs = [self], arguments = [PyTorchCall.Argument.input(0), .text(extent)]
+        for weight in [gamma, beta] {
+            arguments.append(weight == nil ? .text("None") : .input(inputs.count))
+            if let weight { inputs.append(weight) }
+        }
+        return try Tensor.whole(name, inputs, PyTorchCall(function, arguments + [.text("\(epsilon)")]), body)
     }
 
     /// Each of `rows` equal stretches of the elements with mean 0 and variance 1.

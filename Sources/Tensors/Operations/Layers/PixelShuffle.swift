@@ -10,7 +10,9 @@ extension Tensor {
         let (n, c, h, w) = (shape[0], shape[1] / (r * r), shape[2], shape[3])
         try Shapes.check([n, c, r, r, h, w], "pixel_shuffle")
         if r == 1 { return try clone() }
-        return try reshape([n, c, r, r, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([n, c, h * r, w * r])
+        return try Tensor.whole("pixel_shuffle", [self], PyTorchCall("F.pixel_shuffle", inputs: 1, "\(r)")) {
+            try reshape([n, c, r, r, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([n, c, h * r, w * r])
+        }
     }
 
     /// [N, C, H·r, W·r] to [N, C·r², H, W]: the inverse of `pixelShuffle`.
@@ -22,7 +24,9 @@ extension Tensor {
         let (n, c, h, w) = (shape[0], shape[1], shape[2] / r, shape[3] / r)
         try Shapes.check([n, c, r, r, h, w], "pixel_unshuffle")
         if r == 1 { return try clone() }
-        return try reshape([n, c, h, r, w, r]).permute([0, 1, 3, 5, 2, 4]).reshape([n, c * r * r, h, w])
+        return try Tensor.whole("pixel_unshuffle", [self], PyTorchCall("F.pixel_unshuffle", inputs: 1, "\(r)")) {
+            try reshape([n, c, h, r, w, r]).permute([0, 1, 3, 5, 2, 4]).reshape([n, c * r * r, h, w])
+        }
     }
 
     /// [N, C, H, W] to [N, C·kh·kw, H'·W']: each column holds the elements of one window, zeros where it reaches over the edge.
@@ -41,6 +45,14 @@ extension Tensor {
         }
         let (rows, columns) = (height / o.strideHeight + 1, width / o.strideWidth + 1)
         try Shapes.check([shape[0], shape[1], kernel.0, kernel.1, rows, columns], "unfold")
+        let call = PyTorchCall(
+            "F.unfold", inputs: 1, PyTorchCall.pair(kernel.0, kernel.1), PyTorchCall.option("dilation", o.dilationHeight, o.dilationWidth, usual: 1),
+            PyTorchCall.option("padding", o.padHeight, o.padWidth, usual: 0), PyTorchCall.option("stride", o.strideHeight, o.strideWidth, usual: 1))
+        return try Tensor.whole("unfold", [self], call) { try taps(kernel, o, rows: rows, columns: columns) }
+    }
+
+    /// The elements of windows that are known to fit, [N, C·kh·kw, rows·columns].
+    private func taps(_ kernel: (Int, Int), _ o: ConvOptions, rows: Int, columns: Int) throws -> Tensor {
         let sides = [0, 0, o.padHeight, o.padWidth]
         let padded = sides == [0, 0, 0, 0] ? self : try pad(before: sides, after: sides)
         var taps: [Tensor] = []

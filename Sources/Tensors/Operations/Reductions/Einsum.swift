@@ -100,5 +100,8 @@ struct Einsum {
 extension Tensor {
     /// Σ of products of tensors over the letters that the result does not have: `Tensor.einsum("ij,jk->ik", [a, b])`. A letter that stands twice in a tensor
     /// means its diagonal; without `->` the result has the letters that stand once, in alphabetical order.
-    public static func einsum(_ equation: String, _ tensors: [Tensor]) throws -> Tensor { try Einsum(equation, tensors).value() }
+    public static func einsum(_ equation: String, _ tensors: [Tensor]) throws -> Tensor {
+        let call = PyTorchCall("torch.einsum", [.text("\"\(equation)\"")] + tensors.indices.map { .input($0) })
+        return try whole("einsum", tensors, call) { try Einsum(equation, tensors).value() }
+    }
 }

@@ -4,9 +4,11 @@ extension Tensor {
         let axes = (axes ?? Array(0..<rank)).sorted()
         for axis in axes { try checkAxis(axis, "logsumexp") }
         if axes.isEmpty { return try clone() }
-        var y = self
-        for axis in axes { y = try y.logSumExp(along: axis) }
-        return keep ? y : try y.reshape(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
+        return try Tensor.whole("logsumexp", [self], PyTorchCall("torch.logsumexp", inputs: 1, PyTorchCall.tuple(axes), keep ? "keepdim=True" : "")) {
+            var y = self
+            for axis in axes { y = try y.logSumExp(along: axis) }
+            return keep ? y : try y.reshape(shape.indices.filter { !axes.contains($0) }.map { shape[$0] })
+        }
     }
 
     private func logSumExp(along axis: Int) throws -> Tensor {

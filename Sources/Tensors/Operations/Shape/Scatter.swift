@@ -43,13 +43,19 @@ extension Tensor {
     /// This tensor with elements of `source` at `indices` (int32, from 0) along an axis; of several at one place the last stays.
     /// - Parameters: indices and source of one shape: this tensor's but for the axis.
     public func scatter(_ axis: Int, _ indices: Tensor, _ source: Tensor) throws -> Tensor {
-        try Operation(ScatterRule(axis: axis))(self, indices, source.cast(dtype))
+        let source = try source.cast(dtype)
+        return try Tensor.whole("scatter", [self, indices, source], PyTorchCall("torch.scatter", [.input(0), .text("\(axis)"), .positions(1), .input(2)])) {
+            try Operation(ScatterRule(axis: axis))(self, indices, source)
+        }
     }
 
     /// This tensor with the elements of `source` added at `indices` (int32, from 0) along an axis.
     public func scatterAdd(_ axis: Int, _ indices: Tensor, _ source: Tensor) throws -> Tensor {
         try checkScatter(axis, indices, source, "scatter_add")
-        return try self + Operation.scatterAdd(axis: axis, size: shape[axis])(indices, source)
+        let call = PyTorchCall("torch.scatter_add", [.input(0), .text("\(axis)"), .positions(1), .input(2)])
+        return try Tensor.whole("scatter_add", [self, indices, source], call) {
+            try self + Operation.scatterAdd(axis: axis, size: shape[axis])(indices, source)
+        }
     }
 
     fileprivate func checkScatter(_ axis: Int, _ indices: Tensor, _ source: Tensor, _ name: String) throws {
