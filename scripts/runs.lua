@@ -38,6 +38,7 @@ local function completed(before)
   before.data_seed = before.data_seed or before.seed
   if before.crop then before.head_reach = before.head_reach or 96 end
   if before.arch_from then before.method, before.trial_steps = before.method or "paper", before.trial_steps or 400 end
+  if before.trial_steps then before.trainings = before.trainings or 8 end
   if before.search_crop then before.search_head_reach = before.search_head_reach or 96 end
   return before
 end

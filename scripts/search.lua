@@ -7,6 +7,7 @@
 --   scripts/trellis scripts/search.lua --space my_space.lua   the space that a script returns, and how it says (scripts/subjects.lua)
 --   scripts/trellis scripts/search.lua --method darts_pt      another way to train and decode, or a script with one (scripts/methods.lua);
 --                                                             scripts/strategies.lua measures them
+--   scripts/trellis scripts/search.lua --method recommended   no supernet: trainings of single architectures, most of them short; what scripts/strategies.lua found best
 --   run("scripts/search.lua", "--epochs", "10")               in a notebook: a picture of the search while it goes on
 --
 -- Leaves in its directory: what every run leaves (run.json, settings.json, run.log, events for TensorBoard, see `trellis runs`), space.json,
@@ -18,8 +19,10 @@ local subjects, paths, methods = require("subjects"), require("paths"), require(
 
 local options = parse(arg, "Searches an architecture for segmentation.", datasets.options{
   {"space", nil, "a script that returns a space, instead of the trellis of the next six options", "string"},
-  {"method", "paper", "how the supernet is trained and decoded: " .. table.concat(methods.names(), ", ") .. ", or a script that returns a method", "string"},
-  {"trial-steps", 400, "steps of the longest trainings of methods that train architectures to decide; all of theirs take four times as many", least = 8},
+  {"method", "paper", "recommended: by short trainings of many architectures (scripts/trained_search.lua); or how a supernet is trained and decoded: "
+    .. table.concat(methods.names(), ", ") .. ", or a script that returns a method", "string"},
+  {"trial-steps", 400, "steps of the longest trainings of methods that train architectures to decide; all of theirs take four times as many, of --method recommended --trainings times", least = 8},
+  {"trainings", 8, "of --method recommended: the budget, in trainings", least = 1},
   {"layers", 6, "L", least = 1},
   {"strides", "4,8,16,32", "from the finest to the coarsest", "integers"},
   {"blocks", 3, "B, blocks of a cell", least = 1},
@@ -60,17 +63,28 @@ end})
 local out, o, before = run.out, run.settings, run.before
 local checkpointPath = out .. "/checkpoint.safetensors"
 
--- Images: two disjoint halves for training, others for validation.
+-- Images to train with, of which a supernet takes two disjoint halves, and others for validation.
 local train, validation = datasets.load(o)
 run:images(train, validation)
-local A, B = ask(train.split, train, 0.5, {seed = o.seed})
-local a = ask(A.batches, A, {size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true, pad = datasets.padded(o)})
-local b = ask(B.batches, B, {size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true, pad = datasets.padded(o)})
-
 -- What is searched, and the network that holds all of it.
 local subject = o.space and subjects.script(o.space, o.crop) or subjects.trellis(o)
 local space = subject.space
+if o.method == "recommended" then
+  run:identify{settings = o, images = o.contents}
+  run:begin{kind = "search", numbers = "log.csv", planned = o.trainings * (o.trial_steps // 8 * 8), unit = "steps"}
+  files.write(out .. "/space.json", space:record() .. "\n")
+  if not before then
+    print(space)
+    print(train, validation)
+    checkpoint.save(checkpointPath, {settings = o, run = run.identity})
+  end
+  require("trained_search").search{run = run, options = o, subject = subject, train = train, validation = validation}
+  return
+end
 local method = methods.get(o.method)
+local A, B = ask(train.split, train, 0.5, {seed = o.seed})
+local a = ask(A.batches, A, {size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true, pad = datasets.padded(o)})
+local b = ask(B.batches, B, {size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true, pad = datasets.padded(o)})
 local training = method.training
 if training.space then stop(("--method %s trains another supernet than the space's own, of which there are no pictures yet; scripts/strategies.lua runs it"):format(o.method)) end
 local relax, anneal
