@@ -196,6 +196,9 @@ local function step(epoch, i)
   error(("epoch %d, step %d of %d: %s%s"):format(epoch, i, steps, loss, done > 0 and ("; the checkpoint of epoch %d is kept in %s"):format(done, out) or ""), 0)
 end
 
+-- Whether logits alone decide what is found, so that what they would decide after an epoch says something of it.
+local isDecoded = method.decoding == methods.decodings.product or method.decoding == methods.decodings.relative
+
 -- What the run's directory is told of an epoch.
 local validated = {}
 local function record(epoch, measured, measures)
@@ -250,6 +253,7 @@ local function oneEpoch(epoch)
   local measured, told, warning = subject:measure()
   measured.epoch, measured.lr, measured.loss, measured.arch_loss = epoch, sgd.lr, losses / steps, archSteps > 0 and archLosses / archSteps or 0 / 0
   measured.miou, measured.accuracy = confusion.miou, confusion.accuracy
+  if isDecoded then measured.decoded = supernet:decode{relative = method.decoding == methods.decodings.relative}:values() end
   log[#log + 1] = measured
   history:record(epoch)
   record(epoch, measured, measures)
@@ -282,13 +286,18 @@ end)
 bar:update(o.epochs * steps, {{"mIoU", latest or "-"}})
 bar:finish()
 
+-- Batches by which the norms of a single architecture are measured.
+local function calibration()
+  local loader, batches = ask(train.batches, train, {size = o.batch, seed = o.seed + 30, crop = o.crop, pad = datasets.padded(o)}), {}
+  for i = 1, 4 do batches[i] = loader:next() end
+  loader:close()
+  return batches
+end
+
 -- What it found.
 local function decoded()
   if method.decoding == methods.decodings.product then return subject:decode(datasets.name(o)) end
-  local loader = ask(train.batches, train, {size = o.batch, seed = o.seed + 30, crop = o.crop, pad = datasets.padded(o)})
-  search.calibration = {}
-  for i = 1, 4 do search.calibration[i] = loader:next() end
-  loader:close()
+  search.calibration = calibration()
   local longest = o.trial_steps
   search.rungs, search.trial_budget = {longest // 8, longest // 4, longest // 2, longest}, 4 * longest
   function search.trial(architecture, steps)
@@ -308,7 +317,24 @@ found:save(out .. "/architecture.json")
 print(found)
 print(metrics.evaluate(supernet, validation, {batch = o.batch}))
 
+-- How steady its decisions were at last.
+local certainty = require("certainty")
+local function last_decoded()
+  local list = {}
+  for i = #log - math.max(1, o.epochs // 4) + 1, #log do if log[i] and log[i].decoded then list[#list + 1] = space:fix(log[i].decoded):random{} end end
+  return list
+end
+if isDecoded and training.logits ~= false then
+  local architectures = last_decoded()
+  if #architectures > 1 then
+    search.calibration = search.calibration or calibration()
+    local score = methods.scorer(search)
+    print(certainty.steady(certainty.steadiness(require("coordinates").of(space), architectures, score), #architectures))
+  end
+end
+
 -- What of it could learn at all: a decision whose derivative is next to nothing, or all noise, was decided by what it began with.
+local stuck = {}
 if training.logits ~= false and not search.logits_loss then
   local learnability, batches = require("learnability"), {}
   local loader = ask(B.batches, B, {size = o.batch, seed = o.seed + 40, crop = o.crop, pad = datasets.padded(o)})
@@ -317,7 +343,10 @@ if training.logits ~= false and not search.logits_loss then
   local rows = learnability.measure(supernet, adam, batches)
   files.write(out .. "/learnability.txt", learnability.text(rows) .. "\n")
   print(learnability.summary(rows))
+  stuck = learnability.stuck(rows)
 end
+local collapse = certainty.collapse(found, stuck, not o.space and o.strides or nil)
+if collapse then print("warning: " .. collapse:gsub("\n", "\nwarning: ")) end
 
 local function both(figure, name) figure:save(out .. "/" .. name .. ".svg"):save(out .. "/" .. name .. ".png") end
 local function column(name)
