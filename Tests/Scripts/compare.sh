@@ -33,7 +33,7 @@ compare --config "$work/plan/plan.json" --out "$work/killed" --threads 1 >"$work
 process=$!
 # As soon as a training has a checkpoint; another process takes part from then on.
 for ((i = 0; i < 6000; i++)); do
-    [ -e "$work/killed/runs/random-1-parameters-1/checkpoint.safetensors" ] && break
+    compgen -G "$work/killed/runs/random-1-*-1/checkpoint.safetensors" >/dev/null && break
     kill -0 "$process" 2>/dev/null || fail "it ended before its kill" "$work/killed.txt"
     sleep 0.01
 done
