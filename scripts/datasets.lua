@@ -21,6 +21,7 @@ local rows = {
   {"classes", 0, "classes of shapes (0: 6) or of a folder (0: as many as its labels have)", least = 0, most = 255},
   {"scale", 1.0, "fraction of the size that images are read at", above = 0, most = 1},
   {"validation", 0.2, "share of a folder that validates", above = 0, below = 1},
+  {"validation-part", "all", "of the images that validate: all, or one of their halves, so that one chooses and the other judges what was chosen", {"all", "choose", "judge"}},
   {"data-seed", 1, "decides which scenes there are and which images of a folder validate; --seed does not: runs with several are measured alike"},
   {"values", nil, "of a folder: classes of label values that are not the class's number, as 255=1,0=0 of masks", "string"},
   {"colours", nil, "of a folder whose labels are colours: those of classes 0, 1, ..., as 000000,80ff00", "string"},
@@ -180,8 +181,24 @@ end
 --- The same; what the options name wrongly ends the program with a word.
 function M.part(o, split) return options.ask(advised, M.open, o, split) end
 
+--- Of the images to measure with those that --validation-part names: the first half of them chooses, the second one judges, so that neighbours in a film are on one side.
+local function part_of(validation, o)
+  local part = o.validation_part or "all"
+  if part == "all" then return validation end
+  if #validation < 2 then options.stop("--validation-part halves the images that validate: two or more are needed, there are " .. #validation) end
+  local middle, places = #validation // 2, {}
+  for i = part == "choose" and 1 or middle + 1, part == "choose" and middle or #validation do places[#places + 1] = i end
+  return validation:subset(places)
+end
+
 --- Images to train with, and images to measure with.
 function M.load(o)
+  local train, validation = M.both(o)
+  return train, part_of(validation, o)
+end
+
+--- The same without a look at --validation-part.
+function M.both(o)
   if o.data == "folder" then
     -- Both from one reading, so that what is to be said of the labels is said once.
     return options.ask(advised, function()

@@ -72,13 +72,20 @@ function M.text(rows)
   return table.concat(lines, "\n")
 end
 
+--- The rows that cannot learn, by name.
+function M.stuck(rows)
+  local stuck = {}
+  for _, row in ipairs(rows) do
+    if row.verdict == "cannot learn" then stuck[#stuck + 1] = row.label == "" and row.decision or row.decision .. " " .. row.label end
+  end
+  return stuck
+end
+
 --- In a few words: what cannot learn, and how much of the rest is noise.
 function M.summary(rows)
-  local stuck, noise, decisions = {}, 0, 0
-  for _, row in ipairs(rows) do
-    if row.verdict == "cannot learn" then stuck[#stuck + 1] = row.label == "" and row.decision or row.decision .. " " .. row.label else decisions = decisions + 1 end
-    if row.verdict == "noise" then noise = noise + 1 end
-  end
+  local stuck, noise = M.stuck(rows), 0
+  for _, row in ipairs(rows) do if row.verdict == "noise" then noise = noise + 1 end end
+  local decisions = #rows - #stuck
   return ("%s; of %d others the derivative of %d is within its noise over batches"):format(
     #stuck > 0 and "cannot learn, whatever the data say: " .. table.concat(stuck, ", ") or "all decisions can learn", decisions, noise)
 end

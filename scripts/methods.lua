@@ -233,8 +233,8 @@ D.perturbation = {
   end,
 }
 
--- The score of an architecture with the supernet's weights, by norms of its own.
-local function scorer(run)
+--- The score of an architecture with the supernet's weights, by norms of its own.
+function M.scorer(run)
   return function(a)
     local net = run.net:at(a):recalibrate(run.calibration)
     local score = metrics.evaluate(net, run.validation, {batch = 16, check = false}).miou
@@ -245,7 +245,7 @@ end
 
 -- Architectures that evolution tried with the supernet as the judge, best first.
 local function evolved(run, space, count)
-  local score, tried = scorer(run), {}
+  local score, tried = M.scorer(run), {}
   local strategy = nas.strategy.evolution(space, {population = math.max(5, count // 4), sample = math.max(2, count // 20), seed = run.seed})
   for trial in nas.trials{strategy = strategy, count = count} do
     local one = {architecture = trial.architecture, score = score(trial.architecture), number = trial.number}
@@ -257,7 +257,7 @@ local function evolved(run, space, count)
 end
 
 --- Evolution with the supernet as the judge.
-D.evolution = {decode = function(run, space) return evolved(run, space, run.candidates or 100)[1].architecture end, believe = scorer}
+D.evolution = {decode = function(run, space) return evolved(run, space, run.candidates or 100)[1].architecture end, believe = M.scorer}
 
 --- How many architectures halving may begin with for a budget of steps, where trainings are continued; at least one.
 function M.beginners(rungs, budget)
@@ -286,7 +286,7 @@ D.halving = {
     end
     return left[1]
   end,
-  believe = scorer,
+  believe = M.scorer,
 }
 
 -- Methods

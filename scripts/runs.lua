@@ -35,9 +35,10 @@ end
 -- Settings that runs of before did not have, as they were then.
 local function completed(before)
   before.dir = before.dir and paths.absolute(before.dir)
-  before.data_seed = before.data_seed or before.seed
+  before.data_seed, before.validation_part = before.data_seed or before.seed, before.validation_part or "all"
   if before.crop then before.head_reach = before.head_reach or 96 end
   if before.arch_from then before.method, before.trial_steps = before.method or "paper", before.trial_steps or 400 end
+  if before.trial_steps then before.trainings = before.trainings or 8 end
   if before.search_crop then before.search_head_reach = before.search_head_reach or 96 end
   return before
 end

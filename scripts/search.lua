@@ -7,6 +7,7 @@
 --   scripts/trellis scripts/search.lua --space my_space.lua   the space that a script returns, and how it says (scripts/subjects.lua)
 --   scripts/trellis scripts/search.lua --method darts_pt      another way to train and decode, or a script with one (scripts/methods.lua);
 --                                                             scripts/strategies.lua measures them
+--   scripts/trellis scripts/search.lua --method recommended   no supernet: trainings of single architectures, most of them short; what scripts/strategies.lua found best
 --   run("scripts/search.lua", "--epochs", "10")               in a notebook: a picture of the search while it goes on
 --
 -- Leaves in its directory: what every run leaves (run.json, settings.json, run.log, events for TensorBoard, see `trellis runs`), space.json,
@@ -18,8 +19,10 @@ local subjects, paths, methods = require("subjects"), require("paths"), require(
 
 local options = parse(arg, "Searches an architecture for segmentation.", datasets.options{
   {"space", nil, "a script that returns a space, instead of the trellis of the next six options", "string"},
-  {"method", "paper", "how the supernet is trained and decoded: " .. table.concat(methods.names(), ", ") .. ", or a script that returns a method", "string"},
-  {"trial-steps", 400, "steps of the longest trainings of methods that train architectures to decide; all of theirs take four times as many", least = 8},
+  {"method", "paper", "recommended: by short trainings of many architectures (scripts/trained_search.lua); or how a supernet is trained and decoded: "
+    .. table.concat(methods.names(), ", ") .. ", or a script that returns a method", "string"},
+  {"trial-steps", 400, "steps of the longest trainings of methods that train architectures to decide; all of theirs take four times as many, of --method recommended --trainings times", least = 8},
+  {"trainings", 8, "of --method recommended: the budget, in trainings", least = 1},
   {"layers", 6, "L", least = 1},
   {"strides", "4,8,16,32", "from the finest to the coarsest", "integers"},
   {"blocks", 3, "B, blocks of a cell", least = 1},
@@ -60,17 +63,28 @@ end})
 local out, o, before = run.out, run.settings, run.before
 local checkpointPath = out .. "/checkpoint.safetensors"
 
--- Images: two disjoint halves for training, others for validation.
+-- Images to train with, of which a supernet takes two disjoint halves, and others for validation.
 local train, validation = datasets.load(o)
 run:images(train, validation)
-local A, B = ask(train.split, train, 0.5, {seed = o.seed})
-local a = ask(A.batches, A, {size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true, pad = datasets.padded(o)})
-local b = ask(B.batches, B, {size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true, pad = datasets.padded(o)})
-
 -- What is searched, and the network that holds all of it.
 local subject = o.space and subjects.script(o.space, o.crop) or subjects.trellis(o)
 local space = subject.space
+if o.method == "recommended" then
+  run:identify{settings = o, images = o.contents}
+  run:begin{kind = "search", numbers = "log.csv", planned = o.trainings * (o.trial_steps // 8 * 8), unit = "steps"}
+  files.write(out .. "/space.json", space:record() .. "\n")
+  if not before then
+    print(space)
+    print(train, validation)
+    checkpoint.save(checkpointPath, {settings = o, run = run.identity})
+  end
+  require("trained_search").search{run = run, options = o, subject = subject, train = train, validation = validation}
+  return
+end
 local method = methods.get(o.method)
+local A, B = ask(train.split, train, 0.5, {seed = o.seed})
+local a = ask(A.batches, A, {size = o.batch, seed = o.seed + 10, crop = o.crop, flip = true, pad = datasets.padded(o)})
+local b = ask(B.batches, B, {size = o.batch, seed = o.seed + 20, crop = o.crop, flip = true, pad = datasets.padded(o)})
 local training = method.training
 if training.space then stop(("--method %s trains another supernet than the space's own, of which there are no pictures yet; scripts/strategies.lua runs it"):format(o.method)) end
 local relax, anneal
@@ -182,6 +196,9 @@ local function step(epoch, i)
   error(("epoch %d, step %d of %d: %s%s"):format(epoch, i, steps, loss, done > 0 and ("; the checkpoint of epoch %d is kept in %s"):format(done, out) or ""), 0)
 end
 
+-- Whether logits alone decide what is found, so that what they would decide after an epoch says something of it.
+local isDecoded = method.decoding == methods.decodings.product or method.decoding == methods.decodings.relative
+
 -- What the run's directory is told of an epoch.
 local validated = {}
 local function record(epoch, measured, measures)
@@ -236,6 +253,7 @@ local function oneEpoch(epoch)
   local measured, told, warning = subject:measure()
   measured.epoch, measured.lr, measured.loss, measured.arch_loss = epoch, sgd.lr, losses / steps, archSteps > 0 and archLosses / archSteps or 0 / 0
   measured.miou, measured.accuracy = confusion.miou, confusion.accuracy
+  if isDecoded then measured.decoded = supernet:decode{relative = method.decoding == methods.decodings.relative}:values() end
   log[#log + 1] = measured
   history:record(epoch)
   record(epoch, measured, measures)
@@ -268,13 +286,18 @@ end)
 bar:update(o.epochs * steps, {{"mIoU", latest or "-"}})
 bar:finish()
 
+-- Batches by which the norms of a single architecture are measured.
+local function calibration()
+  local loader, batches = ask(train.batches, train, {size = o.batch, seed = o.seed + 30, crop = o.crop, pad = datasets.padded(o)}), {}
+  for i = 1, 4 do batches[i] = loader:next() end
+  loader:close()
+  return batches
+end
+
 -- What it found.
 local function decoded()
   if method.decoding == methods.decodings.product then return subject:decode(datasets.name(o)) end
-  local loader = ask(train.batches, train, {size = o.batch, seed = o.seed + 30, crop = o.crop, pad = datasets.padded(o)})
-  search.calibration = {}
-  for i = 1, 4 do search.calibration[i] = loader:next() end
-  loader:close()
+  search.calibration = calibration()
   local longest = o.trial_steps
   search.rungs, search.trial_budget = {longest // 8, longest // 4, longest // 2, longest}, 4 * longest
   function search.trial(architecture, steps)
@@ -294,7 +317,24 @@ found:save(out .. "/architecture.json")
 print(found)
 print(metrics.evaluate(supernet, validation, {batch = o.batch}))
 
+-- How steady its decisions were at last.
+local certainty = require("certainty")
+local function last_decoded()
+  local list = {}
+  for i = #log - math.max(1, o.epochs // 4) + 1, #log do if log[i] and log[i].decoded then list[#list + 1] = space:fix(log[i].decoded):random{} end end
+  return list
+end
+if isDecoded and training.logits ~= false then
+  local architectures = last_decoded()
+  if #architectures > 1 then
+    search.calibration = search.calibration or calibration()
+    local score = methods.scorer(search)
+    print(certainty.steady(certainty.steadiness(require("coordinates").of(space), architectures, score), #architectures))
+  end
+end
+
 -- What of it could learn at all: a decision whose derivative is next to nothing, or all noise, was decided by what it began with.
+local stuck = {}
 if training.logits ~= false and not search.logits_loss then
   local learnability, batches = require("learnability"), {}
   local loader = ask(B.batches, B, {size = o.batch, seed = o.seed + 40, crop = o.crop, pad = datasets.padded(o)})
@@ -303,7 +343,10 @@ if training.logits ~= false and not search.logits_loss then
   local rows = learnability.measure(supernet, adam, batches)
   files.write(out .. "/learnability.txt", learnability.text(rows) .. "\n")
   print(learnability.summary(rows))
+  stuck = learnability.stuck(rows)
 end
+local collapse = certainty.collapse(found, stuck, not o.space and o.strides or nil)
+if collapse then print("warning: " .. collapse:gsub("\n", "\nwarning: ")) end
 
 local function both(figure, name) figure:save(out .. "/" .. name .. ".svg"):save(out .. "/" .. name .. ".png") end
 local function column(name)

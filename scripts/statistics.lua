@@ -91,6 +91,49 @@ function M.wilcoxon(differences)
   return math.min(1, 2 * sum)
 end
 
+--- The exact rank test of two lists (Mann and Whitney, 1947; also with ties, over all ways to deal the ranks that there are): in how many of the pairs the first list's number is the
+--- larger one, ties by half, and how probable that many or more are if both are drawn from the same (one-sided).
+function M.mann_whitney(x, y)
+  local all = table.move(y, 1, #y, #x + 1, table.move(x, 1, #x, 1, {}))
+  local ranks, own, total = double_ranks(all), 0, 0
+  for i, rank in ipairs(ranks) do
+    total = total + rank
+    if i <= #x then own = own + rank end
+  end
+  -- ways[k][s]: how many ways there are to choose k of the ranks with the sum s.
+  local ways = {}
+  for k = 0, #x do ways[k] = {} end
+  ways[0][0] = 1.0
+  for _, rank in ipairs(ranks) do
+    for k = #x, 1, -1 do for s, n in pairs(ways[k - 1]) do ways[k][s + rank] = (ways[k][s + rank] or 0.0) + n end end
+  end
+  local as_many, every = 0.0, 0.0
+  for s, n in pairs(ways[#x]) do
+    every = every + n
+    if s >= own then as_many = as_many + n end
+  end
+  return (own - #x * (#x + 1)) / 2, as_many / every
+end
+
+--- An interval that holds by how much the mean of what the first list was drawn from is above that of the second's; as M.bootstrap.
+function M.bootstrap_difference(x, y, options)
+  options = options or {}
+  local draws, share = options.draws or 2000, options.share or 0.9
+  local function means(list, seed)
+    local found = {}
+    for k, row in ipairs(tensor.randint(1, #list, draws, #list, {seed = seed}):to_table()) do
+      local sum = 0
+      for _, i in ipairs(row) do sum = sum + list[i] end
+      found[k] = sum / #list
+    end
+    return found
+  end
+  local seed = options.seed or 1
+  local differences, of_y = means(x, seed), means(y, seed + 1)
+  for k, mean in ipairs(of_y) do differences[k] = differences[k] - mean end
+  return M.quantile(differences, (1 - share) / 2), M.quantile(differences, (1 + share) / 2)
+end
+
 --- An interval that holds the mean of what the list was drawn from: the quantiles of means of lists drawn from it with replacement.
 --- `options`: share (0.9), draws (2000), seed (1).
 function M.bootstrap(list, options)

@@ -7,12 +7,13 @@
 -- Each (strategy, seed) leaves a file in its directory, and what is there is not run again: after a kill the same words go on. Several processes may share a directory,
 -- each with an --only of its own. A search asks one seed's trainings; the mean test score of the other seeds judges what it found.
 local parse, stop, runs = require("options").parse, require("options").stop, require("runs")
-local methods, on_truth, paths = require("methods"), require("on_truth"), require("paths")
+local methods, on_truth, paths, freeze_thaw = require("methods"), require("on_truth"), require("paths"), require("freeze_thaw")
 
 local options = parse(arg, "Measures strategies against a truth.", {
   {"truth", "streets", "a name or file that nas.truth takes", "string"},
   {"only", "", "names of strategies, or scripts; all when left out", "list"},
-  {"seeds", 20, "searches of each strategy", least = 1},
+  {"seeds", 20, "searches of each strategy that trains architectures", least = 1},
+  {"supernets", 10, "searches of each method with a supernet, which take longer; at most --seeds", least = 1},
   {"trainings", 40, "budget of the strategies that train architectures, in trainings", least = 1},
   {"compare-at", 8, "budget at which strategies are compared, in trainings, a supernet's steps included", least = 1},
   {"supernet", 4, "steps of a supernet, in trainings; steps of the logits included", above = 0.0},
@@ -22,33 +23,15 @@ local options = parse(arg, "Measures strategies against a truth.", {
 })
 if options.threads > 0 then trellis.threads(options.threads) end
 local truth = nas.truth(options.truth)
+local supernets = math.min(options.supernets, options.seeds)
 local checkpoints = truth.checkpoints
 local full = checkpoints[#checkpoints]
 local limit = on_truth.median_cost(truth)
 
 -- What asks and tells
 
---- In the manner of BOHB (Falkner and others, 2018): short trainings of what a predictor asks for take three quarters of the budget, and the best of them are trained to the end.
-local function short_predictor(space, seed)
-  local short, inner, trained = checkpoints[math.max(1, #checkpoints - 2)], nas.strategy.predictor(space, {initial = 8, candidates = 1000, seed = seed}), {}
-  local count, promoted = math.floor(0.75 * options.compare_at * full / short), 0
-  local strategy = {}
-  function strategy:ask()
-    if #trained < count then return inner:ask(), short end
-    if promoted == 0 then table.sort(trained, function(a, b) return a.score > b.score or a.score == b.score and a.number < b.number end) end
-    promoted = promoted + 1
-    if trained[promoted] then return trained[promoted].architecture, full end
-  end
-  function strategy:tell(architecture, result)
-    if promoted > 0 then return end
-    inner:tell(architecture, result.score)
-    trained[#trained + 1] = {architecture = architecture, score = result.score, number = #trained}
-  end
-  return strategy
-end
-
 local told = {
-  short_predictor = short_predictor,
+  recommended = function(space, seed) return freeze_thaw.new(space, {rungs = checkpoints, budget = options.compare_at * full, seed = seed}) end,
   random = function(space, seed) return nas.strategy.random(space, {seed = seed}) end,
   evolution = function(space, seed) return nas.strategy.evolution(space, {population = 10, sample = 4, seed = seed}) end,
   local_search = function(space, seed) return nas.strategy.local_search(space, {seed = seed}) end,
@@ -58,7 +41,8 @@ local told = {
   predictor = function(space, seed) return nas.strategy.predictor(space, {initial = 5, candidates = 1000, seed = seed}) end,
 }
 
---- Trains what a strategy asks for until the budget is spent; what is known already costs nothing, so requests are counted, too.
+--- Trains what a strategy asks for until the budget is spent; what is known already costs nothing, so requests are counted, too. What is found is the best of those that went furthest,
+--- or where a strategy of Lua has the function `best`, what that says.
 local function ask_and_tell(make, task, seed, budget)
   local strategy, asked = make(task.space, seed), 0
   while task.spent < budget and asked < 10 * budget // checkpoints[1] do
@@ -66,6 +50,7 @@ local function ask_and_tell(make, task, seed, budget)
     if a == nil then break end
     steps, asked = steps or full, asked + 1
     strategy:tell(a, {score = task:trial(a, steps), cost = truth:multiply_adds(a), step = steps})
+    if type(strategy) == "table" and strategy.best then task:found((strategy:best())) end
   end
 end
 
@@ -136,8 +121,9 @@ end
 
 files.make_directory(options.out)
 -- What a result depends on.
-local function settings(is_method)
-  if not is_method then return ("%s, %d trainings"):format(options.truth, options.trainings) end
+local function settings(name)
+  if name == "recommended" then return ("%s, compared at %d"):format(options.truth, options.compare_at) end
+  if told[name] then return ("%s, %d trainings"):format(options.truth, options.trainings) end
   return ("%s, supernet %g, %d candidates, compared at %d"):format(options.truth, options.supernet, options.candidates, options.compare_at)
 end
 local function path(name, seed) return ("%s/%s-%d.safetensors"):format(options.out, name, seed) end
@@ -145,7 +131,7 @@ local function path(name, seed) return ("%s/%s-%d.safetensors"):format(options.o
 local function read(name, seed)
   if not runs.exists(path(name, seed)) then return nil end
   local result = checkpoint.load(path(name, seed)).result
-  local wanted = settings(not told[name])
+  local wanted = settings(name)
   if result.settings ~= wanted then
     stop(("%s is of other settings (%s) than these (%s): move it away, or use another --out"):format(path(name, seed), result.settings, wanted))
   end
@@ -155,7 +141,7 @@ end
 --- What is kept of a search in the whole space and of one in its cheaper half.
 local function write(name, seed, task, limited, more)
   local result = {
-    name = name, seed = seed, settings = settings(not told[name]), paid = task.spent, spent = {}, places = {}, limited_spent = {}, limited_places = {},
+    name = name, seed = seed, settings = settings(name), paid = task.spent, spent = {}, places = {}, limited_spent = {}, limited_places = {},
   }
   for i, point in ipairs(task.curve) do result.spent[i], result.places[i] = point.spent, point.place end
   for i, point in ipairs(limited.curve) do result.limited_spent[i], result.limited_places[i] = point.spent, point.place end
@@ -179,7 +165,7 @@ end
 
 --- Methods that share a training, seed by seed.
 local function run_methods(list)
-  for seed = 1, options.seeds do
+  for seed = 1, supernets do
     local missing = {}
     for _, method in ipairs(list) do if not read(method.name, seed) then missing[#missing + 1] = method end end
     if #missing > 0 then
@@ -197,7 +183,7 @@ local function run_methods(list)
       run.b:close()
       collectgarbage()
     end
-    print(("%s: seed %d of %d"):format(list[1].training_name, seed, options.seeds))
+    print(("%s: seed %d of %d"):format(list[1].training_name, seed, supernets))
   end
 end
 
@@ -222,7 +208,7 @@ end
 if #options.only > 0 then
   for _, name in ipairs(options.only) do add(name) end
 else
-  for _, name in ipairs{"random", "evolution", "local_search", "halving", "hyperband", "pareto", "predictor", "short_predictor"} do add(name) end
+  for _, name in ipairs{"random", "evolution", "local_search", "halving", "hyperband", "pareto", "predictor", "recommended"} do add(name) end
   for _, name in ipairs(methods.names()) do add(name) end
 end
 trellis.on_interrupt(("what is done is kept in %s; the same words go on"):format(options.out))
@@ -237,10 +223,11 @@ table.sort(all)
 local results = {}
 for _, name in ipairs(all) do
   local list = {}
-  for seed = 1, options.seeds do list[#list + 1] = read(name, seed) end
-  if #list == options.seeds then results[#results + 1] = {name = name, searches = list} end
+  local count = told[name] and options.seeds or supernets
+  for seed = 1, count do list[#list + 1] = read(name, seed) end
+  if #list == count then results[#results + 1] = {name = name, searches = list} end
 end
 require("strategies_page").write(results, {
-  truth = truth, limit = limit, full = full, at = options.compare_at * full, trainings = options.trainings, out = options.out, settings = settings(true),
-  beheld = beheld, seeds = options.seeds,
+  truth = truth, limit = limit, full = full, at = options.compare_at * full, trainings = options.trainings, out = options.out, settings = settings("paper"),
+  beheld = beheld, seeds = options.seeds, supernets = supernets,
 })

@@ -1,5 +1,5 @@
 -- What scripts/strategies.lua shows of its results: a table in the terminal and results.csv, figures, and one page, report.html.
-local on_truth, statistics = require("on_truth"), require("statistics")
+local on_truth, statistics, page = require("on_truth"), require("statistics"), require("page")
 local M = {}
 
 --- Kendall's rank correlation of what a search believed with the truth; nil where it believed nothing.
@@ -41,7 +41,8 @@ end
 
 local function paired(a, b)
   local differences = {}
-  for i in ipairs(a.judged) do differences[i] = a.judged[i] - b.judged[i] end
+  -- By the seeds that both have.
+  for i = 1, math.min(#a.judged, #b.judged) do differences[i] = a.judged[i] - b.judged[i] end
   local wins, losses, p = statistics.sign_test(differences)
   return wins, losses, p, statistics.wilcoxon(differences)
 end
@@ -75,17 +76,6 @@ local function row(name, out, random, o)
     cells[9], cells[10], cells[11] = ("%d : %d"):format(wins, losses), ("%.3f"):format(sign), ("%.3f"):format(rank)
   end
   return cells
-end
-
-local function aligned(rows)
-  local widths, lines = {}, {}
-  for _, cells in ipairs(rows) do for i, cell in ipairs(cells) do widths[i] = math.max(widths[i] or 0, #cell) end end
-  for k, cells in ipairs(rows) do
-    local parts = {}
-    for i, cell in ipairs(cells) do parts[i] = i == 1 and cell .. (" "):rep(widths[i] - #cell) or (" "):rep(widths[i] - #cell) .. cell end
-    lines[k] = table.concat(parts, "  ")
-  end
-  return table.concat(lines, "\n")
 end
 
 --- Regret over trainings: of strategies that train as they go a line, of supernets a dot; below them each by itself with the band of four fifths of the searches.
@@ -126,33 +116,7 @@ local function figures(results, o)
   return plot.curves(means, {title = "regret, points of mIoU", x_label = "trainings", width = 760, height = 420, x_range = {0, o.trainings}}), plot.grid(rows)
 end
 
-local function html(text) return (text:gsub("[&<>]", {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;"})) end
-
-local function html_table(rows)
-  local lines = {"<table>"}
-  for k, cells in ipairs(rows) do
-    local parts = {}
-    for i, cell in ipairs(cells) do parts[i] = ("<%s>%s</%s>"):format(k == 1 and "th" or "td", html(cell), k == 1 and "th" or "td") end
-    lines[#lines + 1] = "<tr>" .. table.concat(parts) .. "</tr>"
-  end
-  return table.concat(lines, "\n") .. "\n</table>"
-end
-
-local function svg(figure, path)
-  figure:save(path .. ".svg"):save(path .. ".png")
-  local file = assert(io.open(path .. ".svg", "rb"))
-  local text = file:read("a")
-  file:close()
-  return (text:gsub("^<%?xml.-%?>%s*", ""))
-end
-
-local style = [[
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 72em; padding: 0 1em; color: #222; background: #fff }
-table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto } td, th { padding: 2px 9px; text-align: right; border-bottom: 1px solid #ddd }
-td:first-child, th:first-child { text-align: left } svg { max-width: 100%; height: auto }
-]]
-
---- `results`: {name =, searches =} each; `o`: truth, limit, full and at (steps), trainings, out, settings, beheld, seeds.
+--- `results`: {name =, searches =} each; `o`: truth, limit, full and at (steps), trainings, out, settings, beheld, seeds, supernets.
 function M.write(results, o)
   if #results == 0 then
     print("no strategy has all of its searches yet")
@@ -178,19 +142,18 @@ function M.write(results, o)
     end
     pairs_[#pairs_ + 1] = cells
   end
-  local note = ("%d searches each; %s. Regret: how many points of mIoU the best architecture is above the found one, by the mean test score of the seeds that were not asked. "
+  local note = ("%d searches each, of methods with a supernet %d; %s. Regret: how many points of mIoU the best architecture is above the found one, by the mean test score of the seeds that were not asked. "
     .. "Better: the share of all architectures that is better. Kendall: of what a supernet believes of %d architectures with the truth; one seed's trainings come to %.2f. "
-    .. "A training has %d steps; a supernet's steps count, of weights and logits."):format(o.seeds, o.settings, #o.beheld, ceiling(o), o.full)
-  print(aligned(rows))
+    .. "A training has %d steps; a supernet's steps count, of weights and logits."):format(o.seeds, o.supernets, o.settings, #o.beheld, ceiling(o), o.full)
+  print(page.aligned(rows))
   print(note)
   files.write(o.out .. "/results.csv", table.concat(csv, "\n") .. "\n")
   local together, single = figures(results, o)
-  files.write(o.out .. "/report.html", table.concat({
-    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>Strategies against a truth</title><style>" .. style
-      .. "</style></head><body>", "<h1>Strategies against a truth</h1>", "<p>" .. html(note) .. "</p>", html_table(rows), svg(together, o.out .. "/regret"),
-    "<h2>Each by itself: mean, and where four of five searches lie</h2>", svg(single, o.out .. "/bands"),
-    "<h2>Pairs: how often the row's search found the better one, and the exact signed rank test</h2>", html_table(pairs_), "</body></html>",
-  }, "\n") .. "\n")
+  page.write(o.out .. "/report.html", "Strategies against a truth", {
+    "<p>" .. page.escape(note) .. "</p>", page.table(rows), page.figure(together, o.out .. "/regret"),
+    "<h2>Each by itself: mean, and where four of five searches lie</h2>", page.figure(single, o.out .. "/bands"),
+    "<h2>Pairs: how often the row's search found the better one, and the exact signed rank test</h2>", page.table(pairs_),
+  })
   print(("results in %s: report.html, results.csv, regret, bands (.svg, .png)"):format(o.out))
 end
 

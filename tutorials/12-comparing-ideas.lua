@@ -162,6 +162,11 @@ end
 print(("halving beats random search at the same price in %d of 20 seeds"):format(better))
 
 -- %% [markdown]
+-- `scripts/freeze_thaw.lua` goes further: one model over architectures and steps says which training is worth going on with, and at the
+-- end not the best score but the model's mean decides, because the largest of noisy numbers is too large. It says how sure each decision
+-- is: the probability that the found option is better than the best architecture with another one, and what is lost on average if it is
+-- not. `scripts/search.lua --method recommended` searches so.
+--
 -- ## A search that goes wrong
 --
 -- A supernet believes something of every architecture: the product of its probabilities. Before its first step it believes nothing yet,

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Searches by other methods than the paper's: killed after their first epoch and resumed, log and architecture are those of the run that nothing disturbed; a method of a
-# script; names that are none. TRELLIS names the program, METHODS the methods.
+# script; a search by trainings; names that are none. TRELLIS names the program, METHODS the methods.
 set -u
 cd "$(dirname "$0")/../.."
 trellis=$(realpath "${TRELLIS:-.build/release/trellis}")
@@ -34,6 +34,27 @@ for method in ${METHODS:-single_path gdas fair_darts}; do
     for file in log.csv architecture.json; do cmp -s "$method/$file" "killed/$file" || fail "$file of $method differs after a kill"; done
     rm -rf killed
 done
+
+# Trainings instead of a supernet: killed while the third one goes on.
+recommended() { search --method recommended --trial-steps 16 --trainings 3 "$@"; }
+(recommended --out trained) >whole.txt 2>&1 || fail "the search by trainings failed" whole.txt
+recommended --out killed >killed.txt 2>&1 &
+process=$!
+for ((i = 0; i < 6000; i++)); do
+    [ -e killed/trainings/3/checkpoint.safetensors ] && break
+    kill -0 "$process" 2>/dev/null || fail "it ended before its kill" killed.txt
+    sleep 0.01
+done
+kill -KILL "$process" 2>/dev/null
+wait "$process" 2>/dev/null
+(recommended --out killed --resume) >resumed.txt 2>&1 || fail "resuming the search by trainings failed" resumed.txt
+for file in log.csv architecture.json decisions.csv; do cmp -s "trained/$file" "killed/$file" || fail "$file of the search by trainings differs after a kill"; done
+grep -q "paths, layer 1" trained/decisions.csv || fail "it does not say how sure its decisions are" trained/decisions.csv
+grep -q "<svg" trained/report.html || fail "no picture on its page"
+paid=$(tail -n 1 trained/log.csv | cut -d , -f 4)
+[ "$paid" -le 48 ] && [ "$paid" -gt 40 ] || fail "$paid steps are paid of 48" trained/log.csv
+(exec "$trellis" "$scripts/evaluate.lua" trained/model --images 16 --size 32x32 --classes 3) >evaluated.txt 2>&1 || fail "its model cannot be measured" evaluated.txt
+rm -rf killed
 
 cat >mine.lua <<'LUA'
 return {about = "all at once, judged one by one", training = {logits = false}, decoding = {decode = function(run, space)

@@ -65,9 +65,9 @@ interrupted() {
 shapes="--images 16 --size 32x32 --classes 3 --filters 2 --crop 32x32 --batch 4"
 interrupted trained/checkpoint.safetensors '[0-9]* steps are kept in trained; go on with: trellis .*retrain.lua --out trained --resume' \
     "$scripts/retrain.lua" search-2/architecture.json $shapes --widths 4,6,8,4,8 --epochs 100000 --out trained
-interrupted compared/runs/found-1/checkpoint.safetensors 'what is done is kept in compared; go on with: trellis .*compare.lua --out compared --resume' \
+interrupted compared/runs/paper-1-parameters-1/checkpoint.safetensors 'what is done is kept in compared; go on with: trellis .*compare.lua --out compared --resume' \
     "$scripts/compare.lua" $shapes --layers 3 --strides 4,8 --blocks 1 --operators skip_connect,sep_conv_3x3 --search-filters 2 --search-epochs 1 \
-    --search-crop 24 --search-batch 2 --steps 20000 --out compared
+    --search-crop 24 --search-batch 2 --steps 20000 --equal parameters --out compared
 
 # SIGKILL: the lock of a dead process is taken over with a word.
 rm -r search

@@ -259,3 +259,22 @@ do
     end
   end
 end
+
+-- How steady decisions were, by hand; what looks gone wrong is said with what to do, and what is well is not.
+do
+  local certainty, coordinates = require("certainty"), require("coordinates")
+  local space = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = nas.cell{blocks = 1, operators = {"none", "skip_connect", "sep_conv_3x3"}}}
+  local function architecture(first, second, operator)
+    return space:fix{paths = {{4, first}, {first, second}}, ["cell.1"] = {{"two-back", operator}, {"previous", "sep_conv_3x3"}}}:random{}
+  end
+  local a, b = architecture(4, 8, "skip_connect"), architecture(8, 8, "skip_connect")
+  local list = certainty.steadiness(coordinates.of(space), {b, a, b, a}, function(x) return x:same(a) and 0.5 or 0.4 end)
+  same({#list, list[1].label, list[1].value, list[1].other, list[1].steady}, {4, "paths, layer 1", "4", "8", 0.5})
+  near(list[1].better, 0.1, 1e-12)
+  same({list[2].steady, list[2].other, list[3].value}, {1.0, nil, "skip_connect"})
+  local text = certainty.steady(list, 4)
+  assert(text:find("3 of 4 decisions were the same after each of the last 4 epochs", 1, true) and text:find("else 8; with the supernet's weights the one decoded last is 10.0 points better", 1, true), text)
+  same(certainty.collapse(architecture(4, 8, "sep_conv_3x3"), {}, {4, 8}), nil)
+  assert(certainty.collapse(architecture(4, 4, "skip_connect"), {"paths layer 1"}, {4, 8}):find("fine border.*50 %% of the cell.*noise that logits begin with: paths layer 1"))
+  assert(certainty.collapse(architecture(8, 8, "sep_conv_3x3"), {}, {4, 8}):find("coarse border"))
+end
