@@ -16,6 +16,6 @@ local net = nn.module{
   forward = function(self, x) return self.body(x):squeeze(2):exp() end,
 }
 net:fit(train, {
-  steps = 800, batch = 4, crop = {16, 20}, flip = true, lr = 0.05, clip = 5, every = 10, out = options.out, resume = options.resume == true, validation = test,
+  steps = 300, batch = 4, crop = {16, 20}, flip = true, lr = 0.05, clip = 5, every = 10, out = options.out, resume = options.resume ~= nil, validation = test,
   loss = function(net, x, y) return nn.silog_loss(net(x), y) end, metric = function(net, x, y) return metrics.abs_rel(net(x), y) end, metric_goal = "min",
 })
