@@ -1,7 +1,8 @@
 -- How sure the decisions of a search are, and what they cost if they are wrong, in words and as a table.
 --
 --   local certainty = require("certainty")
---   certainty.rows(list)          rows of texts with headings; `list`: {label =, value =, other =, probability =, better =, cost =} each, as freeze_thaw's strategy:decisions() gives
+--   certainty.rows(list)          rows of texts with headings; `list`: {label =, value =, other =, probability =, better =, cost =} each, as the strategy:decisions()
+--                                 of scripts/freeze_thaw.lua gives
 --   certainty.summary(list)       what is sure, what is open, and what to do
 --   certainty.steadiness(layout, decoded, score)      of a supernet's decisions, from what was decoded after its last epochs; certainty.steady(list) says it in words
 --   certainty.collapse(found, stuck, strides)                  what looks gone wrong in a found architecture, and what to do; nil where nothing does
@@ -15,8 +16,9 @@ local function points(x) return ("%.1f"):format(100 * x) end
 function M.rows(list)
   local rows = {{"decision", "found", "else", "how sure", "better by, points", "costs on average, points"}}
   for _, one in ipairs(list) do
-    rows[#rows + 1] = one.other and {one.label, one.value, one.other, ("%.0f %%"):format(100 * one.probability), points(one.better), ("%.2f"):format(100 * one.cost)}
-      or {one.label, one.value, "-", "-", "-", "-"}
+    rows[#rows + 1] = one.other and {
+      one.label, one.value, one.other, ("%.0f %%"):format(100 * one.probability), points(one.better), ("%.2f"):format(100 * one.cost),
+    } or {one.label, one.value, "-", "-", "-", "-"}
   end
   return rows
 end
@@ -45,8 +47,9 @@ end
 
 -- Of supernets
 
---- For each part of the last of `decoded`, architectures that were decoded one after the other: {label =, value =, steady =, other =, better =}: the share of them that decide it as the
---- last one does; what the latest other one decides, nil where there is none, and by how much `score`, a function of an architecture, likes the last one better than that one.
+--- For each part of the last of `decoded`, architectures that were decoded one after the other: {label =, value =, steady =, other =, better =}: the share of them
+--- that decide it as the last one does; what the latest other one decides, nil where there is none, and by how much `score`, a function of an architecture, likes
+--- the last one better than that one.
 function M.steadiness(layout, decoded, score)
   local places, list = {}, {}
   for i, architecture in ipairs(decoded) do places[i] = layout:place(architecture) end

@@ -12,8 +12,7 @@ local methods, on_truth, paths, freeze_thaw = require("methods"), require("on_tr
 local options = parse(arg, "Measures strategies against a truth.", {
   {"truth", "streets", "a name or file that nas.truth takes", "string"},
   {"only", "", "names of strategies, or scripts; all when left out", "list"},
-  {"seeds", 20, "searches of each strategy that trains architectures", least = 1},
-  {"supernets", 10, "searches of each method with a supernet, which take longer; at most --seeds", least = 1},
+  {"seeds", 20, "searches of each strategy", least = 1},
   {"trainings", 40, "budget of the strategies that train architectures, in trainings", least = 1},
   {"compare-at", 8, "budget at which strategies are compared, in trainings, a supernet's steps included", least = 1},
   {"supernet", 4, "steps of a supernet, in trainings; steps of the logits included", above = 0.0},
@@ -23,7 +22,6 @@ local options = parse(arg, "Measures strategies against a truth.", {
 })
 if options.threads > 0 then trellis.threads(options.threads) end
 local truth = nas.truth(options.truth)
-local supernets = math.min(options.supernets, options.seeds)
 local checkpoints = truth.checkpoints
 local full = checkpoints[#checkpoints]
 local limit = on_truth.median_cost(truth)
@@ -165,7 +163,7 @@ end
 
 --- Methods that share a training, seed by seed.
 local function run_methods(list)
-  for seed = 1, supernets do
+  for seed = 1, options.seeds do
     local missing = {}
     for _, method in ipairs(list) do if not read(method.name, seed) then missing[#missing + 1] = method end end
     if #missing > 0 then
@@ -183,7 +181,7 @@ local function run_methods(list)
       run.b:close()
       collectgarbage()
     end
-    print(("%s: seed %d of %d"):format(list[1].training_name, seed, supernets))
+    print(("%s: seed %d of %d"):format(list[1].training_name, seed, options.seeds))
   end
 end
 
@@ -223,11 +221,10 @@ table.sort(all)
 local results = {}
 for _, name in ipairs(all) do
   local list = {}
-  local count = told[name] and options.seeds or supernets
-  for seed = 1, count do list[#list + 1] = read(name, seed) end
-  if #list == count then results[#results + 1] = {name = name, searches = list} end
+  for seed = 1, options.seeds do list[#list + 1] = read(name, seed) end
+  if #list == options.seeds then results[#results + 1] = {name = name, searches = list} end
 end
 require("strategies_page").write(results, {
   truth = truth, limit = limit, full = full, at = options.compare_at * full, trainings = options.trainings, out = options.out, settings = settings("paper"),
-  beheld = beheld, seeds = options.seeds, supernets = supernets,
+  beheld = beheld, seeds = options.seeds,
 })

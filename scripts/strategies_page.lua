@@ -41,8 +41,7 @@ end
 
 local function paired(a, b)
   local differences = {}
-  -- By the seeds that both have.
-  for i = 1, math.min(#a.judged, #b.judged) do differences[i] = a.judged[i] - b.judged[i] end
+  for i in ipairs(a.judged) do differences[i] = a.judged[i] - b.judged[i] end
   local wins, losses, p = statistics.sign_test(differences)
   return wins, losses, p, statistics.wilcoxon(differences)
 end
@@ -116,7 +115,7 @@ local function figures(results, o)
   return plot.curves(means, {title = "regret, points of mIoU", x_label = "trainings", width = 760, height = 420, x_range = {0, o.trainings}}), plot.grid(rows)
 end
 
---- `results`: {name =, searches =} each; `o`: truth, limit, full and at (steps), trainings, out, settings, beheld, seeds, supernets.
+--- `results`: {name =, searches =} each; `o`: truth, limit, full and at (steps), trainings, out, settings, beheld, seeds.
 function M.write(results, o)
   if #results == 0 then
     print("no strategy has all of its searches yet")
@@ -142,9 +141,9 @@ function M.write(results, o)
     end
     pairs_[#pairs_ + 1] = cells
   end
-  local note = ("%d searches each, of methods with a supernet %d; %s. Regret: how many points of mIoU the best architecture is above the found one, by the mean test score of the seeds that were not asked. "
+  local note = ("%d searches each; %s. Regret: how many points of mIoU the best architecture is above the found one, by the mean test score of the seeds that were not asked. "
     .. "Better: the share of all architectures that is better. Kendall: of what a supernet believes of %d architectures with the truth; one seed's trainings come to %.2f. "
-    .. "A training has %d steps; a supernet's steps count, of weights and logits."):format(o.seeds, o.supernets, o.settings, #o.beheld, ceiling(o), o.full)
+    .. "A training has %d steps; a supernet's steps count, of weights and logits."):format(o.seeds, o.settings, #o.beheld, ceiling(o), o.full)
   print(page.aligned(rows))
   print(note)
   files.write(o.out .. "/results.csv", table.concat(csv, "\n") .. "\n")

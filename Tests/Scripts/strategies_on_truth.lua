@@ -86,7 +86,7 @@ do
     result.spent, result.places, result.limited_spent, result.limited_places = {40}, {#all}, {}, {}
     for i in ipairs(all) do result.beliefs[i] = i end
   end)
-  local o = {truth = truth, limit = on_truth.median_cost(truth), full = 20, at = 40, trainings = 3, out = ".", settings = "a test", beheld = all, seeds = 4, supernets = 4}
+  local o = {truth = truth, limit = on_truth.median_cost(truth), full = 20, at = 40, trainings = 3, out = ".", settings = "a test", beheld = all, seeds = 4}
   page.write({random, paper}, o)
   local rows = {}
   for line in io.lines("results.csv") do
