@@ -103,7 +103,8 @@ function M.collapse(found, stuck, strides)
     end
   end
   if #stuck > 0 then
-    lines[#lines + 1] = ("decided by the noise that logits begin with: %s; --method incoming lets arrows learn, --method recommended has no logits"):format(table.concat(stuck, ", "))
+    lines[#lines + 1] = ("decided by the noise that logits begin with: %s. What scales a node's only input is undone by the norm behind it, however logits are normalised: "
+      .. "decide these by hand, or by trainings (--method recommended)"):format(table.concat(stuck, ", "))
   end
   return #lines > 0 and table.concat(lines, "\n") or nil
 end
