@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 trellis=${TRELLIS:-.build/release/trellis}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-"$trellis" Tests/References/pytorch_cases.lua write "$out"
+"$trellis" Tests/References/pytorch_cases.lua "$([ -n "${TORCH_PY:-}" ] && echo write || echo text)" "$out"
 find "$out" -name network.py -exec python3 -m py_compile {} +
 # The text for one of the found networks is kept, so that a change of it is seen.
 diff <(sed 's/written by Trellis .*/written by Trellis./' "$out/found_1/network.py") Tests/References/pytorch_found.py
