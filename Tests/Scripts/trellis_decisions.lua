@@ -98,7 +98,7 @@ same(a:count().architecture, 2)
 a:save('small.safetensors')
 local b = small:supernet{seed = 2}
 same(b:load('small.safetensors'):scores(x), a:scores(x))
-fails('decisions: expected', function()
+fails("decision 'filters': expected a choice of skip_connect, max_pool_3x3, got", function()
   nas.space(function(c)
     local d = nas.choice('filters', {'skip_connect', 'max_pool_3x3'})
     return nas.mix(d, function(name) return nas.parts.operator(name, 3) end)
