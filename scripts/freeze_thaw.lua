@@ -45,6 +45,9 @@ function Strategy:price(key)
   return self.rungs[reached + 1] and self.rungs[reached + 1] - (self.rungs[reached] or 0)
 end
 
+--- Whether its result is still to come.
+local function is_open(request) return not request.score and request.open ~= false end
+
 -- Asking
 
 function Strategy:request(one)
@@ -71,7 +74,7 @@ local function newcomer(self)
 end
 
 --- What may be asked for: all of a small space, else what is there already, the neighbours of the best, and others by chance.
-local function pool(self)
+local function pool(self, process)
   if self.all == nil then
     self.all = self.layout:all(self.candidates) or false
     for i, architecture in ipairs(self.all or {}) do self.all[i] = self:one(architecture) end
@@ -82,7 +85,7 @@ local function pool(self)
     if not there[one.key] then list[#list + 1], there[one.key] = one, true end
   end
   for _, one in ipairs(self:distinct()) do add(one) end
-  for _, one in ipairs(self:ranking(3)) do
+  for _, one in ipairs(self:ranking(3, process)) do
     for _, neighbour in ipairs(self.space:neighbours(one.architecture)) do add(self:one(neighbour)) end
   end
   for _ = 1, self.candidates do add(draw(self)) end
@@ -108,7 +111,7 @@ function Strategy:ask()
   local best = -math.huge
   for _, request in ipairs(self.requests) do if request.score then best = math.max(best, (process:at(request.one, #self.rungs))) end end
   local chosen, most
-  for _, one in ipairs(pool(self)) do
+  for _, one in ipairs(pool(self, process)) do
     local price = not self:is_open(one.key) and self:price(one.key)
     if price and self.spent + price <= self.budget then
       local improvement = gaussian.improvement(process:at(one, #self.rungs))(best)
@@ -119,7 +122,7 @@ function Strategy:ask()
 end
 
 function Strategy:is_open(key)
-  for _, request in ipairs(self.requests) do if request.one.key == key and request.open ~= false and not request.score then return true end end
+  for _, request in ipairs(self.requests) do if request.one.key == key and is_open(request) then return true end end
   return false
 end
 
@@ -128,7 +131,7 @@ end
 local function open_request(self, architecture, steps)
   local key, first = self:one(architecture).key, nil
   for _, request in ipairs(self.requests) do
-    if request.one.key == key and request.open ~= false and not request.score then
+    if request.one.key == key and is_open(request) then
       if self.rungs[request.rung] == steps then return request end
       first = first or request
     end
@@ -151,7 +154,7 @@ function Strategy:process()
   for _, request in ipairs(self.requests) do
     if request.score then
       told[#told + 1] = {one = request.one, rung = request.rung, score = request.score}
-    elseif request.open ~= false then
+    elseif is_open(request) then
       out[#out + 1] = {one = request.one, rung = request.rung}
     end
   end
@@ -164,9 +167,10 @@ function Strategy:process()
   return gaussian.process(self.layout, self.rungs, told)
 end
 
---- The `count` best of those that went furthest, by the mean of the posterior.
-function Strategy:ranking(count)
-  local process, furthest, list, there = self:process(), 0, {}, {}
+--- The `count` best of those that went furthest, by the mean of the posterior, which is made where it is not given.
+function Strategy:ranking(count, process)
+  process = process or self:process()
+  local furthest, list, there = 0, {}, {}
   for _, request in ipairs(self.requests) do if request.score then furthest = math.max(furthest, request.rung) end end
   for number, request in ipairs(self.requests) do
     if request.score and request.rung == furthest and not there[request.one.key] then
@@ -200,7 +204,7 @@ function Strategy:decisions()
   if not self:has_result() then return {} end
   local ranking, process = self:ranking(1)
   local found, rivals, parts = ranking[1], {}, {}
-  for _, one in ipairs(pool(self)) do
+  for _, one in ipairs(pool(self, process)) do
     local mean
     for i, part in ipairs(self.layout.parts) do
       if self.layout:differ(part, one.place, found.place) then

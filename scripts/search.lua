@@ -286,12 +286,19 @@ end)
 bar:update(o.epochs * steps, {{"mIoU", latest or "-"}})
 bar:finish()
 
--- Batches by which the norms of a single architecture are measured.
-local function calibration()
-  local loader, batches = ask(train.batches, train, {size = o.batch, seed = o.seed + 30, crop = o.crop, pad = datasets.padded(o)}), {}
-  for i = 1, 4 do batches[i] = loader:next() end
+--- The first batches {images, targets} of a set, by a seed of their own.
+local function batches_of(set, seed, count)
+  local loader, batches = ask(set.batches, set, {size = o.batch, seed = seed, crop = o.crop, pad = datasets.padded(o)}), {}
+  for i = 1, count do batches[i] = {loader:next()} end
   loader:close()
   return batches
+end
+
+-- Images by which the norms of a single architecture are measured.
+local function calibration()
+  local images = {}
+  for i, batch in ipairs(batches_of(train, o.seed + 30, 4)) do images[i] = batch[1] end
+  return images
 end
 
 -- What it found.
@@ -336,11 +343,8 @@ end
 -- What of it could learn at all: a decision whose derivative is next to nothing, or all noise, was decided by what it began with.
 local stuck = {}
 if training.logits ~= false and not search.logits_loss then
-  local learnability, batches = require("learnability"), {}
-  local loader = ask(B.batches, B, {size = o.batch, seed = o.seed + 40, crop = o.crop, pad = datasets.padded(o)})
-  for i = 1, 10 do batches[i] = {loader:next()} end
-  loader:close()
-  local rows = learnability.measure(supernet, adam, batches)
+  local learnability = require("learnability")
+  local rows = learnability.measure(supernet, adam, batches_of(B, o.seed + 40, 10))
   files.write(out .. "/learnability.txt", learnability.text(rows) .. "\n")
   print(learnability.summary(rows))
   stuck = learnability.stuck(rows)

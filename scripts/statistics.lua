@@ -95,11 +95,8 @@ end
 --- larger one, ties by half, and how probable that many or more are if both are drawn from the same (one-sided).
 function M.mann_whitney(x, y)
   local all = table.move(y, 1, #y, #x + 1, table.move(x, 1, #x, 1, {}))
-  local ranks, own, total = double_ranks(all), 0, 0
-  for i, rank in ipairs(ranks) do
-    total = total + rank
-    if i <= #x then own = own + rank end
-  end
+  local ranks, own = double_ranks(all), 0
+  for i = 1, #x do own = own + ranks[i] end
   -- ways[k][s]: how many ways there are to choose k of the ranks with the sum s.
   local ways = {}
   for k = 0, #x do ways[k] = {} end
@@ -115,38 +112,33 @@ function M.mann_whitney(x, y)
   return (own - #x * (#x + 1)) / 2, as_many / every
 end
 
+--- The means of `draws` lists that are drawn from one with replacement.
+local function resampled_means(list, draws, seed)
+  local n, means = #list, {}
+  for k, row in ipairs(tensor.randint(1, n, draws, n, {seed = seed}):to_table()) do
+    local sum = 0
+    for _, i in ipairs(row) do sum = sum + list[i] end
+    means[k] = sum / n
+  end
+  return means
+end
+
+local function interval(list, share) return M.quantile(list, (1 - share) / 2), M.quantile(list, (1 + share) / 2) end
+
 --- An interval that holds by how much the mean of what the first list was drawn from is above that of the second's; as M.bootstrap.
 function M.bootstrap_difference(x, y, options)
   options = options or {}
-  local draws, share = options.draws or 2000, options.share or 0.9
-  local function means(list, seed)
-    local found = {}
-    for k, row in ipairs(tensor.randint(1, #list, draws, #list, {seed = seed}):to_table()) do
-      local sum = 0
-      for _, i in ipairs(row) do sum = sum + list[i] end
-      found[k] = sum / #list
-    end
-    return found
-  end
-  local seed = options.seed or 1
-  local differences, of_y = means(x, seed), means(y, seed + 1)
-  for k, mean in ipairs(of_y) do differences[k] = differences[k] - mean end
-  return M.quantile(differences, (1 - share) / 2), M.quantile(differences, (1 + share) / 2)
+  local draws, seed = options.draws or 2000, options.seed or 1
+  local differences = resampled_means(x, draws, seed)
+  for k, mean in ipairs(resampled_means(y, draws, seed + 1)) do differences[k] = differences[k] - mean end
+  return interval(differences, options.share or 0.9)
 end
 
 --- An interval that holds the mean of what the list was drawn from: the quantiles of means of lists drawn from it with replacement.
 --- `options`: share (0.9), draws (2000), seed (1).
 function M.bootstrap(list, options)
   options = options or {}
-  local draws, share, n = options.draws or 2000, options.share or 0.9, #list
-  local picks = tensor.randint(1, n, draws, n, {seed = options.seed or 1}):to_table()
-  local means = {}
-  for k, row in ipairs(picks) do
-    local sum = 0
-    for _, i in ipairs(row) do sum = sum + list[i] end
-    means[k] = sum / n
-  end
-  return M.quantile(means, (1 - share) / 2), M.quantile(means, (1 + share) / 2)
+  return interval(resampled_means(list, options.draws or 2000, options.seed or 1), options.share or 0.9)
 end
 
 return M
