@@ -1,13 +1,16 @@
 -- A strategy that goes on with trainings as they promise (freeze-thaw Bayesian optimisation, Swersky, Snoek and Adams, 2014): a Gaussian process predicts the score of every
--- architecture after the last rung from all that was measured after any rung; the one with the largest expected improvement is trained one rung further, whether that is its first
--- or its last. What was trained to the end and has the highest mean of the posterior is found, not what had the best single score: scores are noisy, and the process shrinks them.
+-- architecture after the last rung from all that was measured after any rung, scores and the trainings' own losses; the one with the largest expected improvement for each step that it
+-- costs is trained one rung further, whether that is its first or its last. What is left in the end takes the one with the highest mean of the posterior to the last rung. That is found,
+-- not what had the best single score: scores are noisy, and the process shrinks them.
 --
 --   local strategy = require("freeze_thaw").new(space, {rungs = {30, 60, 120, 240}, budget = 1920, seed = 1})
 --   strategy:ask(), strategy:tell(architecture, result), :drop, :state, :load_state       as nas.trials wants them; ask gives nil where no rung fits into the budget
 --   strategy:best()              the architecture that is found; {mean =, deviation =, steps =}, scores as they were told; nil before anything was told
 --   strategy:decisions()         how sure each part of it is: {label =, value =, other =, probability =, better =, cost =} each (scripts/certainty.lua says it in words)
 --
--- Options: rungs, steps of a training in all, ascending; budget, steps of all trainings together; initial (6), architectures by chance at the beginning; candidates (1000), so many
+-- Results that are told have a score, the step, and where it is known the loss (scripts/gaussian.lua says which).
+--
+-- Options: rungs, steps of a training in all, ascending; budget, steps of all trainings together; initial (8), architectures by chance at the beginning; candidates (1000), so many
 -- are predicted where the space has more; seed.
 local coordinates, gaussian = require("coordinates"), require("gaussian")
 local M, Strategy = {}, {}
@@ -28,7 +31,7 @@ end
 function M.new(space, o)
   check(o)
   return setmetatable({
-    space = space, rungs = o.rungs, budget = o.budget, initial = o.initial or 6, candidates = o.candidates or 1000, seed = o.seed or 0, layout = coordinates.of(space),
+    space = space, rungs = o.rungs, budget = o.budget, initial = o.initial or 8, candidates = o.candidates or 1000, seed = o.seed or 0, layout = coordinates.of(space),
     requests = {}, reached = {}, draws = 0, spent = 0,
   }, Strategy)
 end
@@ -92,11 +95,11 @@ local function pool(self, process)
   return list
 end
 
---- What was asked for, each architecture once, in order.
-function Strategy:distinct()
+--- What was asked for, each architecture once, in order; `counts`: a function of a request.
+function Strategy:distinct(counts)
   local list, there = {}, {}
   for _, request in ipairs(self.requests) do
-    if not there[request.one.key] then list[#list + 1], there[request.one.key] = request.one, true end
+    if not there[request.one.key] and (not counts or counts(request)) then list[#list + 1], there[request.one.key] = request.one, true end
   end
   return list
 end
@@ -108,21 +111,52 @@ function Strategy:ask()
     if self:price(one.key) then return self:request(one) end
   end
   local process = self:process()
+  local one = self:promising(process) or self:finalist(process)
+  if one then return self:request(one) end
+end
+
+--- The steps that are still to be paid for an architecture's whole training.
+function Strategy:rest(key) return self.rungs[#self.rungs] - (self.rungs[self.reached[key] or 0] or 0) end
+
+--- The one with the largest expected improvement for each step of its next rung, as long as that leaves enough for a whole training of whatever will lead then.
+function Strategy:promising(process)
   local best = -math.huge
-  for _, request in ipairs(self.requests) do if request.score then best = math.max(best, (process:at(request.one, #self.rungs))) end end
+  for _, one in ipairs(self:told()) do best = math.max(best, (process:at(one, #self.rungs))) end
+  local left = self.budget - self.spent - (self.rungs[#self.rungs] - self.rungs[1])
   local chosen, most
   for _, one in ipairs(pool(self, process)) do
     local price = not self:is_open(one.key) and self:price(one.key)
-    if price and self.spent + price <= self.budget then
-      local improvement = gaussian.improvement(process:at(one, #self.rungs))(best)
+    if price and price <= left then
+      local improvement = gaussian.improvement(process:at(one, #self.rungs))(best) / price
       if not most or improvement > most then chosen, most = one, improvement end
     end
   end
-  if chosen then return self:request(chosen) end
+  return chosen
+end
+
+--- Of those that were told of and can still be trained to the end the one with the highest mean; nil where none of them is above all that were.
+function Strategy:finalist(process)
+  local chosen, most
+  for _, one in ipairs(self:told()) do
+    local mean, rest = process:at(one, #self.rungs), self:rest(one.key)
+    local is_free = not self:is_open(one.key) and not self:has_failed(one.key)
+    if (not most or mean > most) and self.spent + rest <= self.budget and is_free then chosen, most = rest > 0 and one or nil, mean end
+  end
+  return chosen
+end
+
+--- What was told of, each architecture once, in order.
+function Strategy:told()
+  return self:distinct(function(request) return request.score ~= nil end)
 end
 
 function Strategy:is_open(key)
   for _, request in ipairs(self.requests) do if request.one.key == key and is_open(request) then return true end end
+  return false
+end
+
+function Strategy:has_failed(key)
+  for _, request in ipairs(self.requests) do if request.one.key == key and request.open == false then return true end end
   return false
 end
 
@@ -139,7 +173,12 @@ local function open_request(self, architecture, steps)
   return first or error("freeze_thaw: tell what ask() gave, once for each time that it gave it", 0)
 end
 
-function Strategy:tell(architecture, result) open_request(self, architecture, result.step).score = result.score end
+function Strategy:tell(architecture, result)
+  local request = open_request(self, architecture, result.step)
+  request.score = result.score
+  -- Its logarithm counts.
+  if result.loss and result.loss > 0 then request.loss = result.loss end
+end
 
 --- There will be no result: it is not asked for again.
 function Strategy:drop(architecture)
@@ -153,18 +192,20 @@ function Strategy:process()
   local told, out = {}, {}
   for _, request in ipairs(self.requests) do
     if request.score then
-      told[#told + 1] = {one = request.one, rung = request.rung, score = request.score}
+      told[#told + 1] = {one = request.one, rung = request.rung, score = request.score, loss = request.loss}
     elseif is_open(request) then
       out[#out + 1] = {one = request.one, rung = request.rung}
     end
   end
-  local process = gaussian.process(self.layout, self.rungs, told)
+  local process = gaussian.process(self.layout, self.rungs, told, self.latest)
+  self.latest = process
   if #out == 0 then return process end
   for _, point in ipairs(out) do
     point.score = process:at(point.one, point.rung)
     told[#told + 1] = point
   end
-  return gaussian.process(self.layout, self.rungs, told)
+  self.latest = gaussian.process(self.layout, self.rungs, told, process)
+  return self.latest
 end
 
 --- The `count` best of those that went furthest, by the mean of the posterior, which is made where it is not given.
@@ -230,7 +271,7 @@ end
 function Strategy:state()
   local requests = {}
   for i, request in ipairs(self.requests) do
-    requests[i] = {values = request.one.architecture:values(), rung = request.rung, score = request.score, open = request.open ~= false}
+    requests[i] = {values = request.one.architecture:values(), rung = request.rung, score = request.score, loss = request.loss, open = request.open ~= false}
   end
   return {requests = requests, draws = self.draws, rungs = self.rungs, budget = self.budget, seed = self.seed}
 end
@@ -242,7 +283,7 @@ function Strategy:load_state(state)
   self.requests, self.reached, self.spent, self.draws = {}, {}, 0, state.draws
   for i, kept in ipairs(state.requests) do
     self:request(self:one(self.space:fix(kept.values):random{}))
-    self.requests[i].rung, self.requests[i].score = kept.rung, kept.score
+    self.requests[i].rung, self.requests[i].score, self.requests[i].loss = kept.rung, kept.score, kept.loss
     if not kept.open then
       self.requests[i].open = false
       self.reached[self.requests[i].one.key] = #self.rungs

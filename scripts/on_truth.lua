@@ -2,7 +2,7 @@
 --
 --   local task = require("on_truth").task(truth, {seed = 1})           limit =: multiply-adds that are allowed
 --   task.space                      the architectures that are allowed
---   task:trial(architecture, steps) the validation score after so many steps in all; only those that it has not had yet are paid
+--   task:trial(architecture, steps) the validation score after so many steps in all, and the training's own loss, if it is known; only steps that it has not had yet are paid
 --   task:spend(steps)               pays steps of something else: of a supernet
 --   task:found(architecture)        says what the search has found so far; trials say it themselves: the best of those with the most steps
 --   task.spent, task.curve          steps paid; {spent =, place =} whenever what is found changed: its place in on_truth.all(truth)
@@ -76,12 +76,12 @@ function Task:trial(architecture, steps)
   local place = M.place(self.truth, architecture)
   self:spend(math.max(0, steps - (self.reached[place] or 0)))
   self.reached[place] = math.max(steps, self.reached[place] or 0)
-  local score = self.truth:query(architecture, {steps = steps, seed = self.except})
+  local score, _, loss = self.truth:query(architecture, {steps = steps, seed = self.except})
   if steps > self.steps or steps == self.steps and score > self.score then
     self.steps, self.score = steps, score
     self:found(architecture)
   end
-  return score
+  return score, loss
 end
 
 function Task:found(architecture)

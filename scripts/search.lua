@@ -71,7 +71,7 @@ local subject = o.space and subjects.script(o.space, o.crop) or subjects.trellis
 local space = subject.space
 if o.method == "recommended" then
   run:identify{settings = o, images = o.contents}
-  run:begin{kind = "search", numbers = "log.csv", planned = o.trainings * (o.trial_steps // 8 * 8), unit = "steps"}
+  run:begin{kind = "search", numbers = "log.csv", planned = o.trainings * require("trained_search").rungs(o.trial_steps)[4], unit = "steps"}
   files.write(out .. "/space.json", space:record() .. "\n")
   if not before then
     print(space)

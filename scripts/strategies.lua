@@ -47,7 +47,8 @@ local function ask_and_tell(make, task, seed, budget)
     local a, steps = strategy:ask()
     if a == nil then break end
     steps, asked = steps or full, asked + 1
-    strategy:tell(a, {score = task:trial(a, steps), cost = truth:multiply_adds(a), step = steps})
+    local score, loss = task:trial(a, steps)
+    strategy:tell(a, {score = score, cost = truth:multiply_adds(a), step = steps, loss = loss})
     if type(strategy) == "table" and strategy.best then task:found((strategy:best())) end
   end
 end

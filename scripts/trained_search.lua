@@ -7,9 +7,9 @@
 local runs, datasets, page, certainty = require("runs"), require("datasets"), require("page"), require("certainty")
 local M = {}
 
---- An eighth, a quarter, half and all of a training: steps at which it is measured.
-local function rungs(longest)
-  local unit = longest // 8
+--- An eighth, a quarter, half and all of a training: steps at which it is measured. Even numbers, so that half of each is one of steps, too, where there are enough.
+function M.rungs(longest)
+  local unit = longest < 16 and longest // 8 or longest // 16 * 2
   return {unit, 2 * unit, 4 * unit, 8 * unit}
 end
 
@@ -26,12 +26,29 @@ local function train(search, architecture, directory, steps)
     return network
   end
   local fine, reason = pcall(network.fit, network, search.train, {
-    steps = last, batch = o.batch, crop = o.crop, flip = true, pad = datasets.padded(o) or nil, lr = o.lr, loss = search.subject.loss, seed = o.seed, every = search.rungs[1],
+    steps = last, batch = o.batch, crop = o.crop, flip = true, pad = datasets.padded(o) or nil, lr = o.lr, loss = search.subject.loss, seed = o.seed, every = math.max(1, search.rungs[1] // 2),
     out = directory, resume = true, check = false, progress = false,
     each = function(row) if row.step == steps and steps < last then error(reached, 0) end end,
   })
   if not fine and reason ~= reached then error(reason, 0) end
   return network
+end
+
+--- A training's mean loss over the second half of its steps, by its log, whose rows are means since the row before.
+local function late_loss(directory, steps)
+  local sum, count, names = 0, 0, nil
+  for line in io.lines(directory .. "/log.csv") do
+    local cells = {}
+    for cell in (line .. ","):gmatch("([^,]*),") do cells[#cells + 1] = cell end
+    if not names then
+      names = {}
+      for i, name in ipairs(cells) do names[name] = i end
+    else
+      local step = tonumber(cells[names.step])
+      if step > steps // 2 and step <= steps then sum, count = sum + tonumber(cells[names.loss]), count + 1 end
+    end
+  end
+  return count > 0 and sum / count or nil
 end
 
 local function measure(search, network)
@@ -80,7 +97,7 @@ end
 --- `search`: run (scripts/runs.lua, begun), options, subject, train and validation.
 function M.search(search)
   local o, out, run = search.options, search.run.out, search.run
-  search.rungs = rungs(o.trial_steps)
+  search.rungs = M.rungs(o.trial_steps)
   local last = search.rungs[#search.rungs]
   local strategy = require("freeze_thaw").new(search.subject.space, {rungs = search.rungs, budget = o.trainings * last, seed = o.seed})
   local function key(architecture) return strategy:one(architecture).key end
@@ -90,10 +107,11 @@ function M.search(search)
   run:kept("trainings and their scores are kept")
   for trial in trials do
     local training = number(trials, trial, key)
-    local fine, network = pcall(train, search, trial.architecture, ("%s/trainings/%d"):format(out, training), trial.steps)
+    local directory = ("%s/trainings/%d"):format(out, training)
+    local fine, network = pcall(train, search, trial.architecture, directory, trial.steps)
     if fine then
       local score = measure(search, network).miou
-      trial:finish{score = score, step = trial.steps}
+      trial:finish{score = score, step = trial.steps, loss = late_loss(directory, trial.steps)}
       local rows = finished(search, trials, key)
       local paid = rows[#rows].paid
       print(("trial %d: training %d, %d steps, mIoU %.1f %%; %.1f of %d trainings"):format(trial.number, training, trial.steps, 100 * score, paid / last, o.trainings))

@@ -4,7 +4,7 @@
 --   scripts/cluster/xargs.sh 2 scripts/truth.lua --out truth       the same by two processes; any number of them share the work (nas.trials), and any may be killed
 --   scripts/trellis scripts/truth.lua --data camvid --dir DIR --scale 0.1333 --name camvid
 --
--- Leaves NAME.json in its directory: validation and test mIoU of each architecture by seed and checkpoint, parameters and multiply-adds. It is the same to the last bit for the same options on
+-- Leaves NAME.json in its directory: validation and test mIoU and the training's own loss of each architecture by seed and checkpoint, parameters and multiply-adds. It is the same to the last bit for the same options on
 -- one instruction-set level, by however many processes, on however many threads.
 local parse, stop, ask = require("options").parse, require("options").stop, require("options").ask
 
@@ -86,7 +86,7 @@ local function divisor(a, b)
   while b ~= 0 do a, b = b, a % b end
   return a
 end
-for _, step in ipairs(o.checkpoints) do measured[step], every = true, divisor(every, step) end
+for _, step in ipairs(o.checkpoints) do measured[step], every = true, divisor(divisor(every, step), step // 2) end
 
 local function build(architecture, seed)
   return architecture:network{
@@ -97,13 +97,22 @@ end
 
 local function miou(network, set) return network:evaluate(set, {batch = 16, check = false, progress = false}).miou end
 
--- What a training comes to at each checkpoint: {validation = {...}, test = {...}}.
+--- The mean loss over the second half of the first `step` steps; rows of a history are means since the row before.
+local function late_loss(rows, step)
+  local sum, count = 0, 0
+  for _, row in ipairs(rows) do if row.step > step // 2 then sum, count = sum + row.loss, count + 1 end end
+  return sum / count
+end
+
+-- What a training comes to at each checkpoint: {validation = {...}, test = {...}, loss = {...}}.
 local function training(architecture, seed)
-  local network, found = build(architecture, seed), {validation = {}, test = {}}
+  local network, found, rows = build(architecture, seed), {validation = {}, test = {}, loss = {}}, {}
   local function measure(row)
+    rows[#rows + 1] = {step = row.step, loss = row.loss}
     if not measured[row.step] then return end
     table.insert(found.validation, miou(network, validation))
     table.insert(found.test, miou(network, test))
+    table.insert(found.loss, late_loss(rows, row.step))
   end
   network:fit(train, {steps = steps, batch = o.batch, lr = o.lr, flip = true, seed = seed, every = every, check = false, progress = false, each = measure})
   return found
@@ -128,11 +137,11 @@ for _, trial in ipairs(trials.all) do
   local result = byPlace[place]
   if not result then
     local cost = build(architectures[place], 1):count{height = shape[3], width = shape[4]}
-    result = {architecture = architectures[place], parameters = cost.parameters, multiply_adds = cost.multiply_adds, validation = {}, test = {}}
+    result = {architecture = architectures[place], parameters = cost.parameters, multiply_adds = cost.multiply_adds, validation = {}, test = {}, loss = {}}
     byPlace[place], results[#results + 1] = result, result
   end
   for k, seed in ipairs(o.seeds) do
-    if seed == trial.architecture.seed then result.validation[k], result.test[k] = trial.values.validation, trial.values.test end
+    if seed == trial.architecture.seed then result.validation[k], result.test[k], result.loss[k] = trial.values.validation, trial.values.test, trial.values.loss end
   end
 end
 local path = o.out .. "/" .. o.name .. ".json"

@@ -11,10 +11,11 @@ local validation = {
 local test = {
   {{0.1, 0.21}, {0.1, 0.31}, {0.1, 0.26}}, {{0.2, 0.55}, {0.2, 0.41}, {0.3, 0.47}}, {{0.3, 0.31}, {0.1, 0.49}, {0.2, 0.17}}, {{0.05, 0.11}, {0.2, 0.22}, {0.1, 0.23}},
 }
+local loss = {{{1.9, 1.2}, {1.8, 1.1}, {1.7, 1.05}}, {{1.6, 0.9}, {1.5, 0.8}, {1.4, 0.7}}, {{1.3, 0.6}, {1.2, 0.5}, {1.1, 0.4}}}
 local function made(of)
   local results = {}
   for i = 1, 4 do
-    if i ~= of then results[#results + 1] = {architecture = list[i], parameters = 10 * i, multiply_adds = 100 * i, validation = validation[i], test = test[i]} end
+    if i ~= of then results[#results + 1] = {architecture = list[i], parameters = 10 * i, multiply_adds = 100 * i, validation = validation[i], test = test[i], loss = loss[i]} end
   end
   return nas.truth{name = 'tiny', space = space, seeds = {1, 2, 7}, checkpoints = {5, 20}, settings = {lr = 0.1, images = 8, sizes = {3, 4}}, results = results}
 end
@@ -25,7 +26,8 @@ same(tostring(truth), "truth 'tiny': 4 architectures, seeds 1, 2, 7, after 5, 20
 for i, a in ipairs(list) do
   for s, seed in ipairs(truth.seeds) do
     for c, steps in ipairs(truth.checkpoints) do
-      local score, cost = truth:query(a, {steps = steps, seed = seed})
+      local score, cost, own = truth:query(a, {steps = steps, seed = seed})
+      same(own, loss[i] and loss[i][s][c])
       near(score, validation[i][s][c])
       same(cost, steps)
     end
@@ -80,7 +82,7 @@ local trellis = nas.trellis{layers = 2, strides = {4, 8}, filters = 2, cell = na
 local results, n = {}, 0
 for a in trellis:each() do
   n = n + 1
-  if n ~= 3 then results[#results + 1] = {architecture = a, parameters = n, multiply_adds = n, validation = {{n / 64}, {n / 32}}, test = {{n / 16}, {n / 3}}} end
+  if n ~= 3 then results[#results + 1] = {architecture = a, parameters = n, multiply_adds = n, validation = {{n / 64}, {n / 32}}, test = {{n / 16}, {n / 3}}, loss = n % 2 == 0 and {{1 / n}, {2 / n}} or nil} end
 end
 local stock = nas.truth{name = 'stock', space = trellis, seeds = {4, 5}, checkpoints = {9}, results = results}
 stock:save('stock.json')
@@ -90,6 +92,8 @@ for a in read.space:each() do
   n = n + 1
   if n == 3 then fails('another one', function() read:query(a) end) else
     near(read:query(a, {seed = 5}), math.floor(n / 32 * 1e5 + 0.5) / 1e5)
+    local own = select(3, read:query(a, {seed = 5}))
+    if n % 2 == 0 then near(own, math.floor(2 / n * 1e5 + 0.5) / 1e5) else same(own, nil) end
     near(read:judge(a, {except = 4}), math.floor(n / 3 * 1e5 + 0.5) / 1e5)
   end
 end
@@ -112,6 +116,7 @@ fails('at least two', with{seeds = {1, 1}})
 fails('steps that grow', with{checkpoints = {5, 5}})
 fails('without where and fix', with{space = trellis:where(function() return true end)})
 fails('results[1]: a table with an architecture expected', with{results = {{}}})
+fails('none, or a finite one or nil for each of 2 seeds', with{results = {{architecture = trellis:random{seed = 1}, parameters = 1, multiply_adds = 1, validation = {{1}, {1}}, test = {{1}, {2}}, loss = {{1}}}}})
 fails('a finite score for each of 2 seeds and 1 checkpoints', with{results = {{architecture = trellis:random{seed = 1}, parameters = 1, multiply_adds = 1, validation = {{1}}, test = {{1}, {2}}}}})
 
 -- The built-in one: consistent, and as large as its space.
@@ -121,6 +126,10 @@ for a in streets.space:each() do
   count = count + 1
   local score, steps = streets:query(a)
   assert(score > 0 and score < 1 and steps == streets.checkpoints[#streets.checkpoints] and streets:multiply_adds(a) > 0)
+  for _, early in ipairs{30, 60} do
+    local own = select(3, streets:query(a, {steps = early, seed = 2}))
+    assert(own > 0 and own < 3, own)
+  end
 end
 same({count, #streets.seeds}, {544, 3})
 local sum = 0

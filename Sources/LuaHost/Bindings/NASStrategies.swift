@@ -46,7 +46,7 @@ final class StrategyObject: LuaObject {
     }
 
     private static let architecture = Argument("architecture", .any, "one that `ask` gave")
-    private static let result = Argument("result", .union([.number, .table]), "a score, or {score =, cost =, step =}; higher scores are better")
+    private static let result = Argument("result", .union([.number, .table]), "a score, or {score =, cost =, step =, loss =}; higher scores are better")
 
     private static let methods: [Binding] = [
         method(
@@ -128,15 +128,17 @@ extension TrialResult {
             self.init(score: try call.get(i))
             return
         }
-        let known = ["score", "cost", "step"]
-        if !table.list.isEmpty || !table.others.isEmpty { throw call.bad(i, "{score =, cost =, step =} expected") }
-        for name in table.fields.keys.sorted() where !known.contains(name) { throw call.bad(i, "unknown field '\(name)', there are score, cost, step") }
+        let known = ["score", "cost", "step", "loss"]
+        if !table.list.isEmpty || !table.others.isEmpty { throw call.bad(i, "{score =, cost =, step =, loss =} expected") }
+        for name in table.fields.keys.sorted() where !known.contains(name) { throw call.bad(i, "unknown field '\(name)', there are \(known.joined(separator: ", "))") }
         guard let score = table["score"].number else { throw call.bad(i, "field 'score': number expected, got \(table["score"].typeName)") }
         self.init(score: score)
-        if !table["cost"].isNil {
-            guard let number = table["cost"].number else { throw call.bad(i, "field 'cost': number expected, got \(table["cost"].typeName)") }
-            cost = number
+        func number(_ name: String) throws -> Double? {
+            if table[name].isNil { return nil }
+            guard let number = table[name].number else { throw call.bad(i, "field '\(name)': number expected, got \(table[name].typeName)") }
+            return number
         }
+        (cost, loss) = (try number("cost"), try number("loss"))
         if !table["step"].isNil {
             guard let number = table["step"].integer else { throw call.bad(i, "field 'step': integer expected, got \(table["step"].typeName)") }
             step = number
@@ -148,6 +150,7 @@ extension TrialResult {
         var table = LuaTable(fields: ["score": .number(score)])
         if let cost { table.fields["cost"] = .number(cost) }
         if let step { table.fields["step"] = .integer(step) }
+        if let loss { table.fields["loss"] = .number(loss) }
         return table
     }
 }

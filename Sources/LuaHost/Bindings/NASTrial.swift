@@ -63,6 +63,7 @@ final class TrialObject: LuaObject {
             Field("score", .number, "Its score; nil until it is finished.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).record?.result?.score) }),
             Field("cost", .number, "Its cost, where one was given.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).record?.result?.cost) }),
             Field("step", .integer, "How far it went, where that was said.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).record?.result?.step) }),
+            Field("loss", .number, "Its training's own loss, where that was said.", optional: true, get: { call in call.push(try call.this(as: TrialObject.self).record?.result?.loss) }),
             Field("values", .table, "What `finish` was given besides.", optional: true, get: { call in
                 try call.this(as: TrialObject.self).record?.values.map { call.push(try PlainValue($0)) } ?? call.pushNil()
             }),
@@ -107,16 +108,18 @@ final class TrialObject: LuaObject {
         options: [
             Option("score", .number, required: true, "higher is better"), Option("cost", .number, "for strategies that weigh it against the score"),
             Option("step", .integer, "how far it went; the last report's when left out, else trial.steps"),
+            Option("loss", .number, "of the training itself at last, for strategies that learn from it; lower is better"),
             Option("values", .table, "what is to be known of it besides: names, numbers, lists of them"),
         ],
-        summary: "Ends the trial, and tells the strategy its result.", detail: "A score or cost that is NaN or infinite is an error, after which the trial still runs: `fail` it.",
+        summary: "Ends the trial, and tells the strategy its result.", detail: "A score, cost or loss that is NaN or infinite is an error, after which the trial still runs: `fail` it.",
         example: sample + """
             for trial in nas.trials{strategy = strategy, count = 2} do trial:finish{score = trial.number, cost = 10} end
             print(select(2, strategy:best()))  --> 2.0
             """
     ) { call in
         let trial = try call.this(as: TrialObject.self)
-        let result = TrialResult(score: try call.option("score"), cost: try call.option(ifPresent: "cost"), step: try call.option(ifPresent: "step"))
+        let result = TrialResult(
+            score: try call.option("score"), cost: try call.option(ifPresent: "cost"), step: try call.option(ifPresent: "step"), loss: try call.option(ifPresent: "loss"))
         let values = try call.option(ifPresent: "values", as: PlainValue.self)?.json("values")
         trial.isDone = try trial.working { try trial.run.finish(trial.number, result, values: values) } != nil
         return 0

@@ -51,11 +51,12 @@ final class TruthObject: LuaObject {
     private static let methods = [
         method(
             "query", [architecture], options: [Option("steps", .integer, "one of `checkpoints`; the last when left out"), Option("seed", .integer, "one of `seeds`; the first when left out")],
-            returns: [Returns(.number, "validation score: mIoU, 0 to 1"), Returns(.integer, "its price, in steps of training")], "What one training of an architecture comes to after some steps.",
+            returns: [Returns(.number, "validation score: mIoU, 0 to 1"), Returns(.integer, "its price, in steps of training"), Returns(.number, "its own loss, the mean over the second half of these steps; nil where it was not kept")],
+            "What one training of an architecture comes to after some steps.",
             example: "print(select(2, truth:query(a, {steps = truth.checkpoints[1], seed = 2})) == truth.checkpoints[1])  --> true"
         ) { object, call in
-            let (score, cost) = try object.truth.score(object.assignment(call), steps: call.option(ifPresent: "steps"), seed: call.option(ifPresent: "seed"))
-            return call.push(score) + call.push(cost)
+            let (score, cost, loss) = try object.truth.score(object.assignment(call), steps: call.option(ifPresent: "steps"), seed: call.option(ifPresent: "seed"))
+            return call.push(score) + call.push(cost) + call.push(loss)
         },
         method(
             "judge", [architecture], options: [except], returns: [Returns(.number, "mean test score at the end of the trainings")], "How good an architecture is, by images and seeds that a strategy never saw.",
@@ -98,8 +99,8 @@ final class TruthObject: LuaObject {
         detail: """
             'streets' is built in: \(streetsText) scripts/truth.lua makes it again, and others like it.
 
-            A truth of one's own from a table: `results` is a list of {architecture =, parameters =, multiply_adds =, validation =, test =}, whose scores are lists by seed of lists by checkpoint; \
-            `settings` says how it was made. Architectures without a result are unknown to it.
+            A truth of one's own from a table: `results` is a list of {architecture =, parameters =, multiply_adds =, validation =, test =, loss =}, whose scores are lists by seed of lists by checkpoint; \
+            `loss`, that of the training itself, may be left out; `settings` says how it was made. Architectures without a result are unknown to it.
             """,
         example: """
             local truth = nas.truth('streets')
@@ -147,7 +148,8 @@ final class TruthObject: LuaObject {
             guard let result = item.table, let architecture: ArchitectureObject = result["architecture"].object() else { throw call.bad(1, "\(at): a table with an architecture expected") }
             guard let parameters = result["parameters"].integer, let multiplyAdds = result["multiply_adds"].integer else { throw call.bad(1, "\(at): parameters and multiply_adds expected") }
             entries[try space.assignment(of: architecture)] = Truth.Entry(
-                parameters: parameters, multiplyAdds: multiplyAdds, validation: try scores(result["validation"], "\(at).validation", call), test: try scores(result["test"], "\(at).test", call))
+                parameters: parameters, multiplyAdds: multiplyAdds, validation: try scores(result["validation"], "\(at).validation", call), test: try scores(result["test"], "\(at).test", call),
+                loss: try scores(result["loss"], "\(at).loss", call))
         }
         let truth = try Truth(
             name: name, space: space.space.record, seeds: try integers(table["seeds"], "seeds", call), checkpoints: try integers(table["checkpoints"], "checkpoints", call), settings: settings,

@@ -8,12 +8,16 @@ public struct TrialResult: Hashable, Sendable {
     public var cost: Double?
     /// How far the trial went, in steps or epochs.
     public var step: Int?
+    /// The training's own loss at last, for strategies that learn from it: it says more of a short training than the score does. Lower is better.
+    public var loss: Double?
 
-    public init(score: Double, cost: Double? = nil, step: Int? = nil) { (self.score, self.cost, self.step) = (score, cost, step) }
+    public init(score: Double, cost: Double? = nil, step: Int? = nil, loss: Double? = nil) {
+        (self.score, self.cost, self.step, self.loss) = (score, cost, step, loss)
+    }
 
     /// - Throws: `SpaceError` for numbers that say nothing: NaN, infinity.
     public func check() throws {
-        for (name, number) in [("score", score), ("cost", cost ?? 0)] where !number.isFinite {
+        for (name, number) in [("score", score), ("cost", cost ?? 0), ("loss", loss ?? 0)] where !number.isFinite {
             throw SpaceError(
                 .result, at: name, expected: "a finite number", got: number.isNaN ? "nan" : NumberText.plain(number),
                 remedy: "a trial that came to no number has failed: say so (trial:fail), and the strategy goes on without it")

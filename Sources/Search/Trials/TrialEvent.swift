@@ -44,6 +44,7 @@ struct TrialEvent: Equatable {
             members.append(.init("score", .number(result.score)))
             if let cost = result.cost { members.append(.init("cost", .number(cost))) }
             if let step = result.step { members.append(.init("step", .integer(step))) }
+            if let loss = result.loss { members.append(.init("loss", .number(loss))) }
             if let values { members.append(.init("values", values)) }
         case .fail(let reason): if let reason { members.append(.init("reason", .string(reason))) }
         }
@@ -83,7 +84,8 @@ struct TrialEvent: Equatable {
             kind = .report(step: try reader.required("step").count(), score: try reader.required("score").finite(), goesOn: goesOn)
         case "finish":
             let result = TrialResult(
-                score: try reader.required("score").finite(), cost: try reader.optional("cost")?.finite(), step: try reader.optional("step")?.count())
+                score: try reader.required("score").finite(), cost: try reader.optional("cost")?.finite(), step: try reader.optional("step")?.count(),
+                loss: try reader.optional("loss")?.finite())
             kind = .finish(result, values: try reader.optional("values")?.value)
         case "fail": kind = .fail(reason: try reader.optional("reason")?.string())
         default: throw reader.error("an event of trials", got: "'\(name)'")

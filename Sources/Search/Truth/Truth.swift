@@ -14,9 +14,11 @@ public struct Truth {
         public var validation: [[Double]]
         /// The same of the images that judge.
         public var test: [[Double]]
+        /// [seed, checkpoint]: the mean loss of the training itself over the second half of its steps so far; nil where nobody wrote it down.
+        public var loss: [[Double?]]
 
-        public init(parameters: Int, multiplyAdds: Int, validation: [[Double]], test: [[Double]]) {
-            (self.parameters, self.multiplyAdds, self.validation, self.test) = (parameters, multiplyAdds, validation, test)
+        public init(parameters: Int, multiplyAdds: Int, validation: [[Double]], test: [[Double]], loss: [[Double?]] = []) {
+            (self.parameters, self.multiplyAdds, self.validation, self.test, self.loss) = (parameters, multiplyAdds, validation, test, loss)
         }
     }
 
@@ -50,6 +52,10 @@ public struct Truth {
                     throw wrong(what, "a finite score for each of \(seeds.count) seeds and \(checkpoints.count) checkpoints", "\(scores)")
                 }
             }
+            let isWhole = entry.loss.count == seeds.count && entry.loss.allSatisfy { $0.count == checkpoints.count && $0.allSatisfy { $0?.isFinite ?? true } }
+            guard entry.loss.isEmpty || isWhole else {
+                throw wrong("loss", "none, or a finite one or nil for each of \(seeds.count) seeds and \(checkpoints.count) checkpoints", "\(entry.loss)")
+            }
         }
         (self.name, self.space, self.seeds, self.checkpoints, self.settings, self.entries) = (name, space, seeds, checkpoints, settings, entries)
         architectures = try space.decisions.each().filter { entries[$0] != nil }
@@ -74,15 +80,15 @@ public struct Truth {
         return position
     }
 
-    /// The validation score of one training.
+    /// The validation score of one training, and its own loss.
     /// - Parameters:
     ///   - steps: how long it is trained, one of the checkpoints; nil: to the end.
     ///   - seed: of the training; nil: the first.
-    /// - Returns: the score, and the steps that it costs.
-    public func score(_ assignment: Assignment, steps: Int? = nil, seed: Int? = nil) throws -> (score: Double, cost: Int) {
+    /// - Returns: the score, the steps that it costs, and the loss where it is known.
+    public func score(_ assignment: Assignment, steps: Int? = nil, seed: Int? = nil) throws -> (score: Double, cost: Int, loss: Double?) {
         let entry = try entry(assignment)
         let (s, c) = (try position(seed, in: seeds, "seed", 0), try position(steps, in: checkpoints, "steps", checkpoints.count - 1))
-        return (entry.validation[s][c], checkpoints[c])
+        return (entry.validation[s][c], checkpoints[c], entry.loss.isEmpty ? nil : entry.loss[s][c])
     }
 
     /// The mean test score at the end of the trainings of all seeds but one.
