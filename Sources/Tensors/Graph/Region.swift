@@ -4,15 +4,15 @@ final class Region {
     let guardian: Tensor
     let parent: Region?
     private let depth: Int
+    /// The guards that are to be open, the outermost first.
+    let guardians: [Tensor]
 
     init(_ guardian: Tensor, in parent: Region?) {
         self.guardian = guardian
         self.parent = parent
         depth = (parent?.depth ?? 0) + 1
+        guardians = (parent?.guardians ?? []) + [guardian]
     }
-
-    /// The guards that are to be open, the outermost first.
-    var guardians: [Tensor] { (parent?.guardians ?? []) + [guardian] }
 
     func isInside(_ other: Region) -> Bool {
         var region: Region? = self
@@ -55,8 +55,13 @@ struct Regions: Hashable {
         return Regions(all)
     }
 
-    static func == (a: Regions, b: Regions) -> Bool { Set(a.alternatives.map(ObjectIdentifier.init)) == Set(b.alternatives.map(ObjectIdentifier.init)) }
-    func hash(into hasher: inout Hasher) { hasher.combine(Set(alternatives.map(ObjectIdentifier.init))) }
+    static func == (a: Regions, b: Regions) -> Bool {
+        // No list has a region twice.
+        a.alternatives.count == b.alternatives.count && a.alternatives.allSatisfy { region in b.alternatives.contains { $0 === region } }
+    }
+
+    /// In whatever order they stand.
+    func hash(into hasher: inout Hasher) { hasher.combine(alternatives.reduce(0) { $0 ^ ObjectIdentifier($1).hashValue }) }
 }
 
 extension Recording {
