@@ -3,103 +3,39 @@ import Tensors
 
 /// A network in evaluation mode as it is for every batch: recorded for three batches, with each shape as `Size`s.
 struct BatchedGraph {
-    enum Source {
-        case input
-        case stored(Tensor)
-        /// One number everywhere, in a shape that depends on the batch.
-        case filled(Tensor)
-        /// The operation for each of `batches`; they differ only in numbers.
-        case operation([Operation], [Int], scope: String)
-    }
-
-    struct Value {
-        let source: Source
-        let shape: [Size]
-        let dtype: DType
-    }
-
     /// Primes: a size that agrees with one of them by chance disagrees with the others.
     static let batches = [7, 11, 13]
 
-    let values: [Value]
-    let output: Int
+    /// Its operations are one for each of `batches`.
+    private let graph: ProbedGraph
+    private let shapes: [[Size]]
     /// For each value, those that are computed from it.
     let readers: [[Int]]
 
     /// - Parameter image: [C, H, W] of one image.
     /// - Throws: `TensorError` with the module's path when the network rejects such images, or is another one for another batch.
     init(_ module: Module, image: [Int]) throws {
-        func record(_ batch: Int) throws -> RecordedGraph {
-            try Module.inMode(training: false) { try RecordedGraph([[batch] + image]) { [try module($0[0])] } }
-        }
+        func run(_ x: Tensor) throws -> Tensor { try Module.inMode(training: false) { try module(x) } }
         // One image first: what it complains about is told with sizes that the user knows.
-        _ = try record(1)
-        let graphs = try BatchedGraph.batches.map(record)
-        guard let first = graphs.first, let output = first.outputs.first, graphs.allSatisfy({ $0.values.count == first.values.count && $0.outputs == first.outputs }) else {
-            throw TensorError("export", "the network does something else for another number of images; a file holds one way only")
-        }
-        values = try first.values.indices.map { i in try BatchedGraph.unify(graphs.map { $0.values[i] }) }
-        self.output = output
-        var readers = [[Int]](repeating: [], count: values.count)
-        for (i, value) in values.enumerated() {
-            if case .operation(_, let inputs, _) = value.source { for input in inputs { readers[input].append(i) } }
-        }
-        self.readers = readers
+        _ = try RecordedGraph([[1] + image]) { [try run($0[0])] }
+        let graph = try ProbedGraph(BatchedGraph.batches.map { [$0] + image }, for: "a file", run)
+        (self.graph, readers) = (graph, graph.readers)
+        shapes = try graph.values.map(BatchedGraph.sizes)
     }
 
-    private static func unify(_ values: [RecordedGraph.Value]) throws -> Value {
-        let shape = try unify(shapes: values)
-        switch values[0].source {
-        case .input:
-            return Value(source: .input, shape: shape, dtype: values[0].dtype)
-        case .stored(let tensor):
-            return Value(source: try unify(stored: values, tensor), shape: shape, dtype: tensor.dtype)
-        case .operation(let first, let inputs, let scope):
-            var operations: [Operation] = []
-            for value in values {
-                guard case .operation(let operation, let same, _) = value.source, same == inputs, operation.name == first.name else {
-                    throw differs("\(first.name) is another operation for another number of images; a file holds one way only", values)
-                }
-                operations.append(operation)
-            }
-            return Value(source: .operation(operations, inputs, scope: scope), shape: shape, dtype: values[0].dtype)
-        }
-    }
+    var count: Int { graph.values.count }
+    var output: Int { graph.output }
+    func source(_ value: Int) -> ProbedGraph.Source { graph.values[value].source }
+    func shape(_ value: Int) -> [Size] { shapes[value] }
+    func dtype(_ value: Int) -> DType { graph.values[value].dtype }
 
-    private static func unify(shapes values: [RecordedGraph.Value]) throws -> [Size] {
-        let shape = values[0].shape
-        guard values.allSatisfy({ $0.shape.count == shape.count && $0.dtype == values[0].dtype }) else {
-            throw differs("the number of dimensions depends on the number of images", values)
+    private static func sizes(of value: ProbedGraph.Value) throws -> [Size] {
+        try (0..<value.rank).map { d in
+            if let size = Size(value.size(d), batches: batches) { return size }
+            let problem = "dimension \(d + 1) is \(value.size(d).map(String.init).joined(separator: ", ")) for \(batches.map(String.init).joined(separator: ", ")) "
+                + "images: only sizes in proportion to the batch can be written"
+            guard case .operation(let operations, _, let scope) = value.source else { throw TensorError("export", problem) }
+            throw TensorError("export", "\(operations[0].name): \(problem)", path: scope)
         }
-        return try shape.indices.map { d in
-            guard let size = Size(values.map { $0.shape[d] }, batches: batches) else {
-                throw differs(
-                    "dimension \(d + 1) is \(values.map { String($0.shape[d]) }.joined(separator: ", ")) for \(batches.map(String.init).joined(separator: ", ")) "
-                        + "images: only sizes in proportion to the batch can be written", values)
-            }
-            return size
-        }
-    }
-
-    /// Parameters are the same tensor in all; constants that the forward computation makes have to hold the same numbers.
-    private static func unify(stored values: [RecordedGraph.Value], _ first: Tensor) throws -> Source {
-        let tensors = try values.map { value -> Tensor in
-            guard case .stored(let tensor) = value.source else { throw differs("a constant is none for another number of images", values) }
-            return tensor
-        }
-        if tensors.allSatisfy({ $0 === first }) { return .stored(first) }
-        let bytes = try tensors.map { try $0.withBytes { Array($0) } }
-        if tensors.allSatisfy({ $0.shape == first.shape }), bytes.allSatisfy({ $0 == bytes[0] }) { return .stored(first) }
-        let number = bytes[0].prefix(DType.byteCount)
-        let isUniform = bytes.allSatisfy { all in
-            all.indices.allSatisfy { all[$0] == number[$0 % DType.byteCount] }
-        }
-        guard isUniform, first.count > 0 else { throw differs("a constant of shape \(first.shape) holds other numbers for another number of images", values) }
-        return .filled(try first.slice(starts: first.shape.map { _ in 0 }, sizes: first.shape.map { _ in 1 }).reshape([]))
-    }
-
-    private static func differs(_ problem: String, _ values: [RecordedGraph.Value]) -> TensorError {
-        guard case .operation(let operation, _, let scope) = values[0].source else { return TensorError("export", problem) }
-        return TensorError("export", "\(operation.name): \(problem)", path: scope)
     }
 }

@@ -45,30 +45,30 @@ final class Translator {
     /// The whole network as a graph called `name`.
     /// - Throws: `TensorError` that names the operation and its module for one that ONNX cannot say.
     func translate(_ name: String) throws -> Onnx_GraphProto {
-        let image = graph.values[0]
         names[0] = builder.unique(Translator.input)
         // Taken before any node can have it.
         let result = builder.unique(Translator.output)
-        for (index, value) in graph.values.enumerated() { try write(index, value) }
-        let output = graph.values[graph.output]
+        for index in 0..<graph.count { try write(index) }
         let written = try self.name(graph.output)
         builder.addResult(written, as: result)
         return builder.graph(
-            name, input: .tensor(Translator.input, image.dtype, image.shape), output: .tensor(result, output.dtype, output.shape))
+            name, input: .tensor(Translator.input, graph.dtype(0), graph.shape(0)),
+            output: .tensor(result, graph.dtype(graph.output), graph.shape(graph.output)))
     }
 
-    private func write(_ index: Int, _ value: BatchedGraph.Value) throws {
-        switch value.source {
+    private func write(_ index: Int) throws {
+        let shape = graph.shape(index)
+        switch graph.source(index) {
         case .input:
             return
         case .stored(let tensor):
             constants[index] = tensor
         case .filled(let number):
-            let shape = sizes(value.shape, name: "constant/shape")
+            let wanted = sizes(shape, name: "constant/shape")
             let one = try builder.constant(number, name: "constant")
-            names[index] = builder.add("Expand", [one, shape], name: "constant/expand")
+            names[index] = builder.add("Expand", [one, wanted], name: "constant/expand")
         case .operation(let operations, let inputs, let scope):
-            let step = Step(index: index, operations: operations, inputs: inputs, scope: scope, shape: value.shape, dtype: value.dtype)
+            let step = Step(index: index, operations: operations, inputs: inputs, scope: scope, shape: shape, dtype: graph.dtype(index))
             try checkInterrupt()
             do {
                 if let folded = try fold(step) {
@@ -76,7 +76,7 @@ final class Translator {
                 } else {
                     let name = try translate(step)
                     names[index] = name
-                    builder.note(name, value.dtype, value.shape)
+                    builder.note(name, graph.dtype(index), shape)
                 }
             } catch var error as TensorError {
                 if error.path.isEmpty { error.path = scope }
@@ -109,7 +109,7 @@ final class Translator {
     }
 
     private func fallback(_ index: Int) -> String {
-        guard case .operation(let operations, _, let scope) = graph.values[index].source else { return "constant" }
+        guard case .operation(let operations, _, let scope) = graph.source(index) else { return "constant" }
         return scope.isEmpty ? operations[0].name : "\(scope)/\(operations[0].name)"
     }
 
@@ -127,11 +127,11 @@ final class Translator {
     /// The numbers of a value that depends on no input.
     func constantValue(_ index: Int) -> Tensor? { constants[index] }
 
-    func shape(_ index: Int) -> [Size] { graph.values[index].shape }
+    func shape(_ index: Int) -> [Size] { graph.shape(index) }
 
     /// The operation that made a value, with its inputs.
     func source(_ index: Int) -> (operations: [Operation], inputs: [Int])? {
-        guard case .operation(let operations, let inputs, _) = graph.values[index].source else { return nil }
+        guard case .operation(let operations, let inputs, _) = graph.source(index) else { return nil }
         return (operations, inputs)
     }
 
