@@ -192,7 +192,8 @@ function miou(predicted, labels, classes)
 end
 
 nothing = tensor.zeros_like(labels)
-for name, guess in pairs{["noisy scores"] = predicted, ["background everywhere"] = nothing} do
+for _, case in ipairs{{"noisy scores", predicted}, {"background everywhere", nothing}} do
+  local name, guess = table.unpack(case)
   local own = miou(guess, labels, 2)
   local library = metrics.confusion(2):add(guess:unsqueeze(1), labels:unsqueeze(1))
   print(("%-22s accuracy %.3f  mIoU %.3f"):format(name, library.accuracy, own))

@@ -70,10 +70,14 @@ assert(((light - 0.05) / 0.9 - (depths * -0.2):exp()):abs():mean():item() < 0.06
 
 -- %%
 tensor.manual_seed(1)
-network = nn.module({
-  body = nn.sequential{nn.conv2d(3, 12, {kernel = 3, padding = 1}), nn.relu(), nn.conv2d(12, 12, {kernel = 3, padding = 1}), nn.relu(), nn.conv2d(12, 1, {kernel = 1})},
-  forward = function(self, x) return (self.body(x):squeeze(2) + 1):exp() end,
-}, {name = "fog"})
+function fog()
+  local function conv(inputs, outputs) return nn.conv2d(inputs, outputs, {kernel = 3, padding = 1}) end
+  return nn.module({
+    body = nn.sequential{conv(3, 12), nn.relu(), conv(12, 12), nn.relu(), nn.conv2d(12, 1, {kernel = 1})},
+    forward = function(self, x) return (self.body(x):squeeze(2) + 1):exp() end,
+  }, {name = "fog"})
+end
+network = fog()
 function loss(net, image, depth) return nn.silog_loss(net(image), depth, {lambda = 0.5}) end
 metric = {
   abs_rel = function(net, image, depth) return metrics.abs_rel(net(image), depth) end,
@@ -81,8 +85,8 @@ metric = {
 }
 before = network:evaluate(test, {metric = metric}).values.abs_rel
 history = network:fit(train, {
-  steps = short and 40 or 300, batch = 4, lr = 0.05, clip = 1, flip = true, loss = loss, validation = test, metric = metric, metric_goal = {abs_rel = "min"},
-  use = "best",
+  steps = short and 40 or 300, batch = 4, lr = 0.05, clip = 1, flip = true, loss = loss,
+  validation = test, metric = metric, metric_goal = {abs_rel = "min"}, use = "best",
 })
 print(history)
 result = network:evaluate(test, {metric = metric})
@@ -97,7 +101,8 @@ show(history:plot(), "own-training")
 network:eval()
 image, depth = test:sample(1)
 guess = network(image:unsqueeze(1)):detach()[1]
-show(plot.images({{image = image, caption = "image"}, {image = depth / 10, caption = "depth"}, {image = guess / 10, caption = "guess"}}, {columns = 3}), "own-guess")
+pictures = {{image = image, caption = "image"}, {image = depth / 10, caption = "depth"}, {image = guess / 10, caption = "guess"}}
+show(plot.images(pictures, {columns = 3}), "own-guess")
 stored = guess / 10
 stored:save(out .. "/guess.png", {bits = 16})                   -- 16 bits: a depth has more than 256 steps
 back = tensor.load(out .. "/guess.png")
@@ -114,11 +119,11 @@ assert((back[1] * 10 - guess:clamp(0, 10)):abs():max():item() < 1e-3)
 -- %%
 function trained(loss)
   tensor.manual_seed(1)
-  local net = nn.module({
-    body = nn.sequential{nn.conv2d(3, 12, {kernel = 3, padding = 1}), nn.relu(), nn.conv2d(12, 12, {kernel = 3, padding = 1}), nn.relu(), nn.conv2d(12, 1, {kernel = 1})},
-    forward = function(self, x) return (self.body(x):squeeze(2) + 1):exp() end,
-  }, {name = "fog"})
-  net:fit(train, {steps = short and 10 or 300, batch = 4, lr = 0.02, clip = 1, flip = true, loss = function(net, x, y) return loss(net(x), y) end})
+  local net = fog()
+  net:fit(train, {
+    steps = short and 10 or 300, batch = 4, lr = 0.02, clip = 1, flip = true,
+    loss = function(net, x, y) return loss(net(x), y) end,
+  })
   return net:evaluate(test, {metric = metric.abs_rel}).value
 end
-for name, f in pairs{silog = nn.silog_loss, l1 = nn.l1_loss, berhu = nn.berhu_loss} do print(name, trained(f)) end
+for _, name in ipairs{"silog_loss", "l1_loss", "berhu_loss"} do print(name, trained(nn[name])) end

@@ -3,8 +3,8 @@ import XCTest
 
 @testable import LuaHost
 
-/// Runs every script of Tests/Scripts in a state of its own. A script fails by raising an error; no bytes of tensors may be left when
-/// its state is closed.
+/// Runs every script of Tests/Scripts in a state and a directory of its own. A script fails by raising an error; no bytes of tensors may be
+/// left when its state is closed.
 final class ScriptTests: ScriptTestCase {
     static let prelude = """
         --- Raises unless both are equal: numbers, strings, tensors, or tables of them.
@@ -40,20 +40,22 @@ final class ScriptTests: ScriptTestCase {
         let folder = String(#filePath.dropLast("LuaHostTests/ScriptTests.swift".count)) + "Scripts"
         let scripts = files(folder).filter { $0.hasSuffix(".lua") }
         XCTAssertFalse(scripts.isEmpty)
-        for script in scripts {
-            let before = trellis_memory_live()
-            let scripting = try Scripting()
-            XCTAssertNil(scripting.run(ScriptTests.prelude))
-            XCTAssertNil(scripting.run("scripts = '\(folder)'"))
-            switch scripting.host.runFile(folder + "/" + script, arguments: []) {
-            case .done: break
-            case .failed(let error): XCTFail("\(error.message)\n\(error.traceback ?? "")")
-            default: XCTFail("\(script) did not end")
-            }
-            XCTAssertEqual(scripting.strays, 0, "\(script): Lua values were collected before what needs them")
-            scripting.host.close()
-            XCTAssertEqual(trellis_memory_live(), before, "\(script) leaves tensors behind")
+        for script in scripts { try inNewDirectory { try run(script, of: folder) } }
+    }
+
+    private func run(_ script: String, of folder: String) throws {
+        let before = trellis_memory_live()
+        let scripting = try Scripting()
+        XCTAssertNil(scripting.run(ScriptTests.prelude))
+        XCTAssertNil(scripting.run("scripts = '\(folder)'"))
+        switch scripting.host.runFile(folder + "/" + script, arguments: []) {
+        case .done: break
+        case .failed(let error): XCTFail("\(error.message)\n\(error.traceback ?? "")")
+        default: XCTFail("\(script) did not end")
         }
+        XCTAssertEqual(scripting.strays, 0, "\(script): Lua values were collected before what needs them")
+        scripting.host.close()
+        XCTAssertEqual(trellis_memory_live(), before, "\(script) leaves tensors behind")
     }
 
     /// Scripts that give the library Lua functions to keep, with a collector that never rests: nothing that is still needed may go.

@@ -67,6 +67,15 @@ class ScriptTestCase: XCTestCase {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
+    /// Runs `body` in an empty directory of its own, which goes with the test's.
+    func inNewDirectory(_ body: () throws -> Void) rethrows {
+        let outside = String(cString: getcwd(nil, 0))
+        var template = Array((directory + "/run-XXXXXX").utf8CString)
+        chdir(String(cString: mkdtemp(&template)))
+        defer { chdir(outside) }
+        try body()
+    }
+
     func files(_ path: String) -> [String] {
         guard let folder = opendir(path) else { return [] }
         defer { closedir(folder) }

@@ -4,7 +4,8 @@ local x = tensor.load(directory .. "/inputs.npz")
 local results, done = {}, {}
 local function same(name) return function(a, b) return a[name](a, b) end end
 
-local unary = {"abs", "neg", "sign", "exp", "log", "sqrt", "rsqrt", "reciprocal", "square", "relu", "sigmoid", "tanh", "sin", "cos", "floor", "ceil", "round"}
+local unary = {"abs", "neg", "sign", "exp", "log", "sqrt", "rsqrt", "reciprocal", "square", "relu", "sigmoid", "tanh", "sin", "cos", "floor", "ceil", "round", "erf", "gelu", "silu",
+  "hard_sigmoid", "hard_swish"}
 local binary = {"add", "sub", "mul", "div", "pow", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge"}
 local operators = {mod = function(a, b) return a % b end, idiv = function(a, b) return a // b end}
 for _, name in ipairs(unary) do results[name], done[name] = x.a[name](x.a), true end
@@ -15,7 +16,7 @@ results.lerp, done.lerp = x.a:lerp(x.b, x.c), true
 
 -- Along the rows.
 local rows = {
-  sum = {2}, mean = {2}, var = {2}, std = {2}, prod = {2}, norm = {2, 2}, max = {2}, min = {2}, argmax = {2}, argmin = {2}, cumsum = {2}, softmax = {2}, log_softmax = {2}, sort = {2},
+  sum = {2}, mean = {2}, var = {2}, std = {2}, prod = {2}, norm = {2, 2}, max = {2}, min = {2}, argmax = {2}, argmin = {2}, cumsum = {2}, softmax = {2}, log_softmax = {2}, logsumexp = {2}, sort = {2},
   topk = {5, 2}, matmul = {x.rows:t()},
 }
 for name, arguments in pairs(rows) do results["rows_" .. name], done[name] = x.rows[name](x.rows, table.unpack(arguments)):float(), true end
@@ -61,7 +62,7 @@ each("product", m, function(i) return x.irows[i]:matmul(x.irows[i]):item() end)
 -- Nothing that computes is left out: what is not here moves numbers, writes them, or is made of these.
 local elsewhere = {}
 for name in ([[add_ sub_ mul_ div_ fill_ copy_ zero_ fill copy zero backward cast float int chunk clone contiguous detach dim equal allclose expand flatten flip free gather index_select
-  is_contiguous item masked_fill narrow numel one_hot pad permute requires_grad_ reshape save select size slice split squeeze t to_table transpose unsqueeze view]]):gmatch("%S+") do
+  is_contiguous item masked_fill narrow numel one_hot pad permute requires_grad_ reshape save scatter scatter_add select size slice split squeeze t to_table transpose unsqueeze view]]):gmatch("%S+") do
   elsewhere[name] = true
 end
 local _, methods = debug.getupvalue(debug.getmetatable(x.a).__index, 1)

@@ -4,7 +4,7 @@
 # runs in a notebook.
 set -u
 cd "$(dirname "$0")/../.."
-exec scripts/trellis - tutorials/*.lua <<'LUA'
+exec "${TRELLIS:-.build/release/trellis}" - tutorials/*.lua <<'LUA'
 local wrong = 0
 local function say(file, line, text)
   io.stderr:write(("%s:%d: %s\n"):format(file, line, text))
