@@ -71,7 +71,9 @@ let package = Package(
         .target(
             name: "LuaHost",
             dependencies: ["CLua", "CKernels", "CTruth", "Base", "Kernels", "Tensors", "Networks", "Segmentation", "Figures", "Search", "ONNX", "PyTorch", "Runs", "Notebook", "Jupyter"], swiftSettings: host),
-        .executableTarget(name: "trellis", dependencies: ["LuaHost"]),
+        // At a fixed address: else 100 000 relocations are a tenth of the time that it takes to start.
+        .executableTarget(
+            name: "trellis", dependencies: ["LuaHost"], linkerSettings: [.unsafeFlags(["-Xclang-linker", "-no-pie"], .when(configuration: .release))]),
 
         // Times kernels for scripts/bench.
         .executableTarget(name: "trellis-bench", dependencies: ["Kernels"], path: "Sources/bench"),

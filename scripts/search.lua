@@ -2,10 +2,12 @@
 --
 --   scripts/trellis scripts/search.lua                        on the built-in scenes, a few minutes
 --   scripts/trellis scripts/search.lua --data camvid --dir DIR --scale 0.5
---   scripts/trellis scripts/search.lua --out search --resume  goes on after a kill, bit for bit; with --epochs 60 beyond its end
+--   scripts/trellis scripts/search.lua --out search --resume  goes on after a kill, bit for bit; with --epochs 60 beyond its end.
+--                                                             Ctrl-C ends it after the step that it is in, twice at once
 --   scripts/trellis scripts/search.lua --space my_space.lua   the space that a script returns, and how it says (scripts/subjects.lua)
 --   scripts/trellis scripts/search.lua --method darts_pt      another way to train and decode, or a script with one (scripts/methods.lua);
 --                                                             scripts/strategies.lua measures them
+--   run("scripts/search.lua", "--epochs", "10")               in a notebook: a picture of the search while it goes on
 --
 -- Leaves in its directory: what every run leaves (run.json, settings.json, run.log, events for TensorBoard, see `trellis runs`), space.json,
 -- checkpoint.safetensors, log.csv and history.safetensors (after every epoch), architecture.json, pictures of the trellis with its beta, the
@@ -154,8 +156,21 @@ if before then
 elseif runs.exists(out .. "/log.csv") then
   stop(out .. " holds the log of another run, log.csv, and no checkpoint: move it away, or use another --out")
 end
-local function kept(epochs) if epochs > 0 then run:kept(("%d of %d epochs are kept"):format(epochs, o.epochs)) end end
-kept(done)
+-- Of an epoch that was stopped in the middle: its steps that are done, and the sums of their losses.
+local part = before and before.part or {steps = 0, losses = 0.0, arch_losses = 0.0, arch_steps = 0}
+local function kept(steps)
+  if done == 0 and steps == 0 then return end
+  run:kept(("%d of %d epochs%s are kept"):format(done, o.epochs, steps > 0 and (" and %d of %d steps"):format(steps, a.per_epoch) or ""))
+end
+kept(part.steps)
+
+-- What resuming needs. `part`: of an epoch that is not done.
+local function save(part)
+  checkpoint.save(checkpointPath, history:into{
+    supernet = supernet, sgd = sgd, adam = adam, a = a, b = b, epoch = done, part = part, log = log, settings = o, run = run.identity,
+  }, {finite = true})
+  kept(part and part.steps or 0)
+end
 
 -- A step; what stops it is said with its place in the search.
 local function step(epoch, i)
@@ -188,22 +203,28 @@ end
 -- The search: weights on A, then the logits on B.
 local warned, said, latest = false, false, nil
 for _, row in ipairs(log) do if row.miou == row.miou then latest = row.miou end end
-local bar = progress.bar{total = o.epochs * steps, done = done * steps, label = "search"}
-for epoch = done + 1, o.epochs do
+-- In a notebook a picture of the search, on a terminal a line.
+local bar = plot.dashboard(supernet, {total = o.epochs * steps, done = done * steps + part.steps})
+-- Returns early when it is asked to stop; a checkpoint has all that is done then.
+local function oneEpoch(epoch)
   local start = os.time()
-  local losses, archLosses, archSteps = 0.0, 0.0, 0
-  for i = 1, steps do
+  local losses, archLosses, archSteps = part.losses, part.arch_losses, part.arch_steps
+  for i = part.steps + 1, steps do
     local global = (epoch - 1) * steps + i
     local loss, logitsLoss = step(epoch, i)
     losses = losses + loss
-    local numbers = {loss = loss, lr = sgd.lr, gradient_norm = sgd.gradient_norm}
+    local numbers, told = {loss = loss, lr = sgd.lr, gradient_norm = sgd.gradient_norm}, {{"loss", loss}}
     if logitsLoss then
       numbers.arch_loss, numbers.arch_gradient_norm = logitsLoss, adam.gradient_norm
       archLosses, archSteps = archLosses + logitsLoss, archSteps + 1
+      told[2] = {"architecture loss", logitsLoss}
     end
     run.record:log(global, numbers)
-    bar:update(global, {{"loss", loss}, {"mIoU", latest or "-"}})
+    told[#told + 1] = {"mIoU", latest or "-"}
+    bar:update(global, told)
+    if trellis.stopping() and i < steps then return save{steps = i, losses = losses, arch_losses = archLosses, arch_steps = archSteps} end
   end
+  part = {steps = 0, losses = 0.0, arch_losses = 0.0, arch_steps = 0}
 
   local measures = epoch % (o.validate_every or 1) == 0 or epoch == o.epochs
   -- Where single architectures are trained, the whole of them says nothing: one by chance stands for them.
@@ -217,11 +238,8 @@ for epoch = done + 1, o.epochs do
   history:record(epoch)
   record(epoch, measured, measures)
   -- First the checkpoint, which holds log and history too, then these: a kill between them loses nothing.
-  checkpoint.save(checkpointPath, history:into{
-    supernet = supernet, sgd = sgd, adam = adam, a = a, b = b, epoch = epoch, log = log, settings = o, run = run.identity,
-  }, {finite = true})
   done = epoch
-  kept(done)
+  save(nil)
   writeLog()
   history:save(out)
   bar:clear()
@@ -239,6 +257,12 @@ for epoch = done + 1, o.epochs do
   if warning and not warned then print("warning: " .. warning) end
   warned = warning ~= nil
 end
+trellis.stoppable(function()
+  for epoch = done + 1, o.epochs do
+    oneEpoch(epoch)
+    if trellis.stopping() then return end
+  end
+end)
 bar:update(o.epochs * steps, {{"mIoU", latest or "-"}})
 bar:finish()
 

@@ -14,6 +14,12 @@ int trellis_cpu_level(void) {
   return level;
 }
 
-static atomic_bool interrupted;
+static atomic_bool interrupted, look, stop;
 void trellis_interrupt_set(bool on) { atomic_store_explicit(&interrupted, on, memory_order_relaxed); }
 bool trellis_interrupt_pending(void) { return atomic_load_explicit(&interrupted, memory_order_relaxed); }
+
+void trellis_look_set(bool on) { atomic_store_explicit(&look, on, memory_order_relaxed); }
+bool trellis_look_wanted(void) { return atomic_load_explicit(&look, memory_order_relaxed); }
+
+void trellis_stop_set(bool on) { atomic_store_explicit(&stop, on, memory_order_relaxed); }
+bool trellis_stop_wanted(void) { return atomic_load_explicit(&stop, memory_order_relaxed); }

@@ -1,5 +1,7 @@
 // Ctrl-C. A hook that is always on doubles the time of a tight loop, so the signal arms it; it stays armed until the top level
 // returns, because a pcall would swallow a single error; and it is armed on every coroutine that runs, because hooks are per thread.
+// A job that can be gone on with is asked to stop by the first press, and ended as all others by the second. Who wants to look into
+// what runs (look.c) arms the same hook.
 #include "private.h"
 #include <errno.h>
 #include <pthread.h>
@@ -15,6 +17,8 @@ static pthread_t lua_thread;
 static volatile int presses;
 static volatile int64_t last_press;
 static bool is_patient;
+/// Jobs that stop by themselves when they are asked to, one within the other.
+static volatile int stoppable;
 /// Of clua_raise_soon; empty: nothing.
 static char soon[300];
 
@@ -37,6 +41,16 @@ static int interrupt_text(lua_State *L) {
   return 1;
 }
 
+static void hook(lua_State *L, lua_Debug *ar);
+
+/// Puts back what was there before the hook.
+static void disarm(lua_State *L) {
+  const clua_host *host = clua_host_of(L);
+  if (lua_gethook(L) != hook) return;
+  if (L == host->main) lua_sethook(L, host->hook, host->hook_mask, host->hook_count);
+  else lua_sethook(L, NULL, 0, 0);
+}
+
 static void hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   if (soon[0]) {
@@ -47,12 +61,13 @@ static void hook(lua_State *L, lua_Debug *ar) {
     lua_concat(L, 2);
     lua_error(L);
   }
-  if (!trellis_interrupt_pending()) {  // a coroutine armed in an earlier run and resumed in this one
-    lua_sethook(L, NULL, 0, 0);
-    return;
+  if (trellis_interrupt_pending()) {
+    clua_push_interrupt(L);
+    lua_error(L);
   }
-  clua_push_interrupt(L);
-  lua_error(L);
+  if (trellis_look_wanted() && !clua_look_serve(L)) return;
+  // Also a coroutine that was armed in an earlier run and is resumed in this one.
+  disarm(L);
 }
 
 void clua_arm(lua_State *L) {
@@ -70,16 +85,45 @@ static void say(const char *message) {
   (void)ignored;
 }
 
+static void arm_all(clua_host *host) {
+  if (lua_gethook(host->main) != hook) {
+    host->hook = lua_gethook(host->main);
+    host->hook_mask = lua_gethookmask(host->main);
+    host->hook_count = lua_gethookcount(host->main);
+  }
+  clua_arm(host->main);
+  for (int i = 0; i < host->thread_count && i < CLUA_MAX_THREADS; i++) clua_arm(host->threads[i]);
+}
+
+/// The kernel may pick any thread; only the one that runs Lua may touch its states.
+static bool is_handed_on(int signal_number) {
+  if (pthread_equal(pthread_self(), lua_thread)) return false;
+  pthread_kill(lua_thread, signal_number);
+  return true;
+}
+
+/// Whether a press asks the job to stop, or is one of a held key that did; what comes after it interrupts.
+static bool asks_to_stop(int64_t now) {
+  if (stoppable == 0 || (active && active->is_looking)) return false;
+  if (trellis_stop_wanted()) return !is_patient && now - last_press <= 200;
+  trellis_stop_set(true);
+  last_press = now;
+  if (!is_patient) say("\ntrellis: stops after this step; Ctrl-C again stops at once\n");
+  return true;
+}
+
 static void on_signal(int signal_number) {
   int saved = errno;
-  // The kernel may pick any thread; only the one that runs Lua may touch its states.
-  if (!pthread_equal(pthread_self(), lua_thread)) {
-    pthread_kill(lua_thread, signal_number);
+  if (is_handed_on(signal_number)) {
     errno = saved;
     return;
   }
   clua_host *host = active;
   const int64_t now = milliseconds();
+  if (signal_number == SIGINT && asks_to_stop(now)) {
+    errno = saved;
+    return;
+  }
   // A held key repeats every 30 ms; another press comes later than that, one that means it within some seconds.
   if (is_patient || !host || !trellis_interrupt_pending() || now - last_press > 5000) {
     presses = 1;
@@ -93,16 +137,37 @@ static void on_signal(int signal_number) {
   }
   if (presses == 1 || now - last_press > 200) last_press = now;
   trellis_interrupt_set(true);
-  if (host) {
-    if (lua_gethook(host->main) != hook) {
-      host->hook = lua_gethook(host->main);
-      host->hook_mask = lua_gethookmask(host->main);
-      host->hook_count = lua_gethookcount(host->main);
-    }
-    clua_arm(host->main);
-    for (int i = 0; i < host->thread_count; i++) clua_arm(host->threads[i]);
+  if (host) arm_all(host);
+  errno = saved;
+}
+
+/// Ctrl-\ is for what runs; without anything it does nothing.
+static void on_look(int signal_number) {
+  int saved = errno;
+  if (!is_handed_on(signal_number) && active) {
+    trellis_look_set(true);
+    clua_look_arm(active);
   }
   errno = saved;
+}
+
+void clua_look_arm(clua_host *host) {
+  // A function that is being recorded has a hook of its own, and is armed when it is done.
+  if (!host->trace) arm_all(host);
+}
+
+void clua_look_install(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_look;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGQUIT, &action, NULL);
+}
+
+void clua_look_ask(void) {
+  trellis_look_set(true);
+  pthread_kill(lua_thread, SIGQUIT);
 }
 
 void clua_interrupt_install(void) {
@@ -115,6 +180,21 @@ void clua_interrupt_install(void) {
 }
 
 void clua_interrupt(void) { pthread_kill(lua_thread, SIGINT); }
+
+void clua_interrupt_at_once(void) {
+  trellis_stop_set(true);
+  clua_interrupt();
+}
+
+void clua_stoppable_begin(void) { stoppable = stoppable + 1; }
+
+void clua_stoppable_end(void) {
+  stoppable = stoppable - 1;
+  if (stoppable > 0 || !trellis_stop_wanted()) return;
+  trellis_stop_set(false);
+  // What comes after the job is not to run either.
+  if (!trellis_interrupt_pending()) clua_interrupt();
+}
 
 void clua_interrupt_patient(bool patient) { is_patient = patient; }
 
@@ -137,10 +217,13 @@ void clua_run_begin(lua_State *L) {
   clua_host *host = clua_host_of(L);
   if (host->depth++ > 0) return;
   trellis_interrupt_set(false);
+  trellis_stop_set(false);
   lua_checkstack(L, 2);
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &clua_key_inner_value);
   active = host;
+  // Asked for by another thread before this run had begun.
+  if (trellis_look_wanted()) clua_look_arm(host);
 }
 
 bool clua_run_end(lua_State *L) {
@@ -149,7 +232,8 @@ bool clua_run_end(lua_State *L) {
   active = NULL;
   bool interrupted = trellis_interrupt_pending();
   trellis_interrupt_set(false);
-  if (lua_gethook(host->main) == hook) lua_sethook(host->main, host->hook, host->hook_mask, host->hook_count);
+  trellis_stop_set(false);
+  disarm(host->main);
   return interrupted;
 }
 
@@ -159,7 +243,7 @@ static int resume(lua_State *L, lua_State *coroutine, int arguments, int *result
   clua_host *host = clua_host_of(L);
   if (host->thread_count < CLUA_MAX_THREADS) host->threads[host->thread_count] = coroutine;
   host->thread_count++;
-  if (trellis_interrupt_pending()) clua_arm(coroutine);
+  if (trellis_interrupt_pending() || trellis_look_wanted()) clua_arm(coroutine);
   lua_State *current = host->current;
   host->current = coroutine;
   int status = lua_resume(coroutine, L, arguments, results);

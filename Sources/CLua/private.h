@@ -10,6 +10,8 @@ extern char clua_key_traceback, clua_key_inner_value, clua_key_inner_traceback, 
 _Noreturn void clua_die(const char *reason);
 /// Arms the interrupt hook on `L`. Async-signal-safe as far as lua_sethook is.
 void clua_arm(lua_State *L);
+/// Arms the hook on all that runs, for a look; what is being recorded is left alone. Async-signal-safe as far as lua_sethook is.
+void clua_look_arm(clua_host *host);
 /// Called in a coroutine's resumer, the error value on top: keeps the coroutine's frames and then those of the resumer.
 void clua_keep_coroutine_traceback(lua_State *L, lua_State *coroutine);
 /// Learns which functions of Lua's library read a clock or change tables. Leaves the stack empty.

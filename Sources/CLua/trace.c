@@ -91,6 +91,7 @@ void clua_trace_end(clua_trace *t, lua_State *L) {
   if (--t->depth > 0) return;
   clua_host_of(L)->trace = NULL;
   if (lua_gethook(L) == trace_hook) lua_sethook(L, NULL, 0, 0);
+  if (trellis_look_wanted()) clua_arm(L);
 }
 
 const char *clua_trace_reason(const clua_trace *t) { return t->reason; }

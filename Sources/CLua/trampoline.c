@@ -281,6 +281,12 @@ lua_State *clua_open(void *swift, clua_body body, clua_release give_back, int64_
   return L;
 }
 
+clua_body clua_dispatch_by(clua_body body) {
+  clua_body before = dispatch;
+  dispatch = body;
+  return before;
+}
+
 void clua_close(lua_State *L) {
   clua_host *host = clua_host_of(L);
   host->closed = true;

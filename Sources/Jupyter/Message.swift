@@ -19,6 +19,8 @@ public struct Message: Sendable {
 
     public var type: String { header["msg_type"].text ?? "" }
     public var id: String { header["msg_id"].text ?? "" }
+    /// The subshell that a request is for; nil: the shell itself. https://jupyter.org/enhancement-proposals/91-kernel-subshells
+    public var subshell: String? { header["subshell_id"].text }
 
     /// When it was sent, by the sender's clock, in seconds since 1970; nil when the date cannot be read.
     public var date: Double? { header["date"].text.flatMap(ISODate.seconds) }

@@ -9,15 +9,21 @@ import Tensors
 public final class Wire: @unchecked Sendable {
     /// What the thread asks of the kernel.
     public struct Handlers: Sendable {
-        /// Ends what runs, if something runs.
-        public var interrupt: @Sendable () -> Void
+        /// Interrupts what runs, if something runs; `atOnce`: also what would rather stop by itself.
+        public var interrupt: @Sendable (_ atOnce: Bool) -> Void
+        /// Asks for requests to subshells to be taken (`takeSubshellRequests`), also while something runs.
+        public var look: @Sendable () -> Void
         /// The content of the reply to `kernel_info_request`.
         public var information: JSONValue
         /// Called some 20 times a second while `wakes` is asked for: bytes that were printed are to be sent.
         public var flush: @Sendable () -> Void
 
-        public init(interrupt: @escaping @Sendable () -> Void, information: JSONValue, flush: @escaping @Sendable () -> Void) {
+        public init(
+            interrupt: @escaping @Sendable (_ atOnce: Bool) -> Void, look: @escaping @Sendable () -> Void, information: JSONValue,
+            flush: @escaping @Sendable () -> Void
+        ) {
             self.interrupt = interrupt
+            self.look = look
             self.information = information
             self.flush = flush
         }
@@ -45,6 +51,8 @@ public final class Wire: @unchecked Sendable {
     private var monitor = Monitor()
     private var requests: [Event] = []
     private var answers: [Message] = []
+    /// Of subshells, as front ends know them.
+    private var subshellNames: [String] = []
 
     private static let order: [ConnectionFile.Channel] = [.control, .heartbeat, .shell, .stdin, .iopub]
     /// Milliseconds for which printed bytes are gathered.
@@ -126,18 +134,26 @@ public final class Wire: @unchecked Sendable {
     /// Forgets answers that nobody waits for.
     public func dropAnswers() { lock.held { answers = [] } }
 
-    /// The requests to execute that have come and wait, taken out of the queue.
-    public func takeWaitingExecutions() -> [Message] {
+    /// The requests to execute that have come for the shell and wait, taken out of the queue.
+    public func takeWaitingExecutions() -> [Message] { take { $0.type == "execute_request" && $0.subshell == nil } }
+
+    /// The requests to subshells that have come and wait, taken out of the queue.
+    public func takeSubshellRequests() -> [Message] { take { $0.subshell != nil } }
+
+    private func take(_ isMeant: (Message) -> Bool) -> [Message] {
         lock.held {
             var taken: [Message] = []
             requests.removeAll { event in
-                guard case .request(let message) = event, message.type == "execute_request" else { return false }
+                guard case .request(let message) = event, isMeant(message) else { return false }
                 taken.append(message)
                 return true
             }
             return taken
         }
     }
+
+    /// Subshells that front ends have opened and not closed.
+    public var subshells: [String] { lock.held { subshellNames } }
 
     /// Asks for `flush` to be called soon. From whatever thread.
     public func wantFlush() {
@@ -277,6 +293,7 @@ public final class Wire: @unchecked Sendable {
         default:
             lock.held { requests.append(.request(message)) }
             monitor.signal()
+            if message.subshell != nil { handlers.look() }
         }
     }
 
@@ -291,14 +308,23 @@ public final class Wire: @unchecked Sendable {
         defer { status("idle") }
         switch message.type {
         case "kernel_info_request": answer(handlers.information)
+        case "create_subshell_request":
+            let name = Identifier.make()
+            lock.held { subshellNames.append(name) }
+            answer(.object([.init("status", .string("ok")), .init("subshell_id", .string(name))]))
+        case "delete_subshell_request":
+            lock.held { subshellNames.removeAll { $0 == message.content["subshell_id"].text } }
+            answer(done)
+        case "list_subshell_request":
+            answer(.object([.init("status", .string("ok")), .init("subshell_id", .array(subshells.map { .string($0) }))]))
         case "interrupt_request":
-            handlers.interrupt()
+            handlers.interrupt(false)
             monitor.signal()
             answer(done)
         case "shutdown_request":
             answer(.object([.init("restart", .bool(message.content["restart"].flag ?? false)), .init("status", .string("ok"))]))
             lock.held { requests.insert(.shutdown, at: 0) }
-            handlers.interrupt()
+            handlers.interrupt(true)
             monitor.signal()
         default:
             let why = "the kernel does not know '\(message.type)'"

@@ -77,6 +77,7 @@ extension Module {
     /// - Throws: `TensorError` when they do not, or when nothing fits; nothing has changed then.
     @discardableResult
     public func load(_ values: [String: Tensor], strict: Bool = true) throws -> LoadReport {
+        try ReadOnly.allow("load")
         let forget = try meetBranches(of: values.keys.sorted())
         var isTaken = false
         defer { if !isTaken { forget() } }

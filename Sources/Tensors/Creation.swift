@@ -136,6 +136,7 @@ extension Tensor {
             try recording.assign(source, to: self)
             return
         }
+        try ReadOnly.allow("assign")
         var source = try source.cast(dtype).detach().expand(shape)
         let memory = try storage(for: "assign")
         if try source.storage() === memory { source = try source.clone() }

@@ -15,6 +15,7 @@ extension Tensor {
             try slice(starts: index, sizes: index.map { _ in 1 }).assign(Tensor.number(value, dtype, for: "assign"))
             return
         }
+        try ReadOnly.allow("assign")
         let base = try storage(for: "assign")
         let at = try position(index)
         switch dtype {

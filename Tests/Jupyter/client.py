@@ -181,6 +181,94 @@ def questions(s):
     check("a comm to nobody is closed", closed)
 
 
+class Subshell:
+    """Looks into the cell that runs."""
+
+    def __init__(self, s):
+        self.s = s
+        self.id = self.control("create_subshell_request")["subshell_id"]
+
+    def control(self, kind, **content):
+        kc = self.s.kc
+        message = kc.session.msg(kind, content)
+        kc.control_channel.send(message)
+        while True:
+            m = kc.get_control_msg(timeout=LIMIT)
+            if m["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                return m["content"]
+
+    def run(self, code):
+        """What came out of a look: its value, what it printed, or its error; and the seconds that it took."""
+        kc = self.s.kc
+        message = kc.session.msg("execute_request", {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False})
+        message["header"]["subshell_id"] = self.id
+        start, found, ended = time.time(), [], False
+        kc.shell_channel.send(message)
+        while not ended and time.time() < start + LIMIT:
+            m = kc.get_iopub_msg(timeout=LIMIT)
+            if m["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+                continue
+            c = m["content"]
+            ended = m["msg_type"] == "status" and c["execution_state"] == "idle"
+            found += [c["text"]] if m["msg_type"] == "stream" else [c["evalue"]] if m["msg_type"] == "error" else []
+            found += [c["data"].get("image/svg+xml", c["data"]["text/plain"])] if "data" in c else []
+        self.s.reply_to(message["header"]["msg_id"])
+        return "".join(found), time.time() - start
+
+
+def looks(s):
+    check("subshells are announced", "kernel subshells" in s.reply_to(s.kc.kernel_info())["supported_features"])
+    look = Subshell(s)
+    check("subshells are listed", look.control("list_subshell_request")["subshell_id"] == [look.id])
+    s.run("n, kept = 0, 1")
+    busy = s.kc.execute("for i = 1, 1 << 60 do n = n + 1 end")
+    time.sleep(0.3)
+    first, took = look.run("n")
+    second, _ = look.run("n")
+    check("a look into a tight loop, which goes on", 0 < int(first) < int(second) and took < 0.3 * SLOW, f"{first}, {second}, {took * 1000:.1f} ms")
+    check("  it has variables of its own", look.run("kept = 2; mine = 3\nkept + mine")[0] == "5" and look.run("mine")[0] == "3")
+    check("  what it prints is its own", look.run("print('here')")[0] == "here\n")
+    s.km.interrupt_kernel()
+    check("  the loop is interrupted as ever", s.reply_to(busy)["evalue"] == "interrupted" and s.value("kept, tostring(mine)") == "1\tnil")
+    s.run("space = nas.trellis{layers = 3, strides = {4, 8}, filters = 4, cell = nas.cell{blocks = 2}} net = space:supernet{classes = 3, seed = 1}\n"
+          "sgd = optim.sgd(net:weights(), {lr = 0.01}) set = data.shapes{images = 8, size = {32, 32}, classes = 3, seed = 1} loader = set:batches{size = 2, seed = 1}")
+    s.run("net:step(sgd, loader:next())")
+    busy = s.kc.execute("steps = 0 while true do net:step(sgd, loader:next()) steps = steps + 1 end")
+    time.sleep(0.5)
+    first = int(look.run("steps")[0])
+    check("a look into a search draws beta", look.run("plot.trellis(net)")[0].lstrip().startswith(("<?xml", "<svg")))
+    check("  and decodes", look.run("net:decode()")[0] != "")
+    for code in ("net:weights():list()[1]:detach():zero_()", "sgd:step()", "net:load_state(net:state())", "net:step(sgd, loader:next())", "sgd.lr = 1"):
+        found = look.run(code)[0]
+        check(f"  but not {code}", "a look changes nothing" in found, found)
+    time.sleep(0.2)
+    check("  and the search goes on", int(look.run("steps")[0]) > first)
+    s.km.interrupt_kernel()
+    check("  until it is interrupted", s.reply_to(busy)["evalue"] == "interrupted")
+    s.run("conv = nn.conv2d(3, 3, {kernel = 3, padding = 1})")
+    busy = s.kc.execute("conv:fit(set, {steps = 1000000, batch = 4})")
+    time.sleep(0.5)
+    found, took = look.run("conv:state().weight:size(1)")
+    check("a look into fit", found == "3" and took < 1 * SLOW, f"{found}, {took * 1000:.1f} ms")
+    hung = s.kc.session.msg("execute_request", {"code": "while true do end", "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False})
+    hung["header"]["subshell_id"] = look.id
+    s.kc.shell_channel.send(hung)
+    time.sleep(0.3)
+    s.km.interrupt_kernel()
+    check("  an interrupt ends a look that hangs", s.reply_to(hung["header"]["msg_id"])["evalue"] == "interrupted")
+    check("    and not the cell", look.run("1 + 1")[0] == "2")
+    s.km.interrupt_kernel()
+    reply = s.reply_to(busy)
+    check("fit stops after its step", reply["evalue"] == "interrupted", reply.get("evalue"))
+    busy = s.kc.execute("conv:fit(set, {steps = 1000000, batch = 4, resume = true})")
+    time.sleep(0.3)
+    s.km.interrupt_kernel()
+    check("  and goes on", s.reply_to(busy)["evalue"] == "interrupted")
+    check("a look while nothing runs", look.run("kept, n > 0")[0] == "2\ttrue")
+    look.control("delete_subshell_request", subshell_id=look.id)
+    check("a subshell ends", look.control("list_subshell_request")["subshell_id"] == [])
+
+
 def input_(s):
     def answer(code, *values):
         message = s.kc.execute(code, allow_stdin=True)
@@ -237,7 +325,7 @@ def main():
         s.run("return 1", store_history=False)
         times.append(time.time() - start)
     check("a round trip", sorted(times)[10] < 0.05 * SLOW, f"{sorted(times)[10] * 1000:.1f} ms")
-    for part in (interrupts, queues, outputs, questions, input_, odd, ends):
+    for part in (interrupts, queues, outputs, questions, looks, input_, odd, ends):
         part(s)
     for options in ({"transport": "ipc"}, {"transport_encryption": "required"}):
         s = Session(**options)

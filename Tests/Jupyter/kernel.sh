@@ -1,5 +1,6 @@
 #!/bin/bash
-# The Jupyter kernel as front ends meet it: jupyter_kernel_test with all its samples, a client of our own, nbclient, papermill, nbconvert and jupytext.
+# The Jupyter kernel as front ends meet it: jupyter_kernel_test with all its samples, a client of our own, nbclient, papermill, nbconvert,
+# jupyter_console and jupytext.
 set -u
 cd "$(dirname "$0")/../.."
 . scripts/setup.sh
@@ -7,7 +8,7 @@ trellis=$(realpath "${TRELLIS:-.build/release/trellis}")
 trellis_packages libzmq5 || exit 1
 # With their requirements, unlike the other environments: they are many.
 environment=$PWD/.build/python-jupyter
-wanted="jupyter_kernel_test nbclient papermill nbconvert jupytext ipykernel"
+wanted="jupyter_kernel_test nbclient papermill nbconvert jupyter_console jupytext ipykernel"
 if [ "$(cat "$environment/packages" 2>/dev/null)" != "$wanted" ]; then
     rm -rf "$environment"
     if ! { python3 -m venv "$environment" && "$environment/bin/pip" install --quiet --disable-pip-version-check $wanted; } >/dev/null 2>&1; then
@@ -52,6 +53,11 @@ for path in sys.argv[1:]:
     nbformat.write(notebook, "executed.ipynb")
 PY
 step "nbconvert" "$python" -m jupyter nbconvert --to html executed.ipynb
+console() {
+    printf '%s\n' "dofile(\"$tutorials/1-prompt-and-tensors.lua\")" '6 * 7' | "$python" -m jupyter console --kernel trellis --simple-prompt | tee console.txt
+    grep -q 'Out\[2\]: 42' console.txt && grep -q '^tensor float32 \[2, 3\]' console.txt
+}
+step "jupyter_console on a tutorial" timeout 120 bash -c "$(declare -f console); python=$python tutorials=$tutorials; console"
 cat >parameters.lua <<'LUA'
 -- %% tags=["parameters"]
 n = 1

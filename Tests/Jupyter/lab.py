@@ -1,4 +1,4 @@
-"""JupyterLab in chromium: run, complete, tooltip, live figure, interrupt, restart. Writes screenshots into the folder given.
+"""JupyterLab in chromium: run, complete, tooltip, live figure, dashboard of a search, interrupt, restart. Writes screenshots into the folder given.
 
 Needs jupyterlab and playwright, and Debian's chromium; the kernelspec `trellis` has to be on JUPYTER_PATH.
 """
@@ -23,6 +23,12 @@ CELLS = [
     "local bar = progress.bar{total = 50, label = 'steps'}\nfor i = 1, 50 do bar:update(i, {loss = 1 / i}); local t = os.clock() while os.clock() < t + 0.02 do end end\nbar:finish()",
     "nn.sequential{nn.conv2d(3, 8, {kernel = 3}), nn.relu()}:count{height = 96, width = 128}",
     "6 * 7",
+    "space = nas.trellis{layers = 4, strides = {4, 8, 16}, filters = 2, cell = nas.cell{blocks = 2}}\n"
+    "net = space:supernet{classes = 3, seed = 1}\nsgd = optim.sgd(net:weights(), {lr = 0.05, momentum = 0.9})\n"
+    "adam = optim.adam(net:architecture(), {lr = 0.1})\n"
+    "loader = data.shapes{images = 8, size = {32, 48}, classes = 3, seed = 1}:batches{size = 2, seed = 1}\n"
+    "board = plot.dashboard(net, {total = 40, every = 0.5})\nfor i = 1, 40 do\n  local loss = net:step(sgd, loader:next()):item()\n"
+    "  board:update(i, {{'loss', loss}, {'architecture loss', net:step(adam, loader:next()):item()}})\nend\nboard:finish()",
 ]
 
 
@@ -45,6 +51,7 @@ def check(what, fine, got=""):
 
 
 failed = []
+page = None
 notebook(os.path.join(folder, "lab.ipynb"))
 port = free_port()
 server = subprocess.Popen(
@@ -64,6 +71,11 @@ try:
         page.goto(f"http://127.0.0.1:{port}/lab/tree/lab.ipynb?reset")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60000)
         page.wait_for_function("() => document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout=60000)
+
+        # What asks something before the notebook can be used.
+        for dialog in page.locator(".jp-Dialog").all():
+            print("a dialog:", dialog.inner_text())
+            dialog.locator(".jp-mod-accept").click()
 
         def cell(i):
             return page.locator(".jp-Notebook .jp-CodeCell").nth(i)
@@ -96,6 +108,10 @@ try:
         run(3)
         check("a table", output(3).locator("table").count() == 1)
         page.screenshot(path=os.path.join(folder, "lab-run.png"))
+        run(5, 180)
+        check("a dashboard in one display", output(5).locator(".jp-OutputArea-child").count() == 1 and output(5).locator("svg, img").count() == 1)
+        cell(5).scroll_into_view_if_needed()
+        page.screenshot(path=os.path.join(folder, "lab-dashboard.png"))
 
         def write(text):
             cell(4).locator(".cm-content").click()
@@ -135,6 +151,10 @@ try:
         check("restart", "nil" in output(4).inner_text(), output(4).inner_text()[:60])
         page.screenshot(path=os.path.join(folder, "lab-end.png"))
         browser.close()
+except Exception:
+    if page:
+        page.screenshot(path=os.path.join(folder, "lab-failed.png"))
+    raise
 finally:
     server.terminate()
     try:

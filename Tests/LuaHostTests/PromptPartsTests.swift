@@ -11,7 +11,7 @@ final class PromptPartsTests: XCTestCase {
             ("?nn.conv2d", "help(nn.conv2d)"), ("? nowhere", "help(\"nowhere\")"), ("nn.conv2d?", "help(nn.conv2d)"), ("?tensor:mean", "help(\"tensor:mean\")"), ("?", "help()"), ("?f(x)", "help(f(x))"),
             ("??area", "source(area)"), ("area??", "source(area)"), ("= 1 + 1", " 1 + 1"), ("!ls -l \"a\"", "sh(\"ls -l \\\"a\\\"\")"), ("%time f(2)", "time(function() return f(2) end)"),
             ("%timeit x = 1", "timeit(function() x = 1 end)"), ("%who", "who()"), ("%whos", "who()"), ("%edit", "edit()"), ("%edit area", "edit(area)"), ("%edit a/b.lua", "edit(\"a/b.lua\")"),
-            ("%save s.lua", "save_session(\"s.lua\")"), ("%run s.lua", "dofile(\"s.lua\")"), ("%reload", "reload()"), ("%debug 1", "debug(1)"),
+            ("%save s.lua", "save_session(\"s.lua\")"), ("%run s.lua 3", "run(\"s.lua\", \"3\")"), ("%reload", "reload()"), ("%debug 1", "debug(1)"),
         ] {
             XCTAssertEqual(forms.lua(text), lua, text)
         }

@@ -56,6 +56,34 @@ final class SessionTests: XCTestCase {
         XCTAssertEqual(run(s, told, "tostring(plot.line{1, 2})"), ["result 1 drawing"])
     }
 
+    /// What `assert` passes on is no news; a call that is none is.
+    func testAssertionsAreNotShown() throws {
+        let (s, told) = try session()
+        XCTAssertEqual(run(s, told, "x = 1\nassert(x == 1)"), [])
+        XCTAssertEqual(run(s, told, "assert(x == 1 and\n  x)"), [])
+        XCTAssertEqual(run(s, told, "assert(true)\nx"), ["result 1 1"])
+    }
+
+    /// A search in one display, of the paper's trellis and of another space.
+    func testDashboard() throws {
+        let (s, told) = try session()
+        let own = "nas.space(function(c) local op = nas.choice('op', {'skip_connect', 'sep_conv_3x3'}) "
+            + "local net = {mix = nas.mix(op, function(name) return nas.parts.operator(name, 3) end)} "
+            + "function net.forward(self, x) return self.mix(x) end return nn.module(net, {name = 'small'}) end):supernet{seed = 1}"
+        for net in ["nas.trellis{layers = 3, strides = {4, 8}, cell = nas.cell{blocks = 2}}:supernet{classes = 3, seed = 1}", own] {
+            let lines = run(s, told, """
+                local board = plot.dashboard(\(net), {total = 400})
+                for i = 1, 400 do board:update(i, {{"loss", 1 / i}, {"mIoU", i < 200 and "-" or i / 400}}) end
+                board:finish()
+                """)
+            XCTAssertTrue(lines.first?.hasPrefix("display trellis-") ?? false, "\(lines)")
+            XCTAssertTrue(lines.dropFirst().allSatisfy { $0.hasPrefix("update trellis-") && $0.hasSuffix(" +figure") }, "\(lines)")
+            XCTAssertEqual(Set(lines.map { $0.split(separator: " ")[1] }).count, 1)
+            XCTAssertEqual(lines.count, 22)
+            XCTAssertTrue(lines.last?.contains("search 400/400 (100%)  loss 0.0025  mIoU 1.00") ?? false, "\(lines)")
+        }
+    }
+
     func testDisplays() throws {
         let (s, told) = try session()
         XCTAssertEqual(run(s, told, "display(1) local d = display('a', {id = 'x'}) d:update('b')"), ["display - 1", "display x a", "update x b"])

@@ -1,7 +1,7 @@
 #!/bin/bash
-# A short search and a short training are killed (SIGKILL) at random moments, each time resumed on another number of threads: weights,
-# optimisers, architecture, networks and log are those of the run that nothing disturbed, to the last bit. TRELLIS names the program, KILLS the
-# number of kills of the search; the training gets half as many.
+# A short search and a short training are ended at random moments, by SIGKILL and, every second time, by Ctrl-C, which lets them finish their step; each
+# time they are resumed on another number of threads: weights, optimisers, architecture, networks and log are those of the run that nothing disturbed, to
+# the last bit. TRELLIS names the program, KILLS the number of ends of the search; the training gets half as many.
 set -u
 cd "$(dirname "$0")/../.."
 trellis=${TRELLIS:-.build/release/trellis}
@@ -27,7 +27,7 @@ now() { echo "${EPOCHREALTIME/[.,]/}"; }
 job() {
     local name=$1 wanted=$2
     shift 2
-    local start length moment process landed=0 bad=0 i file out
+    local start length moment process landed=0 bad=0 i file out signal stopped=0
     start=$(now)
     ("$name" --out "$work/$name-whole" --threads 2) >"$work/whole.txt" 2>&1 || { cat "$work/whole.txt"; echo "kill-resume: the undisturbed $name failed"; exit 1; }
     length=$(($(now) - start)) # microseconds
@@ -39,16 +39,18 @@ job() {
         "$name" --out "$out" --threads $((i % 3 + 1)) >"$work/killed.txt" 2>&1 &
         process=$!
         sleep "$(printf '%d.%06d' $((moment / 1000000)) $((moment % 1000000)))"
-        if kill -KILL "$process" 2>/dev/null; then landed=$((landed + 1)); fi
+        signal=$([ $((i % 2)) = 0 ] && echo INT || echo KILL)
+        if kill -$signal "$process" 2>/dev/null; then landed=$((landed + 1)); fi
         wait "$process" 2>/dev/null
+        [ $? != 130 ] || stopped=$((stopped + 1))
         ("$name" --out "$out" --resume --threads $(((i + 1) % 3 + 1))) >"$work/resumed.txt" 2>&1 || {
             cat "$work/resumed.txt"
-            echo "kill-resume: resuming the $name after kill $i at $moment us failed"
+            echo "kill-resume: resuming the $name after $signal $i at $moment us failed"
             exit 1
         }
         for file in "$@"; do
             cmp -s "$work/$name-whole/$file" "$out/$file" || {
-                echo "kill-resume: $file of the $name differs after kill $i at $moment us"
+                echo "kill-resume: $file of the $name differs after $signal $i at $moment us"
                 bad=$((bad + 1))
             }
         done
@@ -56,7 +58,7 @@ job() {
     done
     [ "$landed" -eq "$wanted" ] || { echo "kill-resume: only $landed of $wanted kills met a running $name"; exit 1; }
     [ "$bad" -eq 0 ] || exit 1
-    echo "kill-resume: $name: $((i - 1)) runs, $landed killed on the way, all equal to the undisturbed one"
+    echo "kill-resume: $name: $((i - 1)) runs, $landed ended on the way, $stopped of them by Ctrl-C, all equal to the undisturbed one"
 }
 
 job search "$kills" checkpoint.safetensors architecture.json log.csv history.safetensors report.html

@@ -43,7 +43,7 @@ says next.txt "results in search-2: "
 kill -INT "$process"
 wait "$process"
 [ $? -eq 130 ] || fail "Ctrl-C did not end with 130" started.txt
-says started.txt "interrupted: [0-9]* of 100000 epochs are kept in search; go on with: trellis .*search.lua --out search --resume"
+says started.txt "interrupted: [0-9]* of 100000 epochs.* are kept in search; go on with: trellis .*search.lua --out search --resume"
 grep -q traceback started.txt && fail "Ctrl-C prints a trace" started.txt
 [ -e search/run.lock ] && fail "the lock of a run that ended is left"
 

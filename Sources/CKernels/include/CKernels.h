@@ -22,6 +22,14 @@ int trellis_cpu_level(void);
 void trellis_interrupt_set(bool on);
 bool trellis_interrupt_pending(void);
 
+/// Whether somebody asks to look into what runs; answered between two steps. Async-signal-safe.
+void trellis_look_set(bool on);
+bool trellis_look_wanted(void);
+
+/// Whether the job that runs is to stop at the next place from which it can go on later. Async-signal-safe.
+void trellis_stop_set(bool on);
+bool trellis_stop_wanted(void);
+
 /// The generator of Lua's math.random: the next 64 bits, and a start from two numbers as math.randomseed makes it.
 uint64_t trellis_script_random_next(void);
 void trellis_script_random_seed(uint64_t first, uint64_t second);

@@ -49,6 +49,8 @@ typedef struct clua_host {
   int64_t base, limit;  ///< bytes outside Lua's heap: smallest threshold, and the one in force
   int64_t collections;  ///< full collections made because of `limit`
   void (*loaded)(void *swift, const char *path);  ///< told of each file of Lua that a script loads; may be NULL
+  bool (*look)(void *swift, lua_State *L);  ///< answers who looks into what runs; may be NULL
+  bool is_looking;      ///< while it does
   struct clua_trace *trace;  ///< what a function that is being recorded reads of Lua; NULL while none is
   /// Coroutines being resumed, outermost first: the interrupt hook is armed on each.
   lua_State *threads[CLUA_MAX_THREADS];
@@ -70,6 +72,8 @@ enum {
 /// A new state with the standard libraries, or NULL. `base`: bytes outside Lua's heap that start a collection.
 lua_State *clua_open(void *swift, clua_body dispatch, clua_release release, int64_t base, bool ignore_environment);
 void clua_close(lua_State *L);
+/// Swift bodies are called by `dispatch` from now on; returns what called them before.
+clua_body clua_dispatch_by(clua_body dispatch);
 
 static inline clua_host *clua_host_of(lua_State *L) { return *(clua_host **)lua_getextraspace(L); }
 
@@ -272,6 +276,12 @@ void clua_interrupt_install(void);
 void clua_interrupt(void);
 /// Whether pressing on counts for no more than once: a front end asks again and again, and nobody reads what would be said.
 void clua_interrupt_patient(bool patient);
+/// The same, also where the job that runs would stop by itself.
+void clua_interrupt_at_once(void);
+/// Between the two a first SIGINT makes trellis_stop_wanted true and no more: the job stops by itself, where it can be gone on with; a second one
+/// interrupts it. When the outermost job has ended after it was asked to stop, what called it is interrupted.
+void clua_stoppable_begin(void);
+void clua_stoppable_end(void);
 /// Raises an error as soon as Lua's code runs on: for what is called where no error can be raised.
 void clua_raise_soon(lua_State *L, const char *message);
 /// Interrupts as SIGINT does, once, after so many seconds; 0 takes that back.
@@ -287,6 +297,21 @@ bool clua_is_interrupt(lua_State *L, int index);
 /// Replaces coroutine.resume, wrap and close by versions that know which threads run, and xpcall by one whose handler cannot hold an
 /// interrupt.
 void clua_make_interruptible(lua_State *L);
+// MARK: - Looks
+
+/// From now on SIGQUIT (Ctrl-\ on a terminal) asks to look into what runs.
+void clua_look_install(void);
+/// Asks as SIGQUIT does, from whatever thread; where nothing runs, for what runs next.
+void clua_look_ask(void);
+/// `look` answers what was asked for, on a coroutine of its own, `L`, that has its whole stack; false when it cannot now: it is called again. It must
+/// not raise.
+void clua_look_with(lua_State *L, bool (*look)(void *swift, lua_State *L));
+/// Answers now, if it can, on behalf of what runs on `L`; whether there is nothing left to answer. In Swift: between two steps of a job, with a free slot
+/// on the stack. Raises nothing.
+bool clua_look_serve(lua_State *L);
+/// Makes the table on top the globals of the chunk at `function`, and pops it; whether the chunk has any.
+bool clua_environment_set(lua_State *L, int function);
+
 /// `loaded` is told of each file that dofile, loadfile and require have compiled; it must not call Lua.
 void clua_on_load(lua_State *L, void (*loaded)(void *swift, const char *path));
 /// Replaces load, loadfile, dofile and require's search of Lua files by versions that take text only.

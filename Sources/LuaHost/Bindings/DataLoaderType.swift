@@ -7,6 +7,8 @@ public final class LoaderObject: LuaObject {
     private var loader: BatchLoader?
     /// Of functions of scripts that make its samples.
     private let anchors: [LuaAnchor]
+    /// Made in a look, which may read it on then: no job does.
+    private let isOfLook = ReadOnly.isActive
 
     init(_ loader: BatchLoader, anchors: [LuaAnchor] = []) { (self.loader, self.anchors) = (loader, anchors) }
 
@@ -19,6 +21,7 @@ public final class LoaderObject: LuaObject {
     /// The next batch as tensors, inputs first.
     func next() throws -> [Tensor] {
         try checkInterrupt()
+        if !isOfLook { try ReadOnly.allow("next") }
         return try open().next().tensors
     }
 

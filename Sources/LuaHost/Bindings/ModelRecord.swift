@@ -26,6 +26,9 @@ final class ModelRecord {
     /// How it is built, of an architecture of a space of decisions.
     var origin: NetworkOrigin?
 
+    /// The training that Ctrl-C stopped, where it writes no files.
+    var stopped: Checkpoint?
+
     private weak var network: Module?
 
     nonisolated(unsafe) private static var records: [ObjectIdentifier: ModelRecord] = [:]

@@ -19,6 +19,9 @@ public final class SupernetObject: LuaObject {
         (self.net, self.space, self.anchors, self.losses) = (net, space, anchors + [losses.anchor], losses)
     }
 
+    /// All that it leads to.
+    var allAnchors: [LuaAnchor] { anchors + space.anchors + net.luaAnchors + net.root.luaAnchors }
+
     /// The option `loss`; pixel cross entropy when left out.
     func loss(_ call: Call) throws -> Supernet.Loss {
         let function: LuaFunction? = try call.option(ifPresent: "loss")
@@ -60,7 +63,7 @@ public final class SupernetObject: LuaObject {
                     return call.push(try call.contained(net) { try net(call.get(1)) })
                 }),
         ],
-        unique: true, anchors: { $0.anchors + $0.space.anchors + $0.net.luaAnchors + $0.net.root.luaAnchors }, describe: { $0.net.summary })
+        unique: true, anchors: { $0.allAnchors }, describe: { $0.net.summary })
 }
 
 extension Call {

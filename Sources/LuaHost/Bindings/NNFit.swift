@@ -1,3 +1,4 @@
+import CLua
 import Networks
 import Segmentation
 import Tensors
@@ -13,7 +14,8 @@ enum FitBinding {
             of the same or several by name, is what the validation measures then, each sample by itself; `metric_goal` says which value is best. Heads with weights are a sum in the loss. \
             A checkpoint knows the loss and the metric by their source: with another one `resume` is an error. The network is left with the weights of the last step, or of the best validation with use = 'best'. Images are cut (crop), resized (scale), \
             mirrored (flip) and normalised; where a random scale makes an image smaller than the crop, it is filled up with the mean colour and labels 255. Everything \
-            random comes from the seed: a run can be repeated, and continued from `out` after a kill, bit for bit, on any number of threads. Classes that do not fit, what \
+            random comes from the seed: a run can be repeated, and continued from `out` after a kill, bit for bit, on any number of threads. The first Ctrl-C ends it after the step \
+            that it is in, and `resume` goes on from there, bit for bit; a second one ends it at once. Classes that do not fit, what \
             `set:check()` finds (damaged images and wrong labels, with their file), a crop larger than an image, a network that returns several tensors and settings out of \
             their range are errors before any work.
             """,
@@ -53,7 +55,7 @@ enum FitBinding {
         Option("patience", .integer, "end after so many validations without a better mIoU, or metric"),
         Option("use", .choice(["last", "best"]), default: "last", "weights that the network is left with"),
         Option("out", .string, "directory for checkpoint.safetensors and log.csv, and the networks best and last; locked while it trains"),
-        Option("resume", .boolean, default: false, "go on with the run in out; without one, begin"),
+        Option("resume", .boolean, default: false, "go on with the run in out, or begin; or, without out, go on with the run of this network that Ctrl-C stopped"),
         Option("extend", .boolean, default: false, "with resume: go on to more steps or epochs than the run was to have, by the schedule of a run of so many; a line says at which rate"),
         Option("progress", .boolean, "a line that says how far it is; when left out, on a terminal and in notebooks"),
         Option("each", .function, "called with each row of the history"),
@@ -89,7 +91,10 @@ enum FitBinding {
             run?.say(text)
         }
         try observe(trainer, run, call)
+        clua_stoppable_begin()
+        defer { clua_stoppable_end() }
         if let run { try run.run { try trainer.run() } } else { try trainer.run() }
+        ModelRecord.of(network)?.stopped = nil
         if usesBest { try trainer.useBest() }
         ModelRecord.of(network) { $0.note(trainer, best: usesBest) }
         return call.push(TrainingHistoryObject(trainer.history))
@@ -193,6 +198,16 @@ enum FitBinding {
             if trainer.history.stopped != nil { bar?.finish() } else { bar?.clear() }
             try run?.row(row)
             try each?.call(trainer.history.value(of: row))
+        }
+        trainer.onStop = { [unowned trainer] checkpoint in
+            bar?.clear()
+            if trainer.checkpointPath == nil {
+                let copy = try checkpoint.copied()
+                ModelRecord.of(trainer.network) { $0.stopped = copy }
+            }
+            // A script that says itself what is kept says how to go on, too.
+            let remedy = call.host.interruptText == nil ? "; the same call with resume = true goes on" : ""
+            Terminal.error("stopped after step \(trainer.done) of \(trainer.options.steps)\(remedy)\n")
         }
     }
 }

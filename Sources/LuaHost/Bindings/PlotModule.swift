@@ -5,11 +5,11 @@ enum PlotModule {
     static let module = LuaModule(
         "plot", summary: "Pictures: spaces, trellises, cells, curves, tables of numbers, images with labels.",
         detail: "Each function returns a figure: `figure:save('x.svg')`, or leave it at the prompt to see it. Numbers are given as lists or tensors.",
-        types: [FigureObject.objectType], bindings: PlotSearch.bindings + PlotSpaces.bindings + charts + PlotImages.bindings)
+        types: [FigureObject.objectType, DashboardObject.objectType], bindings: PlotSearch.bindings + PlotSpaces.bindings + charts + PlotImages.bindings)
 
     private static let figure = [Returns(.object("figure"))]
 
-    private static let charts = [curves, line, scatter, bar, histogram, heatmap, confusion, grid, LiveObject.binding]
+    private static let charts = [curves, line, scatter, bar, histogram, heatmap, confusion, grid, LiveObject.binding, DashboardObject.binding]
 
     private static let curves = Binding(
         module: "plot", name: "curves",

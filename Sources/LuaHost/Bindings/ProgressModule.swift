@@ -3,16 +3,18 @@ import Notebook
 
 /// Says how far a long job is: one line drawn over again on a terminal, a display that changes in a notebook, now and then a plain line elsewhere.
 public final class ProgressBar: LuaObject {
-    private let total: Int
+    let total: Int
     private let label: String
     private let output: any Output
     private let style: ProgressStyle
+    /// Whether it shows itself where displays are to be had; else something shows it that holds it.
+    private let hasDisplay: Bool
     /// Of the display.
     private let id: String
     private let start = ProgressBar.now
     /// What was done before the start, of a resumed job: it says nothing about the rate.
     private let offset: Int
-    private var done: Int
+    private(set) var done: Int
     private var fields: [(name: String, value: LuaValue)] = []
     private var drawn = -Double.infinity
     private var nextShare = 0.1
@@ -20,7 +22,8 @@ public final class ProgressBar: LuaObject {
     private var isDisplayed = false
 
     /// - Parameters: total, done: 0 or more.
-    init(total: Int, label: String, done: Int, host: ScriptHost) {
+    init(total: Int, label: String, done: Int, host: ScriptHost, hasDisplay: Bool = true) {
+        self.hasDisplay = hasDisplay
         self.total = total
         self.label = label
         self.done = done
@@ -30,7 +33,7 @@ public final class ProgressBar: LuaObject {
         if case .display = style { id = host.newDisplayID() } else { id = "" }
     }
 
-    private static var now: Double {
+    static var now: Double {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
@@ -72,6 +75,7 @@ public final class ProgressBar: LuaObject {
         case .line(let columns): write("\r\u{1B}[K" + line(time, width: columns, final: finished) + (finished ? "\n" : ""))
         case .log: write(line(time, width: 200, final: finished) + "\n")
         case .display:
+            guard hasDisplay else { return }
             let bundle = MIMEBundle(plain: line(time, width: 200, final: finished), html: html(time))
             if isDisplayed { output.update(bundle, id: id) } else { output.display(bundle, id: id) }
             isDisplayed = true
@@ -96,6 +100,9 @@ public final class ProgressBar: LuaObject {
         return tail
     }
 
+    /// How far the job is, in one line.
+    var text: String { line(ProgressBar.now, width: 200, final: finished) }
+
     /// `label 12/80 ━━━━──── loss 1.234  3.1/s  0:12 left`
     func line(_ time: Double, width: Int, final: Bool) -> String {
         var head = head
@@ -112,7 +119,7 @@ public final class ProgressBar: LuaObject {
         return String((head + tail).prefix(max(20, width - 1)))
     }
 
-    private func html(_ time: Double) -> String {
+    func html(_ time: Double) -> String {
         "<div><progress max=\"\(max(1, total))\" value=\"\(total > 0 ? min(done, total) : 1)\"></progress> "
             + HTMLPage.escape(head + tail(time, final: finished)) + "</div>"
     }
@@ -156,18 +163,22 @@ public final class ProgressBar: LuaObject {
         summary: "Says how far the job is; draws only as often as is of use.",
         example: "local bar = progress.bar{total = 3}\nfor i = 1, 3 do bar:update(i, {loss = 1 / i}) end\nprint(bar.done)  --> 3"
     ) { call in
-        let table = try call.value(2).table ?? LuaTable()
+        try call.this(as: ProgressBar.self).update(call.get(1), fields(call.value(2)))
+        return 0
+    }
+
+    /// What is to be shown, in order: {loss = 1.2}, or {{"loss", 1.2}}.
+    static func fields(_ value: LuaValue) -> [(name: String, value: LuaValue)] {
+        let table = value.table ?? LuaTable()
         let listed = table.list.compactMap { item in item.table?[1].string.map { (name: $0, value: item.table?[2] ?? .nil) } }
         let named = table.fields.sorted { $0.key < $1.key }.map { (name: $0.key, value: $0.value) }
         // The bar keeps what it shows, and no objects of scripts.
-        let shown = (listed + named).map { name, value -> (name: String, value: LuaValue) in
+        return (listed + named).map { name, value in
             switch value {
             case .table, .object, .function: (name, .string(value.source))
             default: (name, value)
             }
         }
-        try call.this(as: ProgressBar.self).update(call.get(1), shown)
-        return 0
     }
 
     private static let finishBinding = Binding(

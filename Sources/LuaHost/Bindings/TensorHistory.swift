@@ -110,8 +110,8 @@ enum TensorHistory {
 
     private static func to(_ name: String, _ dtype: DType) -> Binding {
         tensorMethod(
-            name, [], "The elements as \(dtype).", dtype == .int32 ? "The fraction is cut off; NaN, infinities and numbers that are no int32 are errors." : "",
-            example: "print(tensor.from{1.7}:\(name)().dtype)  --> \(dtype)"
+            name, [], "The elements as \(dtype.rawValue).", dtype == .int32 ? "The fraction is cut off; NaN, infinities and numbers that are no int32 are errors." : "",
+            example: "print(tensor.from{1.7}:\(name)().dtype)  --> \(dtype.rawValue)"
         ) { call in call.push(try call.this(as: Tensor.self).cast(dtype)) }
     }
 

@@ -8,12 +8,19 @@ import Tensors
 enum TrainingDirectory {
     private static let run = "trellis.run"
 
-    /// Sets a trainer to write into `directory`, and to go on with the run that is there.
+    /// Sets a trainer to write into `directory`, and to go on with the run that is there; without one, with the run that was stopped.
     /// - Returns: the lock on the directory, to be held while the trainer runs; nil without a directory.
     /// - Throws: when another process writes into it, when there is a run already and it is not to be resumed, or it is another run.
     static func prepare(_ trainer: Trainer, _ directory: String?, resume: Bool, extends: Bool) throws -> DirectoryLock? {
         guard let directory else {
-            guard !resume, !extends else { throw HostError("resume needs the directory of the run: out") }
+            guard !extends else { throw HostError("extend needs the directory of the run: out") }
+            let record = ModelRecord.of(trainer.network)
+            if resume {
+                guard let stopped = record?.stopped else { throw HostError("resume needs the directory of the run, out, or a run of this network that Ctrl-C stopped") }
+                try trainer.resume(stopped, from: "the run that was stopped")
+            } else {
+                record?.stopped = nil
+            }
             return nil
         }
         let path = directory + "/checkpoint.safetensors"

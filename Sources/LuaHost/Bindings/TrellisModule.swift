@@ -1,3 +1,4 @@
+import Base
 import CKernels
 import CLua
 import Kernels
@@ -13,7 +14,7 @@ enum TrellisModule {
             Constant("version", .string, "Version of the host.") { $0.push(version) },
         ])
 
-    static let bindings = [compile, ProfileObject.binding, NumberCheckBinding.binding, TensorHistory.noGrad("trellis"), threads, memory, onInterrupt]
+    static let bindings = [compile, ProfileObject.binding, NumberCheckBinding.binding, TensorHistory.noGrad("trellis"), threads, memory, onInterrupt, stoppable, stopping]
 
     private static let compile = Binding(
         module: "trellis", name: "compile", parameters: [Argument("f", .function, "of tensors and plain values")], returns: [Returns(.object("compiled"))],
@@ -43,6 +44,29 @@ enum TrellisModule {
         ScriptHost.of(call.thread).interruptText = try call.get(ifPresent: 1)
         return 0
     }
+
+    private static let stoppable = Binding(
+        module: "trellis", name: "stoppable", parameters: [Argument("f", .function, "a long job"), Argument("arguments", .any, variadic: true)],
+        returns: [Returns(.any, "what f returns")], summary: "Calls a job that stops by itself when it is asked to, where it can be gone on with.",
+        detail: "The first Ctrl-C meanwhile only makes trellis.stopping() true: the job finishes its step, keeps what it has, and returns; then what called it is interrupted. "
+            + "A second Ctrl-C interrupts the job at once, as it does elsewhere. `network:fit` does so by itself.",
+        example: """
+            local done = 0
+            trellis.stoppable(function()
+              while done < 3 and not trellis.stopping() do done = done + 1 end  -- a step each
+            end)
+            print(done)  --> 3
+            """
+    ) { call in
+        clua_stoppable_begin()
+        defer { clua_stoppable_end() }
+        return try call.pass(to: LuaFunction(call.thread, call.index(1)), skipping: 1)
+    }
+
+    private static let stopping = Binding(
+        module: "trellis", name: "stopping", returns: [Returns(.boolean)], summary: "Whether the job that trellis.stoppable has called is to stop after this step.",
+        example: "print(trellis.stopping())  --> false"
+    ) { call in call.push(isStopWanted) }
 
     private static let threads = Binding(
         module: "trellis", name: "threads", parameters: [Argument("count", .integer, optional: true, "from now on")], returns: [Returns(.integer, "in use")],

@@ -19,6 +19,13 @@ public struct EvaluationOptions: Sendable {
     public init() {}
 }
 
+/// Where a text runs, if not at the top level.
+struct EvaluationPlace {
+    let thread: LuaThread
+    /// The table that its globals are read from and written to.
+    let environment: LuaReference
+}
+
 extension ScriptHost {
     /// Compiles and runs text, then hands the results to `results` while they lie on the stack (first index, count).
     /// Both run under interrupt protection.
@@ -28,8 +35,14 @@ extension ScriptHost {
     public func evaluate(
         _ source: String, name: String, options: EvaluationOptions = EvaluationOptions(),
         results: (LuaThread, Int32, Int32) throws -> Void = { _, _, _ in }
+    ) -> Outcome { evaluate(source, name: name, options: options, at: nil, results: results) }
+
+    /// The same, at a place of its own.
+    func evaluate(
+        _ source: String, name: String, options: EvaluationOptions = EvaluationOptions(), at place: EvaluationPlace?,
+        results: (LuaThread, Int32, Int32) throws -> Void
     ) -> Outcome {
-        guard let L = state else { return .done }
+        guard let L = place?.thread ?? state else { return .done }
         let base = lua_gettop(L)
         defer { lua_settop(L, base) }
         let shownName = String(name.dropFirst())  // without = or @
@@ -39,8 +52,12 @@ extension ScriptHost {
         case .incomplete(let error): return .incomplete(error)
         case .ready(let keeps):
             warn(about: source, name: shownName)
+            if let place {
+                place.environment.push(L)
+                _ = clua_environment_set(L, base + 1)
+            }
             if keeps {
-                clua_push_globals(L)
+                if let place { place.environment.push(L) } else { clua_push_globals(L) }
                 clua_push_keeper(L)
             }
             return run(L, arguments: keeps ? 1 : 0, base: base, results)

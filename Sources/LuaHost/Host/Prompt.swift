@@ -11,6 +11,8 @@ public final class Prompt {
     /// Lines of an entry that is not complete yet.
     private var pending = ""
     private let history = PromptHistory()
+    /// What looks into the entry that runs have assigned.
+    private var lookVariables: LookVariables?
     private let editor: LineEditor
     private var leaves = false
 
@@ -31,6 +33,10 @@ public final class Prompt {
         defer { current = nil }
         clua_line_setup("trellis", { line, start, end in completeLine(line, start, end) }, !Terminal.isTerminal(1))
         if isRich { editor.install() }
+        session.host.answerLooks { [unowned self] in
+            look()
+            return true
+        }
         history.open()
         while !leaves, readAndRun() {}
     }
@@ -101,6 +107,7 @@ public final class Prompt {
             leaves = true
             return true
         }
+        lookVariables = nil
         switch session.run(text, name: "[\(entry + 1)]", number: entry + 1) {
         case .done: break
         case .incomplete(let report):
@@ -120,6 +127,34 @@ public final class Prompt {
             Terminal.out(prompt + text + "\n")
             take(text)
         }
+    }
+
+    /// Ctrl-\ while an entry runs: reads and evaluates looks into it until an empty line.
+    private func look() {
+        guard let variables = lookVariables ?? LookVariables(session.host) else { return }
+        lookVariables = variables
+        let unfinished = pending
+        pending = ""
+        defer { pending = unfinished }
+        Terminal.error("\na look into what runs, which it does not change; an empty line goes on\n")
+        while let text = readLook() {
+            switch session.look(text, name: "look", number: entry + 1, variables) {
+            case .done: break
+            case .incomplete(let report), .failed(let report): session.output.failure(report)
+            case .interrupted: session.output.failure(ErrorReport(message: "\ninterrupted"))
+            }
+        }
+    }
+
+    /// nil when nothing more is to be looked at.
+    private func readLook() -> String? {
+        var line: UnsafeMutablePointer<CChar>?
+        let status = clua_read_line("look> ", &line)
+        defer { free(line) }
+        if status == CLUA_LINE_END { Terminal.out("\n") }
+        guard status == CLUA_LINE_READ, let line else { return nil }
+        let text = String(keeping: UnsafePointer(line))
+        return text.allSatisfy(\.isWhitespace) ? nil : text
     }
 
     // MARK: History

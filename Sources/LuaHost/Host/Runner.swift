@@ -218,9 +218,9 @@ extension ScriptHost {
         clua_push_globals(L)
         Stack.rawGet(L, -1, "package")
         Stack.rawGet(L, -1, "path")
-        let old = Stack.bytes(L, -1).map(Array.init) ?? []
+        let old = Stack.bytes(L, -1).map(Array.init) ?? [], more = "\(folder)?.lua;\(folder)?/init.lua;".keptBytes
         clua_pop(L, 1)
-        Stack.push(L, bytes: "\(folder)?.lua;\(folder)?/init.lua;".keptBytes + old)
+        Stack.push(L, bytes: old.starts(with: more) ? old : more + old)
         Stack.rawSet(L, -2, "path")
         clua_pop(L, 2)
     }

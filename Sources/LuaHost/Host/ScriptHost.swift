@@ -1,3 +1,4 @@
+import Base
 import CKernels
 import CLua
 import Glibc
@@ -24,6 +25,8 @@ public final class ScriptHost {
     let sources = SourceTexts()
     /// Warnings on sources that were given, so that a file that is loaded again does not repeat them.
     private var warned = Set<String>()
+    /// Answers who looks into what runs; false when it cannot now.
+    private var lookAnswer: (() -> Bool)?
     /// What the program says instead of a trace when Ctrl-C ends its script.
     var interruptText: String?
 
@@ -121,6 +124,21 @@ public final class ScriptHost {
         lua_setmetatable(L, -2)
     }
 
+    /// From now on `answer` is called, between two steps of what runs, when SIGQUIT or `clua_look_ask` asks for it: on the thread that runs Lua, with a
+    /// coroutine of its own as `thread`.
+    func answerLooks(_ answer: @escaping () -> Bool) {
+        guard let state else { return }
+        lookAnswer = answer
+        clua_look_with(state) { swift, _ in
+            guard let swift, !Recording.isActive else { return false }
+            return Unmanaged<ScriptHost>.fromOpaque(swift).takeUnretainedValue().lookAnswer?() ?? true
+        }
+        Looks.answer = { [weak self] in
+            if let L = self?.thread { _ = clua_look_serve(L) }
+        }
+        clua_look_install()
+    }
+
     // MARK: Installing
 
     private func push(
@@ -201,6 +219,7 @@ public final class ScriptHost {
 
     /// Sets "a.b.c" in the table below the top to the value on top, making tables on the way.
     private func setNested(_ L: LuaThread, _ name: String) {
+        guard name.utf8.contains(UInt8(ascii: ".")) else { return Stack.rawSet(L, -2, name) }
         let parts = name.split(separator: ".")
         clua_insert(L, -2)  // the value, the table
         pushTable(L, parts.dropLast().joined(separator: "."))

@@ -33,10 +33,12 @@ public final class Session {
         let trimmed = text.trimmingSpaces
         let source = command(trimmed) ?? text
         reloadChangedModules()
-        let shows = !isSilent && !trimmed.hasSuffix(";")
+        let shows = !isSilent && Session.shows(trimmed)
         let outcome = host.evaluate(source, name: "=" + name) { [self] L, first, count in
             if shows { show(L, first, count, number) }
-            if !isSilent { keep(L, first, count, number) }
+            guard !isSilent, count > 0 else { return }
+            clua_push_globals(L)
+            keep(L, first, number)
         }
         let ending = ending(outcome, name)
         if case .incomplete = ending { return ending }
@@ -45,7 +47,13 @@ public final class Session {
         return ending
     }
 
-    private func ending(_ outcome: Outcome, _ name: String) -> Ending {
+    /// Whether the value of a text's last statement is shown: not behind a semicolon, and not what `assert` passes on.
+    static func shows(_ text: String) -> Bool {
+        let statement = text.split(separator: "\n").last { $0.first.map { !$0.isWhitespace && !")}]".contains($0) } ?? false } ?? ""
+        return !text.hasSuffix(";") && !statement.hasPrefix("assert(")
+    }
+
+    func ending(_ outcome: Outcome, _ name: String) -> Ending {
         switch outcome {
         case .done: .done
         case .incomplete(let error): .incomplete(report(error, name))
@@ -85,7 +93,7 @@ public final class Session {
     // MARK: Values
 
     /// All values in one piece; where one of them is a picture or a table, each by itself.
-    private func show(_ L: LuaThread, _ first: Int32, _ count: Int32, _ number: Int) {
+    func show(_ L: LuaThread, _ first: Int32, _ count: Int32, _ number: Int) {
         guard count > 0 else { return }
         let bundles = (0..<count).map { host.bundle(L, first + $0) }
         guard !trellis_interrupt_pending() else { return }
@@ -102,17 +110,15 @@ public final class Session {
     /// Numbered values that are kept: older ones go, lest a long session holds all its tensors.
     private static let mostValues = 100
 
-    /// `_` is the last value that was not nil, `_3` that of entry 3.
-    private func keep(_ L: LuaThread, _ first: Int32, _ count: Int32, _ number: Int) {
-        guard count > 0, lua_type(L, first) != LUA_TNIL else { return }
-        clua_push_globals(L)
+    /// `_` is the last value that was not nil, `_3` that of entry 3: variables of the table on top.
+    private func keep(_ L: LuaThread, _ first: Int32, _ number: Int) {
+        guard lua_type(L, first) != LUA_TNIL else { return }
         for name in ["_", "_\(number)"] {
             clua_push_copy(L, first)
             Stack.rawSet(L, -2, name)
         }
         clua_push_nil(L)
         Stack.rawSet(L, -2, "_\(number - Session.mostValues)")
-        clua_pop(L, 1)
     }
 
     // MARK: Errors

@@ -14,6 +14,8 @@ final class Kernel {
     private var count = 0
     private var history: KernelHistory
     private var cells = StaleCells()
+    /// Of subshells, which look into what runs.
+    private var lookVariables: [String: LookVariables] = [:]
     /// Requests to execute that were sent before this time are not run: an error came before them.
     private var abortsBefore = 0.0
 
@@ -24,7 +26,7 @@ final class Kernel {
         clua_interrupt_install()
         clua_interrupt_patient(true)
         wire = try Wire(connection, Wire.Handlers(
-            interrupt: { clua_interrupt() }, information: Kernel.information, flush: { output.flushWhole() }))
+            interrupt: { atOnce in if atOnce { clua_interrupt_at_once() } else { clua_interrupt() } }, look: { clua_look_ask() }, information: Kernel.information, flush: { output.flushWhole() }))
         output.connect(wire)
         try Capture.begin(output)
         session = Session(try ScriptHost(registry, output: output))
@@ -32,22 +34,36 @@ final class Kernel {
         if let state = session.host.state { clua_crash_install(state, strdup(Runner.crashAdvice)) }
         session.host.setArguments([], scriptAt: 0)
         history = KernelHistory(before: PromptHistory.texts())
+        session.host.answerLooks { [weak self] in
+            self?.answerSubshells()
+            return true
+        }
     }
 
     /// Answers until the front end asks for the end.
     func run() {
         wire.publish("status", .object([.init("execution_state", .string("starting"))]), parent: nil)
         while case .request(let message) = wire.next() {
-            publish(state: "busy", message)
-            let ends = answer(message)
-            Capture.flush()
-            output.flush()
-            publish(state: "idle", message)
-            if ends { break }
+            if serve(message) { break }
         }
         session.host.close()
         Capture.end()
         wire.end()
+    }
+
+    /// Whether the kernel is to end.
+    private func serve(_ message: Message) -> Bool {
+        publish(state: "busy", message)
+        let ends = answer(message)
+        Capture.flush()
+        output.flush()
+        publish(state: "idle", message)
+        return ends
+    }
+
+    /// Answers requests to subshells in the middle of a cell.
+    private func answerSubshells() {
+        for message in wire.takeSubshellRequests() { output.aside { _ = serve(message) } }
     }
 
     private func publish(state: String, _ request: Message) {
@@ -61,7 +77,8 @@ final class Kernel {
     /// Whether the kernel is to end.
     private func answer(_ message: Message) -> Bool {
         switch message.type {
-        case "execute_request": execute(message)
+        case "execute_request":
+            if let subshell = message.subshell { look(message, subshell) } else { execute(message) }
         case "kernel_info_request": wire.reply("kernel_info_reply", Kernel.information, to: message)
         case "complete_request": reply(message, KernelCompletion.reply(session, message.content))
         case "inspect_request": reply(message, inspect(message.content))
@@ -84,36 +101,54 @@ final class Kernel {
 
     private func execute(_ message: Message) {
         if let date = message.date, date < abortsBefore { return abort(message) }
-        let content = message.content
-        let code = content["code"].text ?? ""
-        let isSilent = content["silent"].flag ?? false
-        let isKept = !isSilent && (content["store_history"].flag ?? true)
-        output.begin(message, isSilent: isSilent)
+        let code = message.content["code"].text ?? ""
+        let isSilent = message.content["silent"].flag ?? false
+        let isKept = !isSilent && (message.content["store_history"].flag ?? true)
         if isKept {
             count += 1
             history.add(code, line: count)
         }
-        if !isSilent {
-            wire.publish("execute_input", .object([.init("code", .string(code)), .init("execution_count", .integer(count))]), parent: message)
-        }
+        begin(message, code, isSilent: isSilent)
         if isKept { warnOfStaleCells(message, code) }
         let page = isSilent ? nil : pager(code)
         let report = page == nil && !code.trimmingSpaces.isEmpty ? run(code, isSilent: isSilent) : nil
         if isKept { history.note(output: output.resultText) }
+        finish(message, page, report)
+    }
+
+    /// A subshell looks into what runs, or into what there is when nothing runs.
+    private func look(_ message: Message, _ subshell: String) {
+        let code = message.content["code"].text ?? ""
+        let isSilent = message.content["silent"].flag ?? false
+        let open = wire.subshells
+        lookVariables = lookVariables.filter { open.contains($0.key) }
+        guard let variables = lookVariables[subshell] ?? LookVariables(session.host) else { return }
+        if open.contains(subshell) { lookVariables[subshell] = variables }
+        begin(message, code, isSilent: isSilent)
+        let page = isSilent ? nil : pager(code)
+        let isRun = page == nil && !code.trimmingSpaces.isEmpty
+        finish(message, page, isRun ? failure(of: session.look(code, name: "look", number: count, variables, isSilent: isSilent)) : nil)
+    }
+
+    private func begin(_ message: Message, _ code: String, isSilent: Bool) {
+        output.begin(message, isSilent: isSilent)
+        if !isSilent {
+            wire.publish("execute_input", .object([.init("code", .string(code)), .init("execution_count", .integer(count))]), parent: message)
+        }
+    }
+
+    private func finish(_ message: Message, _ page: String?, _ report: ErrorReport?) {
         Capture.flush()
         if let report {
             output.failure(report)
-            fail(message, report)
-        } else {
-            output.flush()
-            let payload = page.map { [JSONValue.object([
-                .init("data", .object([.init("text/plain", .string($0))])), .init("source", .string("page")), .init("start", .integer(0)),
-            ])] } ?? []
-            reply(message, [
-                .init("execution_count", .integer(count)), .init("payload", .array(payload)),
-                .init("user_expressions", .object(expressions(content["user_expressions"]))),
-            ])
+            return fail(message, report)
         }
+        output.flush()
+        let payload = page.map { [JSONValue.object([
+            .init("data", .object([.init("text/plain", .string($0))])), .init("source", .string("page")), .init("start", .integer(0)),
+        ])] } ?? []
+        let asked = message.subshell == nil ? expressions(message.content["user_expressions"]) : []
+        reply(message, [.init("execution_count", .integer(count)), .init("payload", .array(payload)), .init("user_expressions", .object(asked))])
     }
 
     /// Says which cells stand on what an earlier text of this one had set. Nothing is run again: cells here are expensive.
@@ -127,7 +162,11 @@ final class Kernel {
 
     /// How the cell failed; nil when it did not.
     private func run(_ code: String, isSilent: Bool) -> ErrorReport? {
-        switch session.run(Kernel.withoutFirstComment(code), name: "[\(count)]", number: count, isSilent: isSilent) {
+        failure(of: session.run(Kernel.withoutFirstComment(code), name: "[\(count)]", number: count, isSilent: isSilent))
+    }
+
+    private func failure(of ending: Session.Ending) -> ErrorReport? {
+        switch ending {
         case .done: nil
         case .failed(let report): report
         case .incomplete(let report): ErrorReport(message: "unfinished: \(report.message)", excerpt: report.excerpt)
@@ -152,7 +191,7 @@ final class Kernel {
 
     private func fail(_ message: Message, _ report: ErrorReport) {
         // What has come by now is the queue of before the error; what comes later may have been sent before it, too.
-        let stops = message.content["stop_on_error"].flag ?? true
+        let stops = message.subshell == nil && message.content["stop_on_error"].flag ?? true
         let waiting = stops ? wire.takeWaitingExecutions() : []
         if stops { abortsBefore = Kernel.now }
         wire.reply(
@@ -226,6 +265,6 @@ final class Kernel {
         .init("help_links", .array([.object([.init("text", .string("Lua")), .init("url", .string("https://www.lua.org/manual/5.4/"))])])),
         .init("implementation", .string("trellis")), .init("implementation_version", .string(TrellisModule.version)),
         .init("language_info", KernelIdentity.languageInfo), .init("protocol_version", .string(Message.version)), .init("status", .string("ok")),
-        .init("supported_features", .array([])),
+        .init("supported_features", .array([.string("kernel subshells")])),
     ])
 }

@@ -66,7 +66,7 @@ enum KernelCommand {
         .object([
             .init("argv", .array([.string(program), .string("kernel"), .string("-f"), .string("{connection_file}")])),
             .init("display_name", .string(KernelIdentity.displayName)), .init("interrupt_mode", .string("message")), .init("language", .string("lua")),
-            .init("metadata", .object([])),
+            .init("metadata", .object([.init("supported_encryption", .array([.string("curve")]))])),
         ])
     }
 

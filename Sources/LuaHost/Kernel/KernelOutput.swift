@@ -8,19 +8,26 @@ import Tensors
 /// The output of a Jupyter kernel: what cells print and show goes to the front ends as messages.
 final class KernelOutput: Output, @unchecked Sendable {
     private let lock = Lock()
-    /// The request whose cell runs, or ran last: late output of its children belongs to it.
-    private var request: Message?
+    /// What runs, or ran last: late output of its children belongs to it.
+    private struct Cell {
+        var request: Message?
+        /// Bytes printed by it.
+        var printed = 0
+        /// Its value is not shown, nor what it prints.
+        var isSilent = false
+        /// Displays with an id that it has shown.
+        var displays: Set<String> = []
+        /// What its value was, in characters, for the history.
+        var resultText: String?
+    }
+
+    private var cell = Cell()
     /// Bytes printed and not sent yet, of one stream: order matters.
     private var buffer: [UInt8] = []
     private var bufferIsError = false
-    private var printed = 0
-    /// The value of a cell is not shown, nor what it prints.
-    private var isSilent = false
-    /// Displays with an id that this cell has shown.
-    private var displays: Set<String> = []
-    /// What the value of the cell was, in characters, for the history.
-    private(set) var resultText: String?
     private(set) var wire: Wire?
+
+    var resultText: String? { cell.resultText }
 
     /// Bytes after which a message is sent, and that a cell may print in all: browsers choke on more.
     private static let most = 1 << 16, mostOfCell = 1 << 23
@@ -35,13 +42,18 @@ final class KernelOutput: Output, @unchecked Sendable {
     /// A cell begins, with which what comes from now on belongs.
     func begin(_ request: Message, isSilent: Bool) {
         flush()
-        lock.held {
-            self.request = request
-            self.isSilent = isSilent
-            printed = 0
-            displays = []
-            resultText = nil
-        }
+        lock.held { cell = Cell(request: request, isSilent: isSilent) }
+    }
+
+    /// Runs `body`, in which another cell may begin; what comes afterwards belongs to the one that runs now.
+    func aside(_ body: () -> Void) {
+        Capture.flush()
+        flush()
+        let kept = lock.held { cell }
+        body()
+        Capture.flush()
+        flush()
+        lock.held { cell = kept }
     }
 
     func drawing(of figure: any Figure) throws -> String { figure.text(TextStyle(width: 80)) }
@@ -52,9 +64,9 @@ final class KernelOutput: Output, @unchecked Sendable {
         let full = lock.held { () -> Bool in
             if isError != bufferIsError { sendBuffer(whole: true) }
             bufferIsError = isError
-            let before = printed
-            printed += bytes.count
-            if printed <= KernelOutput.mostOfCell {
+            let before = cell.printed
+            cell.printed += bytes.count
+            if cell.printed <= KernelOutput.mostOfCell {
                 buffer.append(contentsOf: bytes)
             } else if before <= KernelOutput.mostOfCell {
                 buffer += Array("\n... the rest of what this cell prints is left out\n".utf8)
@@ -80,20 +92,20 @@ final class KernelOutput: Output, @unchecked Sendable {
             rest = []
         }
         buffer = rest
-        guard !text.isEmpty, !isSilent else { return }
-        wire?.publish("stream", .object([.init("name", .string(bufferIsError ? "stderr" : "stdout")), .init("text", .string(text))]), parent: request)
+        guard !text.isEmpty, !cell.isSilent else { return }
+        wire?.publish("stream", .object([.init("name", .string(bufferIsError ? "stderr" : "stdout")), .init("text", .string(text))]), parent: cell.request)
     }
 
     // MARK: Displays
 
-    func display(_ bundle: MIMEBundle, id: String?) { show(bundle, id, isUpdate: id.map { id in lock.held { !displays.insert(id).inserted } } ?? false) }
+    func display(_ bundle: MIMEBundle, id: String?) { show(bundle, id, isUpdate: id.map { id in lock.held { !cell.displays.insert(id).inserted } } ?? false) }
     func update(_ bundle: MIMEBundle, id: String) { show(bundle, id, isUpdate: true) }
 
     private func show(_ bundle: MIMEBundle, _ id: String?, isUpdate: Bool) {
         flush()
-        guard !isSilent, var members = KernelOutput.members(bundle) else { return }
+        guard !cell.isSilent, var members = KernelOutput.members(bundle) else { return }
         members.append(.init("transient", .object(id.map { [.init("display_id", .string($0))] } ?? [])))
-        wire?.publish(isUpdate ? "update_display_data" : "display_data", .object(members), parent: request)
+        wire?.publish(isUpdate ? "update_display_data" : "display_data", .object(members), parent: cell.request)
     }
 
     /// `data` and `metadata`; nil where a picture cannot be drawn.
@@ -104,21 +116,21 @@ final class KernelOutput: Output, @unchecked Sendable {
 
     func clear(wait: Bool) {
         flush()
-        lock.held { displays = [] }
-        wire?.publish("clear_output", .object([.init("wait", .bool(wait))]), parent: request)
+        lock.held { cell.displays = [] }
+        wire?.publish("clear_output", .object([.init("wait", .bool(wait))]), parent: cell.request)
     }
 
     func result(_ bundle: MIMEBundle, number: Int) {
         flush()
-        resultText = bundle.plain
-        guard !isSilent, let members = KernelOutput.members(bundle) else { return }
-        wire?.publish("execute_result", .object([.init("execution_count", .integer(number))] + members), parent: request)
+        cell.resultText = bundle.plain
+        guard !cell.isSilent, let members = KernelOutput.members(bundle) else { return }
+        wire?.publish("execute_result", .object([.init("execution_count", .integer(number))] + members), parent: cell.request)
     }
 
     func failure(_ report: ErrorReport) {
         flush()
-        guard !isSilent else { return }
-        wire?.publish("error", .object(KernelOutput.members(report)), parent: request)
+        guard !cell.isSilent else { return }
+        wire?.publish("error", .object(KernelOutput.members(report)), parent: cell.request)
     }
 
     /// An error as messages carry it.
@@ -131,7 +143,7 @@ final class KernelOutput: Output, @unchecked Sendable {
 
     func input(prompt: String, isPassword: Bool) throws -> String? {
         flush()
-        guard let wire, let request, request.content["allow_stdin"].flag ?? false else {
+        guard let wire, let request = cell.request, request.content["allow_stdin"].flag ?? false else {
             throw HostError("this front end cannot be asked for input: it sent the cell with allow_stdin = false")
         }
         wire.dropAnswers()

@@ -26,8 +26,8 @@ struct ModuleTable {
         self.constants = constants
     }
 
-    private static func folder(_ name: String) -> String { name.split(separator: ".").dropLast().joined(separator: ".") }
-    private static func last(_ name: String) -> String { name.split(separator: ".").last.map(String.init) ?? name }
+    private static func folder(_ name: String) -> String { name.lastIndex(of: ".").map { String(name[..<$0]) } ?? "" }
+    private static func last(_ name: String) -> String { name.lastIndex(of: ".").map { String(name[name.index(after: $0)...]) } ?? name }
 
     /// "nas.gallery".
     var name: String { module.name + (path.isEmpty ? "" : "." + path) }

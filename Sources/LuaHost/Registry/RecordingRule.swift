@@ -18,7 +18,7 @@ enum RecordingRule {
     /// Types and modules whose functions are written down, but for some.
     private static let exceptions: [String: Set<String>] = [
         "tensor": ["save", "load", "memory", "free"], "nn": [], "module": ["fit", "evaluate", "segment", "save", "load", "export", "count", "advance", "card"],
-        "parameters": ["filter"], "compiled": ["plan", "describe"], "trellis": ["threads", "profile", "memory"], "schedule": [], "count": [], "help": [],
+        "parameters": ["filter"], "compiled": ["plan", "describe"], "trellis": ["threads", "profile", "memory", "stopping"], "schedule": [], "count": [], "help": [],
         "optimiser": ["state", "load_state", "save", "load"], "decision": [], "gate": [],
         "supernet": ["step", "gradients", "scores", "predict", "at", "recalibrate", "sample", "decode", "save", "load", "load_state", "export", "recordings"],
         // Iterators and the like, made by a function that is judged by itself.

@@ -24,6 +24,8 @@ final class NativeFunction {
     private let requiredOptions: [Option]
     private let takesOptions: Bool
     private let rule: RecordingRule
+    /// Whether it changes something that a job may stand on, apart from numbers of tensors.
+    fileprivate let changes: Bool
 
     /// - Parameters:
     ///   - owner: name of the type or module that it belongs to.
@@ -34,6 +36,7 @@ final class NativeFunction {
     ) {
         self.binding = binding
         rule = RecordingRule(owner ?? type?.name ?? binding.module, binding.name, role)
+        changes = LookRule.changes(owner ?? type?.name ?? binding.module, binding.name, role)
         body = binding.body
         base = type == nil ? skipping : 1
         record = .allocate(capacity: 1)
@@ -256,6 +259,13 @@ func dispatch(_ L: LuaThread, _ context: UnsafeMutableRawPointer) -> Int32 {
     } catch {
         return prepare(error, L)
     }
+}
+
+/// The same while somebody looks into what runs: what would change it is an error.
+func dispatchInLook(_ L: LuaThread, _ context: UnsafeMutableRawPointer) -> Int32 {
+    let function = Unmanaged<NativeFunction>.fromOpaque(context).takeUnretainedValue()
+    guard function.changes else { return dispatch(L, context) }
+    return prepare(ReadOnly.refusal(function.binding.name), L)
 }
 
 private func prepare(_ error: any Error, _ L: LuaThread) -> Int32 {

@@ -71,6 +71,15 @@ public struct Checkpoint {
         parts.append((name, try object.checkpointPart()))
     }
 
+    /// The same with numbers of its own: what becomes of the objects later does not reach it.
+    public func copied() throws -> Checkpoint {
+        var copy = self
+        for i in copy.parts.indices {
+            copy.parts[i].part.tensors = try copy.parts[i].part.tensors.map { ($0.name, try $0.tensor.detach().clone()) }
+        }
+        return copy
+    }
+
     /// - Throws: `CheckpointError` when an object holds NaN or infinity: from such a checkpoint nothing can go on.
     public func requireFinite() throws {
         for (name, part) in parts {

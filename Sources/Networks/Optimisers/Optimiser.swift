@@ -102,6 +102,7 @@ public final class Optimiser {
             recording.after(changing: parameters.map(\.tensor)) { [self] in try apply(requiresFinite: requiresFinite) }
             return
         }
+        try ReadOnly.allow("step")
         try apply(requiresFinite: requiresFinite)
     }
 

@@ -46,7 +46,7 @@ public enum Evaluator {
         let loader = try loader(data, batch, segmenter.options.normalisation)
         var done = 0
         while done < data.count {
-            try checkInterrupt()
+            try betweenSteps()
             let batch = try loader.next()
             let predicted = try segmenter.classify(Tensor(batch.arrays[0])).contiguous()
             let truth = batch.arrays[1].buffer.elements(of: Int32.self)

@@ -64,7 +64,7 @@ public final class Measurer {
         var sums = [Double](repeating: 0, count: names.count)
         var done = 0
         while done < data.count {
-            try checkInterrupt()
+            try betweenSteps()
             let batch = try loader.next()
             for (index, value) in try plan(batch.tensors).enumerated() { sums[index] += try value.item() * Double(batch.indices.count) }
             done += batch.indices.count

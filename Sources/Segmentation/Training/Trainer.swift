@@ -21,6 +21,8 @@ public final class Trainer {
     public internal(set) var best: [Module.Named]?
     /// Steps done.
     public internal(set) var done = 0
+    /// Of the steps since the last row of the history: the sum of their losses and their number.
+    var stretch = (sum: 0.0, count: 0)
     /// What tells the run from others, from its first step on; nil before, and of a run that was begun before runs had one.
     public internal(set) var identity: String?
 
@@ -34,6 +36,9 @@ public final class Trainer {
     /// Called to write weights, after each validation that is the best so far and after each row; before the checkpoint, so that a kill
     /// in between is made good by resuming.
     public var onKeep: (Keep, TrainingHistory.Row) throws -> Void = { _, _ in }
+    /// Called when the run ends before its time because it was asked to (`isStopWanted`), with what it takes to go on: the file at `checkpointPath` holds
+    /// it, if there is one.
+    public var onStop: (Checkpoint) throws -> Void = { _ in }
     /// File that is written after each row, and where the run continues after a kill.
     public var checkpointPath: String?
     /// What else the checkpoint is to keep.
@@ -119,8 +124,8 @@ public final class Trainer {
     }
 
     /// Trains until all steps are done, or validations get no better.
-    /// - Throws: `DataError` when the loss, its gradient or the weights are not finite any more, with the place where it began; what files and the
-    ///   closures throw.
+    /// - Throws: `DataError` when the loss, its gradient or the weights are not finite any more, with the place where it began; `Interrupted` once
+    ///   `isStopWanted` has ended it between two steps; what files and the closures throw.
     @discardableResult
     public func run() throws -> TrainingHistory {
         let outside = RandomStreams.current
@@ -131,20 +136,32 @@ public final class Trainer {
             optimiser.zeroGrad()
         }
         if done == 0 { identity = try newIdentity() }
-        var (sum, count) = (0.0, 0)
         while !history.isFinished {
-            let loss = try oneStep()
-            (sum, count) = (sum + loss, count + 1)
-            try onStep(done, loss)
-            guard done % every == 0 || done == options.steps else { continue }
-            try record(loss: sum / Double(count))
-            (sum, count) = (0, 0)
+            if isRowDue {
+                try record()
+            } else {
+                let loss = try oneStep()
+                stretch = (stretch.sum + loss, stretch.count + 1)
+                try onStep(done, loss)
+            }
+            if isStopWanted, !history.isFinished { try stop() }
         }
         return history
     }
 
+    /// Whether the steps that are done make a row of the history that is not there yet.
+    private var isRowDue: Bool { stretch.count > 0 && (done % every == 0 || done == options.steps) }
+
+    /// Keeps what resuming needs, and ends the run.
+    private func stop() throws {
+        let checkpoint = try checkpoint()
+        if let checkpointPath { try checkpoint.write(to: checkpointPath) }
+        try onStop(checkpoint)
+        throw Interrupted()
+    }
+
     private func oneStep() throws -> Double {
-        try checkInterrupt()
+        try betweenSteps()
         try network.advance(to: Double(done) / Double(options.steps))
         optimiser.rate = options.rate(done)
         optimiser.zeroGrad()
@@ -189,8 +206,9 @@ public final class Trainer {
     }
 
     /// A row of the history, with all that is kept on the occasion.
-    private func record(loss: Double) throws {
+    private func record() throws {
         try checkFinite()
+        let loss = stretch.sum / Double(stretch.count)
         var row = TrainingHistory.Row(
             step: done, epoch: Double(done) / Double(loader.batchesPerEpoch), rate: optimiser.rate, loss: loss)
         if let validator {
@@ -198,6 +216,7 @@ public final class Trainer {
             row.measured = measured
             if let onlyPrediction { remark(onOnly: data.classes[onlyPrediction].name, loss: loss) }
         }
+        stretch = (0, 0)
         history.rows.append(row)
         if validation != nil, history.best?.step == done {
             best = try network.state().map { ($0.name, try $0.tensor.detach().clone()) }

@@ -48,6 +48,9 @@ extension Trainer {
             .init("settings", .object(settings.map { .init($0.name, .string($0.value)) })), .init("done", .integer(done)),
             .init("epoch", .integer(state.epoch)), .init("position", .integer(state.batch)), .init("history", history.json),
         ]
+        if stretch.count > 0 {
+            checkpoint.values.append(.init("stretch", .object([.init("sum", .number(stretch.sum)), .init("count", .integer(stretch.count))])))
+        }
         if let note { checkpoint.values.append(.init("note", note)) }
         if let identity { checkpoint.values.append(.init("run", .string(identity))) }
         return checkpoint
@@ -59,7 +62,12 @@ extension Trainer {
     ///   - accepts: looks at the run's identity before anything changes; nil of a run that was begun before runs had one.
     /// - Throws: `FileError`, `CheckpointError` when the file is damaged, or of a run with another network, data or settings.
     public func resume(from path: String, extends: Bool = false, accepts: (String?) throws -> Void = { _ in }) throws {
-        let checkpoint = try Checkpoint(reading: path)
+        try resume(Checkpoint(reading: path), from: path, extends: extends, accepts: accepts)
+    }
+
+    /// The same with a checkpoint that is in memory.
+    /// - Parameter path: what messages call it.
+    public func resume(_ checkpoint: Checkpoint, from path: String, extends: Bool = false, accepts: (String?) throws -> Void = { _ in }) throws {
         func value(_ name: String) -> JSONValue? { checkpoint.values.first { $0.key == name }?.value }
         guard let stored = value("settings"), case .integer(let done)? = value("done"), case .integer(let epoch)? = value("epoch"),
             case .integer(let position)? = value("position"), let recorded = value("history")
@@ -102,6 +110,7 @@ extension Trainer {
         }
         (self.done, self.history, self.best, random) = (done, history, best, checkpoint.random)
         self.identity = identity
+        if case .number(let sum)? = value("stretch")?["sum"], case .integer(let count)? = value("stretch")?["count"] { stretch = (sum, count) }
         // A kill may have come between the two files.
         try writeLog()
     }

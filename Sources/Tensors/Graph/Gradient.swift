@@ -55,6 +55,7 @@ public enum Gradient {
             let ids = Set(reached.map(ObjectIdentifier.init))
             return wanted.filter { ids.contains(ObjectIdentifier($0)) }
         } ?? reached.filter { $0.isLeaf && $0.requiresGrad }
+        if Recording.current == nil { try ReadOnly.allow("backward") }
         let found = try compute(of: [value], seeds: seed.map { [$0] }, with: leaves, createGraph: createGraph)
         var taken = Set(([seed].compactMap { $0 } + leaves).compactMap(\.storageIdentity))
         try GradientMode.with(createGraph) {

@@ -327,6 +327,7 @@ public final class Plan {
     /// - Parameter keepingWritten: for `takeBack`.
     public func run(_ arguments: [Tensor], keepingWritten: Bool = false) throws -> [Tensor] {
         try check(arguments)
+        if ReadOnly.isActive, !writes.isEmpty || !effects.isEmpty || !gradients.isEmpty { throw ReadOnly.refusal("compiled function") }
         if keepingWritten { overwritten.removeAll(keepingCapacity: true) }
         let given = try arguments + gradientInputs.map { leaf in
             guard let gradient = leaf.grad else { throw TensorError("plan", "was compiled for a leaf with a gradient, which has none") }

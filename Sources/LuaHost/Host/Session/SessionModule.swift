@@ -9,13 +9,13 @@ import Tensors
 enum SessionModule {
     static let module = LuaModule(
         "session", summary: "For the prompt and notebooks: times, variables, the shell, the editor, the session as a script.",
-        detail: "In a session time, timeit, who, sh, edit, source, reload and save_session (session.save) are global functions, debug() shows where the last error happened, "
+        detail: "In a session time, timeit, who, sh, run, edit, source, reload and save_session (session.save) are global functions, debug() shows where the last error happened, "
             + "and _ is the last value, _3 that of entry 3. Short forms: ?x and x? for help(x), ??x for source(x), !ls for sh \"ls\", %time f(x), %timeit f(x), %who, %edit, %save, %run, %reload, %debug.",
-        bindings: [time, timeIt, who, shell, edit, source, reload, save, frames])
+        bindings: [time, timeIt, who, shell, run, edit, source, reload, save, frames])
 
     /// Global names of its functions in a session; `debug` is Lua's library, which becomes callable.
     static let globals = [
-        "time": "time", "timeit": "timeit", "who": "who", "sh": "sh", "edit": "edit", "source": "source", "reload": "reload", "save": "save_session",
+        "time": "time", "timeit": "timeit", "who": "who", "sh": "sh", "run": "run", "edit": "edit", "source": "source", "reload": "reload", "save": "save_session",
     ]
 
     private static func function(
@@ -112,6 +112,17 @@ enum SessionModule {
         guard clua_pcall(L, 1, 3) == LUA_OK else { throw LuaError.take(L) }
         guard lua_toboolean(L, -3) == 0 else { return 0 }
         throw HostError("the command ended by \(Stack.string(L, -2) ?? "?") \(Stack.display(L, -1)): \(command)")
+    }
+
+    private static let run = function(
+        "run", [Argument("path", .string, "a script"), Argument("arguments", .string, variadic: true)], returns: [Returns(.any, "what the script returns")],
+        "Runs a script as the command line does: with arguments, and with the modules beside it.",
+        "Its globals stay. What it says about an interrupt (trellis.on_interrupt) is printed when one ends it. %run path arguments at the prompt.",
+        example: "files.write('double.lua', 'return 2 * arg[1]')\nprint(session.run('double.lua', '21'))  --> 42"
+    ) { call in
+        let path: String = try call.get(1)
+        let arguments = call.count < 2 ? [] : try (2...call.count).map { try call.get($0, as: String.self) }
+        return try call.host.runScript(path, arguments, call.thread)
     }
 
     private static let edit = function(

@@ -49,7 +49,7 @@ struct ShortForms {
         case "who", "whos": return "who()"
         case "edit": return rest.isEmpty || isExpression(rest) && !(isPath(rest) && isUndefined(rest)) ? "edit(\(rest))" : "edit(\(quoted(rest)))"
         case "save": return "save_session(\(quoted(rest)))"
-        case "run": return "dofile(\(quoted(rest)))"
+        case "run": return "run(\(rest.split(whereSeparator: \.isWhitespace).map { quoted(String($0)) }.joined(separator: ", ")))"
         case "reload", "debug": return "\(name)(\(rest))"
         default: return "error(\(quoted("there is no %\(name); there are \(ShortForms.commands.map { "%" + $0 }.joined(separator: ", "))")), 0)"
         }
