@@ -104,7 +104,7 @@ public enum ONNXFile {
         let parameters = try TensorIndex(module.state().map { ($0.name, $0.tensor) })
         func translated(anySize: Bool) throws -> Onnx_GraphProto {
             let image = [options.channels, options.height, options.width]
-            return try Translator(ProbedGraph(module, image: image, anySize: anySize), parameters: parameters).translate(module.kind)
+            return try Translator(SizedGraph(module, image: image, anySize: anySize), parameters: parameters).translate(module.kind)
         }
         guard options.anySize else { return (try translated(anySize: false), "as was asked for") }
         do { return (try translated(anySize: true), nil) } catch {

@@ -36,11 +36,7 @@ struct Analysis {
         self.graph = graph
         self.root = root
         homes = try TensorIndex(root.all.flatMap { part in part.own.map { ((part, $0.name), $0.tensor) } })
-        var readers = [[Int]](repeating: [], count: graph.values.count)
-        for (i, value) in graph.values.enumerated() {
-            if case .operation(_, let inputs, _) = value.source { for input in Set(inputs) { readers[input].append(i) } }
-        }
-        self.readers = readers
+        readers = graph.readers
         let parts = graph.values.map { value -> Part? in
             guard case .operation(_, _, let scope) = value.source else { return nil }
             return root.part(at: scope)
@@ -179,7 +175,7 @@ struct Analysis {
     private func isOutside(_ value: Int, of function: Part) -> Bool {
         switch graph.values[value].source {
         case .input: true
-        case .stored: home(of: value).map { !$0.part.isInside(function) } ?? false
+        case .stored, .filled: home(of: value).map { !$0.part.isInside(function) } ?? false
         case .operation: owners[value].map { !$0.isInside(function) } ?? false
         }
     }

@@ -37,7 +37,7 @@ public enum PyTorchFile {
         guard root.layer == nil else {
             throw TensorError("export", "a \(module.kind) by itself is one layer of PyTorch; put it into nn.sequential{} for code of its own")
         }
-        let graph = try ProbedGraph(module, image: [options.channels, options.height, options.width])
+        let graph = try ProbedGraph(code: module, image: [options.channels, options.height, options.width])
         let analysis = try Analysis(graph, root)
         var writer = ClassWriter(analysis)
         try writer.write()

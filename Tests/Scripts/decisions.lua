@@ -53,6 +53,26 @@ assert(mine(x):equal(space:supernet{seed = 1}(x)))
 local calls = mine:cost(function(name, inputs, output) return name == 'conv2d' and 1 or 0 end, {input = {1, 3, 6, 6}}):item()
 assert(calls > 1 and calls < 6, calls)
 
+-- What stands outside of all regions and is read by closed ones alone is not computed, and does not count.
+local outside = nas.space(function()
+  local use = nas.choice('use', {'deep', 'plain'})
+  local function forward(self, x)
+    local h = self.first(self.before(x))
+    return nas.sum{nas.when(use:weight(1), function() return self.deep(h) end), nas.when(use:weight(2), function() return self.plain(x) end)}
+  end
+  return nn.module{before = nn.relu(), first = nn.conv2d(3, 4, {kernel = 3, padding = 1}), deep = nn.conv2d(4, 2, {kernel = 1}), plain = nn.conv2d(3, 2, {kernel = 1}), forward = forward}
+end)
+local open, work, mean = outside:supernet{seed = 1}, {input = {1, 3, 6, 6}}, 0
+local p = open:probabilities('use')
+for each in outside:each() do
+  local own = outside:cost(each, nas.cost.multiply_adds, work)
+  assert(own == outside:network(each):count{height = 6, width = 6}.multiply_adds, own)
+  assert(open:at(each):cost(nas.cost.multiply_adds, work):item() == own, own)
+  mean = mean + own * p[each.use == 'deep' and 1 or 2]
+end
+open:at(nil)
+assert(math.abs(open:cost(nas.cost.multiply_adds, work):item() / mean - 1) < 1e-6)
+
 -- What goes wrong says what to do.
 fails('a call while a network is built', function() nas.choice('a', {'b'}) end)
 fails('one name is one decision', function()

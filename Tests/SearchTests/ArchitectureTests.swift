@@ -222,7 +222,7 @@ final class ArchitectureTests: XCTestCase {
         // Every path there is comes back, and with it the space; of all others none does.
         let every: [[Int]] = (0..<16).map { n in (0..<4).map { n >> $0 & 1 == 0 ? 4 : 8 } }
         for path in every {
-            let architecture = Architecture(space: space.summary, path: path, cell: space.randomArchitecture(seed: 1).cell)
+            let architecture = try Architecture(space: space.summary, path: path, cell: space.randomArchitecture(seed: 1).cell)
             if [[4, 4, 4, 4], [4, 8, 8, 8]].contains(path) {
                 let back = try Architecture(json: architecture.json)
                 XCTAssertEqual(back, architecture)
@@ -233,7 +233,7 @@ final class ArchitectureTests: XCTestCase {
                 }
             }
         }
-        let random = space.randomArchitecture(seed: 2)
+        let random = try space.randomArchitecture(seed: 2)
         XCTAssertEqual(random.space, space.summary)
         let text = try random.json
         XCTAssertTrue(text.contains("\"arrows\": [[[4, 4]], [[4, 4], [4, 8]], [[4, 4], [8, 8]], [[4, 4], [8, 8]]]"), text)
@@ -242,7 +242,9 @@ final class ArchitectureTests: XCTestCase {
         let strayed = text.replacingOccurrences(of: paths, with: "    \"paths\": [[\"4\", \"8\"], [\"8\", \"8\"], [\"8\", \"8\"], [\"8\", \"8\"]],")
         XCTAssertTrue(spaceError { try Architecture(json: strayed, file: "f") }?.description.contains("f: decisions.paths[1]: expected an arrow that exists, got 4 -> 8 into layer 1") ?? false)
         XCTAssertTrue(random.description.contains("strides 4 8, masked"))
-        for neighbour in try space.neighbours(of: random) { XCTAssertNoThrow(try Architecture(json: neighbour.json)) }
+        for neighbour in try space.decisionList().neighbours(of: space.assignment(of: random)) {
+            XCTAssertNoThrow(try Architecture(json: space.architecture(of: neighbour).json))
+        }
         // Files of before have no mask, and are read as they were.
         let before = Version1.text(random)
         let arrows = try XCTUnwrap(before.split(separator: "\n").first { $0.contains("\"arrows\"") })
@@ -271,9 +273,10 @@ final class ArchitectureTests: XCTestCase {
         let space = try TrellisSpace(layers: 3, cell: CellSpace(blocks: 3))
         var generator = SplitMix64(seed: 4)
         for seed in 0..<50 {
-            let drawn = space.randomArchitecture(seed: UInt64(seed))
+            let drawn = try space.randomArchitecture(seed: UInt64(seed))
             let alpha = (0..<space.cell.edgeCount * space.cell.operators.count).map { _ in Double(SplitMix64.below(7, using: &generator)) }
-            for cell in [drawn.cell, try space.mutated(drawn, using: &generator).cell, try space.cell.decode(alpha: alpha).cell] {
+            let mutated = try space.architecture(of: space.decisionList().mutate(space.assignment(of: drawn), using: &generator))
+            for cell in [drawn.cell, mutated.cell, try space.cell.decode(logits: alpha).cell] {
                 XCTAssertEqual(cell.undecodableBlocks, [])
             }
         }

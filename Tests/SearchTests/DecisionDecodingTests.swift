@@ -186,16 +186,16 @@ final class DecisionDecodingTests: XCTestCase {
             // Eighths: many are equal.
             let alpha = (0..<(space.cell.edgeCount * 4)).map { _ in Double(SplitMix64.below(4, using: &generator)) / 8 }
             let beta = (0..<space.betaShape.reduce(1, *)).map { _ in Double(SplitMix64.below(4, using: &generator)) / 8 }
-            let weights = try space.normalised(beta: beta)
+            let weights = space.normalised(beta: beta)
             var scores = ["paths": paths.arrows.map { weights[space.betaIndex(of: TrellisArrow(layer: $0.layer, from: $0.from, move: Move(rawValue: $0.to - $0.from + 1)!))] }]
-            let rows = try space.cell.normalised(alpha: alpha)
+            let rows = space.cell.normalised(alpha: alpha)
             var first = 0
             for block in 1...3 {
                 scores["cell.\(block)"] = rows[first..<(first + block + 1)].flatMap { $0 }
                 first += block + 1
             }
             let found = try list.decode(weights: scores)[0].assignment
-            let expected = try space.decode(alpha: alpha, beta: beta)
+            let expected = try space.decode(logits: alpha, beta)
             guard case .path(let ids)? = found["paths"] else { return XCTFail("no path") }
             XCTAssertEqual(ids.map { strides[paths.arrows[$0].to] }, expected.path)
             for block in 1...3 {
@@ -207,7 +207,7 @@ final class DecisionDecodingTests: XCTestCase {
                 guard case .path(let ids)? = decoded.assignment["paths"] else { return [] }
                 return ids.map { paths.arrows[$0].to }
             }
-            XCTAssertEqual(ways, try space.bestPaths(beta: beta, count: 12).map(\.states))
+            XCTAssertEqual(ways, try space.bestPaths(logits: beta, count: 12).map(\.states))
         }
     }
 

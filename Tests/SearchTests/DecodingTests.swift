@@ -1,4 +1,6 @@
+import Tensors
 import XCTest
+
 @testable import Search
 
 final class DecodingTests: XCTestCase {
@@ -10,7 +12,7 @@ final class DecodingTests: XCTestCase {
             let alpha = (0..<(cell.edgeCount * cell.operators.count)).map { _ in
                 few ? Double(generator.next() % 3) : Double(generator.next() >> 11) * 0x1p-53
             }
-            let decoded = try cell.decode(alpha: alpha, normalised: true)
+            let decoded = try cell.decode(alpha: alpha)
             var place = 0
             for (b, block) in decoded.cell.blocks.enumerated() {
                 // The best pair of all pairs of states by their stronger, then weaker state, the lower states first.
@@ -43,7 +45,7 @@ final class DecodingTests: XCTestCase {
         let cell = try CellSpace(blocks: 2, operators: ["none", "max_pool_3x3", "skip_connect"])
         var alpha = [Double](repeating: 0, count: 15)
         for edge in 0..<5 { alpha[3 * edge] = 50 }
-        let decoded = try cell.decode(alpha: alpha)
+        let decoded = try cell.decode(logits: alpha)
         XCTAssertTrue(decoded.cell.branches.allSatisfy { $0.operation == "max_pool_3x3" })
         XCTAssertEqual(decoded.cell.blocks.map { $0.branches.map(\.state) }, [[1, 2], [1, 2]])
     }
@@ -52,25 +54,27 @@ final class DecodingTests: XCTestCase {
         // Block 2: state 1 has the largest raw weight, but shares it with `none`; states 2 and 3 are surer.
         let cell = try CellSpace(blocks: 2, operators: ["none", "skip_connect"])
         let alpha: [Double] = [0, 0, 0, 0, 10, 9, 0, 2, 0, 3]
-        XCTAssertEqual(try cell.decode(alpha: alpha).cell.blocks[1].branches.map(\.state), [2, 3])
-        XCTAssertEqual(try cell.decode(alpha: alpha, normalised: true).cell.blocks[1].branches.map(\.state), [1, 3])
+        XCTAssertEqual(try cell.decode(logits: alpha).cell.blocks[1].branches.map(\.state), [2, 3])
+        XCTAssertEqual(try cell.decode(alpha: alpha).cell.blocks[1].branches.map(\.state), [1, 3])
         // Rows with the same numbers in another order tie exactly.
         let wide = try CellSpace(blocks: 2, operators: ["max_pool_3x3", "avg_pool_3x3", "skip_connect"])
         let rows = [0.1, 0.7, 0.3, 0.3, 0.1, 0.7, 0.7, 0.3, 0.1]
-        XCTAssertEqual(try wide.decode(alpha: [0, 0, 0, 0, 0, 0] + rows).cell.blocks[1].branches.map(\.state), [1, 2])
+        XCTAssertEqual(try wide.decode(logits: [0, 0, 0, 0, 0, 0] + rows).cell.blocks[1].branches.map(\.state), [1, 2])
     }
 
-    func testSoftmaxDoesNotMindTheOrder() {
+    func testSoftmaxDoesNotMindTheOrder() throws {
+        func softmax(_ row: [Double]) throws -> [Double] {
+            try Rows([Array(row.indices)], shape: [row.count]).softmax(Tensor(row.map(Float.init), shape: [row.count]), temperature: nil)
+        }
         var generator = SplitMix64(seed: 9)
         for _ in 0..<200 {
             let row = (0..<8).map { _ in Double(generator.next() >> 11) * 0x1p-50 }
             let order = Array(0..<8).shuffled(using: &generator)
-            let whole = softmax(row)
-            XCTAssertEqual(softmax(order.map { row[$0] }), order.map { whole[$0] })
+            let whole = try softmax(row)
+            XCTAssertEqual(try softmax(order.map { row[$0] }), order.map { whole[$0] })
             XCTAssertEqual(whole.reduce(0, +), 1, accuracy: 1e-15 * 8)
         }
-        XCTAssertEqual(softmax([]), [])
-        XCTAssertEqual(softmax([1000, 1000, -1000]), [0.5, 0.5, 0])
+        XCTAssertEqual(try softmax([1000, 1000, -1000, -.infinity]), [0.5, 0.5, .leastNormalMagnitude, 0])
     }
 
     func testAlphaErrors() throws {
@@ -88,13 +92,13 @@ final class DecodingTests: XCTestCase {
             else { continue }
             // What is no arrow may hold anything.
             let raw = space.betaMask.map { $0 ? Double(generator.next() >> 11) * 0x1p-51 : .nan }
-            let beta = try space.normalised(beta: raw)
+            let beta = space.normalised(beta: raw)
             for node in space.nodes where node.layer < space.layers {
                 XCTAssertEqual(space.outgoing(node).reduce(0) { $0 + beta[space.betaIndex(of: $1)] }, 1, accuracy: 1e-12)
             }
             for (value, exists) in zip(beta, space.betaMask) where !exists { XCTAssertEqual(value, 0) }
             // So do the probabilities of all paths, because no arrow leads nowhere.
-            let paths = try space.bestPaths(beta: raw, count: 10_000)
+            let paths = try space.bestPaths(beta: beta, count: 10_000)
             XCTAssertEqual(paths.count, space.count().paths.int)
             XCTAssertEqual(paths.reduce(0) { $0 + exp($1.logProbability) }, 1, accuracy: 1e-9)
             XCTAssertEqual(Set(paths.map { $0.states.map { space.strides[$0] } }), Set(space.paths))
@@ -117,7 +121,7 @@ final class DecodingTests: XCTestCase {
             beta[space.betaIndex(of: TrellisArrow(layer: i + 1, from: from, move: Move(rawValue: to - from + 1)!))] = 4
             from = to
         }
-        let found = try space.decode(alpha: alpha, beta: beta, provenance: Provenance(seed: 5))
+        let found = try space.decode(logits: alpha, beta, provenance: Provenance(seed: 5))
         XCTAssertEqual(found.path, published.path)
         XCTAssertEqual(found.cell, published.cell.canonical)
         XCTAssertEqual(found.scores.strengths.count, 10)
@@ -134,20 +138,20 @@ final class DecodingTests: XCTestCase {
     func testEntropies() throws {
         let cell = try CellSpace(blocks: 1, operators: ["none", "skip_connect", "sep_conv_3x3", "sep_conv_5x5"])
         let space = try TrellisSpace(layers: 2, filters: 1, cell: cell)
-        let even = try space.cell.entropy(alpha: [Double](repeating: 0.3, count: 8))
+        let even = space.cell.entropy(logits: [Double](repeating: 0.3, count: 8))
         XCTAssertEqual(even.rows.count, 2)
         XCTAssertEqual(even.mean, log(4), accuracy: 1e-12)
         XCTAssertEqual(even.relative, 1, accuracy: 1e-12)
-        let sure = try space.cell.entropy(alpha: [1, 0, 0, 0, 0, 0, 1, 0], normalised: true)
+        let sure = space.cell.entropy(alpha: [1, 0, 0, 0, 0, 0, 1, 0])
         XCTAssertEqual(sure.mean, 0)
         XCTAssertEqual(sure.relative, 0)
         // Nodes (0,4) and (1,4) have two arrows, (1,8) three.
-        let beta = try space.entropy(beta: [Double](repeating: -2, count: 24))
+        let beta = space.entropy(logits: [Double](repeating: -2, count: 24))
         XCTAssertEqual(beta.rows.count, 3)
         XCTAssertEqual(beta.mean, (2 * log(2) + log(3)) / 3, accuracy: 1e-12)
         XCTAssertEqual(beta.relative, 1, accuracy: 1e-12)
         let line = try TrellisSpace(layers: 2, strides: [4], filters: 1, cell: smallCell())
-        XCTAssertEqual(try line.entropy(beta: [Double](repeating: 0, count: 6)).mean, 0)
+        XCTAssertEqual(line.entropy(logits: [Double](repeating: 0, count: 6)).mean, 0)
     }
 
     func testCollapse() {

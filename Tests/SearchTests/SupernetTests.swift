@@ -181,7 +181,7 @@ final class SupernetTests: XCTestCase {
                     }
                 }
                 let (found, score) = (try net.strongest(), try net.decode()[0].score)
-                let expected = try test.space.decode(alpha: net.alpha.floats().map(Double.init), beta: net.beta.floats().map(Double.init))
+                let expected = try test.space.decode(logits: net.alpha.floats().map(Double.init), net.beta.floats().map(Double.init))
                 XCTAssertEqual(found.path, expected.path, "\(test.name), seed \(seed)")
                 XCTAssertEqual(found.cell, expected.cell, "\(test.name), seed \(seed)")
                 XCTAssertEqual(found.scores.strengths, expected.scores.strengths, "\(test.name), seed \(seed)")
@@ -189,8 +189,8 @@ final class SupernetTests: XCTestCase {
                 XCTAssertEqual(try XCTUnwrap(found.scores.pathLogProbability), path, accuracy: 1e-9)
                 XCTAssertEqual(score, path + expected.scores.strengths.reduce(0) { $0 + log($1) }, accuracy: 1e-9)
                 let entropy = try net.entropy()
-                XCTAssertEqual(entropy.alpha.mean, try test.space.cell.entropy(alpha: net.alpha.floats().map(Double.init)).mean, accuracy: 1e-9)
-                XCTAssertEqual(entropy.beta.relative, try test.space.entropy(beta: net.beta.floats().map(Double.init)).relative, accuracy: 1e-9)
+                XCTAssertEqual(entropy.alpha.mean, try test.space.cell.entropy(logits: net.alpha.floats().map(Double.init)).mean, accuracy: 1e-9)
+                XCTAssertEqual(entropy.beta.relative, try test.space.entropy(logits: net.beta.floats().map(Double.init)).relative, accuracy: 1e-9)
             }
         }
     }
@@ -254,6 +254,17 @@ final class SupernetTests: XCTestCase {
             XCTAssertEqual(error?.kind, .misfit, what)
             XCTAssertEqual(try values(wrong.state()), before, what)
         }
+        XCTAssertEqual(spaceError { try Supernet(test.space, classes: 4, seed: 2).load(path) }?.location, "\(path): classes")
+        // As files were written before they held the record.
+        var metadata = test.space.formerConfiguration
+        for (key, value) in ["format": "trellis.supernet", "version": "1", "classes": "3", "seed": "1"] { metadata[key] = value }
+        try Tensor.save(net.state(), metadata: metadata, checksums: true, to: path)
+        let former = try test.net(seed: 8)
+        try former.load(path)
+        XCTAssertEqual(try values(former.state()), try values(net.state()))
+        metadata["eps"] = "0.001"
+        try Tensor.save(net.state(), metadata: metadata, checksums: true, to: path)
+        XCTAssertEqual(spaceError { try former.load(path) }?.location, "\(path): eps")
     }
 
     /// What a run leaves: loss, parameters and running statistics after two steps of each kind, then scores of both modes.

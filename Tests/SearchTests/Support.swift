@@ -47,3 +47,15 @@ func bruteForcePaths(layers: Int, strides: [Int], _ admits: (Int, Int, Int) -> B
     }
     return paths
 }
+
+extension TrellisSpace {
+    /// An architecture as its decisions are drawn.
+    func randomArchitecture(using generator: inout some RandomNumberGenerator) throws -> Architecture {
+        try architecture(of: decisionList().random(using: &generator))
+    }
+
+    func randomArchitecture(seed: UInt64) throws -> Architecture {
+        var generator = SplitMix64(seed: seed)
+        return try randomArchitecture(using: &generator)
+    }
+}

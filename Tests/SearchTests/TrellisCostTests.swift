@@ -36,7 +36,7 @@ final class TrellisCostTests: XCTestCase {
         let decisions = try space.decisionList(), paths = try XCTUnwrap(decisions["paths"])
         var mean = 0.0, total = 0.0, known: [Set<Int>: Double] = [:]
         for path in space.paths {
-            let architecture = Architecture(space: space.summary, path: path, cell: space.randomArchitecture(seed: 1).cell)
+            let architecture = try Architecture(space: space.summary, path: path, cell: space.randomArchitecture(seed: 1).cell)
             guard case .path(let ids)? = try space.assignment(of: architecture)["paths"] else { return XCTFail() }
             let on = try Tensor((0..<paths.optionCount).map { ids.contains($0) ? 1 : 0 }, shape: paths.shape)
             let single = try Supernet(space, classes: 3, seed: 5, relax: Relaxations([("paths", Fixed(on))]))
@@ -56,7 +56,7 @@ final class TrellisCostTests: XCTestCase {
         let space = try space(["none", "skip_connect", "sep_conv_3x3"], layers: 4)
         let net = try Supernet(space, classes: 3, seed: 2)
         for seed in 1...3 as ClosedRange<UInt64> {
-            let found = space.randomArchitecture(seed: seed)
+            let found = try space.randomArchitecture(seed: seed)
             try net.at(found)
             let path = [4] + found.path
             let alone = try self.space(["none", "skip_connect", "sep_conv_3x3"], layers: 4) { layer, from, to in path[layer - 1] == from && path[layer] == to }

@@ -24,7 +24,7 @@ extension FindingsReport {
     }
 
     private func pathTable(_ trellis: TrellisRun) throws -> String {
-        let paths = try trellis.space.bestPaths(beta: trellis.beta[trellis.beta.count - 1], normalised: true, count: 5)
+        let paths = try trellis.space.bestPaths(beta: trellis.beta[trellis.beta.count - 1], count: 5)
         let rows = paths.enumerated().map { index, path in
             ["\(index + 1)", path.states.map { "\(trellis.space.strides[$0])" }.joined(separator: " "), Self.percent(exp(path.logProbability))]
         }

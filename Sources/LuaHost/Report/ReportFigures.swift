@@ -37,8 +37,8 @@ struct ReportFigures {
 
     private func trellisEntropy(_ trellis: TrellisRun) throws -> [(name: String, values: [Double])] {
         [
-            ("alpha (operators)", try trellis.alpha.map { try trellis.space.cell.entropy(alpha: $0.flatMap { $0 }, normalised: true).relative }),
-            ("beta (arrows)", try trellis.beta.map { try trellis.space.entropy(beta: $0, normalised: true).relative }),
+            ("alpha (operators)", trellis.alpha.map { trellis.space.cell.entropy(alpha: $0.flatMap { $0 }).relative }),
+            ("beta (arrows)", trellis.beta.map { trellis.space.entropy(beta: $0).relative }),
         ]
     }
 

@@ -45,6 +45,6 @@ struct TrellisRun {
 
     /// What alpha and beta decode to after the epoch at a position, as the paper does.
     func architecture(_ position: Int, seed: UInt64?, data: String?) throws -> Architecture {
-        try space.decode(alpha: alpha[position].flatMap { $0 }, beta: beta[position], normalised: true, provenance: Provenance(seed: seed, data: data))
+        try space.decode(alpha: alpha[position].flatMap { $0 }, beta: beta[position], provenance: Provenance(seed: seed, data: data))
     }
 }

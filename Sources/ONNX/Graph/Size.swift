@@ -1,4 +1,4 @@
-/// A number of a recorded network that may depend on the images: what it is in each of the recordings (`ProbedGraph.probes`).
+/// A number of a recorded network that may depend on the images: what it is in each of the recordings (`SizedGraph.probes`).
 struct Size: Hashable {
     /// One number where it is the same in all.
     private let values: [Int]

@@ -24,7 +24,7 @@ final class Translator {
     static let input = "images"
     static let output = "output"
 
-    let graph: ProbedGraph
+    let graph: SizedGraph
     var builder = GraphBuilder()
     /// Names of values that are written.
     private var names: [Int: String] = [:]
@@ -35,7 +35,7 @@ final class Translator {
     /// Sizes that depend on the images, by what they can be read from.
     var table = SizeTable()
 
-    init(_ graph: ProbedGraph, parameters: TensorIndex<String>) {
+    init(_ graph: SizedGraph, parameters: TensorIndex<String>) {
         self.graph = graph
         self.parameters = parameters
     }
@@ -62,7 +62,7 @@ final class Translator {
         shape.map { size in size.fixed.map { .size($0) } ?? table.text(size, probes: graph.probes).map { .named($0) } ?? .open }
     }
 
-    private func write(_ index: Int, _ value: ProbedGraph.Value) throws {
+    private func write(_ index: Int, _ value: SizedGraph.Value) throws {
         switch value.source {
         case .input:
             return

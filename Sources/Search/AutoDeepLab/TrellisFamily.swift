@@ -32,7 +32,7 @@ extension TrellisSpace: SpaceFamily {
         return try Tensor.concat([numbers, Tensor.zeros([1])], 0).gather(0, Tensor(ints: places, shape: [places.count])).reshape(betaShape)
     }
 
-    public var configuration: [String: String] {
+    public var formerConfiguration: [String: String] {
         var values = [
             "layers": "\(layers)", "strides": strides.map(String.init).joined(separator: " "), "filters": "\(filters)", "blocks": "\(cell.blocks)",
             "operators": cell.operators.joined(separator: " "), "arrows": betaMask.map { $0 ? "1" : "0" }.joined(), "stem": options.stem.rawValue,
@@ -45,7 +45,7 @@ extension TrellisSpace: SpaceFamily {
     }
 
     /// The space down to the order of its operators and each of its arrows, and the options: what shapes of tensors do not tell.
-    public var identity: [(name: String, value: String)] {
+    public var formerIdentity: [(name: String, value: String)] {
         let arrows = arrows.map { "\($0.layer):\(strides[$0.from])>\(strides[$0.to])" }
         return [
             ("layers", "\(layers)"), ("strides", "\(strides)"), ("filters", "\(filters)"), ("blocks", "\(cell.blocks)"),

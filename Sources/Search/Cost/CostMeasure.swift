@@ -63,11 +63,10 @@ final class CostMeasure {
             var positions = [ObjectIdentifier(input): -1]
             var steps: [Step] = []
             measure.recording.eachNeeded(for: [output]) { _, inputs, result, regions, scope in
-                let places = Set(regions.map { $0.compactMap { measure.conditions[ObjectIdentifier($0)] } })
                 positions[ObjectIdentifier(result)] = steps.count
                 steps.append(
                     Step(
-                        scope: scope, inputs: inputs.compactMap { positions[ObjectIdentifier($0)] }, places: places,
+                        scope: scope, inputs: inputs.compactMap { positions[ObjectIdentifier($0)] }, places: measure.places(regions),
                         reads: Set(([result] + inputs).compactMap { measure.readers[ObjectIdentifier($0)] })))
             }
             return (steps, positions[ObjectIdentifier(output)] ?? -1)
@@ -82,17 +81,17 @@ final class CostMeasure {
         return try Tensor.when(promise, body)
     }
 
+    private func places(_ regions: [[Tensor]]) -> Set<[Gate.Condition]> { Set(regions.map { $0.compactMap { conditions[ObjectIdentifier($0)] } }) }
+
     private func parts(_ kind: CostKind, _ output: Tensor, _ parameters: [Module.Named]) throws -> [Part] {
         var costs: [Set<[Gate.Condition]>: Double] = [:]
-        func places(_ regions: [[Tensor]]) -> Set<[Gate.Condition]> {
-            Set(regions.map { $0.compactMap { conditions[ObjectIdentifier($0)] } })
-        }
         if let ofOperation = kind.ofOperation {
-            try recording.eachNeeded(for: [output]) { operation, inputs, result, regions, _ in
-                let cost = try ofOperation(operation, inputs.map(\.shape), result.shape)
-                if cost != 0 { costs[places(regions), default: 0] += cost }
+            for visit in visits(output) {
+                let cost = try ofOperation(visit.operation, visit.inputs.map(\.shape), visit.result.shape)
+                if cost != 0 { costs[visit.places, default: 0] += cost }
             }
         } else {
+            // A layer that stands outside of all regions is there, whoever reads it.
             let counted = Set(parameters.map { ObjectIdentifier($0.tensor) })
             var found: [ObjectIdentifier: (count: Int, places: Set<[Gate.Condition]>)] = [:]
             recording.eachNeeded(for: [output]) { _, inputs, _, regions, _ in
@@ -103,5 +102,29 @@ final class CostMeasure {
             for (count, places) in found.values { costs[places.contains([]) ? [] : places, default: 0] += Double(count) }
         }
         return costs.map { Part(places: $0.key, cost: $0.value) }
+    }
+
+    /// An operation that the result needs, and where it is computed.
+    private struct Visit {
+        let operation: Operation
+        let inputs: [Tensor]
+        let result: Tensor
+        var places: Set<[Gate.Condition]>
+    }
+
+    /// The operations that the output needs, in order. What stands outside of all regions and is read by regions alone is needed where one of those is open only:
+    /// the network of an architecture without them does not compute it. (What stands in a region counts as that region does, whoever reads it.)
+    private func visits(_ output: Tensor) -> [Visit] {
+        var visits: [Visit] = []
+        recording.eachNeeded(for: [output]) { operation, inputs, result, regions, _ in
+            visits.append(Visit(operation: operation, inputs: inputs, result: result, places: places(regions)))
+        }
+        var readAt: [ObjectIdentifier: Set<[Gate.Condition]>] = [ObjectIdentifier(output): [[]]]
+        for i in visits.indices.reversed() {
+            if visits[i].places.isEmpty, let places = readAt[ObjectIdentifier(visits[i].result)], !places.contains([]) { visits[i].places = places }
+            let places = visits[i].places.isEmpty || visits[i].places.contains([]) ? [[]] : visits[i].places
+            for input in visits[i].inputs { readAt[ObjectIdentifier(input), default: []].formUnion(places) }
+        }
+        return visits
     }
 }

@@ -6,11 +6,11 @@ public protocol SpaceFamily {
     /// Logits as they are before any training; random numbers come from the present stream, which the supernet's seed has started.
     func logits() throws -> Logits
 
-    /// What decides names and shapes of a supernet's parameters and what they mean, for the metadata of its files.
-    var configuration: [String: String] { get }
+    /// What files of supernets before `SpaceRecord` said of the space.
+    var formerConfiguration: [String: String] { get }
 
-    /// The same for checkpoints, in the order in which differences are told.
-    var identity: [(name: String, value: String)] { get }
+    /// What checkpoints of before said, in the order in which differences are told.
+    var formerIdentity: [(name: String, value: String)] { get }
 
     /// Whether a file may hold a parameter of this name that the supernet has not.
     func mayHold(_ name: String) -> Bool

@@ -6,13 +6,10 @@ import Tensors
 extension Supernet {
     static let format = "trellis.supernet"
 
-    /// What decides names and shapes of the parameters and what they mean, as a file's metadata holds it.
+    /// What decides names and shapes of the parameters and what they mean, as a file's metadata holds it: the record of the space, and the classes.
     public var configuration: [String: String] {
-        var values = space.family?.configuration ?? ["decisions": decisions.identity]
-        values["format"] = Supernet.format
-        values["version"] = "1"
+        var values = ["format": Supernet.format, "version": "2", SpaceRecord.checkpointName: space.record.json.text(), "seed": "\(seed)"]
         values["classes"] = classes.map { "\($0)" }
-        values["seed"] = "\(seed)"
         return values
     }
 
@@ -42,20 +39,29 @@ extension Supernet {
         try checkNames(Set(values.keys), path, needsStatistics: !isGolden) { unused.contains($0) || space.family?.mayHold($0) ?? false }
         if let (name, stored, own) = fit(of: values).misfits.first {
             throw SpaceError(
-                .misfit, at: "\(path): \(name)", expected: "\(own)", got: "\(stored)", remedy: "the file is of another search space; build that one, or start anew")
+                .misfit, at: "\(path): \(name)", expected: "\(own)", got: "\(stored)", remedy: Supernet.remedy)
         }
         let report = try load(values, strict: false)
         isTaken = true
         return report
     }
 
+    private static let remedy = "the file is of another search space; build that one, or start anew"
+
     /// Seeds may differ: a file's weights are taken over whatever the initial ones were.
     private func compare(_ metadata: [String: String], _ path: String) throws {
-        for (key, expected) in configuration.sorted(by: { $0.key < $1.key }) where key != "seed" && metadata[key] != expected {
-            throw SpaceError(
-                .misfit, at: "\(path): \(key)", expected: expected, got: metadata[key] ?? "nothing",
-                remedy: "the file is of another search space; build that one, or start anew")
+        func require(_ key: String, _ expected: String?) throws {
+            guard metadata[key] != expected else { return }
+            throw SpaceError(.misfit, at: "\(path): \(key)", expected: expected ?? "nothing", got: metadata[key] ?? "nothing", remedy: Supernet.remedy)
         }
+        if let text = metadata[SpaceRecord.checkpointName] {
+            let there = try SpaceRecord(json: JSONValue.parse(text.utf8), at: "\(path): space")
+            try space.record.require(there, at: path, remedy: Supernet.remedy)
+        } else {
+            // Version 1.
+            for (key, expected) in (space.family?.formerConfiguration ?? ["decisions": decisions.identity]).sorted(by: { $0.key < $1.key }) { try require(key, expected) }
+        }
+        try require("classes", classes.map { "\($0)" })
     }
 
     private func checkNames(_ names: Set<String>, _ path: String, needsStatistics: Bool, mayStay: (String) -> Bool) throws {

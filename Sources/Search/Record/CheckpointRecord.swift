@@ -12,7 +12,7 @@ extension Supernet: CheckpointIdentified {
 
     private var sizes: [(name: String, value: String)] { (classes.map { [("classes", "\($0)")] } ?? []) + [("ignore", "\(ignore)")] }
 
-    public var formerIdentity: [(name: String, value: String)] { space.family.map { $0.identity + sizes } ?? [("network", describe())] }
+    public var formerIdentity: [(name: String, value: String)] { space.family.map { $0.formerIdentity + sizes } ?? [("network", describe())] }
 
     public func checkpointDifference(_ name: String, there: String, here: String) -> String? { SpaceRecord.checkpointDifference(name, there: there, here: here) }
 }

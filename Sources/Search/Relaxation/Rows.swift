@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 
 /// The options of a decision in rows, each of which has one distribution: all options of a choice, the arrows that leave a state, the options of one state of
@@ -59,10 +60,17 @@ struct Rows {
         let z = try logits.floats().map(Double.init), scale = try temperature.map { Double(try $0.item()) } ?? 1
         var result = [Double](repeating: 0, count: count)
         for row in rows {
-            let p = Search.softmax(row.map { z[$0] / scale })
-            for (option, share) in zip(row, p) { result[option] = z[option] == -.infinity ? 0 : max(share, .leastNormalMagnitude) }
+            for (option, share) in zip(row, Rows.softmax(row.map { z[$0] / scale })) { result[option] = z[option] == -.infinity ? 0 : max(share, .leastNormalMagnitude) }
         }
         return result
+    }
+
+    /// The exponentials are summed in order of size: the order of the row does not matter.
+    private static func softmax(_ row: [Double]) -> [Double] {
+        guard let largest = row.max() else { return [] }
+        let exponentials = row.map { exp($0 - largest) }
+        let sum = exponentials.sorted().reduce(0, +)
+        return exponentials.map { $0 / sum }
     }
 
     /// Logits that stand for nothing: their share of a softmax is 0.

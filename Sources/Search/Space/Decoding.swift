@@ -1,14 +1,3 @@
-import Foundation
-
-/// Softmax of a row. The exponentials are summed in order of size, so that rows with the same numbers in another order get
-/// the same probabilities to the last bit; decoding's ties rely on it.
-func softmax(_ row: [Double]) -> [Double] {
-    guard let largest = row.max() else { return [] }
-    let exponentials = row.map { exp($0 - largest) }
-    let sum = exponentials.sorted().reduce(0, +)
-    return exponentials.map { $0 / sum }
-}
-
 /// A cell decided from alpha.
 public struct DecodedCell: Hashable, Sendable {
     public let cell: CellGenotype
@@ -17,21 +6,15 @@ public struct DecodedCell: Hashable, Sendable {
 }
 
 extension CellSpace {
-    /// Alpha row by row as probabilities: softmax over the operators of each edge (eq. 3).
-    /// - Throws: `SpaceError` for a table of another shape or with a number that is not finite.
-    public func normalised(alpha: [Double]) throws -> [[Double]] { try rows(alpha).map(softmax) }
-
     /// Decides the cell (paper, section 3.4): of each block the 2 states whose strongest operator other than `none` is
     /// strongest, and on each that operator. `none` takes part in the softmax and is never chosen.
     ///
     /// Of equally strong operators the one that comes first in the space's list, of equally strong states the lower; the
     /// branches of a block stand in the order of their states.
     /// - Parameters:
-    ///   - alpha: [edges, operators] row by row.
-    ///   - normalised: whether the rows are softmaxed already. States of a block are compared by normalised weights, so raw
-    ///     and softmaxed rows are not the same thing.
-    public func decode(alpha: [Double], normalised: Bool = false) throws -> DecodedCell {
-        let rows = try normalised ? rows(alpha) : self.normalised(alpha: alpha)
+    ///   - alpha: [edges, operators] row by row, softmax over each row (eq. 3): states of a block are compared by normalised weights.
+    public func decode(alpha: [Double]) throws -> DecodedCell {
+        let rows = try rows(alpha)
         let candidates = decodable
         var blocks: [CellBlock] = []
         var strengths: [Double] = []
@@ -69,39 +52,22 @@ extension CellSpace {
 }
 
 extension TrellisSpace {
-    /// Beta as probabilities: softmax over the arrows that leave each node, over those that exist (eq. 7). Entries without an
-    /// arrow are 0, whatever they were.
-    /// - Throws: `SpaceError` for a table of another shape or an arrow's number that is not finite.
-    public func normalised(beta: [Double]) throws -> [Double] {
-        try check(beta: beta)
-        var result = [Double](repeating: 0, count: beta.count)
-        for node in nodes where node.layer < layers {
-            let places = outgoing(node).map(betaIndex)
-            for (place, probability) in zip(places, softmax(places.map { beta[$0] })) { result[place] = probability }
-        }
-        return result
-    }
-
     /// The most probable paths, best first, with levels (from 0) as states; see `Viterbi` for ties.
     /// - Parameters:
-    ///   - beta: [layers, levels, 3] row by row.
-    ///   - normalised: whether it holds probabilities already.
-    public func bestPaths(beta: [Double], normalised: Bool = false, count: Int = 1) throws -> [ScoredPath] {
+    ///   - beta: [layers, levels, 3] row by row, softmax over the arrows that leave each node (eq. 7).
+    public func bestPaths(beta: [Double], count: Int = 1) throws -> [ScoredPath] {
         try check(beta: beta)
-        let table = try TransitionTable(shape: betaShape, values: normalised ? beta : self.normalised(beta: beta))
+        let table = try TransitionTable(shape: betaShape, values: beta)
         if count == 1 { return [try Viterbi.best(table, exists: betaMask)] }
         return try Viterbi.best(table, count: count, exists: betaMask)
     }
 
     /// The architecture that alpha and beta stand for (paper, section 3.4).
     /// - Parameters:
-    ///   - alpha: [edges, operators], beta: [layers, levels, 3], row by row.
-    ///   - normalised: whether both hold probabilities already.
-    public func decode(
-        alpha: [Double], beta: [Double], normalised: Bool = false, provenance: Provenance = Provenance()
-    ) throws -> Architecture {
-        let decoded = try cell.decode(alpha: alpha, normalised: normalised)
-        let path = try bestPaths(beta: beta, normalised: normalised)[0]
+    ///   - alpha: [edges, operators], beta: [layers, levels, 3], row by row, both as probabilities.
+    public func decode(alpha: [Double], beta: [Double], provenance: Provenance = Provenance()) throws -> Architecture {
+        let decoded = try cell.decode(alpha: alpha)
+        let path = try bestPaths(beta: beta)[0]
         return Architecture(
             space: summary, path: path.states.map { strides[$0] }, cell: decoded.cell,
             scores: ArchitectureScores(pathLogProbability: path.logProbability, strengths: decoded.strengths), provenance: provenance)

@@ -30,20 +30,16 @@ public struct TableEntropy: Hashable, Sendable {
 }
 
 extension CellSpace {
-    /// Entropy of alpha by edge.
-    public func entropy(alpha: [Double], normalised: Bool = false) throws -> TableEntropy {
-        let decided = try normalised ? alpha : self.normalised(alpha: alpha).flatMap { $0 }
-        return TableEntropy(
-            stride(from: 0, to: decided.count, by: operators.count).map { Array(decided[$0..<($0 + operators.count)]) })
+    /// Entropy of softmax(alpha) by edge.
+    public func entropy(alpha: [Double]) -> TableEntropy {
+        TableEntropy(stride(from: 0, to: alpha.count, by: operators.count).map { Array(alpha[$0..<($0 + operators.count)]) })
     }
 }
 
 extension TrellisSpace {
-    /// Entropy of beta by node, over the arrows that leave it.
-    public func entropy(beta: [Double], normalised: Bool = false) throws -> TableEntropy {
-        let decided = try normalised ? beta : self.normalised(beta: beta)
-        return TableEntropy(
-            nodes.filter { $0.layer < layers }.map { node in outgoing(node).map { decided[betaIndex(of: $0)] } })
+    /// Entropy of the arrows' probabilities by node, over the arrows that leave it.
+    public func entropy(beta: [Double]) -> TableEntropy {
+        TableEntropy(nodes.filter { $0.layer < layers }.map { node in outgoing(node).map { beta[betaIndex(of: $0)] } })
     }
 }
 

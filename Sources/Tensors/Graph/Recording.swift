@@ -60,6 +60,19 @@ public final class Recording {
         let operation: Operation
         let inputs: [ObjectIdentifier]
         let gradient: Bool
+        /// Of the others: attributes of operations are not gone through again when the table grows.
+        private let code: Int
+
+        init(_ operation: Operation, _ inputs: [Tensor], gradient: Bool) {
+            (self.operation, self.inputs, self.gradient) = (operation, inputs.map(ObjectIdentifier.init), gradient)
+            var hasher = Hasher()
+            hasher.combine(operation)
+            hasher.combine(self.inputs)
+            hasher.combine(gradient)
+            code = hasher.finalize()
+        }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(code) }
     }
 
     private struct RegionKey: Hashable {
@@ -135,7 +148,7 @@ public final class Recording {
     func append(_ operation: Operation, _ inputs: [Tensor], _ shape: [Int], _ dtype: DType) throws -> Tensor {
         let requiresGrad = GradientMode.isEnabled && dtype == .float32 && inputs.contains(where: \.requiresGrad) && operation.traits.hasDerivative
         if requiresGrad { try operation.rule.refuseWithoutDerivative(inputs) }
-        let key = Key(operation: operation, inputs: inputs.map(ObjectIdentifier.init), gradient: requiresGrad)
+        let key = Key(operation, inputs, gradient: requiresGrad)
         if !isForCode, let same = known[key], !results.contains(ObjectIdentifier(same)) || same.node?.regions.covers(place) == true {
             same.node?.widen(place)
             // The value as it was computed, where that memory was written since.
@@ -171,7 +184,7 @@ public final class Recording {
     func redefine(_ tensor: Tensor, as operation: Operation, _ inputs: [Tensor]) {
         guard let node = tensor.node else { return }
         // At another place than its own what it is computed from now may not be there.
-        if !node.regions.isEverywhere { known[Key(operation: node.operation, inputs: node.inputs.map(ObjectIdentifier.init), gradient: tensor.requiresGrad)] = nil }
+        if !node.regions.isEverywhere { known[Key(node.operation, node.inputs, gradient: tensor.requiresGrad)] = nil }
         if redefined[ObjectIdentifier(tensor)] == nil { redefined[ObjectIdentifier(tensor)] = (tensor, node) }
         tensor.node = Node(operation, inputs, scope: node.scope, regions: node.regions)
     }

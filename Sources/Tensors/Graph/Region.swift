@@ -29,22 +29,26 @@ final class Region {
 /// A value may be read where it is computed for certain (`covers`). Out of its regions it comes by `Operation.emerge`, which takes it for zeros in runs that
 /// did not compute it.
 struct Regions: Hashable {
-    /// None of which is inside of another; empty: everywhere.
-    private(set) var alternatives: [Region]
+    /// None of the regions is inside of another; no first one: everywhere. Nearly always there is one at most, and then there is no list.
+    private let first: Region?
+    private let others: [Region]
 
-    static var everywhere: Regions { Regions([Region]()) }
+    static var everywhere: Regions { Regions(nil) }
 
-    private init(_ alternatives: [Region]) { self.alternatives = alternatives }
-    init(_ region: Region?) { alternatives = region.map { [$0] } ?? [] }
+    init(_ region: Region?) { (first, others) = (region, []) }
+    private init(_ all: [Region]) { (first, others) = (all.first, Array(all.dropFirst())) }
 
-    var isEverywhere: Bool { alternatives.isEmpty }
+    var alternatives: [Region] { first.map { [$0] + others } ?? [] }
+    var isEverywhere: Bool { first == nil }
     /// The one region, where it is one.
-    var single: Region? { alternatives.count == 1 ? alternatives[0] : nil }
+    var single: Region? { others.isEmpty ? first : nil }
 
     /// Whether what is computed here is there in every run that computes something at `other`.
     func covers(_ other: Regions) -> Bool {
-        if isEverywhere { return true }
-        return !other.isEverywhere && other.alternatives.allSatisfy { inner in alternatives.contains { inner.isInside($0) } }
+        guard let first else { return true }
+        guard let inner = other.first else { return false }
+        if others.isEmpty, other.others.isEmpty { return inner.isInside(first) }
+        return other.alternatives.allSatisfy { inner in inner.isInside(first) || others.contains { inner.isInside($0) } }
     }
 
     func union(_ other: Regions) -> Regions {
@@ -56,12 +60,17 @@ struct Regions: Hashable {
     }
 
     static func == (a: Regions, b: Regions) -> Bool {
+        if a.others.isEmpty, b.others.isEmpty { return a.first === b.first }
         // No list has a region twice.
-        a.alternatives.count == b.alternatives.count && a.alternatives.allSatisfy { region in b.alternatives.contains { $0 === region } }
+        let mine = a.alternatives, theirs = b.alternatives
+        return mine.count == theirs.count && mine.allSatisfy { region in theirs.contains { $0 === region } }
     }
 
     /// In whatever order they stand.
-    func hash(into hasher: inout Hasher) { hasher.combine(alternatives.reduce(0) { $0 ^ ObjectIdentifier($1).hashValue }) }
+    func hash(into hasher: inout Hasher) {
+        guard let first else { return }
+        hasher.combine(others.reduce(ObjectIdentifier(first).hashValue) { $0 ^ ObjectIdentifier($1).hashValue })
+    }
 }
 
 extension Recording {

@@ -21,7 +21,7 @@ enum NormSplitting {
     /// The work that takes a norm's statistics, and the work that they can follow: the one that computes the last of what they are of. Nil where the norm
     /// does not stand between two chains.
     private static func split(_ i: Int, _ graph: PlanGraph, _ keys: [Double], _ readers: [Int]) -> (statistics: PlanGraph.Work, producer: Int)? {
-        var norm = graph.works[i]
+        let norm = graph.works[i].copy(to: graph.works[i].output)
         norm.computesStatistics = false
         let place: Int
         let operation: Operation
@@ -33,9 +33,8 @@ enum NormSplitting {
         let output = graph.values[norm.output]
         guard !norm.accumulate, !output.isRoot, output.base == norm.output, output.dependents.isEmpty, let own = graph.slicing(norm), SliceFusion.pays(own, 1)
         else { return nil }
-        var statistics = PlanGraph.Work(operation: operation, inputs: Array(norm.inputs.prefix(place)), output: norm.inputs[place])
-        statistics.module = norm.module
-        statistics.regions = norm.regions
+        let statistics = PlanGraph.Work(
+            operation, inputs: Array(norm.inputs.prefix(place)), output: norm.inputs[place], module: norm.module, regions: norm.regions)
         guard let source = operation.statisticsSource(statistics.inputs), let producer = graph.values[source].producer,
             isConvolution(producer, of: own.images, graph),
             statistics.inputs.allSatisfy({ graph.values[$0].producer.map { keys[$0] } ?? -1 <= keys[producer] }),

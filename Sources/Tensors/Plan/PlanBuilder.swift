@@ -10,7 +10,7 @@ struct PlanBuilder {
     private(set) var arenaBytes = 0
     /// The places of steps' conditions, see `Plan.Condition`; the first one always holds.
     private(set) var conditions: [Plan.Condition] = [[[]]]
-    private var conditionNumbers: [Regions: Int] = [.everywhere: 0]
+    private var conditionNumbers: [Regions: Int] = [:]
     /// Steps before the conditions are known.
     private(set) var decidingCount = 0
     /// Sizes of all operands of all steps.
@@ -39,6 +39,7 @@ struct PlanBuilder {
 
     /// The number of the condition that a part of the graph is computed under.
     mutating func condition(_ regions: Regions) -> Int {
+        if regions.isEverywhere { return 0 }
         if let known = conditionNumbers[regions] { return known }
         conditionNumbers[regions] = conditions.count
         conditions.append(regions.alternatives.map { $0.guardians.map { guardPlace($0) } })
@@ -114,23 +115,28 @@ struct PlanBuilder {
 
     /// Lifetimes of the computed buffers, and their places.
     private mutating func place(optimise: Bool) {
-        var first: [Int: Int] = [:]
-        var last: [Int: Int] = [:]
+        // Steps that write and read each buffer first and last.
+        var lifetimes = [(first: Int, last: Int)?](repeating: nil, count: graph.values.count)
         for (i, step) in steps.enumerated() {
             let end = i + 1 < steps.count ? steps[i + 1].first : places.count
             for value in places[step.first..<end] {
                 let base = graph.home(value).owner
-                guard case .computed = graph.values[base].source, external[base] == nil else { continue }
-                if first[base] == nil { first[base] = i }
-                last[base] = i
+                if let known = lifetimes[base] {
+                    lifetimes[base] = (known.first, i)
+                } else if case .computed = graph.values[base].source, external[base] == nil {
+                    lifetimes[base] = (i, i)
+                }
             }
         }
-        for value in graph.values.indices where graph.values[value].isRoot { last[graph.home(value).owner] = steps.count }
-        let buffers = first.keys.sorted()
+        for value in graph.values.indices where graph.values[value].isRoot {
+            let owner = graph.home(value).owner
+            if let known = lifetimes[owner] { lifetimes[owner] = (known.first, steps.count) }
+        }
+        let buffers = lifetimes.indices.filter { lifetimes[$0] != nil }
         let requests = buffers.map { base in
-            Arena.Request(
-                bytes: graph.values[base].layout.count * DType.byteCount, first: optimise ? first[base] ?? 0 : 0,
-                last: optimise ? last[base] ?? 0 : steps.count)
+            let bytes = graph.values[base].layout.count * DType.byteCount
+            guard optimise, let (first, last) = lifetimes[base] else { return Arena.Request(bytes: bytes, first: 0, last: steps.count) }
+            return Arena.Request(bytes: bytes, first: first, last: last)
         }
         let arena = Arena(requests)
         arenaBytes = arena.byteCount

@@ -38,14 +38,15 @@ struct PlanGraph {
         var pieces: Int { images * sets }
     }
 
-    struct Work {
-        var operation: Operation
+    /// A class: passes go over them many times, and a supernet has hundreds of thousands.
+    final class Work {
+        let operation: Operation
         var inputs: [Int]
         var output: Int
         /// Path of the module in which it was written.
-        var module = ""
+        let module: String
         /// Runs that compute it.
-        var regions = Regions.everywhere
+        var regions: Regions
         /// Of what leaves regions: the runs in which it reads its value.
         var source = Regions.everywhere
         /// Fused forms, see `Fusion`.
@@ -65,6 +66,19 @@ struct PlanGraph {
         /// Runs image by image with the works next to it, see `SliceFusion`.
         var slices: Slices?
         var isDead = false
+
+        init(_ operation: Operation, inputs: [Int], output: Int, module: String, regions: Regions) {
+            (self.operation, self.inputs, self.output, self.module, self.regions) = (operation, inputs, output, module, regions)
+        }
+
+        /// The same work once more, with a result of its own.
+        func copy(to output: Int) -> Work {
+            let copy = Work(operation, inputs: inputs, output: output, module: module, regions: regions)
+            copy.source = source
+            (copy.relu, copy.mask, copy.accumulate, copy.clears, copy.rectify) = (relu, mask, accumulate, clears, rectify)
+            (copy.computesStatistics, copy.chain, copy.infers, copy.folded, copy.slices) = (computesStatistics, chain, infers, folded, slices)
+            return copy
+        }
     }
 
     private(set) var values: [Value] = []
@@ -82,16 +96,19 @@ struct PlanGraph {
     init(_ recording: Recording, roots: [(tensor: Tensor, regions: Regions)], inputs: [Tensor], optimise: Bool) throws {
         constants = try recording.constants()
         for (i, input) in inputs.enumerated() { add(input, .input(i)) }
-        var needed = Set<ObjectIdentifier>()
+        var needed = Set<ObjectIdentifier>(minimumCapacity: recording.tensors.count)
+        var places = Set<Regions>()
         var guardians: [Tensor] = []
         var stack = roots.map(\.tensor)
         while let tensor = stack.popLast() {
             guard needed.insert(ObjectIdentifier(tensor)).inserted, tensor.isSymbolic, let node = tensor.node else { continue }
             stack.append(contentsOf: node.inputs)
+            guard !node.regions.isEverywhere, places.insert(node.regions).inserted else { continue }
             let guards = node.regions.alternatives.flatMap(\.guardians)
             guardians += guards
             stack += guards
         }
+        index.reserveCapacity(needed.count)
         for tensor in recording.tensors where needed.contains(ObjectIdentifier(tensor)) {
             guard let node = tensor.node else { continue }
             if optimise, case .concat(axis: 0) = node.operation, let block = Tensor.block(of: node.inputs) {
@@ -111,7 +128,7 @@ struct PlanGraph {
                 let value = add(tensor, .computed)
                 values[value].producer = works.count
                 for source in sources { values[source].uses += 1 }
-                var work = Work(operation: node.operation, inputs: sources, output: value, module: node.scope, regions: node.regions)
+                let work = Work(node.operation, inputs: sources, output: value, module: node.scope, regions: node.regions)
                 if case .emerge = node.operation { work.source = node.inputs[0].node?.regions ?? .everywhere }
                 works.append(work)
             }
@@ -126,30 +143,28 @@ struct PlanGraph {
 
     /// What the guards are computed from comes first, in every run; all else only in runs that read it.
     private mutating func decideFirst(_ roots: [(value: Int, regions: Regions)]) {
-        var first = Set<Int>()
+        var isFirst = [Bool](repeating: false, count: works.count)
         var stack = guards
         while let value = stack.popLast() {
-            guard let producer = values[home(value).owner].producer, first.insert(producer).inserted else { continue }
+            guard let producer = values[home(value).owner].producer, !isFirst[producer] else { continue }
+            isFirst[producer] = true
             works[producer].regions = .everywhere
             stack += works[producer].inputs
         }
-        var readers: [Int: Regions] = [:]
+        // Of each buffer, where it is read.
+        var readers = [Regions?](repeating: nil, count: values.count)
         func note(_ value: Int, _ regions: Regions) {
             let owner = home(value).owner
             readers[owner] = readers[owner].map { $0.union(regions) } ?? regions
         }
         for (value, regions) in roots { note(value, regions) }
-        for i in works.indices.reversed() {
-            if !first.contains(i), let needed = readers[works[i].output], works[i].regions.covers(needed) { works[i].regions = needed }
-            for (place, input) in works[i].inputs.enumerated() {
-                if case .emerge = works[i].operation, place == 0 {
-                    note(input, works[i].source)
-                } else {
-                    note(input, works[i].regions)
-                }
+        for (i, work) in works.enumerated().reversed() {
+            if !isFirst[i], let needed = readers[work.output], work.regions.covers(needed) { work.regions = needed }
+            for (place, input) in work.inputs.enumerated() {
+                if place == 0, case .emerge = work.operation { note(input, work.source) } else { note(input, work.regions) }
             }
         }
-        reorder(by: works.indices.map { first.contains($0) ? -1 : 0 })
+        reorder(by: isFirst.map { $0 ? -1 : 0 })
     }
 
     @discardableResult
@@ -306,17 +321,7 @@ struct PlanGraph {
         let order = works.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
         var place = [Int](repeating: 0, count: works.count)
         for (new, old) in order.enumerated() { place[old] = new }
-        // Moved within their array: a work that is copied retains all that it holds.
-        var source = order
-        for start in source.indices {
-            var at = start
-            while source[at] != start, source[at] != at {
-                let next = source[at]
-                works.swapAt(at, next)
-                (source[at], at) = (at, next)
-            }
-            source[at] = at
-        }
+        works = order.map { works[$0] }
         for i in values.indices { values[i].producer = values[i].producer.map { place[$0] } }
     }
 

@@ -57,8 +57,7 @@ struct RecomputationPass {
         let at = place[list[cut]] - 0.5
         guard work.inputs.allSatisfy({ isThere($0, at) }) else { return }
         let copy = graph.addCopy(of: value)
-        var again = work
-        again.output = copy
+        let again = work.copy(to: copy)
         again.computesStatistics = false
         graph.setProducer(copy, graph.works.count)
         let index = graph.works.count

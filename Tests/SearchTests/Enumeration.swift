@@ -1,5 +1,9 @@
+@testable import Search
+
+// All of a stock trellis by closed forms of its own: what decisions are compared with.
+
 /// Every path of a space in lexicographic order of strides, made one at a time.
-public struct PathSequence: Sequence, IteratorProtocol {
+struct PathSequence: Sequence, IteratorProtocol {
     private let space: TrellisSpace
     /// The nodes of the path to come, and for each step which of its outgoing arrows was taken.
     private var nodes = [TrellisNode(layer: 0, level: 0)]
@@ -9,7 +13,7 @@ public struct PathSequence: Sequence, IteratorProtocol {
     init(_ space: TrellisSpace) { self.space = space }
 
     /// A stride for each layer.
-    public mutating func next() -> [Int]? {
+    mutating func next() -> [Int]? {
         guard !finished else { return nil }
         // Every node that exists leads to layer L, so the first arrows always do.
         while nodes.count <= space.layers { follow(0) }
@@ -34,7 +38,7 @@ public struct PathSequence: Sequence, IteratorProtocol {
 }
 
 /// Every cell that decoding could give, made one at a time; the last block changes fastest.
-public struct CellSequence: Sequence, IteratorProtocol {
+struct CellSequence: Sequence, IteratorProtocol {
     private let space: CellSpace
     private var choices: [Int]?
 
@@ -43,7 +47,7 @@ public struct CellSequence: Sequence, IteratorProtocol {
         choices = [Int](repeating: 0, count: space.blocks)
     }
 
-    public mutating func next() -> CellGenotype? {
+    mutating func next() -> CellGenotype? {
         guard var choices else { return nil }
         let cell = CellGenotype(blocks: choices.enumerated().map { space.block($0 + 1, choice: $1) })
         var block = space.blocks
@@ -59,10 +63,10 @@ public struct CellSequence: Sequence, IteratorProtocol {
 
 extension TrellisSpace {
     /// All paths, `count().paths` of them.
-    public var paths: PathSequence { PathSequence(self) }
+    var paths: PathSequence { PathSequence(self) }
 
     /// All architectures that decoding could give, cells within paths: `count()` says how many, before a loop over them.
-    public var architectures: some Sequence<Architecture> {
+    var architectures: some Sequence<Architecture> {
         paths.lazy.flatMap { path in
             CellSequence(cell).lazy.map { Architecture(space: summary, path: path, cell: $0) }
         }
@@ -71,7 +75,7 @@ extension TrellisSpace {
 
 extension CellSpace {
     /// All cells that decoding could give, `SpaceCount.decodableCells` of them.
-    public var cells: CellSequence { CellSequence(self) }
+    var cells: CellSequence { CellSequence(self) }
 
     /// The number of ways to decide a block: two of its states, an operator other than `none` on each.
     func choices(of block: Int) -> Int {
