@@ -2,13 +2,19 @@
 /// (norms, functions of elements, pools, sums, products with numbers) works on the channels of all of them side by side, [N, members·C, ...].
 ///
 /// The members of a batch are equally many operations away from the inputs of the graph, so none of them needs another, and no batch another in a circle.
+///
+/// It begins with convolutions that lead to sums and nowhere else, as the edges of a cell do. Others that read one input, such as those that lead from a cell into
+/// several later ones, go different ways from then on: what is side by side would have to be taken apart again.
 struct ChannelBatching {
     private let batching: Batching
+    private let readers: [ObjectIdentifier: [Tensor]]
     /// Mean 0 and variance 1.
     private var unit: Tensor?
 
     static func run(_ batching: Batching, _ needed: [Tensor]) throws {
-        var pass = ChannelBatching(batching: batching)
+        var readers = [ObjectIdentifier: [Tensor]](minimumCapacity: needed.count)
+        for tensor in needed { for input in tensor.node?.inputs ?? [] { readers[ObjectIdentifier(input), default: []].append(tensor) } }
+        var pass = ChannelBatching(batching: batching, readers: readers)
         for level in levels(needed) {
             for (key, members) in Batching.classes(level, pass.key) {
                 if let groups = pass.sharing(members, key) {
@@ -45,7 +51,7 @@ struct ChannelBatching {
         func own(_ inputs: ArraySlice<Tensor>) -> [Batching.Key.Source] { inputs.map { .own($0.shape) } }
         switch node.operation {
         case .conv2d(let options):
-            guard x.count == 2, options.repeats == 1, batching.part(x[1]) == nil else { return nil }
+            guard x.count == 2, options.repeats == 1, batching.part(x[1]) == nil, batching.part(x[0]) != nil || leadsToSum(tensor) else { return nil }
             return [batching.source(x[0])] + own(x[1...])
         case .stackedNorm(let options):
             guard options.repeats == 1, tensor.rank == 4, batching.part(x[0]) != nil || x.count > 2 else { return nil }
@@ -58,6 +64,21 @@ struct ChannelBatching {
             return sources(function, x, tensor)
         default:
             return nil
+        }
+    }
+
+    /// Whether all that follows a value, one operation after the other, is a term of a sum.
+    private func leadsToSum(_ tensor: Tensor) -> Bool {
+        var tensor = tensor
+        while true {
+            // A norm reads its input and the moments of that.
+            let next = (readers[ObjectIdentifier(tensor)] ?? []).filter { if case .stackedMoments? = $0.node?.operation { false } else { true } }
+            guard next.count == 1, let operation = next[0].node?.operation else { return false }
+            switch operation {
+            case .binary(.add): return true
+            case .conv2d, .stackedNorm, .unary, .scalar, .binary(.mul), .maxPool, .averagePool, .resize: tensor = next[0]
+            default: return false
+            }
         }
     }
 
