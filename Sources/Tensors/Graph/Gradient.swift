@@ -117,6 +117,7 @@ public enum Gradient {
     private static func walk(
         _ values: [Tensor], _ seeds: [Tensor]?, createGraph: Bool, wanted: Set<ObjectIdentifier>, stop: Bool
     ) throws -> [ObjectIdentifier: Flow] {
+        if let recording = Recording.current { try Batching.run(recording, for: values, by: wanted) }
         let order = try history(of: values, stoppingAt: stop ? wanted : [])
         // Which tensors lead to a target.
         var useful = wanted

@@ -164,6 +164,63 @@ public final class Recording {
         return tensor
     }
 
+    // MARK: Redefinitions
+
+    /// Tensors that are computed in another way than they were written down, and how they were.
+    private var redefined: [ObjectIdentifier: (tensor: Tensor, node: Node)] = [:]
+    /// Tensors that were looked at for redefinitions.
+    private var considered = 0
+    private var mayRedefine = true
+
+    /// Goes through what was written since it was done last: `body` may redefine some of it.
+    func redefining(_ body: (_ fresh: () -> ArraySlice<Tensor>) throws -> Void) throws {
+        let first = considered
+        guard mayRedefine, first < tensors.count else { return }
+        try body { [unowned self] in tensors[first...] }
+        considered = tensors.count
+    }
+
+    /// From here on `tensor` is what `operation` gives: equal, computed in another way. `sort` has to follow.
+    func redefine(_ tensor: Tensor, as operation: Operation, _ inputs: [Tensor]) {
+        guard let node = tensor.node else { return }
+        // At another place than its own what it is computed from now may not be there.
+        if !node.regions.isEverywhere { known[Key(node.operation, node.inputs, gradient: tensor.requiresGrad)] = nil }
+        if redefined[ObjectIdentifier(tensor)] == nil { redefined[ObjectIdentifier(tensor)] = (tensor, node) }
+        tensor.node = Node(operation, inputs, scope: node.scope, regions: node.regions)
+    }
+
+    /// Where one of these is computed in another way, what follows it does not go through it: all is computed as it was written from here on.
+    /// - Returns: whether that was so.
+    func takeBackRedefinitions(of targets: Set<ObjectIdentifier>) -> Bool {
+        guard targets.contains(where: { redefined[$0] != nil }) else { return false }
+        for (tensor, node) in redefined.values { tensor.node = node }
+        redefined = [:]
+        mayRedefine = false
+        sort()
+        return true
+    }
+
+    /// Puts everything behind what it is computed from, in the order in which it was written otherwise.
+    func sort() {
+        var order: [Tensor] = []
+        order.reserveCapacity(tensors.count)
+        var done = Set<ObjectIdentifier>(minimumCapacity: tensors.count)
+        var stack: [(tensor: Tensor, next: Int)] = []
+        for tensor in tensors where !done.contains(ObjectIdentifier(tensor)) {
+            stack.append((tensor, 0))
+            while let (tensor, next) = stack.last {
+                if let inputs = tensor.node?.inputs, next < inputs.count {
+                    stack[stack.count - 1].next += 1
+                    if inputs[next].isSymbolic, inputs[next].node != nil, !done.contains(ObjectIdentifier(inputs[next])) { stack.append((inputs[next], 0)) }
+                } else {
+                    stack.removeLast()
+                    if done.insert(ObjectIdentifier(tensor)).inserted { order.append(tensor) }
+                }
+            }
+        }
+        tensors = order
+    }
+
     /// A tensor with numbers is read.
     private func meet(_ tensor: Tensor, _ operation: Operation) throws {
         _ = try tensor.storage(for: operation.name)
@@ -347,6 +404,7 @@ public final class Recording {
         deliveries = []
         endings = []
         known = [:]
+        redefined = [:]
         regions = [:]
         results = []
         attachment = nil

@@ -4,15 +4,15 @@ final class Region {
     let guardian: Tensor
     let parent: Region?
     private let depth: Int
+    /// The guards that are to be open, the outermost first.
+    let guardians: [Tensor]
 
     init(_ guardian: Tensor, in parent: Region?) {
         self.guardian = guardian
         self.parent = parent
         depth = (parent?.depth ?? 0) + 1
+        guardians = (parent?.guardians ?? []) + [guardian]
     }
-
-    /// The guards that are to be open, the outermost first.
-    var guardians: [Tensor] { (parent?.guardians ?? []) + [guardian] }
 
     func isInside(_ other: Region) -> Bool {
         var region: Region? = self
