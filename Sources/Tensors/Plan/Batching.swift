@@ -66,6 +66,17 @@ final class Batching {
     let fixed: Set<ObjectIdentifier>
     private var parts: [ObjectIdentifier: Part] = [:]
 
+    /// Mean 0 and variance 1: a norm by them is a product with its scale.
+    var unit: Tensor {
+        get throws {
+            let unit = try knownUnit ?? Tensor.unitMoments()
+            knownUnit = unit
+            return unit
+        }
+    }
+
+    private var knownUnit: Tensor?
+
     init(_ recording: Recording, fixed: Set<ObjectIdentifier>) { (self.recording, self.fixed) = (recording, fixed) }
 
     /// Rewrites what `values` were computed from.
@@ -143,6 +154,13 @@ final class Batching {
 }
 
 extension Tensor {
+    /// Where it is a product with a number: the positions of what is multiplied, and of the number.
+    var product: (wide: Int, number: Int)? {
+        guard let node, node.operation == .binary(.mul) else { return nil }
+        if node.inputs[0].shape == shape, node.inputs[1].count == 1 { return (0, 1) }
+        return node.inputs[1].shape == shape && node.inputs[0].count == 1 ? (1, 0) : nil
+    }
+
     /// An input of what it was computed by.
     func input(_ place: Int) -> Tensor { node?.inputs[place] ?? self }
 }

@@ -8,13 +8,11 @@
 struct ChannelBatching {
     private let batching: Batching
     private let readers: [ObjectIdentifier: [Tensor]]
-    /// Mean 0 and variance 1.
-    private var unit: Tensor?
 
     static func run(_ batching: Batching, _ needed: [Tensor]) throws {
         var readers = [ObjectIdentifier: [Tensor]](minimumCapacity: needed.count)
         for tensor in needed { for input in tensor.node?.inputs ?? [] { readers[ObjectIdentifier(input), default: []].append(tensor) } }
-        var pass = ChannelBatching(batching: batching, readers: readers)
+        let pass = ChannelBatching(batching: batching, readers: readers)
         for level in levels(needed) {
             for (key, members) in Batching.classes(level, pass.key) {
                 if let groups = pass.sharing(members, key) {
@@ -84,7 +82,7 @@ struct ChannelBatching {
 
     private func sources(_ function: BinaryFunction, _ x: [Tensor], _ tensor: Tensor) -> [Batching.Key.Source]? {
         guard tensor.rank == 4 else { return nil }
-        if function == .mul, let (wide, number) = product(x, tensor) {
+        if let (wide, number) = tensor.product {
             return wide == 0 ? [batching.source(x[0]), .own(x[number].shape)] : [.own(x[number].shape), batching.source(x[1])]
         }
         guard x[0].shape == tensor.shape, x[1].shape == tensor.shape else { return nil }
@@ -96,17 +94,20 @@ struct ChannelBatching {
         }
     }
 
-    /// The positions of a tensor and of the number that it is multiplied by.
-    private func product(_ x: [Tensor], _ tensor: Tensor) -> (wide: Int, number: Int)? {
-        if x[0].shape == tensor.shape, x[1].count == 1 { return (0, 1) }
-        return x[1].shape == tensor.shape && x[0].count == 1 ? (1, 0) : nil
-    }
-
-    /// Convolutions of parts with weights that several of them share: those of one part each, for what shares weights is a matter of `SampleBatching`. Nil for others.
+    /// Members that read the same part of a pack, or share their weights, are not side by side in it: those that read one part are those of one input. (What
+    /// shares weights is a matter of `SampleBatching`.) Nil for others.
     private func sharing(_ members: [Tensor], _ key: Batching.Key) -> [(key: Batching.Key, members: [Tensor])]? {
-        guard case .conv2d = key.operation, !key.parts.isEmpty, Set(members.inputs(1).map(ObjectIdentifier.init)).count < members.count else { return nil }
+        let places = switch key.operation {
+        case .conv2d: [1]
+        case .binary(.mul): key.parts
+        default: [Int]()
+        }
+        guard !key.parts.isEmpty, places.contains(where: { Set(members.inputs($0).map(ObjectIdentifier.init)).count < members.count }) else { return nil }
         return Batching.classes(members) { tensor in
-            Batching.Key(key.operation, tensor, [.same(ObjectIdentifier(tensor.input(0)))] + key.sources.dropFirst())
+            let sources = key.sources.indices.map { place -> Batching.Key.Source in
+                if case .part = key.sources[place] { .same(ObjectIdentifier(tensor.input(place))) } else { key.sources[place] }
+            }
+            return Batching.Key(key.operation, tensor, sources)
         }
     }
 
@@ -123,13 +124,13 @@ struct ChannelBatching {
         return runs.filter { $0.count > 1 }
     }
 
-    private mutating func merge(_ members: [Tensor], _ key: Batching.Key) throws {
+    private func merge(_ members: [Tensor], _ key: Batching.Key) throws {
         let isShared = if case .same = key.sources[0] { true } else { false }
         switch key.operation {
         case .conv2d(let options): try batching.merge(members, 1) { try convolve(members, options, key, isShared) }
         case .stackedNorm(let options): try batching.merge(members, 1) { try normalise(members, options, key, isShared) }
         case .stackedMoments: try batching.merge(members, 2) { try key.operation.apply([batching.operand(members, 0, key)]) }
-        case .binary(.mul) where product(members[0].node?.inputs ?? [], members[0]) != nil: try multiply(members, key)
+        case .binary(.mul) where members[0].product != nil: try multiply(members, key)
         case .binary: try batching.merge(members, 1) { try key.operation.apply([0, 1].map { try term(members, $0, key) }) }
         default: try batching.merge(members, 1) { try key.operation.apply([batching.operand(members, 0, key)]) }
         }
@@ -155,10 +156,9 @@ struct ChannelBatching {
     }
 
     /// Products with numbers: a factor for each channel.
-    private mutating func multiply(_ members: [Tensor], _ key: Batching.Key) throws {
-        guard let (wide, number) = product(members[0].node?.inputs ?? [], members[0]) else { return }
-        let unit = try unit ?? Tensor.unitMoments()
-        self.unit = unit
+    private func multiply(_ members: [Tensor], _ key: Batching.Key) throws {
+        guard let (wide, number) = members[0].product else { return }
+        let unit = try batching.unit
         let channels = members[0].shape[1]
         try batching.merge(members, 1) {
             let factors = try Tensor.concat(members.inputs(number).map { try $0.reshape([1]).expand([channels]) }, 0)

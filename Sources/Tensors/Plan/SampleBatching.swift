@@ -25,8 +25,8 @@ struct SampleBatching {
         var pass = SampleBatching(batching: batching, level: level, uses: uses)
         let byLevel = Dictionary(grouping: needed) { level[ObjectIdentifier($0)] ?? Level() }
         for tensors in byLevel.sorted(by: { $0.key < $1.key }).map(\.value) {
-            for tensor in tensors { pass.noteProduct(tensor) }
             for (key, members) in Batching.classes(tensors, pass.key) { try pass.merge(members, key) }
+            for tensor in tensors { pass.noteProduct(tensor) }
         }
         try pass.sum(needed)
         batching.recording.sort()
@@ -53,9 +53,7 @@ struct SampleBatching {
 
     /// Of regions nothing: arrows have guards of their own.
     private func key(_ tensor: Tensor) -> Batching.Key? {
-        guard let node = tensor.node, node.regions.isEverywhere, batching.isFree(tensor), scaled[ObjectIdentifier(tensor)] == nil,
-            let sources = sources(node, tensor)
-        else { return nil }
+        guard let node = tensor.node, node.regions.isEverywhere, batching.isFree(tensor), let sources = sources(node, tensor) else { return nil }
         return Batching.Key(node.operation, tensor, sources)
     }
 
@@ -77,17 +75,19 @@ struct SampleBatching {
             return [batching.source(x[0])]
         case .concat(let axis):
             return axis > 0 && x.allSatisfy(isPart) ? x.map(batching.source) : nil
-        case .binary:
-            guard tensor.rank == 4, x.allSatisfy({ $0.shape == tensor.shape }), x.contains(where: isPart) else { return nil }
+        case .binary(let function):
+            let isNumber = x.map { function == .mul && $0.count == 1 && !isPart($0) }
+            guard tensor.rank == 4, x.contains(where: isPart), x.indices.allSatisfy({ x[$0].shape == tensor.shape || isNumber[$0] }) else { return nil }
             return x.map(batching.source)
         default:
             return nil
         }
     }
 
-    /// A part times a number: what weighs an arrow.
+    /// A part times a number of its own: what weighs an arrow.
     private mutating func noteProduct(_ tensor: Tensor) {
-        guard let node = tensor.node, node.operation == .binary(.mul), tensor.rank == 4, node.regions.isEverywhere, batching.isFree(tensor) else { return }
+        guard let node = tensor.node, node.operation == .binary(.mul), tensor.rank == 4, node.regions.isEverywhere, batching.isFree(tensor), batching.part(tensor) == nil
+        else { return }
         for (value, number) in [(node.inputs[0], node.inputs[1]), (node.inputs[1], node.inputs[0])]
         where number.count == 1 && value.shape == tensor.shape && batching.part(value) != nil {
             scaled[ObjectIdentifier(tensor)] = (value, number)
@@ -115,11 +115,13 @@ struct SampleBatching {
             sizes[0] *= count
             try batching.merge(members, 0) { try Operation.slice(starts: starts, sizes: sizes, steps: steps)(batching.operand(members, 0, key)) }
         case .binary:
+            let unit = try batching.unit
             try batching.merge(members, 0) {
-                try key.operation.apply(key.sources.indices.map { place in
-                    let x = try batching.operand(members, place, key)
-                    return key.parts.contains(place) ? x : try x.spreadGroups(count)
-                })
+                let x = try key.sources.indices.map { try batching.operand(members, $0, key) }
+                if let (wide, number) = members[0].product {
+                    return try x[wide].scaledChannels(x[number].reshape([1]).expand([x[wide].shape[1]]), repeats: 1, unit: unit)
+                }
+                return try key.operation.apply(x.indices.map { key.parts.contains($0) ? x[$0] : try x[$0].spreadGroups(count) })
             }
         default:
             guard let x = try pack(members.inputs(0)) else { return }
