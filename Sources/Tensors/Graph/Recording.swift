@@ -6,15 +6,9 @@ import Glibc
 /// `WrittenMemory`, gradients by `RecordedGradients`, and what the graph depends on by `Dependences`.
 public final class Recording {
     /// The recording that operations go to; nil: they run at once.
-    nonisolated(unsafe) public private(set) static var current: Recording? {
-        didSet {
-            thread = pthread_self()
-            isActive = current != nil
-        }
-    }
+    public static var current: Recording? { Surroundings.now.recording }
     /// Whether there is one: for threads that may not touch `current`, and where it has to be known fast.
-    nonisolated(unsafe) public private(set) static var isActive = false
-    nonisolated(unsafe) private static var thread = pthread_self()
+    public static var isActive: Bool { Surroundings.now.isRecording }
 
     /// What a plan will have to compute, in the order it was written.
     private(set) var tensors: [Tensor] = []
@@ -95,20 +89,17 @@ public final class Recording {
     /// Runs `body` with this recording current.
     public func record<T>(_ body: () throws -> T) throws -> T {
         guard Recording.current == nil else { throw TensorError("compile", "a compiled function cannot be compiled from within another") }
-        Recording.current = self
-        defer { Recording.current = nil }
-        let result = try body()
-        if let refusal { throw refusal }
-        for ending in endings { try ending(self) }
-        return result
+        return try Surroundings.with(\.recording, self) {
+            let result = try body()
+            if let refusal { throw refusal }
+            for ending in endings { try ending(self) }
+            return result
+        }
     }
 
     /// Runs `body` as if nothing were being recorded: what only looks at numbers, or makes constants.
     package static func atOnce<T>(_ body: () throws -> T) rethrows -> T {
-        guard let recording = current else { return try body() }
-        current = nil
-        defer { current = recording }
-        return try body()
+        current == nil ? try body() : try Surroundings.with(\.recording, nil, body)
     }
 
     /// What `owner` keeps for as long as this is recorded: made when it is asked for first.
@@ -320,7 +311,7 @@ public final class Recording {
 
     /// Told by storages when they are made, on any thread.
     static func noteBirth(_ storage: Storage) {
-        guard pthread_equal(pthread_self(), thread) != 0 else { return }
+        guard pthread_equal(pthread_self(), Surroundings.now.recordingThread) != 0 else { return }
         current?.born.insert(ObjectIdentifier(storage))
     }
 
