@@ -87,10 +87,24 @@ final class Batching {
                 let all = Recording.reachable(from: values)
                 return fresh().filter { all.contains(ObjectIdentifier($0)) }
             }
-            let fixed = targets.union(values.map(ObjectIdentifier.init))
-            try ChannelBatching.run(Batching(recording, fixed: fixed), needed())
-            try SampleBatching.run(Batching(recording, fixed: fixed), needed(), for: values)
+            let fixed = targets.union(values.map(ObjectIdentifier.init)), all = needed()
+            // Of a network in which each part has a region of its own, nothing; it is not gone through more than once for that.
+            let isWide = hasPair(all, by: ChannelBatching.seed)
+            if isWide { try ChannelBatching.run(Batching(recording, fixed: fixed), all) }
+            if hasPair(all, by: SampleBatching.seed) { try SampleBatching.run(Batching(recording, fixed: fixed), isWide ? needed() : all, for: values) }
         }
+    }
+
+    /// What a batch can begin with: an operation at a place, and what it has in common with others.
+    struct Seed: Hashable {
+        let operation: Operation
+        let shared: ObjectIdentifier
+        let regions: Regions
+    }
+
+    private static func hasPair(_ tensors: [Tensor], by seed: (Node) -> Seed?) -> Bool {
+        var seen = Set<Seed>()
+        return tensors.contains { tensor in tensor.node.flatMap(seed).map { !seen.insert($0).inserted } ?? false }
     }
 
     func part(_ tensor: Tensor) -> Part? { parts[ObjectIdentifier(tensor)] }

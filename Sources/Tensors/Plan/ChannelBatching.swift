@@ -9,6 +9,14 @@ struct ChannelBatching {
     private let batching: Batching
     private let readers: [ObjectIdentifier: [Tensor]]
 
+    /// Operations with parameters, by what they read.
+    static func seed(_ node: Node) -> Batching.Seed? {
+        switch node.operation {
+        case .conv2d, .stackedNorm: Batching.Seed(operation: node.operation, shared: ObjectIdentifier(node.inputs[0]), regions: node.regions)
+        default: nil
+        }
+    }
+
     static func run(_ batching: Batching, _ needed: [Tensor]) throws {
         var readers = [ObjectIdentifier: [Tensor]](minimumCapacity: needed.count)
         for tensor in needed { for input in tensor.node?.inputs ?? [] { readers[ObjectIdentifier(input), default: []].append(tensor) } }

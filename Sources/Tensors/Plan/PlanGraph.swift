@@ -155,7 +155,8 @@ struct PlanGraph {
         var readers = [Regions?](repeating: nil, count: values.count)
         func note(_ value: Int, _ regions: Regions) {
             let owner = home(value).owner
-            readers[owner] = readers[owner].map { $0.union(regions) } ?? regions
+            guard let known = readers[owner] else { return readers[owner] = regions }
+            if !known.covers(regions) { readers[owner] = known.union(regions) }
         }
         for (value, regions) in roots { note(value, regions) }
         for (i, work) in works.enumerated().reversed() {

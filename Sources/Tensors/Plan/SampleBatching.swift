@@ -17,6 +17,14 @@ struct SampleBatching {
         static func < (a: Level, b: Level) -> Bool { (-a.height, a.depth) < (-b.height, b.depth) }
     }
 
+    /// Operations with parameters, by those.
+    static func seed(_ node: Node) -> Batching.Seed? {
+        switch node.operation {
+        case .conv2d, .stackedNorm: node.regions.isEverywhere ? node.inputs.last.map { Batching.Seed(operation: node.operation, shared: ObjectIdentifier($0), regions: node.regions) } : nil
+        default: nil
+        }
+    }
+
     static func run(_ batching: Batching, _ needed: [Tensor], for values: [Tensor]) throws {
         var uses: [ObjectIdentifier: Int] = [:]
         for tensor in needed { for input in tensor.node?.inputs ?? [] { uses[ObjectIdentifier(input), default: 0] += 1 } }
