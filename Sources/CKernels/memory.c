@@ -219,6 +219,8 @@ static bool look(int64_t bytes) {
   return rest >= 0;
 }
 
+void trellis_memory_trim(void) { malloc_trim(0); }
+
 bool trellis_memory_admits(size_t bytes) {
   if (bytes > (size_t)1 << 62) return false;
   if (atomic_fetch_sub_explicit(&credit, (int64_t)bytes, memory_order_relaxed) >= (int64_t)bytes) return true;

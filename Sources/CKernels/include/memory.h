@@ -36,6 +36,8 @@ void *trellis_memory_take(size_t bytes);
 
 /// Called before memory is refused, on any thread: gives back what is kept for later.
 void trellis_memory_on_pressure(void (*give_back)(void));
+/// Gives back what malloc holds and nobody uses.
+void trellis_memory_trim(void);
 
 /// Code that cannot throw (kernels, pieces of a parallel run) notes the bytes that it did not get and returns; the next on the same thread that can
 /// throw asks. What a piece misses on another thread the pool carries over to the one that runs it.

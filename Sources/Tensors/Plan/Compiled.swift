@@ -1,3 +1,5 @@
+import CKernels
+
 /// A function of tensors that is recorded at its first call with given shapes and from then on runs as a plan.
 ///
 /// What happens inside (derivatives, gradients that `backward` leaves at parameters, writes in place, random numbers, an optimiser's step at the end) happens
@@ -72,6 +74,8 @@ public final class Compiled {
             if change == nil { return entry.plan }
         }
         let (plan, dependences) = try newPlan(arguments)
+        // What a large recording took lies free in malloc's hands: it is given back before the plan's own memory comes on top of it.
+        if plan.stepCount > Compiled.large { trellis_memory_trim() }
         note(plan, dependences, key, change)
         return plan
     }
@@ -96,6 +100,9 @@ public final class Compiled {
         // One for a single run is kept until the next, for those who ask what ran.
         plans[key] = entries + [Entry(plan, dependences)]
     }
+
+    /// Kernels of a plan of which the recording took tens of megabytes.
+    private static let large = 4096
 
     /// How often the function was recorded.
     public var recordingCount: Int { recordings.values.reduce(0, +) }
