@@ -105,8 +105,9 @@ function Strategy:distinct(counts)
 end
 
 function Strategy:ask()
-  if #self:distinct() < self.initial or not self:has_result() then
-    if self.spent + self.rungs[1] > self.budget then return nil end
+  local is_affordable = self.spent + self.rungs[#self.rungs] <= self.budget
+  if not self:has_result() and not is_affordable then return nil end
+  if is_affordable and (#self:distinct() < self.initial or not self:has_result()) then
     local one = newcomer(self)
     if self:price(one.key) then return self:request(one) end
   end

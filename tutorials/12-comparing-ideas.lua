@@ -162,9 +162,10 @@ end
 print(("halving beats random search at the same price in %d of 20 seeds"):format(better))
 
 -- %% [markdown]
--- `scripts/freeze_thaw.lua` goes further: one model over architectures and steps says which training is worth going on with, and at the
--- end not the best score but the model's mean decides, because the largest of noisy numbers is too large. It says how sure each decision
--- is: the probability that the found option is better than the best architecture with another one, and what is lost on average if it is
+-- `scripts/freeze_thaw.lua` goes further: one model over architectures and steps says which training is worth going on with, from scores
+-- and from the trainings' own losses, which say more while trainings are short. At the end not the best score but the model's mean
+-- decides, because the largest of noisy numbers is too large. It says how sure each decision is: the probability that the found option
+-- is better than the best architecture with another one, and what is lost on average if it is
 -- not. `scripts/search.lua --method recommended` searches so.
 --
 -- ## A search that goes wrong

@@ -203,6 +203,14 @@ do
   assert(good >= 5, good)
 end
 
+-- One training's budget makes one training; a little more than that, one and as many beginnings as fit.
+for budget, asked in pairs{[40] = 3, [65] = 5} do
+  local strategy = make(1, {budget = budget})
+  local words = run(strategy)
+  same({select(2, words:gsub("\n", "\n")) + 1, select(2, strategy:best()).steps}, {asked, 40})
+  assert(strategy.spent <= budget, strategy.spent)
+end
+
 -- The same by seed; gone on with from a state that went through a file; several asked before one is told.
 do
   same(run(make(2)), run(make(2)))
