@@ -56,7 +56,7 @@ local function is_open(request) return not request.score and request.open ~= fal
 function Strategy:request(one)
   self.spent = self.spent + self:price(one.key)
   local rung = (self.reached[one.key] or 0) + 1
-  self.reached[one.key] = rung
+  self.reached[one.key], self.is_current = rung, false
   table.insert(self.requests, {one = one, rung = rung})
   return one.architecture, self.rungs[rung]
 end
@@ -176,7 +176,7 @@ end
 
 function Strategy:tell(architecture, result)
   local request = open_request(self, architecture, result.step)
-  request.score = result.score
+  request.score, self.is_current = result.score, false
   -- Its logarithm counts.
   if result.loss and result.loss > 0 then request.loss = result.loss end
 end
@@ -184,12 +184,17 @@ end
 --- There will be no result: it is not asked for again.
 function Strategy:drop(architecture)
   local request = open_request(self, architecture)
-  request.open = false
+  request.open, self.is_current = false, false
   self.reached[request.one.key] = #self.rungs
 end
 
---- The posterior. What is being tried counts with its prediction.
+--- The posterior, made once for what is asked for and told by now. What is being tried counts with its prediction.
 function Strategy:process()
+  if not self.is_current then self.latest, self.is_current = self:posterior(), true end
+  return self.latest
+end
+
+function Strategy:posterior()
   local told, out = {}, {}
   for _, request in ipairs(self.requests) do
     if request.score then
@@ -199,14 +204,12 @@ function Strategy:process()
     end
   end
   local process = gaussian.process(self.layout, self.rungs, told, self.latest)
-  self.latest = process
   if #out == 0 then return process end
   for _, point in ipairs(out) do
     point.score = process:at(point.one, point.rung)
     told[#told + 1] = point
   end
-  self.latest = gaussian.process(self.layout, self.rungs, told, process)
-  return self.latest
+  return gaussian.process(self.layout, self.rungs, told, process)
 end
 
 --- The `count` best of those that went furthest, by the mean of the posterior, which is made where it is not given.
@@ -281,7 +284,7 @@ function Strategy:load_state(state)
   if table.concat(state.rungs, " ") ~= table.concat(self.rungs, " ") or state.budget ~= self.budget or state.seed ~= self.seed then
     error("freeze_thaw: a state goes on in a strategy of the same rungs, budget and seed", 0)
   end
-  self.requests, self.reached, self.spent, self.draws = {}, {}, 0, state.draws
+  self.requests, self.reached, self.spent, self.draws, self.is_current = {}, {}, 0, state.draws, false
   for i, kept in ipairs(state.requests) do
     self:request(self:one(self.space:fix(kept.values):random{}))
     self.requests[i].rung, self.requests[i].score, self.requests[i].loss = kept.rung, kept.score, kept.loss
