@@ -96,7 +96,7 @@ let package = Package(
         .testTarget(name: "RunsTests", dependencies: ["Base", "Runs"]),
         .testTarget(name: "PyTorchTests", dependencies: ["Tensors", "Networks", "PyTorch"]),
         .testTarget(name: "ONNXTests", dependencies: ["Tensors", "Networks", "ONNX"]),
-        .testTarget(name: "LuaHostTests", dependencies: ["Base", "CKernels", "CLua", "Figures", "Notebook", "Tensors", "Segmentation", "Search", "LuaHost", "trellis"]),
+        .testTarget(name: "LuaHostTests", dependencies: ["Base", "CKernels", "CLua", "Figures", "Notebook", "Tensors", "Networks", "Segmentation", "Search", "LuaHost", "trellis"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -8,10 +8,17 @@
 /// argument, that has a state which is nobody's, that resumes its first argument, that goes on with a state of its own.
 enum { UNKNOWN = 0, LOOKS, ASKS, PLAIN, MUTATES, STATEFUL, RESUMES, GOES_ON };
 
-/// Whether a C function is one of this program, which takes care of itself.
+/// Whether a C function is one of this program, which takes care of itself. A recording asks tens of thousands of times, of some dozens of functions, and
+/// `dladdr` goes through all symbols each time: functions of the program, which stay where they are, are remembered.
 static bool is_of_program(lua_CFunction function) {
+  enum { PLACES = 1024 };
+  static _Thread_local lua_CFunction known[PLACES];
+  lua_CFunction *place = &known[((uintptr_t)function >> 4) % PLACES];
+  if (*place == function) return true;
   Dl_info its, own;
-  return dladdr((void *)(uintptr_t)function, &its) && dladdr((void *)(uintptr_t)clua_trace_setup, &own) && its.dli_fbase == own.dli_fbase;
+  bool is_ours = dladdr((void *)(uintptr_t)function, &its) && dladdr((void *)(uintptr_t)clua_trace_setup, &own) && its.dli_fbase == own.dli_fbase;
+  if (is_ours) *place = function;
+  return is_ours;
 }
 
 static int kind_of(lua_State *L, int function) {

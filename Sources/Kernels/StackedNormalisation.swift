@@ -103,17 +103,20 @@ public enum StackedNormalisation {
     }
 
     /// rows of `wide` running values move towards rows of `narrow` of the batch; odd rows are variances, made unbiased for `count` values.
-    /// - Parameter step: from one row of running values to the next; nil: they follow one another.
+    /// - Parameters:
+    ///   - step: from one row of running values to the next; nil: they follow one another.
+    ///   - batchStep: the same of the batch's.
     public static func running(
-        _ rows: Int, _ wide: Int, _ narrow: Int, _ momentum: Float, _ count: Int, _ before: Input, _ batch: Input, _ after: Output, step: Int? = nil
+        _ rows: Int, _ wide: Int, _ narrow: Int, _ momentum: Float, _ count: Int, _ before: Input, _ batch: Input, _ after: Output, step: Int? = nil,
+        batchStep: Int? = nil
     ) {
-        let step = step ?? wide
+        let (step, batchStep) = (step ?? wide, batchStep ?? narrow)
         let unbias = count > 1 ? Float(count) / Float(count - 1) : 1
         for row in 0..<rows {
             let factor = row & 1 == 0 ? momentum : momentum * unbias
             var first = 0
             while first < wide {
-                for i in 0..<narrow { after[row * step + first + i] = (1 - momentum) * before[row * step + first + i] + factor * batch[row * narrow + i] }
+                for i in 0..<narrow { after[row * step + first + i] = (1 - momentum) * before[row * step + first + i] + factor * batch[row * batchStep + i] }
                 first += narrow
             }
         }

@@ -18,12 +18,9 @@ open class Module {
     public typealias Named = (name: String, tensor: Tensor)
 
     private var training = true
-    /// The mode that `inMode` gives to all.
-    nonisolated(unsafe) private static var forced: Bool?
-
     /// Whether the module is in training mode. A compiled function that reads it is recorded anew when it has changed.
     public var isTraining: Bool {
-        if let forced = Module.forced { return forced }
+        if let mode = Surroundings.now.mode { return mode }
         if let recording = Recording.current, !recording.hasSet(self) {
             let now = training
             recording.depends { [weak self] in self?.training == now ? nil : "the mode of a module was set" }
@@ -89,15 +86,12 @@ open class Module {
     public func callAsFunction(_ x: Tensor) throws -> Tensor { try computing { try forward(x) } }
 
     /// The module whose computation runs now and is no part of another one's: the whole network.
-    nonisolated(unsafe) public private(set) static var outermost: Module?
+    public static var outermost: Module? { Surroundings.now.outermost }
 
     /// Runs `body`, which is this module's computation.
     @inline(__always)
     public final func computing<T>(_ body: () throws -> T) rethrows -> T {
-        if Module.outermost != nil { return try body() }
-        Module.outermost = self
-        defer { Module.outermost = nil }
-        return try body()
+        Surroundings.now.outermost != nil ? try body() : try Surroundings.with(\.outermost, self, body)
     }
 
     /// Parameters of the whole tree with their paths; one that stands in several places once, by its first path.
@@ -145,12 +139,7 @@ open class Module {
     }
 
     /// Runs `body` with every module in a mode, whatever its own: for a plan that has one mode for good.
-    public static func inMode<T>(training: Bool, _ body: () throws -> T) rethrows -> T {
-        let before = forced
-        forced = training
-        defer { forced = before }
-        return try body()
-    }
+    public static func inMode<T>(training: Bool, _ body: () throws -> T) rethrows -> T { try Surroundings.with(\.mode, training, body) }
 
     /// The tree with shapes and counts.
     public func describe(indent: String = "", name: String = "") -> String {

@@ -1,14 +1,9 @@
 /// While somebody looks into a job that runs, nothing that the job stands on may change.
 public enum ReadOnly {
-    nonisolated(unsafe) public private(set) static var isActive = false
+    public static var isActive: Bool { Surroundings.now.isReadOnly }
 
     /// Writes of tensors, backward passes, steps of optimisers and loading are errors while `body` runs.
-    public static func during<T>(_ body: () throws -> T) rethrows -> T {
-        let before = isActive
-        isActive = true
-        defer { isActive = before }
-        return try body()
-    }
+    public static func during<T>(_ body: () throws -> T) rethrows -> T { try Surroundings.with(\.isReadOnly, true, body) }
 
     /// - Throws: `TensorError` inside of `during`.
     @inline(__always) public static func allow(_ operation: @autoclosure () -> String) throws {

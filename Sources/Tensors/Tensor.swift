@@ -246,22 +246,17 @@ final class Node {
 
 /// Whether operations keep what a derivative needs.
 public enum GradientMode {
-    nonisolated(unsafe) public internal(set) static var isEnabled = true
+    public static var isEnabled: Bool { Surroundings.now.keepsHistory }
 
     /// Runs `body` without keeping history.
     public static func disabled<T>(_ body: () throws -> T) rethrows -> T { try with(false, body) }
 
-    static func with<T>(_ enabled: Bool, _ body: () throws -> T) rethrows -> T {
-        let before = isEnabled
-        isEnabled = enabled
-        defer { isEnabled = before }
-        return try body()
-    }
+    static func with<T>(_ enabled: Bool, _ body: () throws -> T) rethrows -> T { try Surroundings.with(\.keepsHistory, enabled, body) }
 
     /// For hosts whose scripts switch the mode across calls; returns what it was.
     @discardableResult
     public static func set(_ enabled: Bool) -> Bool {
-        defer { isEnabled = enabled }
+        defer { Surroundings.now.keepsHistory = enabled }
         return isEnabled
     }
 }

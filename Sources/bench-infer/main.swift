@@ -59,9 +59,7 @@ if CommandLine.arguments.contains("--serve") {
 }
 if CommandLine.arguments.contains("--profile") {
     let profile = PlanProfile()
-    PlanProfile.current = profile
-    _ = try time()
-    PlanProfile.current = nil
+    _ = try profile.measure { try time() }
     for (label, entry) in profile.byOperation.prefix(24) {
         FileHandle.standardError.write(Data(String(format: "  %9.2f ms %7d calls  %@\n", entry.seconds * 1000, entry.calls, label).utf8))
     }

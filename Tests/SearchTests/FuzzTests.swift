@@ -116,12 +116,12 @@ final class FuzzTests: XCTestCase {
                 + "\(space.cell.operators.joined(separator: " ")), \(space.options.operatorSets), affine \(space.options.affine), "
                 + "\(space.options.down), \(batch)x\(height)x\(width)"
             let optimises = Plan.optimises
-            defer { (Plan.optimises, EdgeBatch.isOn, SliceFusion.use) = (optimises, true, .whereTheyPay) }
-            (Plan.optimises, EdgeBatch.isOn) = (false, false)
+            defer { (Plan.optimises, Batching.isOn, SliceFusion.use) = (optimises, true, .whereTheyPay) }
+            Plan.optimises = false
             let slow = try run(space, images, labels)
-            EdgeBatch.isOn = true
-            compare(try run(space, images, labels), slow, "graph, " + text)
-            Plan.optimises = true
+            (Plan.optimises, Batching.isOn) = (true, false)
+            compare(try run(space, images, labels), slow, "plan, edge by edge, " + text)
+            Batching.isOn = true
             SliceFusion.use = .wherePossible
             for level in Recomputation.allCases { compare(try run(space, images, labels, level), slow, "plan, \(level) recomputed, " + text) }
         }

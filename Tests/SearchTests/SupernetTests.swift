@@ -268,8 +268,16 @@ final class SupernetTests: XCTestCase {
     }
 
     /// What a run leaves: loss, parameters and running statistics after two steps of each kind, then scores of both modes.
-    private func run(_ test: Case, seed: UInt64) throws -> [String: [Float]] {
+    /// - Parameter jitter: a seed; weights begin off by up to two units of their last bit.
+    private func run(_ test: Case, seed: UInt64, jitter: UInt64? = nil) throws -> [String: [Float]] {
         let net = try test.net(seed: seed)
+        if let jitter {
+            let random = RandomState(seed: jitter)
+            for weight in net.weights().map(\.tensor) {
+                let factor = try Tensor.random(.uniform(low: 1 - 0x1p-22, high: 1 + 0x1p-22), weight.shape, from: random)
+                try GradientMode.disabled { try weight.assign(weight * factor) }
+            }
+        }
         let (sgd, adam) = try optimisers(net)
         var result: [String: [Float]] = [:]
         for i in 0..<2 as Range<UInt64> {
@@ -301,17 +309,17 @@ final class SupernetTests: XCTestCase {
         for seed in 1...20 as ClosedRange<UInt64> { try agree(randomCase(seed), seed) }
     }
 
-    /// The same with what runs image by image, on planes of more than a few values: batch norms over those amplify rounding without bound. Of more
-    /// pixels, some lie so near to a tie of a pool or to a ReLU's corner that rounding decides: with or without chains, Adam's steps then differ
-    /// by up to 0.02 for one space in five.
+    /// The same with what runs image by image, on planes of more than a few values: batch norms over those amplify rounding without bound.
     func testChainsAgreeWithTheirOracle() throws {
         SliceFusion.use = .wherePossible
         defer { SliceFusion.use = .whereTheyPay }
-        for seed in 1...10 as ClosedRange<UInt64> { try agree(randomCase(seed, times: 3), seed, architecture: 3e-2) }
+        for seed in 1...10 as ClosedRange<UInt64> { try agree(randomCase(seed, times: 3), seed) }
     }
 
-    /// - Parameter architecture: how far alpha and beta may be away.
-    private func agree(_ test: Case, _ seed: UInt64, architecture: Float = 5e-3) throws {
+    /// A plan adds in another order than its oracle, so the two differ by what becomes of rounding. Mostly that is little. Some spaces make much of it: gradients feel
+    /// it by up to `GoldenTests.gradientBound`, Adam divides them by themselves, and which side of a ReLU's corner a mean of 0 falls on, or which of two equal pixels
+    /// is the largest, is rounding alone. How much it is there the oracle tells itself, when its weights begin off in their last bits.
+    private func agree(_ test: Case, _ seed: UInt64) throws {
         defer { Plan.optimises = true }
         print("space of seed \(seed): \(test.name)")
         Plan.optimises = true
@@ -319,17 +327,26 @@ final class SupernetTests: XCTestCase {
         Plan.optimises = false
         let plain = try run(test, seed: seed)
         XCTAssertEqual(fast.keys.sorted(), plain.keys.sorted())
-        for (name, values) in fast {
-            // With one picture the mean of a channel over its pixels, which batch norm has just made 0, is rounding alone: so is which side
-            // of the pool branch's ReLU it falls on, and that decides the derivative of the bias.
-            if test.batch == 1, name.hasSuffix("pool.bn.bias") { continue }
-            let expected = try XCTUnwrap(plain[name])
+        let errors = try distances(fast, plain)
+        let doubtful = errors.filter { $0.value >= ($0.key == "alpha" || $0.key == "beta" ? 5e-3 : 2e-3) }
+        if doubtful.isEmpty { return }
+        let noise = try (1...3 as ClosedRange<UInt64>).map { try distances(run(test, seed: seed, jitter: $0), plain) }
+        for (name, error) in doubtful {
+            let rounding = noise.compactMap { $0[name] }.max() ?? 0
+            print("\(name): \(error), rounding \(rounding)")
+            XCTAssertLessThan(error, 4 * rounding, "seed \(seed), \(test.name): \(name)")
+        }
+    }
+
+    /// How far values are from those expected, relative to the largest of these, by name.
+    private func distances(_ found: [String: [Float]], _ expected: [String: [Float]]) throws -> [String: Float] {
+        var result: [String: Float] = [:]
+        for (name, expected) in expected {
             // A mean of values around 1 that is near 0 is as exact as the values are.
             let scale = max(expected.reduce(0) { max($0, abs($1)) }, name.contains("running_mean") ? 1e-2 : 1e-3)
-            let error = zip(values, expected).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) } / scale
-            // A plan adds in another order. Gradients feel it by up to `GoldenTests.gradientBound`, and Adam divides them by themselves.
-            XCTAssertLessThan(error, name == "alpha" || name == "beta" ? architecture : 2e-3, "seed \(seed), \(test.name): \(name)")
+            result[name] = zip(try XCTUnwrap(found[name]), expected).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) } / scale
         }
+        return result
     }
 
     /// - Parameter times: makes pictures so much larger.

@@ -80,14 +80,14 @@ extension Call {
     /// Runs a module on the arguments of __call.
     fileprivate func compute(_ module: Module) throws -> Int {
         // A module that runs another one of its own in Lua is part of the path that errors give.
-        if let name = ScriptedModule.running.last?.name(of: module) { return try located(name) { try output(module) } }
+        if let name = Surroundings.now.modules.last?.name(of: module) { return try located(name) { try output(module) } }
         return try contained(module) { try output(module) }
     }
 
     /// Runs a module. In the function of another one it has to be a part of that, or of the network around it.
     /// - Throws: `HostError` when it is not and has anything that a network should know of.
     func contained<T>(_ module: Module, _ body: () throws -> T) throws -> T {
-        guard let caller = ScriptedModule.running.last, !caller.mayCall(module) else { return try body() }
+        guard let caller = Surroundings.now.modules.last, !caller.mayCall(module) else { return try body() }
         guard module.isStateless else { throw caller.stranger(module) }
         let result = try body()
         // A function shows only when it runs that it depends on the mode.

@@ -24,9 +24,6 @@ final class ScriptedModule: Module {
     private weak var borrowed: Module?
     private weak var lender: Module?
 
-    /// Those whose function runs now, outermost first: what they call is part of the path in error messages.
-    nonisolated(unsafe) private(set) static var running: [ScriptedModule] = []
-
     /// - Parameter values: hang on the anchor.
     init(
         _ name: String, _ function: LuaFunction, on anchor: LuaAnchor, passesSelf: Bool, children: [(name: String, module: Module)] = [],
@@ -117,8 +114,8 @@ final class ScriptedModule: Module {
     }
 
     private func entered<T>(_ body: () throws -> T) rethrows -> T {
-        ScriptedModule.running.append(self)
-        defer { ScriptedModule.running.removeLast() }
+        Surroundings.now.modules.append(self)
+        defer { Surroundings.now.modules.removeLast() }
         return try body()
     }
 }

@@ -23,14 +23,14 @@ enum SpaceScripts {
             return SpaceScript(name: path.split(separator: "/").last.map(String.init) ?? path, text: text)
         case "=": return nil
         // A text that was loaded is its own name; a single line may be one of the prompt.
-        default: return source.contains("\n") ? SpaceScript(name: runs.last?.script.name ?? "script.lua", text: source) : nil
+        default: return source.contains("\n") ? SpaceScript(name: Surroundings.now.spaceScripts.last?.script.name ?? "script.lua", text: source) : nil
         }
     }
 
     // MARK: Running them
 
     /// A script that runs until it has made a space.
-    private final class Run {
+    final class Run {
         let script: SpaceScript
         let wanted: SpaceRecord
         var made: SpaceObject?
@@ -45,8 +45,6 @@ enum SpaceScripts {
         var description: String { "the space of this script is made" }
     }
 
-    nonisolated(unsafe) private static var runs: [Run] = []
-
     /// A space that a function of a script makes, for the script.
     static func made(_ space: ModuleSpace, by build: LuaFunction, _ anchor: LuaAnchor, _ call: Call) throws -> SpaceObject {
         space.script = script(of: build, call.thread)
@@ -57,7 +55,7 @@ enum SpaceScripts {
 
     /// Ends the script that runs where it has made what is wanted.
     private static func note(_ space: SpaceObject) throws {
-        guard let run = runs.last, run.made == nil else { return }
+        guard let run = Surroundings.now.spaceScripts.last, run.made == nil else { return }
         run.other = run.wanted.difference(from: space.space.record, in: .decisions)
         guard run.other == nil else { return }
         run.made = space
@@ -81,8 +79,8 @@ enum SpaceScripts {
                 "\(place): its network is made by a script, '\(script.name)' of \(lines) lines, which the file keeps; no file runs code unasked: read it, and if you trust it say \(how)")
         }
         let run = Run(script, record)
-        runs.append(run)
-        defer { runs.removeLast() }
+        Surroundings.now.spaceScripts.append(run)
+        defer { Surroundings.now.spaceScripts.removeLast() }
         let ended = result(of: script, L)
         if let made = run.made { return made }
         if let difference = run.other {

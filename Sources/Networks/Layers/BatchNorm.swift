@@ -36,14 +36,20 @@ public final class BatchNorm: Module {
 
     /// The branch of the network that is being computed. A layer whose weights serve several branches (the arrows into a node of a trellis)
     /// sees other values in each and keeps running statistics for each.
-    nonisolated(unsafe) public private(set) static var branch = ""
-    /// The branches that are left again, outermost first, and the recordings that they were entered in.
-    nonisolated(unsafe) private static var outer: [(branch: String, recording: ObjectIdentifier?)] = []
+    public static var branch: String { Surroundings.now.branch.name }
+
+    struct Branch {
+        fileprivate(set) var name = ""
+        /// The branches that are left again, outermost first, and the recordings that they were entered in.
+        fileprivate(set) var outer: [(branch: String, recording: ObjectIdentifier?)] = []
+        /// The recording that has noted the branch it depends on.
+        fileprivate weak var dependent: Recording?
+    }
 
     public static func inBranch<T>(_ name: String, _ body: () throws -> T) rethrows -> T {
-        outer.append((branch, Recording.current.map { ObjectIdentifier($0) }))
-        branch = name
-        defer { branch = outer.removeLast().branch }
+        Surroundings.now.branch.outer.append((branch, Recording.current.map { ObjectIdentifier($0) }))
+        Surroundings.now.branch.name = name
+        defer { Surroundings.now.branch.name = Surroundings.now.branch.outer.removeLast().branch }
         return try body()
     }
 
@@ -52,13 +58,11 @@ public final class BatchNorm: Module {
         try inBranch(branch.isEmpty ? name : branch + "/" + name, body)
     }
 
-    nonisolated(unsafe) private weak static var dependent: Recording?
-
     /// A plan is of the branch in which the recorded function was called; those that the function enters itself are part of it.
     private static func noteBranch() {
-        guard let recording = Recording.current, dependent !== recording else { return }
-        dependent = recording
-        let around = outer.first { $0.recording == ObjectIdentifier(recording) }?.branch ?? branch
+        guard let recording = Recording.current, Surroundings.now.branch.dependent !== recording else { return }
+        Surroundings.now.branch.dependent = recording
+        let around = Surroundings.now.branch.outer.first { $0.recording == ObjectIdentifier(recording) }?.branch ?? branch
         recording.depends(atEachCall: true) { branch == around ? nil : "it is called in another branch" }
     }
 
@@ -192,7 +196,7 @@ public final class BatchNorm: Module {
         let values = x.count / channels
         BatchNorm.noteBranch()
         let statistics = try running(BatchNorm.branch)
-        switch BatchNorm.use {
+        switch Surroundings.now.statistics {
         case .own(let isAlone):
             guard isTraining, values > 1 else { break }
             // The same in one pass, for plans of many norms.
@@ -222,12 +226,6 @@ public final class BatchNorm: Module {
         /// Those that stand there.
         case kept(KeptStatistics)
     }
-    nonisolated(unsafe) private static var use = Use.own(alone: false)
 
-    public static func using<T>(_ use: Use, _ body: () throws -> T) rethrows -> T {
-        let before = self.use
-        self.use = use
-        defer { self.use = before }
-        return try body()
-    }
+    public static func using<T>(_ use: Use, _ body: () throws -> T) rethrows -> T { try Surroundings.with(\.statistics, use, body) }
 }

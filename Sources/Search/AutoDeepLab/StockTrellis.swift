@@ -5,7 +5,7 @@ import Tensors
 /// The paper's supernet (section 3 and 4.1): stem, a cell at every node of the trellis, a head at every stride of the last layer. Built by a space's function; its
 /// decisions are `paths` and `cell.1`, `cell.2`, ... (see `TrellisSpace.decisionList`).
 ///
-/// Where no weight can be exactly 0, the edges that leave a state, and the arrows into a node, are computed as one; else by arrow and edge, each a region.
+/// Written down by arrow and edge, each a region where weights can be exactly 0. Where none can, a plan computes what is equal of them as one (`Batching`).
 final class StockTrellis: Module {
     private let space: TrellisSpace
     private let classes: Int
@@ -49,34 +49,11 @@ final class StockTrellis: Module {
         guard x.rank == 4, x.shape[1] == 3 else { throw TensorError("supernet", "expects images [N, 3, H, W], got \(x.shape)") }
         var h = x
         for (i, layer) in stem.enumerated() { h = try located("stem.\(i + 1)") { try layer(h) } }
-        let rows = try cells.map { try $0.table() }
-        let operators = try rows.count == 1 ? rows[0].weights : Tensor.concat(rows.map(\.weights), 0)
-        // What a part costs is written down with the gates around it.
-        if try CostMeasure.current != nil || paths.table().isSparse || rows.contains(where: \.isSparse) {
-            return try guarded(h, ActiveTrellis(space, paths, cells, operators), height: x.shape[2], width: x.shape[3])
-        }
-        return try dense(h, MixtureWeights(operators, row: space.cell.index), height: x.shape[2], width: x.shape[3])
-    }
-
-    /// Scores of everything, from what the stem gives.
-    private func dense(_ stem: Tensor, _ mixture: MixtureWeights, height: Int, width: Int) throws -> Tensor {
-        let sizes = levelSizes(stem)
-        let outputs = try eachNode(stem) { node, previous, twoBack in
-            let beta = try space.incoming(node.node).map { arrow -> Tensor in
-                guard let weight = try space.index(of: arrow).flatMap({ try paths.gate($0) })?.weight else { throw TensorError("node", "an arrow has no weight") }
-                return try weight.reshape([])
-            }
-            let (height, width) = sizes[node.node.level]
-            return try node(previous: previous, twoBack: twoBack, mixture: mixture, beta: beta, height: height, width: width)
-        }
-        return try headSum { level, head in
-            guard let input = outputs[TrellisNode(layer: space.layers, level: level)] else { return nil }
-            return try located("heads.\(space.strides[level])") { try head(input) }.resize(.bilinearAlignCorners, height: height, width: width)
-        }
+        return try scores(h, ActiveTrellis(space, paths, cells), height: x.shape[2], width: x.shape[3])
     }
 
     /// Scores of what is on, from what the stem gives.
-    private func guarded(_ stem: Tensor, _ active: ActiveTrellis, height: Int, width: Int) throws -> Tensor {
+    private func scores(_ stem: Tensor, _ active: ActiveTrellis, height: Int, width: Int) throws -> Tensor {
         let sizes = levelSizes(stem)
         let outputs = try eachNode(stem) { node, previous, twoBack in
             let level = node.node.level
@@ -85,13 +62,17 @@ final class StockTrellis: Module {
                 previous: previous, twoBack: twoBack, active: active.cell(of: node.node), arrows: space.incoming(node.node).map { try active.arrow($0) },
                 shape: shape(space.blockChannels(level: level)), outputShape: shape(space.nodeChannels(level: level)))
         }
-        return try headSum { level, head in
+        var total: Tensor?
+        for (level, head) in heads {
             let node = TrellisNode(layer: space.layers, level: level)
-            guard let input = outputs[node] else { return nil }
-            return try active.opening(of: node).within(shape: [stem.shape[0], classes, height, width]) {
+            guard let input = outputs[node] else { continue }
+            let part = try active.opening(of: node).within(shape: [stem.shape[0], classes, height, width]) {
                 try located("heads.\(space.strides[level])") { try head(input) }.resize(.bilinearAlignCorners, height: height, width: width)
             }
+            total = try total.map { try $0 + part } ?? part
         }
+        guard let total else { throw TensorError("supernet", "has no head") }
+        return total
     }
 
     /// What each node gives.
@@ -113,16 +94,6 @@ final class StockTrellis: Module {
             }
         }
         return outputs
-    }
-
-    private func headSum(_ scores: (Int, SupernetHead) throws -> Tensor?) throws -> Tensor {
-        var total: Tensor?
-        for (level, head) in heads {
-            guard let part = try scores(level, head) else { continue }
-            total = try total.map { try $0 + part } ?? part
-        }
-        guard let total else { throw TensorError("supernet", "has no head") }
-        return total
     }
 
     /// Sizes by level: halved by ceil from what the stem gives.

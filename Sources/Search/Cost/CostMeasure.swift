@@ -4,7 +4,7 @@ import Tensors
 /// What each part of a network costs or is, and which gates have to be open for it: found by writing the computation down, without computing anything.
 final class CostMeasure {
     /// The measurement under way.
-    nonisolated(unsafe) private(set) static var current: CostMeasure?
+    static var current: CostMeasure? { Surroundings.now.measure }
 
     /// A part: what it costs, and the gates of each of the places that need it, the outermost first; no place: always.
     struct Part {
@@ -32,11 +32,11 @@ final class CostMeasure {
         try Recording.atOnce {
             let measure = CostMeasure()
             defer { measure.recording.dismantle() }
-            current = measure
-            defer { current = nil }
             let input = measure.recording.input(input, .float32)
-            let output = try measure.recording.record { try GradientMode.disabled { try Module.inMode(training: false) { try body(input) } } }
-            return try read(measure, input, output)
+            return try Surroundings.with(\.measure, measure) {
+                let output = try measure.recording.record { try GradientMode.disabled { try Module.inMode(training: false) { try body(input) } } }
+                return try read(measure, input, output)
+            }
         }
     }
 

@@ -19,7 +19,7 @@ public final class Construction {
     weak var source: DecisionWeightSource?
 
     /// The network that is being built.
-    nonisolated(unsafe) public private(set) static var current: Construction?
+    public static var current: Construction? { Surroundings.now.construction }
 
     public init(_ kind: Kind, known: DecisionList? = nil) { (self.kind, self.known) = (kind, known) }
 
@@ -28,12 +28,7 @@ public final class Construction {
     public var decisions: DecisionList { builder.list() }
 
     /// Runs a build function.
-    public func build<T>(_ body: () throws -> T) throws -> T {
-        let before = Construction.current
-        Construction.current = self
-        defer { Construction.current = before }
-        return try body()
-    }
+    public func build<T>(_ body: () throws -> T) throws -> T { try Surroundings.with(\.construction, self, body) }
 
     /// The construction that a decision is made in.
     /// - Throws: outside of a build.

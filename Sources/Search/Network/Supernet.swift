@@ -19,8 +19,6 @@ public final class Supernet: Module {
 
     private let construction: Construction
     private let logits: Logits
-    /// Whether weights of some decision can be exact zeros.
-    private var isSparse: Bool
     private lazy var plans = StepPlans(self)
     /// The last step of weights alone.
     var lastStep: LastStep?
@@ -42,7 +40,6 @@ public final class Supernet: Module {
         try relax.check(space.decisions.decisions.map(\.name))
         (self.space, self.seed, relaxations) = (space, seed, relax)
         self.classes = classes ?? space.classes
-        isSparse = try space.decisions.decisions.contains { try relax.relaxation(of: $0.name).isSparse }
         (logits, root, construction) = try RandomStreams.keeping {
             RandomStreams.start(seed: seed)
             let logits = try space.family?.logits() ?? Logits(of: space.decisions, seed: seed)
@@ -87,7 +84,7 @@ public final class Supernet: Module {
     public func relaxation(of name: String) throws -> Relaxation { try relaxations.relaxation(of: name) }
 
     public override func forward(_ x: Tensor) throws -> Tensor {
-        try inOneComputation { try BatchNorm.using(choice?.statistics ?? .own(alone: isSparse)) { try root.computing { try root.forward(x) } } }
+        try inOneComputation { try BatchNorm.using(choice?.statistics ?? .own(alone: true)) { try root.computing { try root.forward(x) } } }
     }
 
     /// Pixel cross entropy of class scores, mean over pixels whose label counts.

@@ -47,39 +47,10 @@ final class SupernetNode: Module {
             }
     }
 
+    /// The weighted sum of what the cell gives for each arrow, [N, blocks·C, H, W]: of all what is on.
     /// - Parameters:
     ///   - previous: H of the layer before by level.
     ///   - twoBack: H two layers before at this node's level.
-    ///   - mixture: softmax(alpha).
-    ///   - beta: softmax(beta) of each incoming arrow, in order.
-    func callAsFunction(
-        previous: (Int) throws -> Tensor, twoBack: Tensor?, mixture: MixtureWeights, beta: [Tensor], height: Int, width: Int
-    ) throws -> Tensor {
-        var first: Tensor?
-        if let back, let twoBack { first = try located("input.back") { try back(twoBack, height: height, width: width) } }
-        let inputs = try zip(incoming, projections).map { arrow, projection in
-            try located("input.\(projection.name)") { try projection.module(try previous(arrow.from), height: height, width: width) }
-        }
-        let names = projections.map(\.name)
-        if cells.count == 1, inputs.count > 1, EdgeBatch.isUsed {
-            let output = try cells[0].cell(first.flatMap { try cells[0].cell.twoBack($0, mixture) }, Tensor.concat(inputs, 0), mixture, arrows: names)
-            return try output.weightGroups(Tensor.concat(beta.map { try $0.reshape([1]) }, 0))
-        }
-        let twoBack = try first.map { first in try cells.map { try $0.cell.twoBack(first, mixture) } }
-        var total: Tensor?
-        for (i, input) in inputs.enumerated() {
-            let set = cells.count == 1 ? 0 : i
-            let weighted = try cells[set].cell(twoBack?[set], input, mixture, arrows: [names[i]]) * beta[i]
-            total = try total.map { try $0 + weighted } ?? weighted
-        }
-        guard let total else { throw TensorError("node", "has no incoming arrow") }
-        return total
-    }
-}
-
-extension SupernetNode {
-    /// What is on of it, arrow by arrow.
-    /// - Parameters:
     ///   - active: what the cell is weighed by.
     ///   - arrows: what multiplies what comes over each incoming arrow, in order: 0 where its source is not there.
     ///   - shape: of a state of the cell.

@@ -117,6 +117,7 @@ public enum Gradient {
     private static func walk(
         _ values: [Tensor], _ seeds: [Tensor]?, createGraph: Bool, wanted: Set<ObjectIdentifier>, stop: Bool
     ) throws -> [ObjectIdentifier: Flow] {
+        if let recording = Recording.current { try Batching.run(recording, for: values, by: wanted) }
         let order = try history(of: values, stoppingAt: stop ? wanted : [])
         // Which tensors lead to a target.
         var useful = wanted
@@ -177,20 +178,15 @@ public enum Gradient {
 
 /// Values that were written in place after they were used: a derivative rule may ask for their shape, but must not compute with them. Which rule reads
 /// what is found out as it runs, so that nobody has to keep a list.
-enum StaleValues {
-    nonisolated(unsafe) private static var tensors: [Tensor] = []
-    nonisolated(unsafe) private static var reader = ""
-    nonisolated(unsafe) private(set) static var areThere = false
+struct StaleValues {
+    private let tensors: [Tensor]
+    private let reader: String
 
     static func refusing<T>(_ stale: [Tensor], of operation: Operation, _ body: () throws -> T) throws -> T {
-        if stale.isEmpty { return try body() }
-        let before = (tensors, reader, areThere)
-        (tensors, reader, areThere) = (stale, operation.name, true)
-        defer { (tensors, reader, areThere) = before }
-        return try body()
+        stale.isEmpty ? try body() : try Surroundings.with(\.stale, StaleValues(tensors: stale, reader: operation.name), body)
     }
 
-    static func check(_ inputs: [Tensor]) throws {
+    func check(_ inputs: [Tensor]) throws {
         guard inputs.contains(where: { input in tensors.contains { $0 === input } }) else { return }
         throw TensorError(
             "backward", "a value that the derivative of \(reader) needs was changed in place after it was used; change a clone() instead")

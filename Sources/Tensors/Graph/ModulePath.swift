@@ -1,15 +1,19 @@
 /// The path of the module that is being computed: for errors that do not pass through `located` on their way out (those of a script), and
 /// for recordings, which note where each operation was written (profiles, names of exported nodes).
 public enum ModulePath {
-    nonisolated(unsafe) public private(set) static var current: [String] = []
-    /// `current` joined; nil until somebody asks.
-    nonisolated(unsafe) private static var joined: String? = ""
+    struct Names {
+        var list: [String] = []
+        /// `list` joined; nil until somebody asks.
+        fileprivate var joined: String?
+    }
+
+    public static var current: [String] { Surroundings.now.path.list }
 
     /// The path as it is written: `nodes.3.16.block.2.1.sep_conv_3x3`; empty outside of modules.
     public static var text: String {
-        if let joined { return joined }
+        if let joined = Surroundings.now.path.joined { return joined }
         let text = current.joined(separator: ".")
-        joined = text
+        Surroundings.now.path.joined = text
         return text
     }
 
@@ -21,21 +25,18 @@ public enum ModulePath {
     }
 
     static func push(_ name: String) {
-        current.append(name)
-        joined = nil
+        Surroundings.now.path.list.append(name)
+        Surroundings.now.path.joined = nil
     }
 
     static func pop() {
-        current.removeLast()
-        joined = nil
+        Surroundings.now.path.list.removeLast()
+        Surroundings.now.path.joined = nil
     }
 
     /// Runs `body` as if it were part of the module at a path: derivatives belong to the module of what they differentiate.
     static func at<T>(_ path: String, _ body: () throws -> T) rethrows -> T {
-        let before = (current, joined)
-        (current, joined) = (path.isEmpty ? [] : [path], path)
-        defer { (current, joined) = before }
-        return try body()
+        try Surroundings.with(\.path, Names(list: path.isEmpty ? [] : [path], joined: path), body)
     }
 }
 

@@ -6,15 +6,9 @@ import Glibc
 /// `WrittenMemory`, gradients by `RecordedGradients`, and what the graph depends on by `Dependences`.
 public final class Recording {
     /// The recording that operations go to; nil: they run at once.
-    nonisolated(unsafe) public private(set) static var current: Recording? {
-        didSet {
-            thread = pthread_self()
-            isActive = current != nil
-        }
-    }
+    public static var current: Recording? { Surroundings.now.recording }
     /// Whether there is one: for threads that may not touch `current`, and where it has to be known fast.
-    nonisolated(unsafe) public private(set) static var isActive = false
-    nonisolated(unsafe) private static var thread = pthread_self()
+    public static var isActive: Bool { Surroundings.now.isRecording }
 
     /// What a plan will have to compute, in the order it was written.
     private(set) var tensors: [Tensor] = []
@@ -95,20 +89,17 @@ public final class Recording {
     /// Runs `body` with this recording current.
     public func record<T>(_ body: () throws -> T) throws -> T {
         guard Recording.current == nil else { throw TensorError("compile", "a compiled function cannot be compiled from within another") }
-        Recording.current = self
-        defer { Recording.current = nil }
-        let result = try body()
-        if let refusal { throw refusal }
-        for ending in endings { try ending(self) }
-        return result
+        return try Surroundings.with(\.recording, self) {
+            let result = try body()
+            if let refusal { throw refusal }
+            for ending in endings { try ending(self) }
+            return result
+        }
     }
 
     /// Runs `body` as if nothing were being recorded: what only looks at numbers, or makes constants.
     package static func atOnce<T>(_ body: () throws -> T) rethrows -> T {
-        guard let recording = current else { return try body() }
-        current = nil
-        defer { current = recording }
-        return try body()
+        current == nil ? try body() : try Surroundings.with(\.recording, nil, body)
     }
 
     /// What `owner` keeps for as long as this is recorded: made when it is asked for first.
@@ -162,6 +153,63 @@ public final class Recording {
         tensors.append(tensor)
         known[key] = tensor
         return tensor
+    }
+
+    // MARK: Redefinitions
+
+    /// Tensors that are computed in another way than they were written down, and how they were.
+    private var redefined: [ObjectIdentifier: (tensor: Tensor, node: Node)] = [:]
+    /// Tensors that were looked at for redefinitions.
+    private var considered = 0
+    private var mayRedefine = true
+
+    /// Goes through what was written since it was done last: `body` may redefine some of it.
+    func redefining(_ body: (_ fresh: () -> ArraySlice<Tensor>) throws -> Void) throws {
+        let first = considered
+        guard mayRedefine, first < tensors.count else { return }
+        try body { [unowned self] in tensors[first...] }
+        considered = tensors.count
+    }
+
+    /// From here on `tensor` is what `operation` gives: equal, computed in another way. `sort` has to follow.
+    func redefine(_ tensor: Tensor, as operation: Operation, _ inputs: [Tensor]) {
+        guard let node = tensor.node else { return }
+        // At another place than its own what it is computed from now may not be there.
+        if !node.regions.isEverywhere { known[Key(node.operation, node.inputs, gradient: tensor.requiresGrad)] = nil }
+        if redefined[ObjectIdentifier(tensor)] == nil { redefined[ObjectIdentifier(tensor)] = (tensor, node) }
+        tensor.node = Node(operation, inputs, scope: node.scope, regions: node.regions)
+    }
+
+    /// Where one of these is computed in another way, what follows it does not go through it: all is computed as it was written from here on.
+    /// - Returns: whether that was so.
+    func takeBackRedefinitions(of targets: Set<ObjectIdentifier>) -> Bool {
+        guard targets.contains(where: { redefined[$0] != nil }) else { return false }
+        for (tensor, node) in redefined.values { tensor.node = node }
+        redefined = [:]
+        mayRedefine = false
+        sort()
+        return true
+    }
+
+    /// Puts everything behind what it is computed from, in the order in which it was written otherwise.
+    func sort() {
+        var order: [Tensor] = []
+        order.reserveCapacity(tensors.count)
+        var done = Set<ObjectIdentifier>(minimumCapacity: tensors.count)
+        var stack: [(tensor: Tensor, next: Int)] = []
+        for tensor in tensors where !done.contains(ObjectIdentifier(tensor)) {
+            stack.append((tensor, 0))
+            while let (tensor, next) = stack.last {
+                if let inputs = tensor.node?.inputs, next < inputs.count {
+                    stack[stack.count - 1].next += 1
+                    if inputs[next].isSymbolic, inputs[next].node != nil, !done.contains(ObjectIdentifier(inputs[next])) { stack.append((inputs[next], 0)) }
+                } else {
+                    stack.removeLast()
+                    if done.insert(ObjectIdentifier(tensor)).inserted { order.append(tensor) }
+                }
+            }
+        }
+        tensors = order
     }
 
     /// A tensor with numbers is read.
@@ -263,7 +311,7 @@ public final class Recording {
 
     /// Told by storages when they are made, on any thread.
     static func noteBirth(_ storage: Storage) {
-        guard pthread_equal(pthread_self(), thread) != 0 else { return }
+        guard pthread_equal(pthread_self(), Surroundings.now.recordingThread) != 0 else { return }
         current?.born.insert(ObjectIdentifier(storage))
     }
 
@@ -347,6 +395,7 @@ public final class Recording {
         deliveries = []
         endings = []
         known = [:]
+        redefined = [:]
         regions = [:]
         results = []
         attachment = nil

@@ -3,25 +3,20 @@ final class Region {
     /// One float32 number, a value outside of the region.
     let guardian: Tensor
     let parent: Region?
-    private let depth: Int
+    /// The regions around it, the outermost first, and itself.
+    private var line: [ObjectIdentifier]
+    /// The guards that are to be open, the outermost first.
+    let guardians: [Tensor]
 
     init(_ guardian: Tensor, in parent: Region?) {
         self.guardian = guardian
         self.parent = parent
-        depth = (parent?.depth ?? 0) + 1
+        guardians = (parent?.guardians ?? []) + [guardian]
+        line = parent?.line ?? []
+        line.append(ObjectIdentifier(self))
     }
 
-    /// The guards that are to be open, the outermost first.
-    var guardians: [Tensor] { (parent?.guardians ?? []) + [guardian] }
-
-    func isInside(_ other: Region) -> Bool {
-        var region: Region? = self
-        while let now = region, now.depth >= other.depth {
-            if now === other { return true }
-            region = now.parent
-        }
-        return false
-    }
+    func isInside(_ other: Region) -> Bool { other.line.count <= line.count && line[other.line.count - 1] == ObjectIdentifier(other) }
 }
 
 /// Where a value is computed: in runs in which one of these regions is open, or in every run.

@@ -14,7 +14,7 @@ extension Operation {
         }
         try checkInterrupt()
         if let promise = inputs.first(where: \.isSymbolic) { _ = try promise.storage(for: name) }
-        if StaleValues.areThere { try StaleValues.check(inputs) }
+        if let stale = Surroundings.now.stale { try stale.check(inputs) }
         let output = try rule.view(of: inputs, shape) ?? timed(rule, inputs, shape, dtype)
         if let check = NumberCheck.current { try check.look(at: output, of: self, inputs) }
         if GradientMode.isEnabled, dtype == .float32, inputs.contains(where: \.requiresGrad), rule.traits.hasDerivative {

@@ -13,7 +13,7 @@ enum NormFusion {
             }
             let statistics = work.inputs[place]
             guard graph.values[statistics].base == statistics, let producer = graph.values[statistics].producer, isSource(graph.works[producer], of: work),
-                order[statistics, default: []].allSatisfy({ $0 >= i })
+                order[statistics].allSatisfy({ $0 >= i })
             else { continue }
             graph.works[i].computesStatistics = true
             graph.works[producer].isDead = true

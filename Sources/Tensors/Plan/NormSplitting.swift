@@ -9,7 +9,7 @@ enum NormSplitting {
         let readers = graph.readers()
         var keys = graph.works.indices.map(Double.init)
         for i in graph.works.indices where !graph.works[i].isDead && graph.works[i].computesStatistics {
-            guard let (statistics, producer) = split(i, graph, keys, readers[graph.works[i].output] ?? []) else { continue }
+            guard let (statistics, producer) = split(i, graph, keys, readers[graph.works[i].output]) else { continue }
             graph.works[i].computesStatistics = false
             graph.setProducer(statistics.output, graph.works.count)
             graph.works.append(statistics)

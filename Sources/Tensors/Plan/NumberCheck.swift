@@ -2,7 +2,7 @@
 /// once are looked at when they have run, and a compiled function is recorded, computed operation by operation, which changes nothing, and
 /// then run. An infinity need not be an error (a mask before a softmax), so both are kept: the first infinity and the first NaN.
 public final class NumberCheck {
-    nonisolated(unsafe) public private(set) static var current: NumberCheck?
+    public static var current: NumberCheck? { Surroundings.now.numberCheck }
 
     /// Numbers that are not finite, and where they were met.
     public struct Finding: Hashable, Sendable {
@@ -26,12 +26,7 @@ public final class NumberCheck {
     public init() {}
 
     /// Runs `body` and looks at what it computes.
-    public func watch<T>(_ body: () throws -> T) rethrows -> T {
-        let before = NumberCheck.current
-        NumberCheck.current = self
-        defer { NumberCheck.current = before }
-        return try body()
-    }
+    public func watch<T>(_ body: () throws -> T) rethrows -> T { try Surroundings.with(\.numberCheck, self, body) }
 
     /// What was found, in words; nil when all was finite.
     public var text: String? {

@@ -218,7 +218,7 @@ public final class Plan {
         assignmentCount = assignments.count
         writes = try assignments.indices.map { i in
             let (id, target) = (graph.find(assigned[i]), assignments[i].target)
-            let launch = try updates[i]?.launch ?? Plan.copy(graph.values[id].layout, target)
+            let launch = try updates[i]?.launch(graph.values[id].layout) ?? Plan.copy(graph.values[id].layout, target)
             return (position(target).map { .input($0) } ?? .stored(target), launch, try locate(id), writeConditions[i])
         } + zip(outside, buffers).compactMap { i, buffer in
             let id = graph.find(leafGradients[i].value)

@@ -155,7 +155,8 @@ struct PlanGraph {
         var readers = [Regions?](repeating: nil, count: values.count)
         func note(_ value: Int, _ regions: Regions) {
             let owner = home(value).owner
-            readers[owner] = readers[owner].map { $0.union(regions) } ?? regions
+            guard let known = readers[owner] else { return readers[owner] = regions }
+            if !known.covers(regions) { readers[owner] = known.union(regions) }
         }
         for (value, regions) in roots { note(value, regions) }
         for (i, work) in works.enumerated().reversed() {
@@ -200,10 +201,31 @@ struct PlanGraph {
     }
 
     /// The works that read each value, in order: each once. `key` tells what counts as the same, as the owner of the memory.
-    func readers(by key: (Int) -> Int = { $0 }) -> [Int: [Int]] {
-        var readers: [Int: [Int]] = [:]
-        for (i, work) in works.enumerated() where !work.isDead { for value in Set(work.inputs.map(key)) { readers[value, default: []].append(i) } }
+    func readers(by key: (Int) -> Int = { $0 }) -> Readers {
+        var readers = Readers(count: values.count)
+        for i in works.indices where !works[i].isDead { for input in works[i].inputs { readers.add(i, to: key(input)) } }
         return readers
+    }
+
+    /// Lists of works by value.
+    struct Readers {
+        private var lists: [[Int]]
+
+        init(count: Int) { lists = [[Int]](repeating: [], count: count) }
+
+        subscript(value: Int) -> [Int] {
+            get { value < lists.count ? lists[value] : [] }
+            set {
+                while lists.count <= value { lists.append([]) }
+                lists[value] = newValue
+            }
+        }
+
+        /// Adds a work behind those that are there, once.
+        mutating func add(_ work: Int, to value: Int) {
+            while lists.count <= value { lists.append([]) }
+            if lists[value].last != work { lists[value].append(work) }
+        }
     }
 
     // Edits by the passes.
@@ -296,6 +318,7 @@ struct PlanGraph {
 
     /// Puts the works into the order of their keys; equal ones stay as they are.
     mutating func reorder(by keys: [Double]) {
+        if zip(keys, keys.dropFirst()).allSatisfy({ $0 <= $1 }) { return }
         let order = works.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
         var place = [Int](repeating: 0, count: works.count)
         for (new, old) in order.enumerated() { place[old] = new }

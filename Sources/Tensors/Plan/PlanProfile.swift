@@ -3,7 +3,7 @@ import Base
 /// Where the time of tensor operations goes. While one is current, plans time each kernel they launch and operations that run at once are timed
 /// too, at some 100 ns each.
 public final class PlanProfile {
-    nonisolated(unsafe) public static var current: PlanProfile?
+    public static var current: PlanProfile? { Surroundings.now.profile }
 
     /// What is told apart: an operation in a module.
     public struct Key: Hashable, Sendable {
@@ -45,15 +45,13 @@ public final class PlanProfile {
     /// Runs `body` with this profile current; what it finds also goes to the one that was.
     public func measure<T>(_ body: () throws -> T) rethrows -> T {
         let before = PlanProfile.current
-        PlanProfile.current = self
         let (start, known) = (PlanProfile.now(), entries)
         let counts = (runs, plannedCalls)
         defer {
             elapsed += PlanProfile.now() - start
-            PlanProfile.current = before
             before?.take(self, since: known, counts)
         }
-        return try body()
+        return try Surroundings.with(\.profile, self, body)
     }
 
     private func take(_ inner: PlanProfile, since known: [Key: Entry], _ counts: (runs: Int, calls: Int)) {

@@ -15,7 +15,7 @@ struct RecomputationPass {
     /// Place of each work in the order of the plan; copies come half a step before their first reader.
     private var place: [Double]
     /// Works that read from each buffer.
-    private var readers: [Int: [Int]]
+    private var readers: PlanGraph.Readers
     private var isWrittenOften = Set<Int>()
     /// Between readers that are fewer works apart a value is kept.
     private let gap: Double
@@ -45,7 +45,7 @@ struct RecomputationPass {
         let work = graph.works[i]
         let value = work.output
         guard mayRepeat(work), graph.values[value].base == value, !isWrittenOften.contains(value), !isKept(value) else { return }
-        let list = (readers[value] ?? []).sorted { place[$0] < place[$1] }
+        let list = readers[value].sorted { place[$0] < place[$1] }
         // The widest pause between uses.
         var (widest, cut) = (0.0, 0)
         var before = place[i]
@@ -63,7 +63,7 @@ struct RecomputationPass {
         let index = graph.works.count
         graph.works.append(again)
         place.append(at)
-        for input in work.inputs { readers[graph.home(input).owner, default: []].append(index) }
+        for input in work.inputs { readers.add(index, to: graph.home(input).owner) }
         for reader in list[cut...] {
             graph.works[reader].inputs = graph.works[reader].inputs.map { $0 == value ? copy : $0 }
         }
@@ -81,7 +81,7 @@ struct RecomputationPass {
         case .input, .stored: return true
         case .view: return false
         case .computed:
-            if graph.values[owner].isRoot || (readers[owner] ?? []).contains(where: { place[$0] >= time }) { return true }
+            if graph.values[owner].isRoot || readers[owner].contains(where: { place[$0] >= time }) { return true }
             // Statistics that a norm computes for itself are no result of it.
             guard let producer = graph.values[owner].producer, owner == value, graph.works[producer].output == owner, mayRepeat(graph.works[producer]), !isWrittenOften.contains(owner), !isKept(owner)
             else { return false }

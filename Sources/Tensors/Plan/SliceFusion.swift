@@ -24,7 +24,7 @@ struct SliceFusion {
 
     private var graph: PlanGraph
     private let slicings: [Slicing?]
-    private let readers: [Int: [Int]]
+    private let readers: PlanGraph.Readers
     /// The chain that each work belongs to, by one of its works, and the works of each, in order.
     private var chain: [Int]
     private var members: [[Int]]
@@ -69,12 +69,12 @@ struct SliceFusion {
             _ = join([i, producer])
         }
         for value in graph.values.indices where isPassable(value) {
-            guard let producer = graph.values[value].producer, let list = readers[value], !list.isEmpty, join([producer] + list) else { continue }
+            guard let producer = graph.values[value].producer, !readers[value].isEmpty, join([producer] + readers[value]) else { continue }
             passed.append(value)
         }
         for (i, work) in graph.works.enumerated() {
             guard let own = slicings[i], case .convWeightGradient(let options, _, _) = work.operation else { continue }
-            for other in readers[work.inputs[1]] ?? [] where slicings[other]?.images == own.images && abs(other - i) <= SliceFusion.reach {
+            for other in readers[work.inputs[1]] where slicings[other]?.images == own.images && abs(other - i) <= SliceFusion.reach {
                 if case .convInputGradient(options, _, _) = graph.works[other].operation { _ = join([i, other]) }
             }
         }
@@ -85,7 +85,7 @@ struct SliceFusion {
         guard case .computed = value.source, !value.isRoot, value.base == id, value.dependents.isEmpty, value.layout.isContiguous,
             let producer = value.producer, let own = slicings[producer], !graph.works[producer].accumulate, !graph.works[producer].operation.sumsOverImages
         else { return false }
-        return (readers[id] ?? []).allSatisfy {
+        return readers[id].allSatisfy {
             slicings[$0]?.images == own.images && $0 - producer <= SliceFusion.reach && !graph.works[$0].operation.isStatistics
         }
     }
