@@ -45,9 +45,9 @@ def furthest(found, expected):
     return max(float((found[n].double() - v.double()).abs().max()) for n, v in expected.items()) / largest
 
 
-def ten_steps(model, loss, x, lr):
+def ten_steps(model, loss, x):
     """Losses of ten steps of SGD in the mode that the network is in, and the scores in evaluation after them."""
-    sgd = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, weight_decay=0.01)
+    sgd = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9, weight_decay=0.01)
     losses = []
     for _ in range(10):
         sgd.zero_grad()
@@ -119,7 +119,7 @@ class Comparison:
         self.say("gradients", each[2])
         if each[3] >= 1e-4:
             self.say("and, of an image with a kink,", each[3], 2e-2)
-        losses, scores = ten_steps(model, self.loss, self.x, 0.001)
+        losses, scores = ten_steps(model, self.loss, self.x)
         self.say("losses of ten steps", away(losses, self.theirs("evaluation_losses")))
         self.say("scores after them", away(self.theirs("evaluation_scores"), scores))
 
@@ -135,10 +135,10 @@ class Comparison:
         found = gradients_of(self.fresh(), self.loss)
         self.rounded("gradients", found, self.gradients("batch_gradients", found), lambda model: gradients_of(model, self.loss))
         trained = self.fresh()
-        results = ten_steps(trained, self.loss, self.x, 0.01)
+        results = ten_steps(trained, self.loss, self.x)
         for part, what in enumerate(("losses of ten steps", "scores after them")):
             theirs = self.theirs(("training_losses", "training_scores")[part])
-            self.rounded(what, {"": torch.tensor(results[part])}, {"": torch.tensor(theirs)}, lambda model: {"": torch.tensor(ten_steps(model, self.loss, self.x, 0.01)[part])})
+            self.rounded(what, {"": torch.tensor(results[part])}, {"": torch.tensor(theirs)}, lambda model: {"": torch.tensor(ten_steps(model, self.loss, self.x)[part])})
         self.code.save(trained, self.folder / "torch.safetensors")
         np.save(self.folder / "torch.npy", results[1].astype(np.float32))
 
