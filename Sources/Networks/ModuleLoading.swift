@@ -78,6 +78,7 @@ extension Module {
     @discardableResult
     public func load(_ values: [String: Tensor], strict: Bool = true) throws -> LoadReport {
         try ReadOnly.allow("load")
+        let values = asNamedHere(values)
         let forget = try meetBranches(of: values.keys.sorted())
         var isTaken = false
         defer { if !isTaken { forget() } }
@@ -118,8 +119,29 @@ extension Module {
         for (name, child) in children { try child.meet(branches, at: path.isEmpty ? name : path + "." + name, &met) }
     }
 
+    /// Stored values by this network's names: statistics of the one branch that a norm serves, which supernets and earlier files have under the branch's name.
+    public func asNamedHere(_ values: [String: Tensor]) -> [String: Tensor] {
+        var values = values
+        name(&values, at: "")
+        return values
+    }
+
+    func asNamedHere(_ part: CheckpointPart) -> CheckpointPart {
+        CheckpointPart(kind: part.kind, details: part.details, tensors: asNamedHere(part.named).map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 })
+    }
+
+    private func name(_ values: inout [String: Tensor], at path: String) {
+        if let norm = self as? BatchNorm, let branch = norm.soleBranch {
+            for own in ["running_mean", "running_var"].map({ path + $0 }) {
+                if let value = values.removeValue(forKey: own + "." + branch) { values[own] = value }
+            }
+        }
+        for (name, child) in children { child.name(&values, at: path + name + ".") }
+    }
+
     /// - Throws: `CheckpointError` for stored values that are not this network's.
     public func requireFits(_ part: CheckpointPart) throws {
+        let part = asNamedHere(part)
         let forget = try meetBranches(of: part.tensors.map(\.name))
         defer { forget() }
         try part.requireTensors(state(), of: "network")

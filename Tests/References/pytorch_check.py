@@ -1,7 +1,7 @@
-"""Compares exported networks with what Trellis computed of them: scores, gradients, ten steps of SGD; trains them and writes them for the way back.
+"""Compares exported networks with what Trellis computed of them: scores, gradients and ten steps of SGD, in evaluation and in training, and running statistics;
+trains them and writes them for the way back.
 
 pytorch_check.py DIR [NAMES], a pattern of networks."""
-import copy
 import importlib.util
 import sys
 from fnmatch import fnmatch
@@ -14,8 +14,8 @@ import torch.nn.functional as F
 failed = False
 
 
-def away(a, b):
-    return float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-12))
+def away(a, b, least=1e-12):
+    return float(np.abs(a - b).max() / max(np.abs(b).max(), least))
 
 
 def module(folder):
@@ -39,36 +39,25 @@ def near(model):
     return model
 
 
-def beyond_kinks(model, loss, theirs, largest, draws=32):
-    """How far gradients are outside of those of the networks `near` this one: where a ReLU's input is 0 but for rounding its slope is either.
-
-    In double precision all that changes gradients noticeably among them is the side of a kink.
-    """
-    low, high = None, None
-    for draw in range(draws):
-        other = copy.deepcopy(model).double()
-        found = gradients_of(near(other) if draw else other, loss)
-        low = found if low is None else {n: torch.minimum(low[n], g) for n, g in found.items()}
-        high = found if high is None else {n: torch.maximum(high[n], g) for n, g in found.items()}
-    width = max(float((high[n] - low[n]).max()) for n in low) / largest
-    outside = max(float(torch.maximum(low[n] - theirs[n].double(), theirs[n].double() - high[n]).max()) for n in low) / largest
-    return max(outside, 0.0), width
+def furthest(found, expected):
+    """Of all tensors, over the largest value of any of them."""
+    largest = max(max(float(v.abs().max()) for v in expected.values()), 1e-12)
+    return max(float((found[n].double() - v.double()).abs().max()) for n, v in expected.items()) / largest
 
 
 def ten_steps(model, loss, x):
-    """Losses of ten steps of SGD, and the scores after them."""
-    # At five times this rate PyTorch is 1e-3 from itself in double precision.
-    sgd = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
+    """Losses of ten steps of SGD in the mode that the network is in, and the scores in evaluation after them."""
+    sgd = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9, weight_decay=0.01)
     losses = []
     for _ in range(10):
         sgd.zero_grad()
-        value = loss(model.train())
+        value = loss(model)
         value.backward()
         sgd.step()
         losses.append(value.item())
     model.eval()
     with torch.no_grad():
-        return np.array(losses), model(x).numpy()
+        return np.array(losses), model(x.to(next(model.parameters()).dtype)).double().numpy()
 
 
 def single(folder):
@@ -84,55 +73,109 @@ def single(folder):
     return scores, gradients
 
 
+class Comparison:
+    """A network of the folder beside what Trellis computed of it.
+
+    In evaluation, where every number depends on few others, all agrees to 1e-4: scores, gradients, ten steps of SGD. In training norms go by the batch; where that
+    stretches rounding, Trellis has to be about as near to PyTorch's result in double precision as PyTorch's own in single precision are, and to 3e-2.
+    """
+
+    def __init__(self, folder):
+        self.folder, self.code, self.notes, self.fine = folder, module(folder), [], True
+        self.x, self.y = torch.tensor(np.load(folder / "images.npy")), torch.tensor(np.load(folder / "labels.npy")).long()
+        self.targets = torch.tensor(np.load(folder / "targets.npy")) if (folder / "targets.npy").exists() else None
+
+    def fresh(self):
+        return self.code.load().train()
+
+    def loss(self, model, part=slice(None)):
+        images = self.x[part].to(next(model.parameters()).dtype)
+        if self.targets is not None:
+            return F.mse_loss(model(images), self.targets[part].to(images.dtype))
+        return F.cross_entropy(F.interpolate(model(images), size=self.y.shape[-2:], mode="bilinear", align_corners=True), self.y[part], ignore_index=255)
+
+    def theirs(self, name):
+        return np.load(self.folder / (name + ".npy"))
+
+    def gradients(self, name, found):
+        """Trellis has none of what the loss does not depend on."""
+        read = self.code.read(self.folder / (name + ".safetensors"))
+        return {n: read.get(n, torch.zeros_like(g)) for n, g in found.items()}
+
+    def say(self, what, value, bound=1e-4):
+        self.notes.append(f"{what} {value:.1e}")
+        self.fine = self.fine and value < bound
+
+    def evaluation(self):
+        model = self.code.load().eval()
+        with torch.no_grad():
+            self.say("scores", away(model(self.x).numpy(), self.theirs("scores")))
+        each = []
+        for i in range(4):
+            found = gradients_of(model, lambda model: self.loss(model, slice(i, i + 1)))
+            each.append(furthest(found, self.gradients(f"gradients_{i + 1}", found)))
+        # Where a ReLU's input is 0 but for rounding its slope is either: that may be so in one of the images, and moves few derivatives a little.
+        each.sort()
+        self.say("gradients", each[2])
+        if each[3] >= 1e-4:
+            self.say("and, of an image with a kink,", each[3], 2e-2)
+        losses, scores = ten_steps(model, self.loss, self.x)
+        self.say("losses of ten steps", away(losses, self.theirs("evaluation_losses")))
+        self.say("scores after them", away(self.theirs("evaluation_scores"), scores))
+
+    def training(self):
+        model = self.fresh()
+        scores = scores_of(model, self.x)
+        statistics = {n: b for n, b in model.named_buffers() if "running_" in n}
+        if statistics:
+            # Means may be 0 but for rounding.
+            read = self.code.read(self.folder / "statistics.safetensors")
+            self.say("; in training: running statistics", max(away(read[n].numpy(), b.numpy(), 1e-2) for n, b in statistics.items()))
+        self.rounded("scores", scores, {"": torch.tensor(self.theirs("batch_scores"))}, lambda model: scores_of(model, self.x))
+        found = gradients_of(self.fresh(), self.loss)
+        self.rounded("gradients", found, self.gradients("batch_gradients", found), lambda model: gradients_of(model, self.loss))
+        trained = self.fresh()
+        results = ten_steps(trained, self.loss, self.x)
+        for part, what in enumerate(("losses of ten steps", "scores after them")):
+            theirs = self.theirs(("training_losses", "training_scores")[part])
+            self.rounded(what, {"": torch.tensor(results[part])}, {"": torch.tensor(theirs)}, lambda model: {"": torch.tensor(ten_steps(model, self.loss, self.x)[part])})
+        self.code.save(trained, self.folder / "torch.safetensors")
+        np.save(self.folder / "torch.npy", results[1].astype(np.float32))
+
+    def rounded(self, what, found, theirs, compute):
+        """To 1e-4; where PyTorch itself is not that near to its double precision, not much further from it. What rounding moves by 1e-2 would show nothing."""
+        value = furthest(found, theirs)
+        if value < 1e-4:
+            return self.say(what, value)
+        truth = compute(self.fresh().double())
+        own = max(furthest(compute(near(self.fresh())), truth) for _ in range(4))
+        self.say(f"{what} (PyTorch is {own:.1e} from its double precision)", furthest(theirs, truth), max(3 * min(own, 1e-2), 1e-4))
+
+    def other_size(self):
+        with torch.no_grad():
+            self.notes.append(f"at another size {tuple(self.code.load().eval()(torch.zeros(1, 3, 81, 64)).shape)}")
+
+
+def scores_of(model, x):
+    with torch.no_grad():
+        return {"": model(x.to(next(model.parameters()).dtype))}
+
+
 def network(folder):
     global failed
-    code = module(folder)
-    model = code.load()
-    x, y = torch.tensor(np.load(folder / "images.npy")), torch.tensor(np.load(folder / "labels.npy")).long()
-
-    values = torch.tensor(np.load(folder / "targets.npy")) if (folder / "targets.npy").exists() else None
-
-    def loss(model):
-        images = x.to(next(model.parameters()).dtype)
-        if values is not None:
-            return F.mse_loss(model(images), values.to(images.dtype))
-        return F.cross_entropy(F.interpolate(model(images), size=y.shape[-2:], mode="bilinear", align_corners=True), y, ignore_index=255)
-
-    model.eval()
-    with torch.no_grad():
-        scores = away(model(x).numpy(), np.load(folder / "scores.npy"))
-    model.train()
-    found = gradients_of(model, loss)
-    # Trellis has none of what the loss does not depend on.
-    read = code.read(folder / "gradients.safetensors")
-    theirs = {name: read.get(name, torch.zeros_like(g)) for name, g in found.items()}
-    largest = max(float(g.abs().max()) for g in theirs.values())
-    gradients, kinks = max(float((g - theirs[n]).abs().max()) / largest for n, g in found.items()), ""
-    if gradients >= 1e-4:
-        gradients, width = beyond_kinks(code.load().train(), loss, theirs, largest)
-        kinks = f" beyond kinks, which move them by {width:.1e}"
-        failed = failed or width > 1e-2
-    model = code.load()
-    losses, trained = ten_steps(model, loss, x)
-    steps, after, rounding = away(losses, np.load(folder / "losses.npy")), away(np.load(folder / "trained.npy"), trained), ""
-    if after >= 1e-4:
-        # Kinks again: what ten steps make of weights that rounding cannot tell from these.
-        spread = max(away(ten_steps(near(code.load()), loss, x)[1], trained) for _ in range(4))
-        rounding = f", where rounding is worth {spread:.1e}"
-        failed = failed or after > 3 * spread or spread > 1e-2
-    with torch.no_grad():
-        other = model(torch.zeros(1, 3, 81, 64)).shape
-    print(f"{folder.name:14s} scores {scores:.1e}, gradients {gradients:.1e}{kinks}, losses of ten steps {steps:.1e}, scores after them {after:.1e}{rounding}, {len(list(model.modules()))} modules, {tuple(other)}", flush=True)
-    failed = failed or not (scores < 1e-4 and gradients < 1e-4 and steps < 1e-4)
-    code.save(model, folder / "torch.safetensors")
-    np.save(folder / "torch.npy", trained)
+    comparison = Comparison(folder)
+    comparison.evaluation()
+    comparison.training()
+    comparison.other_size()
+    print(f"{folder.name:14s} {', '.join(comparison.notes).replace(', ;', ';')}" + ("" if comparison.fine else "  <- too far"), flush=True)
+    failed = failed or not comparison.fine
 
 
 torch.manual_seed(0)
 root = Path(sys.argv[1])
 for kind in ("functions", "layers"):
     worst = [0.0, 0.0]
-    folders = sorted((root / kind).iterdir())
+    folders = sorted((root / kind).iterdir()) if (root / kind).exists() else []
     for folder in folders:
         try:
             result = single(folder)

@@ -123,3 +123,41 @@ do
   same(statistics(again), statistics(whole))
   assert(whole.norm:buffers()['running_mean.twice'])
 end
+
+-- In the network of an architecture one arrow leads into a cell, whose norms keep one pair of statistics, called as any norm's. What supernets and former files have under the
+-- arrow's name comes in.
+do
+  local space = nas.trellis{layers = 3, strides = {4, 8}, filters = 2, blocks = 1, head_reach = 4, cell = function(channels)
+    local body = nn.sequential{{'conv', nn.conv2d(channels, channels, {kernel = 1, bias = false})}, {'norm', nn.batch_norm(channels)}}
+    return nn.module{body = body, forward = function(self, two, previous) return self.body(previous) end}
+  end}
+  local x, place = tensor.randn(2, 3, 16, 16, {seed = 1}), 'nodes.3.8.cell.body.norm.running_var'
+  local supernet = space:supernet{classes = 2, seed = 1}
+  supernet:step(optim.sgd(supernet:weights(), {lr = 0.01}), x, tensor.full({2, 16, 16}, 1, {dtype = 'int32'}))
+  local found, seed = nil, 0
+  repeat
+    seed = seed + 1
+    found = space:random{seed = seed}
+    local names = space:network(found, {classes = 2}):buffers()
+  until names['nodes.2.4.cell.body.norm.running_mean'] and names[place]
+  local network = space:network(found, {classes = 2, from = supernet})
+  local taken = supernet:buffers()[place .. '.down']
+  assert(network:buffers()[place]:equal(taken) and not taken:equal(tensor.ones(taken.shape)))
+  network:train()(x)
+  for name in pairs(network:buffers()) do assert(not name:find('running_%w+%.'), name) end
+  network:eval()
+  -- As they were called: those of no branch were there besides, and never used.
+  local state, former = network:state(), {}
+  for name, t in pairs(state) do
+    former[name] = t:clone()
+    if name:find('^nodes%.3%.8%.cell.*running_') then former[name], former[name .. '.down'] = tensor.zeros(t.shape), t:clone() end
+  end
+  tensor.save('former.safetensors', former)
+  local other = space:network(found, {classes = 2, seed = 2}):eval()
+  other:load('former.safetensors')
+  assert(other(x):equal(network(x)))
+  checkpoint.save('derived.safetensors', {net = network})
+  local again = space:network(found, {classes = 2, seed = 3}):eval()
+  checkpoint.load('derived.safetensors', {net = again})
+  assert(again(x):equal(network(x)))
+end

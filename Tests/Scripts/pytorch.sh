@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Networks, functions and layers as PyTorch code, side by side with Trellis: scores, gradients, of networks ten steps of SGD, and the way back.
+# Functions, layers and networks as PyTorch code, side by side with Trellis: scores and gradients; of networks, with weights by which rounding stays small, also ten
+# steps of SGD, all in evaluation and in training, to 1e-4, running statistics, and the way back. Tests/References/pytorch_check.py says where training may be further off.
 # Without TORCH_PY, which names a python with torch, only the text is looked at.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -28,6 +28,7 @@ extension Module: Checkpointable {
             throw CheckpointError("the checkpoint is of another network: its \(more.key) is \(Module.text(more.value)) there, this one has the usual one")
         }
         try requireFits(part)
+        let part = asNamedHere(part)
         let stored = part.named
         return { [self] in
             _ = try meetBranches(of: part.tensors.map(\.name))

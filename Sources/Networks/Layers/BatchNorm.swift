@@ -9,6 +9,8 @@ public final class BatchNorm: Module {
     public let beta: Tensor?
     /// Running mean and variance, [2, C], for each branch that the layer has run in; see `branch`.
     private var statistics: [(branch: String, tensor: Tensor)] = []
+    /// The one branch that the layer serves, if a network knows that: its statistics go by no name.
+    private(set) var soleBranch: String?
     public let epsilon: Float
     public let momentum: Float
     private let channels: Int
@@ -65,7 +67,8 @@ public final class BatchNorm: Module {
     }
 
     /// Running statistics of a branch, made when it is first met: also by a recording, in whose later runs they are kept.
-    private func running(_ branch: String) throws -> Tensor {
+    private func running(_ name: String) throws -> Tensor {
+        let branch = name == soleBranch ? "" : name
         if let known = statistics.first(where: { $0.branch == branch }) { return known.tensor }
         let fresh = try Recording.atOnce {
             let fresh = try Tensor.zeros([2, channels])
@@ -83,7 +86,7 @@ public final class BatchNorm: Module {
     /// - Returns: the names of those that were made.
     func meet(_ branches: [String]) throws -> [String] {
         let fresh = branches.filter { name in
-            !statistics.contains { $0.branch == name } && prepared?.contains { name.hasPrefix($0 + "/") } != false
+            name != soleBranch && !statistics.contains { $0.branch == name } && prepared?.contains { name.hasPrefix($0 + "/") } != false
         }
         for branch in fresh { _ = try running(branch) }
         return fresh
@@ -96,6 +99,11 @@ public final class BatchNorm: Module {
         prepared = branches
         statistics.removeAll { $0.branch.isEmpty && !branches.isEmpty && !branches.contains("") }
         for branch in branches { _ = try running(branch) }
+    }
+
+    /// Says that the layer serves one branch: in that branch and in none it has the same statistics. One that has met branches, in a network beside this one, keeps theirs.
+    public func serve(only branch: String) {
+        if statistics.allSatisfy(\.branch.isEmpty) { soleBranch = branch }
     }
 
     /// Running statistics of layers side by side, [branches, 2, layers·C]: those of each layer are views of it.

@@ -56,14 +56,29 @@ public final class TrellisNetwork: Module {
         heads = try paths.reached(layer: space.layers).map { level, _ in
             (level, try SupernetHead(space.nodeChannels(level: level), classes: classes, rate: space.headRate(level: level), space.options))
         }
+        super.init()
+        if construction.isDerived { settleStatistics() }
     }
+
+    /// In the network of an architecture one arrow leads into a node: norms that serve no other node's arrow keep one pair of statistics, without its name.
+    private func settleStatistics() {
+        var served: [ObjectIdentifier: (norm: BatchNorm, arrows: Set<String>)] = [:]
+        for node in nodes.joined() {
+            for (from, _, _) in node.inputs {
+                node.cell.eachBatchNorm { served[ObjectIdentifier($0), default: ($0, [])].arrows.insert(arrowName(from: from, to: node.level)) }
+            }
+        }
+        for (norm, arrows) in served.values where arrows.count == 1 { arrows.forEach(norm.serve(only:)) }
+    }
+
+    private func arrowName(from: Int, to: Int) -> String { Move(rawValue: to - from + 1)?.arrowName ?? "" }
 
     public override var kind: String { "trellis" }
     public override var details: String { "\(space.layers) layers, strides \(space.strides.map(String.init).joined(separator: " "))" }
     public override var children: [(name: String, module: Module)] {
         let layers = nodes.enumerated().map { i, layer -> (name: String, module: Module) in
             (String(i + 1), Group("layer", layer.map { node in
-                let inputs = (node.back.map { [("back", $0 as Module)] } ?? []) + node.inputs.map { (Move(rawValue: node.level - $0.from + 1)?.arrowName ?? "", $0.module as Module) }
+                let inputs = (node.back.map { [("back", $0 as Module)] } ?? []) + node.inputs.map { (arrowName(from: $0.from, to: node.level), $0.module as Module) }
                 return (String(space.strides[node.level]), Group("node", [("input", Group("inputs", inputs)), ("cell", node.cell)]))
             }))
         }
@@ -104,7 +119,7 @@ public final class TrellisNetwork: Module {
         var total: Tensor?
         for (from, id, module) in node.inputs {
             guard let gate = gates[id], let source = outputs[TrellisNode(layer: layer - 1, level: from)] else { continue }
-            let arrow = Move(rawValue: node.level - from + 1)?.arrowName ?? ""
+            let arrow = arrowName(from: from, to: node.level)
             let term = try gate.when {
                 let previous = try located("input.\(arrow)") { try module(source, height: size.0, width: size.1) }
                 // A node's cell serves all its arrows; running statistics are kept for each.

@@ -82,7 +82,7 @@ extension Module {
     /// - Returns: how many.
     @discardableResult
     func take(from source: Module) throws -> Int {
-        let known = Dictionary(source.state().map { ($0.name, $0.tensor) }, uniquingKeysWith: { a, _ in a })
+        let known = asNamedHere(Dictionary(source.state().map { ($0.name, $0.tensor) }, uniquingKeysWith: { a, _ in a }))
         var count = 0
         try GradientMode.disabled {
             for (name, tensor) in state() {

@@ -69,7 +69,10 @@ public final class InputProjection: Module {
     }
 
     /// x has its size already.
-    public override func forward(_ x: Tensor) throws -> Tensor { try bn(conv(x.unary(.relu))) }
+    public override func forward(_ x: Tensor) throws -> Tensor {
+        let y = try conv(x.unary(.relu))
+        return try located("bn") { try bn(y) }
+    }
 }
 
 /// All operators of one edge: Σ_k softmax(alpha)_k · O_k(x) (paper, eq. 4 and 5). `SupernetCell` computes them.
