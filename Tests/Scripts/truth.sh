@@ -8,6 +8,8 @@ trap 'kill -KILL ${killed:-} 2>/dev/null; rm -rf "$work"' EXIT
 fail() { echo "truth: $*"; cat "$work"/*.txt 2>/dev/null; exit 1; }
 small() { exec "$trellis" scripts/truth.lua --name small --layers 2 --strides 4,8 --operators skip_connect,sep_conv_3x3 --size 32x32 --classes 3 --images 16 --stem 4 --checkpoints 2,6 --seeds 1,2 --out "$work/$1"; }
 
+grep -q "(cksum) stands here: $(cksum <Sources/CTruth/streets.json | cut -d' ' -f1)\." Sources/CTruth/truth.c || fail "streets.json changed: its checksum in Sources/CTruth/truth.c is another one, so builds keep the old numbers"
+
 (small alone) >"$work/alone.txt" 2>&1 || fail "one process failed"
 (small shared) >"$work/killed.txt" 2>&1 &
 killed=$!
