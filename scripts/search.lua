@@ -324,8 +324,14 @@ found:save(out .. "/architecture.json")
 print(found)
 print(metrics.evaluate(supernet, validation, {batch = o.batch}))
 
+-- How sure it is, said here and on the page: paragraphs of certainty.txt.
+local certainty, words = require("certainty"), {}
+local function say(text)
+  print(text)
+  words[#words + 1] = text
+end
+
 -- How steady its decisions were at last.
-local certainty = require("certainty")
 local function last_decoded()
   local list = {}
   for i = #log - math.max(1, o.epochs // 4) + 1, #log do if log[i] and log[i].decoded then list[#list + 1] = space:fix(log[i].decoded):random{} end end
@@ -336,7 +342,7 @@ if isDecoded and training.logits ~= false then
   if #architectures > 1 then
     search.calibration = search.calibration or calibration()
     local score = methods.scorer(search)
-    print(certainty.steady(certainty.steadiness(require("coordinates").of(space), architectures, score), #architectures))
+    say(certainty.steady(certainty.steadiness(require("coordinates").of(space), architectures, score), #architectures))
   end
 end
 
@@ -346,11 +352,12 @@ if training.logits ~= false and not search.logits_loss then
   local learnability = require("learnability")
   local rows = learnability.measure(supernet, adam, batches_of(B, o.seed + 40, 10))
   files.write(out .. "/learnability.txt", learnability.text(rows) .. "\n")
-  print(learnability.summary(rows))
+  say(learnability.summary(rows))
   stuck = learnability.stuck(rows)
 end
 local collapse = certainty.collapse(found, stuck, not o.space and o.strides or nil)
-if collapse then print("warning: " .. collapse:gsub("\n", "\nwarning: ")) end
+if collapse then say("warning: " .. collapse:gsub("\n", "\nwarning: ")) end
+if #words > 0 then files.write(out .. "/certainty.txt", table.concat(words, "\n\n") .. "\n") end
 
 local function both(figure, name) figure:save(out .. "/" .. name .. ".svg"):save(out .. "/" .. name .. ".png") end
 local function column(name)

@@ -32,6 +32,7 @@ struct FindingsReport {
     private mutating func fill() throws {
         let found = try run.trellis.map { try $0.architecture(run.epochs.count - 1, seed: run.seed, data: run.metadata["data"]) }
         addSummary(found)
+        addCertainty()
         try addCurves()
         if let trellis = run.trellis, let found {
             try addBeta(trellis)
@@ -93,6 +94,17 @@ struct FindingsReport {
             body += "<p class=\"warning\">\(HTMLPage.escape(warning.prefix(1).uppercased() + warning.dropFirst())).</p>\n"
         }
         page.add("summary", "Summary", body)
+    }
+
+    /// What the search said at its end of how sure its decisions are: paragraphs, of which lines may be warnings.
+    private mutating func addCertainty() {
+        guard run.isDone, let text = run.certainty else { return }
+        let body = text.components(separatedBy: "\n\n").map { paragraph -> String in
+            let sign = "warning: ", isWarning = paragraph.hasPrefix(sign)
+            let lines = paragraph.split(separator: "\n").map { HTMLPage.escape(String(isWarning && $0.hasPrefix(sign) ? $0.dropFirst(sign.count) : $0)) }
+            return "<p\(isWarning ? " class=\"warning\"" : "")>\(lines.joined(separator: "<br>"))</p>\n"
+        }
+        page.add("certainty", "How sure it is", body.joined())
     }
 
     /// What is trained beside the weights.

@@ -31,6 +31,8 @@ struct RunRecord {
     /// Epochs after which the examples were segmented.
     let shown: [Int]
     let examples: [Example]
+    /// How sure the search was of its decisions, in its words; nil before its end.
+    let certainty: String?
 
     /// - Throws: `FileError` when the directory has no history; `HostError` when its parts do not fit each other.
     init(_ directory: String) throws {
@@ -55,6 +57,8 @@ struct RunRecord {
         shown = try tensors["shown"]?.ints().map(Int.init) ?? []
         examples = try reader.examples(shown.count)
         log = try RunLog.read(directory + "/log.csv")
+        let words = directory + "/certainty.txt"
+        certainty = try Files.exists(words) ? String(decoding: Files.contents(words, limit: 1 << 20), as: UTF8.self) : nil
     }
 
     /// A setting of the run, as it was given on the command line.
