@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Search
 import Segmentation
 import Tensors
@@ -58,7 +59,7 @@ struct RunRecord {
         examples = try reader.examples(shown.count)
         log = try RunLog.read(directory + "/log.csv")
         let words = directory + "/certainty.txt"
-        certainty = try Files.exists(words) ? String(decoding: Files.contents(words, limit: 1 << 20), as: UTF8.self) : nil
+        certainty = try access(words, F_OK) == 0 ? String(decoding: Files.contents(words, limit: 1 << 20), as: UTF8.self) : nil
     }
 
     /// A setting of the run, as it was given on the command line.
