@@ -114,7 +114,7 @@ func measure() throws {
     if CommandLine.arguments.contains("--profile") {
         for (name, optimiser) in [("weight step", sgd), ("architecture step", adam)] {
             let profile = PlanProfile()
-            try profile.measure { try net.step(optimiser, [images, labels]) }
+            _ = try profile.measure { try net.step(optimiser, [images, labels]) }
             print(name)
             for (label, entry) in profile.byOperation.prefix(24) {
                 print(String(format: "  %9.2f ms %7d calls  ", entry.seconds * 1000, entry.calls) + label)
