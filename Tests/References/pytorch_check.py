@@ -124,9 +124,12 @@ class Comparison:
         self.say("scores after them", away(self.theirs("evaluation_scores"), scores))
 
     def training(self):
-        model = self.fresh()
+        model, ran = self.fresh(), set()
+        for name, module in model.named_modules():
+            module.register_forward_hook(lambda *_, name=name: ran.add(name))
         scores = scores_of(model, self.x)
-        statistics = {n: b for n, b in model.named_buffers() if "running_" in n}
+        # The code does not compute what nothing reads; Trellis does where a script asks for it, and the norms there see a batch.
+        statistics = {n: b for n, b in model.named_buffers() if "running_" in n and n.rpartition(".")[0] in ran}
         if statistics:
             # Means may be 0 but for rounding.
             read = self.code.read(self.folder / "statistics.safetensors")
