@@ -9,6 +9,7 @@ trap 'rm -rf "$work"' EXIT
     --epochs 3 --arch-from 1 --out "$work/run" >"$work/log.txt" 2>&1 || { cat "$work/log.txt"; exit 1; }
 "$trellis" scripts/report.lua "$work/run" "$work/again.html" >/dev/null || exit 1
 cmp "$work/run/report.html" "$work/again.html" || exit 1
+[ -s "$work/run/certainty.txt" ] && grep -q "How sure it is" "$work/run/report.html" || { echo "the page says nothing of how sure it is"; exit 1; }
 if ! command -v python3 >/dev/null; then
     echo "skipped: no python3 to read the page with"
     exit 0
