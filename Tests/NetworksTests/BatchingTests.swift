@@ -184,6 +184,20 @@ final class BatchingTests: XCTestCase {
         XCTAssertLessThan(convolutions(batched.plan) * 3, convolutions(plain.plan))
     }
 
+    /// What adds terms up, multiplies them and puts them together is as many kernels for three arrows as for two, however many states a cell has: also of operators
+    /// that compute nothing, whose products several edges make of one state.
+    func testArrowsAddNoKernelsToSums() throws {
+        let x = try image([2, 3, 9, 7], 1)
+        func step(_ arrows: Int, batch: Bool = true) throws -> Outcome { try run({ try Node(arrows: arrows, blocks: 4, kinds: [0, 3], 5) }, x, batch: batch) }
+        func sums(_ outcome: Outcome) -> [String: Int] {
+            let names = ["add", "add (fused)", "mul", "mul (fused)", "concat", "stacked_norm (fused)"]
+            return Dictionary(uniqueKeysWithValues: outcome.plan.summary.filter { names.contains($0.name) }.map { ($0.name, $0.count) })
+        }
+        let three = try step(3)
+        XCTAssertEqual(sums(three), sums(try step(2)))
+        compare(three, try step(3, batch: false), "batched against plain")
+    }
+
     func testParametersThatAreFrozenBetweenRuns() throws {
         let x = try image([2, 3, 8, 8], 3)
         let make = { try Node(arrows: 2, blocks: 2, kinds: [0, 1, 2], 9) }
