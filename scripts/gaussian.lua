@@ -99,7 +99,9 @@ local function spread(values, rungs)
     by_rung[rungs[i]] = by_rung[rungs[i]] or {}
     table.insert(by_rung[rungs[i]], x)
   end
-  for i, x in ipairs(values) do squares = squares + (x - statistics.mean(by_rung[rungs[i]])) ^ 2 end
+  local means = {}
+  for rung, of_rung in pairs(by_rung) do means[rung] = statistics.mean(of_rung) end
+  for i, x in ipairs(values) do squares = squares + (x - means[rungs[i]]) ^ 2 end
   return squares
 end
 

@@ -1,23 +1,13 @@
 import Base
 import Tensors
 
-/// What one value of a module's result depends on: lets a network run several modules, or several batches, as one.
-public enum Reach: Int, Comparable, Sendable {
-    /// Its own channel of its own sample; nothing random.
-    case channel
-    /// Its own sample, in batch norms its own batch.
-    case sample
-    case anything
-
-    public static func < (a: Reach, b: Reach) -> Bool { a.rawValue < b.rawValue }
-}
-
 /// Something with parameters that maps a tensor to a tensor. Modules form a tree; parameters are named by their path in it,
 /// counted from 1 in sequences: `1.weight`, `nodes.3.16.block.2.1.sep_conv_3x3.bn.weight`.
 open class Module {
     public typealias Named = (name: String, tensor: Tensor)
 
     private var training = true
+
     /// Whether the module is in training mode. A compiled function that reads it is recorded anew when it has changed.
     public var isTraining: Bool {
         if let mode = Surroundings.now.mode { return mode }
@@ -43,8 +33,6 @@ open class Module {
 
     /// Whether it only holds modules: nothing computes it.
     open var isContainer: Bool { false }
-    /// What a value of the result depends on; a module that does not say may depend on everything.
-    open var reach: Reach { .anything }
     /// Whether it computes something else in training than in evaluation.
     open var hasMode: Bool { false }
 
@@ -165,7 +153,6 @@ public final class Sequential: Module {
     public init(named modules: [(name: String, module: Module)]) { self.modules = modules }
 
     public override var kind: String { "sequential" }
-    public override var reach: Reach { modules.map(\.module.reach).max() ?? .channel }
     public override var children: [(name: String, module: Module)] { modules }
 
     public override func forward(_ x: Tensor) throws -> Tensor {
@@ -187,7 +174,6 @@ public final class Parallel: Module {
     }
 
     public override var kind: String { "parallel" }
-    public override var reach: Reach { max(.sample, branches.map(\.module.reach).max() ?? .sample) }
     public override var details: String { join.rawValue }
     public override var children: [(name: String, module: Module)] { branches }
 
@@ -204,25 +190,19 @@ public final class Parallel: Module {
 public final class Lambda: Module {
     private let name: String
     private let text: String
-    private let range: Reach
     private let readsMode: Bool
     private let body: (Tensor, Module) throws -> Tensor
 
     /// - Parameters:
-    ///   - reach: `.channel` only where `name` and `details` say all there is to say about the function.
     ///   - hasMode: whether the function looks at the module's training mode.
     ///   - body: also gets the module.
-    public init(
-        _ name: String, details: String = "", reach: Reach = .anything, hasMode: Bool = false, _ body: @escaping (Tensor, Module) throws -> Tensor
-    ) {
+    public init(_ name: String, details: String = "", hasMode: Bool = false, _ body: @escaping (Tensor, Module) throws -> Tensor) {
         self.name = name
         text = details
-        range = reach
         readsMode = hasMode
         self.body = body
     }
 
-    public override var reach: Reach { range }
     public override var hasMode: Bool { readsMode }
 
     public override var kind: String { name }

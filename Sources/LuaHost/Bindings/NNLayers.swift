@@ -200,7 +200,7 @@ enum LayerBindings {
     ) { call in
         let factor: Int = try call.get(1)
         guard factor > 0 else { throw call.bad(1, "a factor of 1 or more expected, got \(factor)") }
-        return Lambda("pixel_shuffle", details: "by \(factor)", reach: .sample) { x, _ in try x.pixelShuffle(factor) }
+        return Lambda("pixel_shuffle", details: "by \(factor)") { x, _ in try x.pixelShuffle(factor) }
     }
 
     private static let softmax = layer(

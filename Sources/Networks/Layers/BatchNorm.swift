@@ -106,76 +106,7 @@ public final class BatchNorm: Module {
         if statistics.allSatisfy(\.branch.isEmpty) { soleBranch = branch }
     }
 
-    /// Running statistics of layers side by side, [branches, 2, layers·C]: those of each layer are views of it.
-    private final class Pack {
-        let layers: Int
-        let branches: [String]
-        let statistics: Tensor
-
-        init(_ layers: Int, _ branches: [String], _ statistics: Tensor) {
-            self.layers = layers
-            self.branches = branches
-            self.statistics = statistics
-        }
-    }
-    private var pack: (pack: Pack, place: Int)?
-
-    /// Puts layers of one kind side by side, so that `stacked` can run them as one; their parameters and statistics keep names and contents.
-    public static func pack(_ layers: [BatchNorm], branches: [String]) throws {
-        guard let first = layers.first else { return }
-        try Tensor.pack(layers.compactMap(\.gamma))
-        try Tensor.pack(layers.compactMap(\.beta))
-        let channels = first.channels
-        let all = try Tensor.zeros([branches.count, 2, layers.count * channels])
-        let pack = Pack(layers.count, branches, all)
-        for (place, layer) in layers.enumerated() {
-            try layer.prepare(branches: branches)
-            for (row, branch) in branches.enumerated() {
-                let view = try all.select(0, row).narrow(1, place * channels, channels)
-                try GradientMode.disabled { try view.assign(layer.running(branch)) }
-                guard let known = layer.statistics.firstIndex(where: { $0.branch == branch }) else { continue }
-                layer.statistics[known].tensor = view
-            }
-            layer.pack = (pack, place)
-        }
-    }
-
-    /// Packed layers on what their inputs have in common, or on all their inputs side by side; for all branches at once, one batch behind the other.
-    /// - Parameters:
-    ///   - x: [branches·N, C, ...], the input of each layer, or [branches·N, layers·C, ...].
-    ///   - factors: [layers·C], multiplies the result.
-    /// - Returns: [branches·N, layers·C, ...].
-    public static func stacked(_ layers: [BatchNorm], _ x: Tensor, factors: Tensor? = nil) throws -> Tensor {
-        guard let first = layers.first, let pack = first.pack?.pack, pack.layers == layers.count,
-            layers.indices.allSatisfy({ layers[$0].pack?.pack === pack && layers[$0].pack?.place == $0 })
-        else { throw TensorError("batch_norm", "these layers were not packed together") }
-        let (groups, channels) = (pack.branches.count, first.channels)
-        guard x.rank >= 2, x.shape[1] == channels || x.shape[1] == channels * layers.count, x.shape[0] % groups == 0 else {
-            throw TensorError("batch_norm", "expects [\(groups)·N, \(channels), ...], got \(x.shape)")
-        }
-        let repeats = channels * layers.count / x.shape[1]
-        var gamma = factors
-        var beta: Tensor?
-        if first.gamma != nil {
-            let scale = try Tensor.concat(layers.compactMap(\.gamma), 0), shift = try Tensor.concat(layers.compactMap(\.beta), 0)
-            gamma = try factors.map { try scale * $0 } ?? scale
-            beta = try factors.map { try shift * $0 } ?? shift
-        }
-        let values = x.count / max(x.shape[1] * groups, 1)
-        guard values > 1, layers.allSatisfy(\.isTraining) else {
-            return try x.stackedNorm(groups: groups, repeats: repeats, statistics: pack.statistics, gamma: gamma, beta: beta, epsilon: first.epsilon)
-        }
-        return try x.stackedNorm(
-            groups: groups, repeats: repeats, updating: pack.statistics, momentum: first.momentum, gamma: gamma, beta: beta, epsilon: first.epsilon)
-    }
-
-    /// Whether layers differ in their numbers only.
-    public func isLike(_ other: BatchNorm) -> Bool {
-        channels == other.channels && epsilon == other.epsilon && momentum == other.momentum && (gamma == nil) == (other.gamma == nil)
-    }
-
     public override var kind: String { "batch_norm" }
-    public override var reach: Reach { .sample }
     public override var details: String { "\(channels)" + (gamma == nil ? ", not affine" : "") }
     public override var ownParameters: [Named] {
         guard let gamma, let beta else { return [] }

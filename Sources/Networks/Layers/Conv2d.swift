@@ -30,7 +30,6 @@ public final class Conv2d: Module {
     }
 
     public override var kind: String { "conv2d" }
-    public override var reach: Reach { .sample }
     public override var details: String {
         let w = weight.shape
         func pair(_ a: Int, _ b: Int) -> String { a == b ? "\(a)" : "\(a)x\(b)" }

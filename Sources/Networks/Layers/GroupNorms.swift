@@ -17,7 +17,6 @@ public final class LayerNorm: Module {
     }
 
     public override var kind: String { "layer_norm" }
-    public override var reach: Reach { .sample }
     public override var details: String { sizes.map(String.init).joined(separator: "x") + (gamma == nil ? ", no weights" : "") }
     public override var ownParameters: [Named] { (gamma.map { [("weight", $0)] } ?? []) + (beta.map { [("bias", $0)] } ?? []) }
     public override func forward(_ x: Tensor) throws -> Tensor { try x.layerNorm(sizes, gamma: gamma, beta: beta, epsilon: epsilon) }
@@ -40,7 +39,6 @@ public final class GroupNorm: Module {
     }
 
     public override var kind: String { "group_norm" }
-    public override var reach: Reach { .sample }
     public override var details: String { "\(channels) in \(groups) group\(groups == 1 ? "" : "s")" + (gamma == nil ? ", no weights" : "") }
     public override var ownParameters: [Named] { (gamma.map { [("weight", $0)] } ?? []) + (beta.map { [("bias", $0)] } ?? []) }
 

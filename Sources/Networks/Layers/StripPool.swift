@@ -19,7 +19,6 @@ public final class StripPool: Module {
     }
 
     public override var kind: String { "strip_pool" }
-    public override var reach: Reach { .sample }
     public override var details: String { "\(conv3.weight.shape[0])" }
     public override var children: [(name: String, module: Module)] { [("conv1", conv1), ("bn1", bn1), ("conv2", conv2), ("bn2", bn2), ("conv3", conv3)] }
 
